@@ -1,0 +1,1 @@
+"""Executors: how a stream of requests reaches runners."""

@@ -1,0 +1,276 @@
+"""The frozen values that cross from one stage of the pipeline to the next.
+
+    Sample    what a data set holds          data.py      -> prompt.py
+    Request   what a model is asked          prompt.py    -> runners/
+    Response  what it answered, or why not   runners/     -> journal.py
+    SampleScores  each metric's vector       metrics/     -> aggregate.py
+    Estimate  a number with its interval     aggregate.py -> report/, gate.py
+    RunRecord all that is known of one run   evaluate.py  -> report/, gate.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from vlmbench.errors import DataError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+SCHEMA_VERSION = 1
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""A value that JSON and a slice name can hold."""
+
+
+def stable_hash(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON of `value`."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded image (PNG, JPEG, WebP ...), decoded only when somebody needs pixels."""
+
+    data: bytes = field(repr=False)
+    """The file's bytes, untouched."""
+    source: str = "image"
+    """Where it came from, for error messages; never used as a path."""
+    digest: str = field(init=False)
+    """First 16 hex digits of the SHA-256 of `data`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest()[:16])
+
+    def decode(self) -> PIL.Image.Image:
+        """The upright RGB picture; transparent parts become white.
+
+        Raises:
+            DataError: The bytes are not an image that Pillow can read whole.
+        """
+        import io
+
+        import PIL.Image
+        import PIL.ImageOps
+
+        try:
+            with PIL.Image.open(io.BytesIO(self.data)) as opened:
+                picture = PIL.ImageOps.exif_transpose(opened)
+                picture.load()
+        except Exception as error:  # Pillow's decoders raise nearly anything on broken files
+            reason = f"{type(error).__name__}: {error}".replace(repr(error), "")
+            raise DataError(
+                f"The image at {self.source} cannot be read ({reason.strip()[:120]}); "
+                "replace it or leave the sample out."
+            ) from error
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            picture = picture.convert("RGBA")
+            canvas = PIL.Image.new("RGBA", picture.size, "white")
+            return PIL.Image.alpha_composite(canvas, picture).convert("RGB")
+        return picture.convert("RGB")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a task."""
+
+    id: str
+    """Unique within the task; results are matched by it."""
+    images: tuple[Image, ...]
+    references: tuple[str, ...]
+    """Accepted answers; never empty."""
+    row: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The raw columns (images left out), for the prompt template."""
+    choices: tuple[str, ...] = ()
+    """The options of a multiple-choice question, in order."""
+    meta: Mapping[str, Scalar] = field(default_factory=dict)
+    """Fields that slices and `where:` conditions look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A stretch of prompt text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image, standing where the prompt puts it."""
+
+    image: Image
+
+
+Part: TypeAlias = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How an answer is generated; greedy unless a temperature is given."""
+
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    """Used only when sampling."""
+    stop: tuple[str, ...] = ()
+    """Strings at which the answer is cut; they are not part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a model is asked: text and images in the order in which it shall see them."""
+
+    sample_id: str
+    parts: tuple[Part, ...]
+    generation: Generation
+    system: str | None = None
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images in order of appearance."""
+        return tuple(part.image for part in self.parts if isinstance(part, ImagePart))
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the rendered prompt, the image digests and the generation arguments."""
+        parts = [
+            ["text", part.text] if isinstance(part, TextPart) else ["image", part.image.digest]
+            for part in self.parts
+        ]
+        return stable_hash([self.system, parts, asdict(self.generation)])
+
+    @property
+    def key(self) -> str:
+        """What identifies this request in a journal: the sample's id and the content's hash."""
+        return f"{self.sample_id}#{self.content_hash}"
+
+
+ErrorKind: TypeAlias = Literal[
+    "image", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseError:
+    """Why there is no answer. Never scored; retried when the run is resumed."""
+
+    kind: ErrorKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, or the error that stands in its place: exactly one of the two is set."""
+
+    sample_id: str
+    key: str
+    """`Request.key` of the request it answers."""
+    text: str | None = None
+    error: ResponseError | None = None
+    finish: Literal["stop", "length"] | None = None
+    """`length` when the answer was cut at `max_new_tokens`."""
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+    """Wall time of the batch it was generated in."""
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.error is None):
+            raise ValueError("a response has either a text or an error")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """What one metric says of one answer: an additive vector, or why there is none."""
+
+    vector: tuple[float, ...] | None = None
+    unscored: str | None = None
+    """Reason, such as "no number found"; such a sample is counted apart, not as zero."""
+    extracted: str | None = None
+    """What the metric read out of the answer, where it extracts something."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScores:
+    """A line of scores.jsonl."""
+
+    id: str
+    key: str
+    slices: Mapping[str, Scalar]
+    scores: Mapping[str, MetricScore]
+    """By the metric's id in the task. A metric whose `where:` leaves the sample out is absent."""
+    error: ErrorKind | None = None
+    """Set when the model gave no answer; `scores` is empty then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric's value on a task or on a slice of it, with what is needed to trust it."""
+
+    metric: str
+    slice: Mapping[str, Scalar] | None
+    """None for the whole task, otherwise {field: value}."""
+    value: float | None
+    """None when nothing could be scored."""
+    low: float | None
+    """Lower end of the 95 % bootstrap interval."""
+    high: float | None
+    n: int
+    """Samples that the value rests on."""
+    unscored: int
+    """Samples that were answered but that the metric could not score."""
+    headline: bool
+    signature: str
+    """Metric, options, tokenizer, dictionary and vlmbench version. Compare only equal ones."""
+    bounds: tuple[float, float] | None = None
+    """Lowest and highest value that the missing samples still allow; None if none is missing
+    or the metric has no fixed range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a task has been answered."""
+
+    total: int
+    answered: int
+    errors: Mapping[str, int]
+    """Number of samples by error kind."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample has an answer."""
+        return self.answered == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """run.json: one model on one task."""
+
+    model: str
+    """Display name, also the directory name under the output directory."""
+    task: str
+    model_spec: Mapping[str, Any]
+    """Runner, location, revision, dtype and options: enough to load the model again."""
+    task_spec: Mapping[str, Any]
+    """Title, capability, language, licence and data location of the task."""
+    fingerprints: Mapping[str, str]
+    """`model`, `task`, `data`, `prompt` and `code`."""
+    estimates: tuple[Estimate, ...]
+    coverage: Coverage
+    performance: Mapping[str, float | None]
+    """samples_per_second, seconds, latency_p50, latency_p95, prompt_tokens, output_tokens,
+    peak_memory_mib."""
+    environment: Mapping[str, Scalar]
+    """Versions of Python and packages, platform, device."""
+    seed: int
+    created: str
+    """ISO 8601, UTC."""
+    limit: int | None = None
+    """`--limit`: the run covers only the first samples of the task."""
+    schema_version: int = SCHEMA_VERSION

@@ -1,0 +1,1 @@
+"""The report: run records in, a static site out."""

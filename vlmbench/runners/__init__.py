@@ -1,0 +1,1 @@
+"""Runners: what turns requests into responses."""

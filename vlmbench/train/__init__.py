@@ -1,0 +1,1 @@
+"""The trainer: a recipe in, a checkpoint directory out."""
