@@ -1,0 +1,239 @@
+"""From answers to estimates: score each sample, then add up, overall and by slice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from vlmbench.errors import DataError, unknown_name
+from vlmbench.metrics.base import Answer, Metric
+from vlmbench.records import Estimate, MetricScore, Response, Sample, SampleScores, Scalar
+from vlmbench.stats import (
+    Floats,
+    percentile_interval,
+    proportion_interval,
+    resampled_totals,
+    value_of,
+)
+from vlmbench.where import Condition
+
+Slice: TypeAlias = dict[str, Scalar] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredMetric:
+    """A metric as a task uses it."""
+
+    id: str
+    """Unique within the task; the key in scores.jsonl."""
+    metric: Metric
+    headline: bool = False
+    where: Condition | None = None
+    """Which samples it is for, by their `meta`; None: all."""
+
+    def applies(self, meta: Mapping[str, Scalar]) -> bool:
+        """Whether the metric is for a sample with this `meta`."""
+        return self.where is None or self.where(meta)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What scoring needs of a sample; the images are not kept."""
+
+    id: str
+    references: tuple[str, ...]
+    choices: tuple[str, ...]
+    meta: Mapping[str, Scalar]
+
+
+def score_samples(
+    samples: Iterable[Sample],
+    responses: Mapping[str, Response],
+    metrics: Sequence[ScoredMetric],
+    *,
+    slices: Sequence[str] = (),
+) -> list[SampleScores]:
+    """Each sample's score on each metric that is for it.
+
+    Args:
+        samples: All samples of the task, also those without an answer: a metric such as CIDEr
+            looks at the references of all of them. Read once, one at a time.
+        responses: By sample id.
+        metrics: The task's metrics, not yet prepared.
+        slices: Fields of `meta` that estimates will be sliced by. A sample without one of them
+            gets None there.
+
+    Returns:
+        A line for each sample that has a response, in the order of the samples.
+
+    Raises:
+        DataError: A sample without references, a condition on a field that a sample lacks, or a
+            slice that no sample has.
+    """
+    items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
+    _check_slices(items, slices)
+    prepared = [_prepared(scored, items) for scored in metrics]
+    rows = []
+    for item in items:
+        response = responses.get(item.id)
+        if response is not None:
+            sliced = {field: item.meta.get(field) for field in slices}
+            error = response.error.kind if response.error else None
+            scores = {} if response.text is None else _scores(item, response.text, prepared)
+            rows.append(SampleScores(item.id, response.key, sliced, scores, error))
+    return rows
+
+
+def estimates(
+    rows: Iterable[SampleScores],
+    metrics: Sequence[ScoredMetric],
+    *,
+    slices: Sequence[str] = (),
+    total: int,
+    seed: int,
+    resamples: int = 1000,
+) -> tuple[Estimate, ...]:
+    """What each metric comes to, overall and for each value of each slice.
+
+    Intervals are at 95 %: percentile bootstrap intervals over samples, except that a mean of
+    zeros and ones, and any metric with a range on which all resamples agree (one sample, or all
+    answers right), gets Wilson's score interval on that range. The bootstrap would claim there
+    that nothing else is possible.
+
+    Args:
+        rows: Samples that have a response, in any order; the order changes nothing.
+        metrics: The task's metrics, in the order in which estimates shall come.
+        slices: Fields to slice by; samples whose value is None are in no slice.
+        total: Number of samples that the run is to answer; those without an answer widen
+            `bounds`.
+        seed: Of the bootstrap.
+        resamples: Of the bootstrap.
+
+    Returns:
+        First the overall estimates, then the slices by field and value.
+    """
+    ordered = sorted(rows, key=lambda row: row.id)
+    unseen = total - len(ordered)
+    return tuple(
+        _estimate(scored, part, members, unseen=unseen, seed=seed, resamples=resamples)
+        for part, members in _parts(ordered, slices)
+        for scored in metrics
+        if part is None or _concerns(scored, members)
+    )
+
+
+def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
+    known = {field for item in items for field in item.meta}
+    for field in slices:
+        if items and field not in known:
+            problem = unknown_name(
+                "slice", field, known, next_step="list the field under 'fields: meta:' of the task"
+            )
+            raise DataError(problem)
+
+
+def _prepared(scored: ScoredMetric, items: Sequence[_Item]) -> ScoredMetric:
+    references = [item.references for item in items if scored.applies(item.meta)]
+    metric = scored.metric.prepare(references)
+    return ScoredMetric(scored.id, metric, scored.headline, scored.where)
+
+
+def _scores(item: _Item, text: str, metrics: Sequence[ScoredMetric]) -> dict[str, MetricScore]:
+    answer = Answer(text, item.references, item.choices)
+    return {
+        scored.id: scored.metric.score(answer) for scored in metrics if scored.applies(item.meta)
+    }
+
+
+def _parts(
+    rows: Sequence[SampleScores], slices: Sequence[str]
+) -> Iterator[tuple[Slice, Sequence[SampleScores]]]:
+    """The whole and each slice with its rows."""
+    yield None, rows
+    for field in slices:
+        by_value: dict[tuple[str, Scalar], list[SampleScores]] = defaultdict(list)
+        for row in rows:
+            value = row.slices.get(field)
+            if value is not None:
+                # The type belongs to the key: 1 and True are equal but two values.
+                by_value[type(value).__name__, value].append(row)
+        for kind, value in sorted(by_value, key=lambda key: (key[0], key[1])):
+            yield {field: value}, by_value[kind, value]
+
+
+def _concerns(scored: ScoredMetric, rows: Sequence[SampleScores]) -> bool:
+    """Whether a slice has samples for a metric, or nothing but errors, which must show."""
+    return any(scored.id in row.scores for row in rows) or all(row.error for row in rows)
+
+
+def _estimate(
+    scored: ScoredMetric,
+    part: Slice,
+    rows: Sequence[SampleScores],
+    *,
+    unseen: int,
+    seed: int,
+    resamples: int,
+) -> Estimate:
+    scores = [row.scores[scored.id] for row in rows if scored.id in row.scores]
+    vectors = [score.vector for score in scores if score.vector is not None]
+    missing = unseen + sum(row.error is not None for row in rows)
+    value = low = high = None
+    matrix = np.array(vectors, dtype=np.float64).reshape(len(vectors), scored.metric.size)
+    if vectors:
+        value = value_of(matrix, scored.metric.combine)
+        low, high = _interval(scored.metric, matrix, value, seed=seed, resamples=resamples)
+    return Estimate(
+        metric=scored.id,
+        slice=part,
+        value=value,
+        low=low,
+        high=high,
+        n=len(vectors),
+        unscored=len(scores) - len(vectors),
+        headline=scored.headline,
+        signature=scored.metric.signature,
+        bounds=_bounds(scored.metric, value, len(vectors), missing),
+    )
+
+
+def _interval(
+    metric: Metric, vectors: Floats, value: float, *, seed: int, resamples: int
+) -> tuple[float, float]:
+    n = len(vectors)
+    if metric.is_mean and metric.bounds and np.isin(vectors, metric.bounds).all():
+        return _score_interval(metric.bounds, value, n)
+    totals = resampled_totals(vectors, resamples=resamples, seed=seed)
+    low, high = percentile_interval(metric.combine(totals, n))
+    if high - low < 1e-9 and metric.bounds:
+        return _score_interval(metric.bounds, value, n)
+    return low, high
+
+
+def _score_interval(bounds: tuple[float, float], value: float, n: int) -> tuple[float, float]:
+    """Wilson's interval on the metric's range."""
+    floor, ceiling = bounds
+    width = ceiling - floor
+    low, high = proportion_interval((value - floor) / width, n)
+    return floor + low * width, floor + high * width
+
+
+def _bounds(
+    metric: Metric, value: float | None, n: int, missing: int
+) -> tuple[float, float] | None:
+    """The values still possible if each missing sample scored worst or best.
+
+    Any missing sample may belong to any slice and to any `where:`, so all count. A corpus metric
+    such as BLEU has no per-sample range: its whole range stays possible.
+    """
+    if not missing or metric.bounds is None:
+        return None
+    if value is None or not metric.is_mean:
+        return metric.bounds
+    floor, ceiling = metric.bounds
+    known = value * n
+    return (known + floor * missing) / (n + missing), (known + ceiling * missing) / (n + missing)

@@ -1,0 +1,287 @@
+"""What a metric is, and how one is found by name.
+
+A metric is one function from an answer to one additive vector, with a docstring that defines it:
+
+    @metric(bounds=(0, 1), compares="tokens", source="Lin 2004, ROUGE")
+    def rouge_l(answer: Answer, *, beta: float = 1.0) -> float: ...
+
+in a file `vlmbench/metrics/FAMILY.py` it is the metric `FAMILY.rouge_l`; its keyword-only
+parameters are its options. Without more, the vectors have one number and the metric's value is
+their mean. `size` and `combine` make a corpus metric, `prepare` one that looks at all references
+of the task first. A family is imported when one of its metrics is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from vlmbench import __version__, metrics
+from vlmbench.errors import DataError, UsageError, unknown_name
+from vlmbench.records import MetricScore, Scalar
+from vlmbench.stats import Combine, Floats, mean
+from vlmbench.text import japanese
+
+References: TypeAlias = Sequence[Sequence[str]]
+"""The references of every sample of a task."""
+
+Scored: TypeAlias = float | tuple[float, ...] | MetricScore
+"""What a metric function returns; a MetricScore when it extracts something or cannot score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a metric sees of a sample: never the model, never the image."""
+
+    prediction: str
+    references: tuple[str, ...]
+    """Accepted answers, or one answer an annotator; never empty."""
+    choices: tuple[str, ...] = ()
+    """The options of a multiple-choice question, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The values that a numeric option may have: `tolerance: Annotated[float, Range(0, 1)]`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A registered metric, before its options are chosen."""
+
+    name: str
+    function: Callable[..., Scored]
+    bounds: tuple[float, float] | None
+    compares: Literal["answers", "characters", "tokens"]
+    """Which form of the texts it compares: see `vlmbench.text.japanese`."""
+    source: str
+    size: int
+    combine: Combine
+    prepare: Callable[[References], Any] | None
+
+    @property
+    def defaults(self) -> dict[str, Scalar]:
+        """The options and their default values."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @property
+    def definition(self) -> str:
+        """The function's docstring: what the number means."""
+        return inspect.getdoc(self.function) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric with its options, ready to score."""
+
+    kind: Definition
+    options: Mapping[str, Scalar]
+    """Every option, given or default."""
+    state: Any = None
+    """What `prepare` learned from the references."""
+
+    @property
+    def name(self) -> str:
+        """Family and function, such as "overlap.rouge_l"."""
+        return self.kind.name
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Lowest and highest value, None without a fixed range."""
+        return self.kind.bounds
+
+    @property
+    def size(self) -> int:
+        """Length of a sample's vector."""
+        return self.kind.size
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the value is the mean of one number a sample."""
+        return self.kind.combine is mean
+
+    @property
+    def signature(self) -> str:
+        """Everything that a value depends on; only values with equal signatures compare."""
+        options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
+        low_high = "-".join(f"{end:g}" for end in self.bounds) if self.bounds else "open"
+        parts = [self.name, *options, *_text_identity(self.kind.compares)]
+        return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
+
+    def prepare(self, all_references: References) -> Metric:
+        """The metric with what it needs to know of all references of the task.
+
+        Must come before `score`, with the references of the whole task and not only of the
+        samples at hand, or a score would depend on which samples have been answered so far.
+        """
+        if self.kind.prepare is None:
+            return self
+        return dataclasses.replace(self, state=self.kind.prepare(all_references))
+
+    def score(self, answer: Answer) -> MetricScore:
+        """The vector of one answer, or why there is none.
+
+        Raises:
+            DataError: The answer has no reference.
+        """
+        if not answer.references:
+            raise DataError(
+                f"{self.name} was given an answer without any reference; "
+                "correct 'references' in the task's fields or leave the sample out."
+            )
+        state = () if self.kind.prepare is None else (self.state,)
+        scored = self.kind.function(answer, *state, **self.options)
+        if isinstance(scored, MetricScore):
+            return scored
+        return MetricScore(scored if isinstance(scored, tuple) else (float(scored),))
+
+    def combine(self, totals: Floats, n: int) -> Floats:
+        """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
+        return self.kind.combine(totals, n)
+
+
+_REGISTRY: dict[str, Definition] = {}
+
+_Function = typing.TypeVar("_Function", bound=Callable[..., Scored])
+
+
+def metric(
+    *,
+    bounds: tuple[float, float] | None,
+    compares: Literal["answers", "characters", "tokens"],
+    source: str,
+    size: int = 1,
+    combine: Combine = mean,
+    prepare: Callable[[References], Any] | None = None,
+) -> Callable[[_Function], _Function]:
+    """Registers the decorated function under the name of its module and its own.
+
+    Args:
+        bounds: Lowest and highest possible value, None without a fixed range.
+        compares: Which form of the texts the function compares; goes into the signature.
+        source: The paper or program that defines the metric.
+        size: Length of the vector that the function returns.
+        combine: Turns sums of vectors into values.
+        prepare: Computes from all references of the task what the function gets as its second
+            argument.
+    """
+
+    def register(function: _Function) -> _Function:
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        _REGISTRY[name] = Definition(
+            name, function, bounds, compares, source, size, combine, prepare
+        )
+        return function
+
+    return register
+
+
+def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metric:
+    """A metric by name.
+
+    Args:
+        name: Family and function, such as "overlap.rouge_l".
+        options: Values of its options; the others keep their defaults.
+
+    Raises:
+        UsageError: No such metric or option, or a value that the option cannot have.
+    """
+    definition = _find(name)
+    defaults = definition.defaults
+    given = dict(options or {})
+    for option in given:
+        if option not in defaults:
+            next_step = f"its options are {', '.join(defaults)}" if defaults else "it has none"
+            raise UsageError(
+                unknown_name(f"option of {name}:", option, defaults, next_step=next_step)
+            )
+    hints = typing.get_type_hints(definition.function, include_extras=True)
+    checked = {
+        option: _check(name, option, value, hints[option]) for option, value in given.items()
+    }
+    return Metric(definition, {**defaults, **checked})
+
+
+def metric_names() -> tuple[str, ...]:
+    """Every metric's name, sorted. Imports all families."""
+    for family in _families():
+        importlib.import_module(f"{metrics.__name__}.{family}")
+    return tuple(sorted(_REGISTRY))
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What a person wants to know of a metric, ready for JSON.
+
+    Returns:
+        name, definition, range (None or [low, high]), options with their defaults, source, and
+        the signature with default options.
+
+    Raises:
+        UsageError: No such metric.
+    """
+    loaded = load_metric(name)
+    return {
+        "name": name,
+        "definition": loaded.kind.definition,
+        "range": list(loaded.bounds) if loaded.bounds else None,
+        "options": dict(loaded.options),
+        "source": loaded.kind.source,
+        "signature": loaded.signature,
+    }
+
+
+def _find(name: str) -> Definition:
+    family = name.partition(".")[0]
+    if family in _families():
+        importlib.import_module(f"{metrics.__name__}.{family}")
+    if name not in _REGISTRY:
+        known = metric_names()
+        raise UsageError(
+            unknown_name("metric", name, known, next_step=f"the metrics are {', '.join(known)}")
+        )
+    return _REGISTRY[name]
+
+
+def _families() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - {"base"}
+
+
+def _check(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
+    """The value of an option, converted to its type."""
+    kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if typing.get_origin(kind) is Literal:
+        expected = " or ".join(repr(choice) for choice in typing.get_args(kind))
+        fits = value in typing.get_args(kind)
+    else:
+        expected = {float: "a number", int: "a whole number", bool: "true or false"}.get(
+            kind, "a text"
+        )
+        fits = type(value) is kind
+    for limit in limits:
+        expected += f" from {limit.low:g} to {limit.high:g}"
+        fits = fits and limit.low <= value <= limit.high
+    if not fits:
+        raise UsageError(f"Option '{option}' of {name} is {value!r}; give it {expected}.")
+    return value
+
+
+def _text_identity(compares: str) -> list[str]:
+    match compares:
+        case "tokens":
+            return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALISATION}"]
+        case "characters":
+            return ["tok:char", f"norm:{japanese.NORMALISATION}"]
+        case _:
+            return [f"norm:{japanese.ANSWER_FORM}"]

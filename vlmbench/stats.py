@@ -1,0 +1,196 @@
+"""Intervals and paired tests: numbers in, numbers out.
+
+A metric gives each sample one additive vector, and a function turns a sum of vectors into the
+metric's value. Resampling therefore needs no scoring: a resample is a vector of counts (how often
+each sample was drawn), and its sum is one product of matrices.
+
+All intervals are percentile intervals at the stated level. Resampling is reproducible bit for
+bit: the draws come from the raw PCG64 stream, whose values NumPy guarantees, and the sums are
+exact (see `_on_grid`), so that neither the CPU nor the BLAS library shows in a result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+Combine: TypeAlias = Callable[[Floats, int], Floats]
+"""(totals of shape (..., d), number of samples) -> values of shape (...)."""
+
+_BLOCK = 1 << 20
+"""Draws held in memory at a time, about 30 MB with what is computed from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """How far the first of two paired systems is above the second."""
+
+    difference: float
+    """Value of the first minus value of the second."""
+    low: float
+    """Ends of the percentile interval of the difference."""
+    high: float
+    p_value: float
+    """Two-sided, of the hypothesis that there is no difference: twice the share of resamples on
+    the far side of 0 (those at 0 count half), at least 1 / (resamples + 1)."""
+
+
+def mean(totals: Floats, n: int) -> Floats:
+    """The combination of vectors of one number each: their arithmetic mean."""
+    return np.asarray(totals[..., 0] / n, dtype=np.float64)
+
+
+def exact_totals(vectors: Floats) -> Floats:
+    """Correctly rounded column sums, the same for every order of the rows."""
+    return np.array([math.fsum(column) for column in vectors.T.tolist()], dtype=np.float64)
+
+
+def value_of(vectors: Floats, combine: Combine) -> float:
+    """The metric's value on all samples; independent of their order.
+
+    Args:
+        vectors: (n, d), n at least 1.
+        combine: The metric's combination.
+    """
+    return float(combine(exact_totals(vectors), len(vectors)))
+
+
+def resampled_totals(vectors: Floats, *, resamples: int, seed: int) -> Floats:
+    """Sums of `resamples` samples of n rows drawn with replacement, of shape (resamples, d).
+
+    Equal n and seed draw the same rows, so columns of several metrics may be stacked, or kept
+    apart and compared as pairs.
+    """
+    grid = _on_grid(vectors)
+    blocks = [counts @ grid for counts in _draw_counts(len(vectors), resamples, seed)]
+    return np.concatenate(blocks)
+
+
+def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
+    """The ends between which the middle share `level` of `values` lies."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_interval(
+    vectors: Floats, combine: Combine, *, resamples: int = 1000, level: float = 0.95, seed: int
+) -> Interval:
+    """Percentile bootstrap interval of a metric over samples.
+
+    Args:
+        vectors: (n, d), a row a sample, n at least 1.
+        combine: The metric's combination.
+        resamples: Number of resamples.
+        level: Share of resamples inside the interval.
+        seed: Equal seeds give equal intervals, on every machine.
+
+    Returns:
+        The value and its interval. With one sample, or samples that are all equal, resampling
+        shows no spread and both ends are the value; `proportion_interval` is the better answer
+        then for a metric with a fixed range.
+    """
+    values = combine(resampled_totals(vectors, resamples=resamples, seed=seed), len(vectors))
+    low, high = percentile_interval(values, level=level)
+    return Interval(value_of(vectors, combine), low, high)
+
+
+def paired_bootstrap(
+    first: Floats,
+    second: Floats,
+    combine: Combine,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int,
+) -> PairedDifference:
+    """Difference of two systems on the same samples, resampled in pairs.
+
+    Args:
+        first: (n, d), a row a sample, n at least 1.
+        second: (n, d), the same samples in the same order.
+        combine: The metric's combination, the same for both.
+        resamples: Number of resamples.
+        level: Share of resamples inside the interval.
+        seed: Equal seeds give equal results, on every machine.
+
+    Returns:
+        The difference first minus second. Two systems that are equal on every sample have the
+        difference 0, the interval [0, 0] and the p-value 1.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"paired vectors differ in shape: {first.shape} and {second.shape}")
+    n, width = first.shape
+    totals = resampled_totals(np.hstack([first, second]), resamples=resamples, seed=seed)
+    differences = combine(totals[:, :width], n) - combine(totals[:, width:], n)
+    low, high = percentile_interval(differences, level=level)
+    below = float(np.mean(differences < 0) + np.mean(differences == 0) / 2)
+    p_value = min(1.0, max(2 * min(below, 1 - below), 1 / (resamples + 1)))
+    return PairedDifference(
+        value_of(first, combine) - value_of(second, combine), low, high, p_value
+    )
+
+
+def proportion_interval(proportion: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval for a mean of n values between 0 and 1.
+
+    Unlike the bootstrap it does not collapse when all values are 0 or all are 1. For values that
+    are not only 0 or 1 it is conservative: no variable on [0, 1] with mean p varies more than
+    p (1 - p).
+
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
+    JASA 22 (1927).
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    centre = (proportion + z * z / (2 * n)) / (1 + z * z / n)
+    spread = proportion * (1 - proportion) / n + z * z / (4 * n * n)
+    half = z * math.sqrt(spread) / (1 + z * z / n)
+    # At 0 and 1 the formula's end is exact in theory and off by rounding in practice.
+    low = 0.0 if proportion == 0 else max(0.0, centre - half)
+    high = 1.0 if proportion == 1 else min(1.0, centre + half)
+    return low, high
+
+
+def _draw_counts(n: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Multinomial counts of shape (rows, n), in blocks of bounded size."""
+    stream = np.random.PCG64(seed)
+    rows_a_block = max(1, _BLOCK // n)
+    for start in range(0, resamples, rows_a_block):
+        rows = min(rows_a_block, resamples - start)
+        raw = stream.random_raw(rows * n)
+        # Multiply and shift maps 32 random bits to 0 .. n - 1 with a bias below n / 2**32.
+        drawn = (((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
+        cells = drawn.reshape(rows, n) + np.arange(rows)[:, None] * n
+        counts = np.bincount(cells.ravel(), minlength=rows * n)
+        yield counts.reshape(rows, n).astype(np.float64)
+
+
+def _on_grid(vectors: Floats) -> Floats:
+    """The vectors rounded so that every sum of n of them is exact in float64.
+
+    Each column becomes multiples of a power of two so small that n of the largest stay below
+    2**53 of it. Integers that small are added without rounding, so the order of addition, which
+    differs between BLAS libraries, cannot matter. The change is below 1e-11 of the largest value
+    for up to 100,000 samples; counts do not change at all.
+    """
+    largest = np.abs(vectors).max(axis=0) * len(vectors)
+    _, exponent = np.frexp(np.where(largest > 0, largest, 1.0))
+    step = np.exp2(exponent.astype(np.float64) - 52)
+    return np.asarray(np.rint(vectors / step) * step, dtype=np.float64)

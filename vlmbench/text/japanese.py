@@ -1,0 +1,163 @@
+"""One form for Japanese text before it is compared, and its words.
+
+    normalise(text)    what all comparisons start from: one width, one kind of space and dash
+    answer_form(text)  what is left of a short answer when its packaging is taken off
+    tokenise(text)     words, by fugashi (MeCab) with the UniDic of the unidic-lite package
+
+Each form has a version that metric signatures carry: changing what a form does means changing it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+import unicodedata
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import fugashi
+
+NORMALISATION = "nfkc-ja1"
+"""Version of `normalise`."""
+
+ANSWER_FORM = "answer-ja1"
+"""Version of `answer_form`, which includes that of `normalise`."""
+
+# NFKC would turn these into something that reads differently: an ellipsis into full stops, a
+# free-standing voicing mark or accent into a space with a combining mark.
+_KEPT_FROM_NFKC = "…‥゛゜´¨¯‾¸˘˙˚˛˜˝"
+_NFKC_PIECES = re.compile(f"[^{_KEPT_FROM_NFKC}]+")
+
+# Zero-width and directional marks, joiners, soft hyphens and variation selectors change the
+# picture of a character and not the character; control characters are noise.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_DIGITS_THEN_POWER = re.compile("(?<=[0-9０-９])[²³¹⁰⁴-⁹]+")
+_DIGITS_THEN_FRACTION = re.compile("(?<=[0-9０-９])(?=[¼-¾⅐-⅞])")
+_SPACES = re.compile(r"\s+")
+_LONG_VOWELS = re.compile("ー{2,}")
+_BEFORE_NFKC = str.maketrans({"\uff5e": "\u301c", "\u223c": "\u301c"})
+_AFTER_NFKC = str.maketrans(
+    {
+        "\u2044": "/",  # the slash inside a fraction character
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+        **dict.fromkeys("\u2014\u2500", "\u2015"),
+    }
+)
+
+
+def normalise(text: str) -> str:
+    """The text in one width, with one kind of space and dash; applying it again changes nothing.
+
+    Unicode NFKC, which makes full-width letters and digits half-width, half-width kana
+    full-width, ㎏ kg and ① 1, with what Japanese needs besides:
+
+    * … ‥ ゛ ゜ and free-standing accents stay (NFKC makes dots and spaces of them);
+    * 〜 ～ ∼ are all 〜 (NFKC makes ～ an ASCII tilde and leaves 〜);
+    * a superscript after a digit is a power and a fraction after a digit stands apart, so that
+      10² is 10^2 and not 102;
+    * hyphens, en dashes and minus signs are -, longer dashes and ruled lines ―;
+    * a long-vowel mark is not repeated: すごーーい is すごーい;
+    * white space of any kind is one space, none at the ends;
+    * invisible characters (zero width, byte order mark, joiners, variation selectors, controls)
+      vanish, so 葛󠄀 is 葛; half of a surrogate pair becomes U+FFFD.
+
+    Case, punctuation and the choice between kana and kanji stay as they are.
+    """
+    text = _INVISIBLE.sub("", _LONE_SURROGATE.sub("\ufffd", text))
+    text = _DIGITS_THEN_POWER.sub(lambda power: "^" + power[0], text)
+    text = _DIGITS_THEN_FRACTION.sub(" ", text).translate(_BEFORE_NFKC)
+    text = _NFKC_PIECES.sub(lambda piece: unicodedata.normalize("NFKC", piece[0]), text)
+    text = _LONG_VOWELS.sub("ー", text.translate(_AFTER_NFKC))
+    return _SPACES.sub(" ", text).strip()
+
+
+_PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*", "」』)]}】〕》〉>”’\"'`*", strict=True))
+_FULL_STOPS = "。.、,!?…"
+_LAYERS = 8
+"""Most layers of packaging that are taken off; keeps hostile input from costing more."""
+# The copula is taken off only where nothing else can be meant: だ and である end many words.
+_COPULA = re.compile(
+    "(?<=.)(?:でございます|でした|です|である|であります|(?<=[一-鿿々ァ-ヺー0-9a-z%])だ)(?:ね|よ)?$"
+)
+
+
+def answer_form(text: str) -> str:
+    """What is compared when short answers are matched.
+
+    `normalise`, then without case and without white space; then, up to eight times: a pair of
+    quotation marks, brackets or asterisks around the whole answer, full stops and the like at
+    its end, and a closing です, でした, である or でございます are taken off. Nothing inside the
+    answer is touched, and what consists of packaging only is left as it is.
+    """
+    form = normalise(normalise(text).casefold()).replace(" ", "")
+    for _ in range(_LAYERS):
+        form = _unpacked(form)
+    return form
+
+
+def _unpacked(form: str) -> str:
+    """The form without its outermost packaging."""
+    form = form.rstrip(_FULL_STOPS) or form
+    if len(form) > 2 and _PAIRS.get(form[0]) == form[-1] and _encloses(form):
+        form = form[1:-1]
+    return _COPULA.sub("", form)
+
+
+def _encloses(form: str) -> bool:
+    """Whether the first character's partner is the last one, unlike in (a)と(b)."""
+    opening, closing = form[0], form[-1]
+    if opening == closing:
+        return opening == "*" or opening not in form[1:-1]
+    depth = 0
+    for position, character in enumerate(form):
+        depth += (character == opening) - (character == closing)
+        if depth == 0:
+            return position == len(form) - 1
+    return False
+
+
+_tagger_lock = threading.Lock()
+_LONG_TEXT = 2000
+"""Texts beyond this many characters share a smaller cache."""
+
+
+def tokenise(text: str) -> tuple[str, ...]:
+    """The words of `normalise(text)`, punctuation included.
+
+    Each distinct text is analysed once while it stays in the cache, so that metrics share the
+    work. Empty text has no words. Safe for any Unicode text and from any thread.
+    """
+    return _cached_long(text) if len(text) > _LONG_TEXT else _cached_short(text)
+
+
+@functools.cache
+def tokenizer_identity() -> str:
+    """The tokenizer and its dictionary with versions, such as "fugashi-1.5.2/unidic-lite-1.0.8"."""
+    return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
+
+
+def _analyse(text: str) -> tuple[str, ...]:
+    normal = normalise(text)
+    if not normal:
+        return ()
+    with _tagger_lock:
+        return tuple(_tagger().parse(normal).split())
+
+
+_cached_short = functools.lru_cache(maxsize=1 << 15)(_analyse)
+_cached_long = functools.lru_cache(maxsize=64)(_analyse)
+
+
+@functools.cache
+def _tagger() -> fugashi.Tagger:
+    import fugashi
+    import unidic_lite
+
+    # Named outright: fugashi would prefer the full UniDic if somebody has installed it.
+    return fugashi.Tagger(f'-O wakati -r "{unidic_lite.DICDIR}/mecabrc" -d "{unidic_lite.DICDIR}"')
