@@ -1,0 +1,185 @@
+"""The rows of a task -> Samples, streamed, with images still encoded.
+
+Three sources: a Parquet file, a JSON Lines file beside its images, a data set of the Hugging
+Face Hub. An image column holds encoded bytes, a struct {bytes, path} as `datasets.Image` stores
+it, a file name relative to the data file (never outside its folder), or a list of these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vlmbench.errors import DataError
+from vlmbench.records import Image, Sample, Scalar, stable_hash
+from vlmbench.rows import count_rows, read_rows
+from vlmbench.task import Column, TaskSpec
+from vlmbench.template import missing_column, render
+
+
+def load_samples(
+    task: TaskSpec, *, limit: int | None = None, images: bool = True
+) -> Iterator[Sample]:
+    """The task's samples in the order of the data.
+
+    Args:
+        task: The task.
+        limit: Only so many from the start.
+        images: Without them only the texts are read, which is much faster.
+
+    Raises:
+        DataError: The data set cannot be read or is empty, a column is missing, an id stands
+            there twice, or a row cannot become a sample.
+    """
+    where = source_name(task)
+    seen: set[str] = set()
+    skip: Collection[str] = () if images else task.fields.images
+    rows = read_rows(task, skip=skip)
+    for index, row in enumerate(itertools.islice(rows, limit)):
+        sample = build_sample(task, row, index=index, images=images)
+        if sample.id in seen:
+            raise DataError(
+                f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; "
+                "make ids unique."
+            )
+        seen.add(sample.id)
+        yield sample
+    if not seen:
+        raise DataError(f"There are no rows in {where}; check the data of task '{task.name}'.")
+
+
+def sample_count(task: TaskSpec) -> int | None:
+    """Number of rows, where that can be known without reading them all."""
+    return count_rows(task)
+
+
+def build_sample(
+    task: TaskSpec, row: Mapping[str, Any], *, index: int, images: bool = True
+) -> Sample:
+    """One row as a sample.
+
+    Args:
+        task: Its `fields` say what is what.
+        row: The columns; images may be absent when `images` is false.
+        index: Position of the row, from 0.
+        images: Whether to read the image columns.
+
+    Raises:
+        DataError: A column is missing or holds something of another kind.
+    """
+    where = f"row {index} of {source_name(task)}"
+    fields = task.fields
+    columns = {name: value for name, value in row.items() if name not in fields.images}
+    sample_id = render(fields.id, columns, where=where, index=index)
+    if not sample_id.strip():
+        raise DataError(f"The id of {where} is empty; every sample needs one.")
+    references = _texts(fields.references, columns, where, index)
+    if not references:
+        raise DataError(f"There is no reference answer in {where}; add one or leave the row out.")
+    return Sample(
+        id=sample_id,
+        images=_images(task, row, where) if images else (),
+        references=references,
+        row=columns,
+        choices=_texts(fields.choices, columns, where, index),
+        meta={name: _scalar(name, columns, where) for name in fields.meta},
+    )
+
+
+def source_name(task: TaskSpec) -> str:
+    """The data set as error messages call it."""
+    if task.data.path is not None:
+        return str(task.data_path or task.data.path)
+    return f"Hub data set {task.data.hub} ({task.data.split})"
+
+
+def data_fingerprint(task: TaskSpec) -> str:
+    """Identity of the data: a file's digest, or a Hub data set's name, revision and split.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    if task.data_path is None:
+        return stable_hash(task.data.model_dump(mode="json"))
+    try:
+        with task.data_path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise DataError(
+            f"The data file {task.data_path} cannot be read ({error.strerror}); check 'data.path' "
+            f"of task '{task.name}'."
+        ) from error
+
+
+def _texts(
+    source: Column | tuple[str, ...], row: Mapping[str, Any], where: str, index: int
+) -> tuple[str, ...]:
+    if isinstance(source, Column):
+        value = _column(source.column, row, where)
+        values = value if isinstance(value, list | tuple) else [value]
+        texts = ["" if value is None else str(value) for value in values]
+    else:
+        texts = [render(template, row, where=where, index=index) for template in source]
+    return tuple(text for text in texts if text)
+
+
+def _scalar(name: str, row: Mapping[str, Any], where: str) -> Scalar:
+    value = _column(name, row, where)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise DataError(
+        f"The column '{name}' in {where} holds a {type(value).__name__} where 'fields.meta' "
+        "takes a text, number or truth value; leave it out of 'meta'."
+    )
+
+
+def _column(name: str, row: Mapping[str, Any], where: str) -> Any:
+    if name not in row:
+        raise DataError(missing_column(name, row, where))
+    return row[name]
+
+
+def _images(task: TaskSpec, row: Mapping[str, Any], where: str) -> tuple[Image, ...]:
+    folder = task.data_path.parent if task.data_path is not None else None
+    found: list[Image] = []
+    for name in task.fields.images:
+        value = _column(name, row, where)
+        values = value if isinstance(value, list | tuple) else [value]
+        found += [
+            _image(one, f"column '{name}' of {where}", folder) for one in values if one is not None
+        ]
+    return tuple(found)
+
+
+def _image(value: Any, where: str, folder: Path | None) -> Image:
+    if isinstance(value, Mapping):
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, bytes):
+        return Image(value, source=where)
+    if isinstance(value, str) and folder is not None:
+        return _image_file(value, where, folder)
+    raise DataError(
+        f"There is no image in {where}, but a {type(value).__name__}; it should hold bytes, a "
+        "struct {bytes, path} or a file name."
+    )
+
+
+def _image_file(name: str, where: str, folder: Path) -> Image:
+    try:
+        path = (folder / name).resolve()
+        inside = path.is_relative_to(folder.resolve())
+    except (OSError, ValueError) as error:
+        raise DataError(f"The image name in {where} is not a file name; correct it.") from error
+    if not inside:
+        raise DataError(
+            f"The image name '{name}' in {where} leads out of the folder {folder}; keep images "
+            "beside the data file."
+        )
+    try:
+        return Image(path.read_bytes(), source=f"{where}, file {name}")
+    except OSError as error:
+        # Not raised: one lost file is one sample without an answer, found when it is decoded.
+        return Image(b"", source=f"{where}, file {name} ({error.strerror})")

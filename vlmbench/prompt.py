@@ -1,0 +1,101 @@
+"""A sample and a task's template -> a Request with images standing between the text.
+
+While a template renders, each image place is a marker with a random nonce, so that no text out
+of a data set can forge one. Afterwards the text is cut at the markers.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from vlmbench.errors import DataError
+from vlmbench.records import Generation, Image, ImagePart, Part, Request, Sample, TextPart
+from vlmbench.task import TaskSpec
+from vlmbench.template import render
+
+IMAGE_MARK = "<image>"
+"""How data sets write the place of an image inside a text."""
+
+
+def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
+    """Ask the task's question about a sample.
+
+    Raises:
+        DataError: A column is missing, or the images are not each placed exactly once.
+        ConfigError: The template cannot be rendered.
+    """
+    return Request(
+        sample_id=sample.id,
+        parts=build_parts(task, sample),
+        generation=generation,
+        system=task.system,
+    )
+
+
+def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
+    """The prompt: text and images in the order in which the model shall see them.
+
+    Images come first unless the template places them.
+    """
+    where = f"sample '{sample.id}' of task '{task.name}'"
+    places = _Places(len(sample.images), where)
+    text = render(
+        task.prompt,
+        sample.row,
+        where=where,
+        choices=sample.choices,
+        image=places.image,
+        place_marks=places.place_marks,
+    )
+    return _cut(text, places, sample.images, where)
+
+
+class _Places:
+    """Hands out the markers of one rendering."""
+
+    def __init__(self, count: int, where: str) -> None:
+        self.count = count
+        self.nonce = secrets.token_hex(16)
+        self._where = where
+        self._next = 0
+
+    def image(self, number: int) -> str:
+        """The marker of image `number`, counted from 0."""
+        if not 0 <= number < self.count:
+            raise DataError(
+                f"The prompt places image {number} of {self._where}, which has {self.count}; "
+                "correct the template or the data."
+            )
+        return f"\x02{self.nonce}:{number}\x03"
+
+    def place_marks(self, text: str) -> str:
+        """`text` with the next image's marker for each `<image>`."""
+        pieces = text.split(IMAGE_MARK)
+        out = [pieces[0]]
+        for piece in pieces[1:]:
+            out += [self.image(self._next), piece]
+            self._next += 1
+        return "".join(out)
+
+
+def _cut(text: str, places: _Places, images: tuple[Image, ...], where: str) -> tuple[Part, ...]:
+    pieces = re.split(f"\x02{places.nonce}:([0-9]+)\x03", text)
+    order = [int(number) for number in pieces[1::2]]
+    if not order:
+        order = list(range(len(images)))
+        pieces = [""] * len(order) + [text]
+    else:
+        pieces = pieces[::2]
+    if sorted(order) != list(range(len(images))):
+        raise DataError(
+            f"The prompt of {where} places images {order} where it has {len(images)}; mark each "
+            f"image exactly once, or none to put them all before the text."
+        )
+    parts: list[Part] = []
+    for number, piece in enumerate(pieces):
+        if piece:
+            parts.append(TextPart(piece))
+        if number < len(order):
+            parts.append(ImagePart(images[order[number]]))
+    return tuple(parts)

@@ -1,0 +1,105 @@
+"""YAML files into typed objects, with mistakes reported as one sentence that names file and key."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vlmbench.errors import ConfigError, near_names
+
+
+class Strict(BaseModel):
+    """Base of everything read from YAML: no unknown keys, no silent conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file says, as plain values.
+
+    Raises:
+        ConfigError: The file cannot be read or is not YAML.
+    """
+    import yaml
+
+    try:
+        with path.open(encoding="utf-8") as handle:
+            return yaml.safe_load(handle)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{path} is not valid YAML{line} ({problem}); correct it.") from error
+
+
+def parse(model: type[Model], data: Any, *, where: str) -> Model:
+    """Validate plain values against a schema.
+
+    Args:
+        model: The schema.
+        data: Values as YAML or JSON gives them.
+        where: The file, for the error message.
+
+    Raises:
+        ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
+    """
+    try:
+        text = json.dumps(data)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{where} holds a value that is neither text, number, list nor mapping "
+            f"({error}); put dates and the like in quotes."
+        ) from error
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise ConfigError(_sentence(model, error, where)) from error
+
+
+def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    location = [part for part in first["loc"] if not str(part).startswith("function-")]
+    key = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        near = near_names(str(location[-1]), known)
+        hint = (
+            f"did you mean {' or '.join(repr(name) for name in near)}?"
+            if near
+            else f"the keys here are {', '.join(sorted(known))}."
+        )
+        return f"Unknown key '{key}' in {where}; {hint}"
+    if first["type"] == "missing":
+        return f"The key '{key}' is missing in {where}; add it."
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    place = f"The value of '{key}' in {where}" if key else where
+    return f"{place} is wrong: {message[:1].lower()}{message[1:]}."
+
+
+def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", None)
+        if isinstance(part, str) and fields is not None and part in fields:
+            current = _schema_in(fields[part].annotation)
+    return list(current.model_fields)
+
+
+def _schema_in(annotation: Any) -> Any:
+    """The schema inside `tuple[Schema, ...]`, `Schema | None` and the like."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation
+    inner = [_schema_in(argument) for argument in typing.get_args(annotation)]
+    return next(
+        (one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), annotation
+    )

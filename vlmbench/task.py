@@ -1,0 +1,273 @@
+"""A task file: what is asked of which data, and how answers are scored.
+
+YAML -> TaskSpec, validated; docs of every key stand beside its field. A task is found by name
+(the tasks that ship with vlmbench) or by the path of its YAML file.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from vlmbench.errors import ConfigError, UsageError, unknown_name
+from vlmbench.records import Generation, Scalar, stable_hash
+from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.template import check_template
+from vlmbench.where import parse_where
+
+Template = Annotated[str, AfterValidator(check_template)]
+"""jinja2 source; `row` holds the row's columns, `index` its position from 0."""
+
+
+def _check_where(text: str) -> str:
+    try:
+        parse_where(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class Display(Strict):
+    """What people read about the task."""
+
+    title: str
+    capability: str
+    """Such as caption, vqa, chart or multi-image."""
+    language: str = "ja"
+    licence: str
+    citation: str = ""
+    card: str = ""
+    """What the task measures, how it was made, its chance level and its known flaws."""
+
+
+class DataSource(Strict):
+    """Where the rows are: a file beside the YAML, or a data set of the Hugging Face Hub."""
+
+    path: str | None = None
+    """Parquet or JSON Lines, relative to the YAML file."""
+    hub: str | None = None
+    """`org/name`."""
+    config: str | None = None
+    """Name of the Hub data set's configuration, where it has several."""
+    revision: str | None = None
+    """Commit of the Hub data set; without one the newest is taken."""
+    split: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSource:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give either 'path' or 'hub'")
+        if self.hub is not None and self.split is None:
+            raise ValueError("a Hub data set needs 'split'")
+        if self.path is not None and (self.config or self.revision or self.split):
+            raise ValueError("'config', 'revision' and 'split' go with 'hub' only")
+        return self
+
+
+class Column(Strict):
+    """Takes texts from one column, which holds a text or a list of texts."""
+
+    column: str
+
+
+class Fields(Strict):
+    """Which columns become which parts of a sample."""
+
+    id: Template
+    images: tuple[str, ...] = ()
+    """Columns that hold an image or a list of images, in the order in which they are shown."""
+    references: Column | tuple[Template, ...] = Field(min_length=1)
+    """`{column: name}`, or a template for each accepted answer; empty ones are left out."""
+    choices: Column | tuple[Template, ...] = ()
+    """Options of a multiple-choice question, given in the same two ways."""
+    meta: tuple[str, ...] = ()
+    """Columns that `slices` and `where` may name."""
+
+
+class GenerationArguments(Strict):
+    """How answers are generated; greedy unless a temperature is given."""
+
+    max_new_tokens: int = Field(default=64, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    stop: tuple[str, ...] = ()
+
+
+class MetricUse(Strict):
+    """A metric that the task applies."""
+
+    use: str
+    """Its name, such as `match.exact`."""
+    id: str = ""
+    """What it is called in results; the name unless the task uses it twice."""
+    headline: bool = False
+    """Shown on the leaderboard and compared by the gate; the first metric if none is marked."""
+    where: Annotated[str, AfterValidator(_check_where)] | None = None
+    """Condition on `meta`, such as `meta.answer == 'open'`; others are not scored by it."""
+    options: dict[str, Scalar] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """`id`, or `use` where there is none."""
+        return self.id or self.use
+
+
+class Example(Strict):
+    """A frozen case: `vlmbench tasks check` and the tests hold the task to it."""
+
+    row: dict[str, Any]
+    """The columns other than images."""
+    images: int = Field(default=0, ge=0)
+    """Number of images the row shows."""
+    prompt: str
+    """The rendered prompt, with `<image>` where an image stands."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Answer -> value of the first headline metric that applies."""
+
+
+class TaskSpec(Strict):
+    """A validated task file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)
+    display: Display
+    data: DataSource
+    fields: Fields
+    prompt: Template
+    """`{{ row.question | interleave }}` puts images where the text says `<image>`,
+    `{{ image(0) }}` puts one there; otherwise they come before the text."""
+    system: str | None = None
+    generation: GenerationArguments = Field(default_factory=GenerationArguments)
+    metrics: tuple[MetricUse, ...] = Field(min_length=1)
+    slices: tuple[str, ...] = ()
+    """Fields of `meta` by which results are broken down."""
+    examples: tuple[Example, ...] = ()
+
+    _folder: Path | None = PrivateAttr(default=None)
+    _origin: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskSpec:
+        keys = [metric.key for metric in self.metrics]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise ValueError(f"metric '{twice}' stands there twice, give one of them an 'id'")
+        for name in self.slices:
+            if name not in self.fields.meta:
+                raise ValueError(f"slice '{name}' is not listed under fields.meta")
+        return self
+
+    @property
+    def origin(self) -> Path | None:
+        """The YAML file, for a task that does not ship with vlmbench."""
+        return self._origin
+
+    @property
+    def data_path(self) -> Path | None:
+        """The local data file; None for a Hub data set."""
+        if self.data.path is None or self._folder is None:
+            return None
+        return self._folder / self.data.path
+
+    @property
+    def headlines(self) -> tuple[str, ...]:
+        """Keys of the headline metrics, at least one."""
+        marked = tuple(metric.key for metric in self.metrics if metric.headline)
+        return marked or (self.metrics[0].key,)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides which answers are right: data columns and metrics."""
+        return stable_hash(self._part("name", "fields", "metrics", "slices"))
+
+    @property
+    def prompt_fingerprint(self) -> str:
+        """Hash of what decides which answers are given: prompt, system, generation."""
+        return stable_hash(self._part("prompt", "system", "generation"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The task as the YAML file could say it."""
+        return self.model_dump(mode="json")
+
+    def generation_for(self, seed: int) -> Generation:
+        """The generation arguments; the seed counts only where answers are sampled."""
+        arguments = self.generation
+        return Generation(
+            max_new_tokens=arguments.max_new_tokens,
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            seed=seed if arguments.temperature > 0 else 0,
+            stop=arguments.stop,
+        )
+
+    def _part(self, *names: str) -> dict[str, Any]:
+        return self.model_dump(mode="json", include=set(names))
+
+
+def tasks_root() -> Path:
+    """The folder of the tasks that ship with vlmbench: in a wheel, or in its repository."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "_tasks"
+    return packaged if packaged.is_dir() else package.parent / "tasks"
+
+
+def task_names() -> list[str]:
+    """Names of the tasks that ship with vlmbench, sorted."""
+    return sorted(path.stem for path in tasks_root().glob("*.yaml"))
+
+
+def load_task(name_or_path: str) -> TaskSpec:
+    """The task of that name, or of that YAML file.
+
+    Raises:
+        UsageError: There is no such task.
+        ConfigError: Its file does not follow the schema.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise UsageError(f"There is no task file {path}; check the path.")
+        return _load_file(path.resolve(), shipped=False)
+    if name_or_path not in task_names():
+        raise UsageError(
+            unknown_name(
+                "task",
+                name_or_path,
+                task_names(),
+                next_step="see 'vlmbench tasks list', or give the path of a YAML file",
+            )
+        )
+    return _load_file(tasks_root() / f"{name_or_path}.yaml", shipped=True)
+
+
+def restore_task(data: dict[str, Any], origin: str | None) -> TaskSpec:
+    """The task as it was when a journal was written.
+
+    Args:
+        data: `TaskSpec.as_dict` of then.
+        origin: `TaskSpec.origin` of then; None for a task that ships with vlmbench.
+    """
+    where = "the journal's header"
+    if origin is None:
+        return _located(parse(TaskSpec, data, where=where), tasks_root(), None)
+    return _located(parse(TaskSpec, data, where=where), Path(origin).parent, Path(origin))
+
+
+@lru_cache(maxsize=512)
+def _load_file(path: Path, *, shipped: bool) -> TaskSpec:
+    data = read_yaml(path)
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} does not hold a task; it needs keys such as 'name' and 'data'.")
+    task = parse(TaskSpec, data, where=str(path))
+    if shipped and task.name != path.stem:
+        raise ConfigError(f"{path} names its task '{task.name}'; name it '{path.stem}'.")
+    return _located(task, path.parent, None if shipped else path)
+
+
+def _located(task: TaskSpec, folder: Path, origin: Path | None) -> TaskSpec:
+    located = task.model_copy()
+    located._folder = folder
+    located._origin = origin
+    return located
