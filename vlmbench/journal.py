@@ -1,0 +1,333 @@
+"""The journal of a run: append-only JSON Lines, the only truth about what a model answered.
+
+    {"type": "header", ...}     first line: what model, task, data, prompt and code it is about
+    {"type": "session", ...}    a call of `vlmbench run` begins to ask
+    {"type": "response", ...}   an answer, or the error in its place; the last one of a key counts
+    {"type": "end", ...}        the call ended by itself
+
+A process may be killed at any byte. What is complete up to a line's end is kept; the rest of the
+last line is cut off when the journal is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from vlmbench.errors import JournalError
+from vlmbench.records import SCHEMA_VERSION, Response, ResponseError, Scalar
+from vlmbench.runs import canonical_json
+
+SYNC_SECONDS = 1.0
+"""How much work a power cut may cost; a killed process loses none."""
+
+FINGERPRINTS = ("model", "task", "data", "prompt", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a journal is about; all that scoring needs besides the task's data."""
+
+    model: Mapping[str, Any]
+    """`ModelSpec.as_dict`."""
+    task: Mapping[str, Any]
+    """`TaskSpec.as_dict`."""
+    origin: str | None
+    """The task's YAML file, for a task that does not ship with vlmbench."""
+    fingerprints: Mapping[str, str]
+    """By the names in FINGERPRINTS. A journal is continued only if all are equal."""
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(slots=True)
+class Session:
+    """One call of `vlmbench run`."""
+
+    created: str
+    """ISO 8601, UTC."""
+    limit: int | None
+    seed: int
+    environment: Mapping[str, Scalar]
+    seconds: float = 0.0
+    """From the first request to the last response."""
+    answered: int = 0
+    """Responses with a text."""
+    peak_memory_mib: float | None = None
+    """None if the call was killed."""
+
+
+@dataclass(slots=True)
+class JournalContent:
+    """What a journal says, read as a whole."""
+
+    header: Header
+    sessions: list[Session] = field(default_factory=list)
+    responses: dict[str, Response] = field(default_factory=dict)
+    """By sample id, the last one of each."""
+    damaged: list[int] = field(default_factory=list)
+    """Numbers of lines that cannot be read, from 1; their samples count as not asked."""
+
+
+def read_journal(path: Path) -> JournalContent:
+    """Read a journal without changing it; an unfinished last line is passed over.
+
+    Raises:
+        JournalError: There is none, or its first line is not a header.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise JournalError(
+            f"The journal {path} cannot be read ({error.strerror}); give a run directory that "
+            "'vlmbench run' wrote."
+        ) from error
+    content = _parse(path, data)
+    if content is None:
+        raise JournalError(f"The journal {path} is empty; run the model on the task again.")
+    return content
+
+
+class Journal:
+    """A journal that is open for writing, by one process at a time.
+
+    Args:
+        path: The file; its directory is made if need be.
+        header: What the run is about.
+        fresh: Drop whatever the journal holds.
+
+    Raises:
+        JournalError: The file cannot be written, another process writes it, or it is about
+            something else than `header` says.
+    """
+
+    def __init__(self, path: Path, header: Header, *, fresh: bool = False) -> None:
+        self.path = path
+        self._fd = _open_locked(path)
+        try:
+            content = None if fresh else _parse(path, _read_all(self._fd))
+            if content is not None:
+                _check_same(path, content.header, header)
+            self._end = 0 if content is None else _whole_lines(self._fd)
+            os.ftruncate(self._fd, self._end)
+            self._synced = time.monotonic()
+            self._started = self._synced
+            self.content = content or JournalContent(header)
+            if content is None:
+                self._append({"type": "header", **asdict(header)})
+        except OSError as error:
+            os.close(self._fd)
+            raise _unwritable(path, error) from error
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def answered(self, key: str, sample_id: str) -> bool:
+        """Whether the request is answered; one that ended in an error is to be asked again."""
+        response = self.content.responses.get(sample_id)
+        return response is not None and response.key == key and response.error is None
+
+    def begin(self, session: Session) -> None:
+        """Note that a call begins to ask."""
+        self._started = time.monotonic()
+        self.content.sessions.append(session)
+        self._append(
+            {
+                "type": "session",
+                "created": session.created,
+                "limit": session.limit,
+                "seed": session.seed,
+                "environment": dict(session.environment),
+            }
+        )
+
+    def add(self, response: Response) -> None:
+        """Note a response; it survives whatever happens to the process afterwards."""
+        elapsed = round(time.monotonic() - self._started, 3)
+        self._append({"type": "response", "at": elapsed, **_response_line(response)})
+        _count(self.content, response, elapsed)
+
+    def end(self, *, peak_memory_mib: float | None) -> None:
+        """Note that the call ended by itself."""
+        self._append({"type": "end", "peak_memory_mib": peak_memory_mib})
+        if self.content.sessions:
+            self.content.sessions[-1].peak_memory_mib = peak_memory_mib
+
+    def close(self) -> None:
+        """Make everything durable and let others write."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        finally:
+            os.close(self._fd)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _append(self, line: dict[str, Any]) -> None:
+        data = (canonical_json(line) + "\n").encode("utf-8", "backslashreplace")
+        try:
+            _write_all(self._fd, data, self._end)
+            self._end += len(data)
+            if time.monotonic() - self._synced > SYNC_SECONDS:
+                os.fsync(self._fd)
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+
+def _open_locked(path: Path) -> int:
+    import fcntl
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(
+            f"Another run is writing {path}; wait for it, or choose another directory with --out."
+        ) from error
+    return descriptor
+
+
+def _read_all(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as handle:
+        handle.seek(0)
+        return handle.read()
+
+
+def _whole_lines(descriptor: int) -> int:
+    """Number of bytes up to and with the last line feed."""
+    return _read_all(descriptor).rfind(b"\n") + 1
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write at `offset`, or leave the file as long as it was."""
+    written = 0
+    try:
+        while written < len(data):
+            written += os.pwrite(descriptor, data[written:], offset + written)
+    except OSError:
+        os.ftruncate(descriptor, offset)
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"The journal {path} cannot be written ({error.strerror}); make room or permission there "
+        "or choose another directory with --out, then run the same command: answers that are in "
+        "the journal stay."
+    )
+
+
+def _parse(path: Path, data: bytes) -> JournalContent | None:
+    """What the complete lines say; None if not even the header is complete."""
+    lines = data.split(b"\n")[:-1]
+    if not lines:
+        return None
+    content = JournalContent(_parse_header(path, lines[0]))
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            _take(content, json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            content.damaged.append(number)
+    return content
+
+
+def _parse_header(path: Path, line: bytes) -> Header:
+    try:
+        values = json.loads(line)
+        version = values["schema_version"]
+        header = Header(**{one.name: values[one.name] for one in fields(Header)})
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"{path} does not begin with a journal's header; move it away, or start over with "
+            "--fresh."
+        ) from error
+    if version != SCHEMA_VERSION:
+        raise JournalError(
+            f"{path} has schema version {version} where this vlmbench reads {SCHEMA_VERSION}; "
+            "choose another directory with --out."
+        )
+    return header
+
+
+def _take(content: JournalContent, line: dict[str, Any]) -> None:
+    kind = line.pop("type")
+    if kind == "response":
+        elapsed = float(line.pop("at"))
+        _count(content, _parse_response(line), elapsed)
+    elif kind == "session":
+        content.sessions.append(Session(**line))
+    elif kind == "end" and content.sessions:
+        content.sessions[-1].peak_memory_mib = line["peak_memory_mib"]
+
+
+def _count(content: JournalContent, response: Response, elapsed: float) -> None:
+    content.responses[response.sample_id] = response
+    if content.sessions:
+        session = content.sessions[-1]
+        session.seconds = max(session.seconds, elapsed)
+        session.answered += response.error is None
+
+
+def _response_line(response: Response) -> dict[str, Any]:
+    return {name: value for name, value in asdict(response).items() if value is not None}
+
+
+def _parse_response(line: dict[str, Any]) -> Response:
+    error = line.pop("error", None)
+    return Response(**line, error=ResponseError(**error) if error is not None else None)
+
+
+def _check_same(path: Path, there: Header, now: Header) -> None:
+    for name in FINGERPRINTS:
+        if there.fingerprints.get(name) != now.fingerprints.get(name):
+            raise JournalError(
+                f"{path} holds answers for another {name} ({_difference(name, there, now)}); "
+                "choose another directory with --out, or drop them with --fresh."
+            )
+
+
+def _difference(name: str, there: Header, now: Header) -> str:
+    """Which value it is that differs, as precisely as the headers tell."""
+    sides = {"model": (there.model, now.model)}.get(name, (there.task, now.task))
+    if name in ("model", "task", "prompt"):
+        ignored = {"name", "fingerprint", "location", "display", "examples"}
+        for key, old, new in _differing(sides[0], sides[1], ""):
+            if key.partition(".")[0] not in ignored:
+                return f"{key}: {_shown(old)} there, {_shown(new)} now"
+    old, new = there.fingerprints.get(name), now.fingerprints.get(name)
+    return f"fingerprint {_shown(old)} there, {_shown(new)} now"
+
+
+def _differing(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in [*old, *(name for name in new if name not in old)]:
+            inner = f"{key}.{name}" if key else str(name)
+            yield from _differing(old.get(name), new.get(name), inner)
+    elif canonical_json(old) != canonical_json(new):
+        yield key, old, new
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
