@@ -67,7 +67,7 @@ def parse_where(text: str) -> Condition:
     """
     if len(text) > MAX_LENGTH:
         raise ConfigError(
-            f"The condition 'where: {text[:40]}…' has {len(text)} characters; "
+            f"The condition 'where: {_short(text)}' has {len(text)} characters; "
             f"shorten it to {MAX_LENGTH} or less."
         )
     try:
@@ -82,9 +82,13 @@ def parse_where(text: str) -> Condition:
     except (ValueError, RecursionError, MemoryError):
         column, reason = 1, "this cannot be read"
     raise ConfigError(
-        f"The condition 'where: {text}' fails at column {column}: {reason}; "
+        f"The condition 'where: {_short(text)}' fails at column {column}: {reason}; "
         "write it like meta.answer == 'open' or meta.kind in ['what', 'where']."
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _condition(node: ast.expr) -> Condition:

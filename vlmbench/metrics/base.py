@@ -26,13 +26,18 @@ from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, UsageError, unknown_name
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
-from vlmbench.text import japanese
+from vlmbench.text import japanese, numbers
 
 References: TypeAlias = Sequence[Sequence[str]]
 """The references of every sample of a task."""
 
 Scored: TypeAlias = float | tuple[float, ...] | MetricScore
 """What a metric function returns; a MetricScore when it extracts something or cannot score."""
+
+
+Compared: TypeAlias = Literal["answers", "numbers", "characters", "tokens"]
+"""The form of the texts that a metric compares: short answers, short answers with their numbers
+read, characters without white space, or words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,7 @@ class Definition:
     name: str
     function: Callable[..., Scored]
     bounds: tuple[float, float] | None
-    compares: Literal["answers", "characters", "tokens"]
-    """Which form of the texts it compares: see `vlmbench.text.japanese`."""
+    compares: Compared
     source: str
     size: int
     combine: Combine
@@ -158,7 +162,7 @@ _Function = typing.TypeVar("_Function", bound=Callable[..., Scored])
 def metric(
     *,
     bounds: tuple[float, float] | None,
-    compares: Literal["answers", "characters", "tokens"],
+    compares: Compared,
     source: str,
     size: int = 1,
     combine: Combine = mean,
@@ -277,11 +281,13 @@ def _check(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
     return value
 
 
-def _text_identity(compares: str) -> list[str]:
+def _text_identity(compares: Compared) -> list[str]:
     match compares:
+        case "answers":
+            return [f"norm:{japanese.ANSWER_FORM}"]
+        case "numbers":
+            return [f"norm:{japanese.ANSWER_FORM}", f"num:{numbers.NUMBER_FORM}"]
         case "tokens":
             return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALISATION}"]
         case "characters":
             return ["tok:char", f"norm:{japanese.NORMALISATION}"]
-        case _:
-            return [f"norm:{japanese.ANSWER_FORM}"]
