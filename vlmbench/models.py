@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,11 @@ from vlmbench.schema import Strict, parse, read_yaml
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """`auto`: float32 on a CPU, the checkpoint's own elsewhere."""
+
+PACKAGED = "embedded:"
+"""Begins the location of a checkpoint that ships with vlmbench, wherever that is installed."""
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
 
 BASELINES: Mapping[str, str] = {
     "majority": "the most frequent reference of the task",
@@ -47,11 +52,13 @@ class ModelSpec:
     """Display name, safe as a directory name."""
     runner: str
     location: str
-    """Hub id, checkpoint directory or kind of baseline."""
+    """Hub id, checkpoint directory as it was given, `embedded:NAME`, or kind of baseline."""
     fingerprint: str
     """Hash of what decides the answers; a directory's name is not part of it."""
     revision: str | None = None
     dtype: str = "auto"
+    device: str = "auto"
+    """cuda, mps, cpu or auto; not part of the fingerprint."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """For the runner, such as a chat template; JSON values."""
 
@@ -102,18 +109,25 @@ def known_models() -> Mapping[str, ModelEntry]:
     return parse(_ModelsFile, read_yaml(path), where=str(path)).models
 
 
-def resolve_model(text: str, *, dtype: str = "auto", seed: int = 0) -> ModelSpec:
+def resolve_model(
+    text: str, *, dtype: str = "auto", device: str = "auto", seed: int = 0
+) -> ModelSpec:
     """What `--model` names.
 
     Args:
         text: An alias, `hf:org/name[@revision]`, `baseline:KIND` or a checkpoint directory.
         dtype: One of DTYPES.
+        device: One of DEVICES.
         seed: Decides the answers of the random baseline; models do not see it.
 
     Raises:
         UsageError: There is no such model.
         ModelError: The directory holds no checkpoint, or the model needs its own code.
     """
+    return replace(_resolve(text, dtype, seed), device=device)
+
+
+def _resolve(text: str, dtype: str, seed: int) -> ModelSpec:
     if text.startswith("baseline:"):
         return _baseline(text.removeprefix("baseline:"), seed)
     if text.startswith("hf:"):
@@ -122,8 +136,15 @@ def resolve_model(text: str, *, dtype: str = "auto", seed: int = 0) -> ModelSpec
     if text in known_models():
         return _alias(text, known_models()[text], dtype)
     if Path(text).is_dir():
-        return _checkpoint(_directory_name(Path(text)), Path(text), dtype, {})
+        return _checkpoint(_directory_name(Path(text)), text, Path(text), dtype, {})
     raise UsageError(_unknown_model(text))
+
+
+def model_path(location: str) -> Path:
+    """The directory that a ModelSpec's location stands for; it may not exist."""
+    if location.startswith(PACKAGED):
+        return Path(__file__).parent / "embedded" / location.removeprefix(PACKAGED)
+    return Path(location)
 
 
 def _unknown_model(text: str) -> str:
@@ -171,7 +192,7 @@ def _scripted(file: str) -> ModelSpec:
         runner="baseline",
         location="scripted",
         fingerprint=stable_hash(["scripted", _file_digest(path)]),
-        options={"file": str(path.resolve())},
+        options={"file": file},
     )
 
 
@@ -189,8 +210,8 @@ def _alias(name: str, entry: ModelEntry, dtype: str) -> ModelSpec:
     if entry.attn_implementation is not None:
         options["attn_implementation"] = entry.attn_implementation
     if entry.embedded is not None:
-        folder = Path(__file__).parent / "embedded" / entry.embedded
-        return _checkpoint(name, folder, dtype, options)
+        location = f"{PACKAGED}{entry.embedded}"
+        return _checkpoint(name, location, model_path(location), dtype, options)
     assert entry.hub is not None  # ModelEntry holds one of the two
     return _hub_model(name, entry.hub, entry.revision, dtype, options)
 
@@ -211,7 +232,9 @@ def _hub_model(
     )
 
 
-def _checkpoint(name: str, folder: Path, dtype: str, options: dict[str, Any]) -> ModelSpec:
+def _checkpoint(
+    name: str, location: str, folder: Path, dtype: str, options: dict[str, Any]
+) -> ModelSpec:
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"There is no config.json in {folder}; give the directory of a checkpoint as "
@@ -220,7 +243,7 @@ def _checkpoint(name: str, folder: Path, dtype: str, options: dict[str, Any]) ->
     return ModelSpec(
         name=name,
         runner="hf",
-        location=str(folder.resolve()),
+        location=location,
         fingerprint=stable_hash(["directory", _directory_digest(folder), dtype, options]),
         dtype=dtype,
         options=options,

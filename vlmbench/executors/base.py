@@ -15,8 +15,8 @@ class Executor(Protocol):
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Iterator[Response]:
         """Load the model, then answer the requests in any order.
 
-        The model is loaded before this returns; requests are taken as answers are fetched, a
-        bounded number ahead. Closing the iterator frees the model.
+        The model is loaded before this returns, unless it is still there from the last call.
+        Requests are taken as answers are fetched, a bounded number ahead.
 
         Raises:
             ModelError: The model cannot be loaded.
@@ -24,3 +24,6 @@ class Executor(Protocol):
 
     def describe(self) -> Mapping[str, Scalar]:
         """Device and the like, once `map` has been called."""
+
+    def close(self) -> None:
+        """Free the model."""

@@ -1,0 +1,282 @@
+"""The pipeline: load, prompt, generate, journal, score, aggregate, record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from vlmbench import __version__
+from vlmbench.aggregate import ScoredMetric, estimates, score_samples
+from vlmbench.data import data_fingerprint, load_samples
+from vlmbench.environment import peak_memory_mib, versions
+from vlmbench.errors import DataError
+from vlmbench.executors.base import Executor
+from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.metrics.base import load_metric
+from vlmbench.models import ModelSpec
+from vlmbench.prompt import build_request
+from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
+from vlmbench.runners import baseline
+from vlmbench.runs import RunDir
+from vlmbench.task import TaskSpec, restore_task
+from vlmbench.where import parse_where
+
+Progress = Callable[[int, int, int], None]
+"""Called with the number of samples done, in all, and of errors in this call."""
+
+
+def run(
+    model: ModelSpec,
+    task: TaskSpec,
+    *,
+    executor: Executor,
+    out: Path,
+    limit: int | None = None,
+    seed: int = 0,
+    fresh: bool = False,
+    progress: Progress = lambda done, total, errors: None,
+) -> RunRecord:
+    """Evaluate a model on a task, or go on where an earlier call stopped.
+
+    Args:
+        model: Who answers.
+        task: What is asked.
+        executor: How requests get to the model.
+        out: Output directory; the run's own is `<out>/<model>/<task>`.
+        limit: Ask only so many samples from the start.
+        seed: Of the bootstrap and of sampled generation.
+        fresh: Drop the answers of earlier calls.
+        progress: Told how far it is.
+
+    Returns:
+        The record, which also lies in the run's directory.
+
+    Raises:
+        VlmbenchError: See `load_samples`, `Journal` and `Executor.map`. Answers that were given
+            before stay in the journal.
+    """
+    metrics = load_metrics(task)
+    samples = load_texts(task)
+    model = with_answers(model, samples, seed)
+    directory = RunDir.of(out, model.name, task.name)
+    meter = _Meter(len(samples[:limit]), progress)
+    with Journal(directory.journal, make_header(model, task), fresh=fresh) as journal:
+        requests = pending_requests(task, journal, meter, limit=limit, seed=seed)
+        generate(model, requests, executor, journal, meter, limit=limit, seed=seed)
+    return derive(directory, journal.content, task, samples, metrics)
+
+
+def score(directory: RunDir) -> RunRecord:
+    """Derive scores.jsonl and run.json again from the journal; needs the data, but no model.
+
+    Raises:
+        JournalError: The journal cannot be read.
+        DataError: The data is no longer what the model was asked about.
+    """
+    content = read_journal(directory.journal)
+    task = restore_task(dict(content.header.task), content.header.origin)
+    if data_fingerprint(task) != content.header.fingerprints["data"]:
+        raise DataError(
+            f"The data of task '{task.name}' has changed since {directory.journal} was written; "
+            "restore it, or run the model again with --fresh."
+        )
+    return derive(directory, content, task, load_texts(task), load_metrics(task))
+
+
+def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
+    """The task's metrics with their options.
+
+    Raises:
+        UsageError: A metric or option is unknown.
+    """
+    return [
+        ScoredMetric(
+            id=use.key,
+            metric=load_metric(use.use, use.options),
+            headline=use.key in task.headlines,
+            where=parse_where(use.where) if use.where else None,
+        )
+        for use in task.metrics
+    ]
+
+
+def load_texts(task: TaskSpec) -> list[Sample]:
+    """All samples of the task without images and rows: what scoring and baselines look at."""
+    samples = load_samples(task, images=False)
+    return [dataclasses.replace(sample, row={}) for sample in samples]
+
+
+def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> ModelSpec:
+    """A baseline together with its answers; any other model as it is."""
+    if model.runner != "baseline":
+        return model
+    if model.location == "scripted":
+        answers = baseline.read_script(Path(model.options["file"]))
+    else:
+        answers = baseline.plan(model.location, samples, seed)
+    return dataclasses.replace(model, options={**model.options, "answers": answers})
+
+
+def make_header(model: ModelSpec, task: TaskSpec) -> Header:
+    """What the journal of this model on this task is about."""
+    return Header(
+        model=_described(model),
+        task=task.as_dict(),
+        origin=str(task.origin) if task.origin else None,
+        fingerprints={
+            "model": model.fingerprint,
+            "task": task.fingerprint,
+            "data": data_fingerprint(task),
+            "prompt": task.prompt_fingerprint,
+            "code": __version__,
+        },
+    )
+
+
+def pending_requests(
+    task: TaskSpec, journal: Journal, meter: _Meter, *, limit: int | None, seed: int
+) -> Iterator[Request]:
+    """The requests that the journal has no answer to, one at a time."""
+    generation = task.generation_for(seed)
+    for sample in load_samples(task, limit=limit):
+        request = build_request(task, sample, generation=generation)
+        if journal.answered(request.key, sample.id):
+            meter.skip()
+        else:
+            yield request
+
+
+def generate(
+    model: ModelSpec,
+    requests: Iterator[Request],
+    executor: Executor,
+    journal: Journal,
+    meter: _Meter,
+    *,
+    limit: int | None,
+    seed: int,
+) -> None:
+    """Ask the model and write down what it says; loads it only if something is left to ask."""
+    session = Session(datetime.now(UTC).isoformat(timespec="seconds"), limit, seed, versions())
+    first = next(requests, None)
+    if first is None:
+        _note_settings(journal, session)
+        return
+    responses = executor.map(model, chain([first], requests))
+    session.environment = {**session.environment, **executor.describe()}
+    journal.begin(session)
+    for response in responses:
+        journal.add(response)
+        meter.add(response)
+    journal.end(peak_memory_mib=peak_memory_mib())
+
+
+def derive(
+    directory: RunDir,
+    content: JournalContent,
+    task: TaskSpec,
+    samples: Sequence[Sample],
+    metrics: Sequence[ScoredMetric],
+) -> RunRecord:
+    """Score, aggregate and record what a journal holds."""
+    session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
+    wanted = {sample.id for sample in samples[: session.limit]}
+    responses = {key: value for key, value in content.responses.items() if key in wanted}
+    # The metrics see all samples, so that a limited run is scored by the same yardstick.
+    rows = score_samples(samples, responses, metrics, slices=task.slices)
+    record = RunRecord(
+        model=content.header.model["name"],
+        task=task.name,
+        model_spec=content.header.model,
+        task_spec=_task_card(task),
+        fingerprints=content.header.fingerprints,
+        estimates=estimates(
+            rows, metrics, slices=task.slices, total=len(wanted), seed=session.seed
+        ),
+        coverage=_coverage(rows, len(wanted)),
+        performance=_performance(content, responses),
+        environment=session.environment,
+        seed=session.seed,
+        created=session.created,
+        limit=session.limit,
+    )
+    directory.write_scores(rows)
+    directory.write_record(record)
+    return record
+
+
+class _Meter:
+    """Counts for a progress bar. Skipped samples are counted in another thread than answers."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._total, self._progress = total, progress
+        self._skipped = self._answered = self._errors = 0
+
+    def skip(self) -> None:
+        self._skipped += 1
+
+    def add(self, response: Response) -> None:
+        self._answered += 1
+        self._errors += response.error is not None
+        self._progress(self._skipped + self._answered, self._total, self._errors)
+
+
+def _note_settings(journal: Journal, session: Session) -> None:
+    """Let the journal know that the same answers are now looked at with other settings."""
+    last = journal.content.sessions[-1] if journal.content.sessions else None
+    if last is None or (last.limit, last.seed) != (session.limit, session.seed):
+        environment = last.environment if last else session.environment
+        journal.begin(dataclasses.replace(session, environment=environment))
+
+
+def _described(model: ModelSpec) -> dict[str, Any]:
+    """The model without a baseline's answers, which follow from the rest."""
+    values = model.as_dict()
+    values["options"] = {key: one for key, one in model.options.items() if key != "answers"}
+    return values
+
+
+def _task_card(task: TaskSpec) -> dict[str, Any]:
+    values = task.as_dict()
+    kept = ("data", "prompt", "system", "generation", "metrics", "slices")
+    return {**values["display"], **{name: values[name] for name in kept}}
+
+
+def _coverage(rows: Sequence[SampleScores], total: int) -> Coverage:
+    errors = Counter(row.error for row in rows if row.error is not None)
+    return Coverage(
+        total=total, answered=len(rows) - errors.total(), errors=dict(sorted(errors.items()))
+    )
+
+
+def _performance(
+    content: JournalContent, responses: Mapping[str, Response]
+) -> dict[str, float | None]:
+    seconds = sum(session.seconds for session in content.sessions)
+    answered = sum(session.answered for session in content.sessions)
+    times = sorted(r.seconds for r in responses.values() if r.seconds is not None)
+    memory = [s.peak_memory_mib for s in content.sessions if s.peak_memory_mib is not None]
+    return {
+        "seconds": round(seconds, 3),
+        "samples_per_second": round(answered / seconds, 3) if seconds else None,
+        "latency_p50": _quantile(times, 0.5),
+        "latency_p95": _quantile(times, 0.95),
+        "prompt_tokens": _total([r.prompt_tokens for r in responses.values()]),
+        "output_tokens": _total([r.output_tokens for r in responses.values()]),
+        "peak_memory_mib": max(memory, default=None),
+    }
+
+
+def _quantile(ordered: Sequence[float], level: float) -> float | None:
+    """The nearest-rank quantile."""
+    return ordered[round(level * (len(ordered) - 1))] if ordered else None
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
