@@ -1,0 +1,203 @@
+"""The report: a static site that opens from the file system, without a network or a server.
+
+index.html holds the leaderboard, tasks/*.html one task each with its samples, images/ every image
+once, static/ the stylesheet and the scripts. Everything that comes from models, data sets or file
+names is escaped: jinja2 escapes what stands in the markup, JSON is embedded so that it cannot end
+its element, and the scripts only ever set text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.records import RunRecord, stable_hash
+from vlmbench.report.images import ImageStore
+from vlmbench.report.samples import TaskData, task_data
+from vlmbench.report.site import replaced_site, safe_json
+from vlmbench.report.tables import (
+    Leaderboard,
+    TaskRuns,
+    build_leaderboard,
+    load_runs,
+    slice_tables,
+    task_columns,
+)
+from vlmbench.runs import safe_name
+
+if TYPE_CHECKING:
+    import jinja2
+    from markupsafe import Markup
+
+# `file:` beside 'self', because browsers differ in what the origin of a file is. Over HTTP it
+# allows nothing. Favicons are images, and an empty one keeps browsers from asking for another.
+POLICY = (
+    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; "
+    "img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
+)
+
+_LONGEST_DETAIL = 300
+
+
+def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | None = None) -> Path:
+    """Write the site.
+
+    Args:
+        runs: Run directories, model directories or output directories.
+        out: The site's directory. Files there that no report made stay.
+        samples_per_task: Show at most so many samples of each task, spread evenly; scores are
+            of all samples in any case. None: all.
+
+    Returns:
+        The path of index.html.
+
+    Raises:
+        UsageError: There is no run, or `out` holds files of the same name that no report made.
+        JournalError: A run cannot be read.
+    """
+    board = build_leaderboard(load_runs(runs))
+    pages = _Pages(board)
+    with replaced_site(out) as site:
+        (site / "tasks").mkdir()
+        _copy_static(site / "static")
+        images = ImageStore(site / "images")
+        for task in board.tasks:
+            entries = board.of_task(task.name)
+            data = task_data(task, entries, images, at_most=samples_per_task)
+            _write(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
+        _write(site / "index.html", pages.index())
+    return out / "index.html"
+
+
+class _Pages:
+    """Renders the templates for one leaderboard."""
+
+    def __init__(self, board: Leaderboard) -> None:
+        strings = json.loads(_package_file("strings.json"))
+        self.board = board
+        self.slugs = {task.name: _slug(task.name) for task in board.tasks}
+        self._environment = _environment(strings)
+        self._environment.globals.update(
+            board=board, slugs=self.slugs, policy=POLICY, strings=_embedded(strings)
+        )
+
+    def index(self) -> str:
+        """The leaderboard."""
+        template = self._environment.get_template("index.html.j2")
+        return template.render(root="", current=None, slices=slice_tables(self.board))
+
+    def task(self, task: TaskRuns, data: TaskData) -> str:
+        """A task's page."""
+        template = self._environment.get_template("task.html.j2")
+        return template.render(
+            root="../",
+            current=task.name,
+            task=task,
+            columns=task_columns(task),
+            card=_card(task.reference.record),
+            problem=data["problem"],
+            data=_embedded(data),
+        )
+
+
+def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
+    import jinja2
+    from markupsafe import Markup, escape
+
+    def label(key: str) -> Markup:
+        return Markup('<span data-t="{}">{}</span>').format(key, strings[key][0])
+
+    def label_attribute(attribute: str, key: str) -> Markup:
+        return Markup('{0}="{1}" data-t-{0}="{2}"').format(attribute, strings[key][0], key)
+
+    def breakable(text: object) -> Markup:
+        """Lets long names break after the characters that join their parts."""
+        return Markup(re.sub(r"([-_/|:.])", r"\1<wbr>", str(escape(text))))
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("vlmbench.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(t=label, t_attr=label_attribute)
+    environment.filters.update(
+        num=format_number, at=_position, breakable=breakable, lang=_language, plain=_plain
+    )
+    return environment
+
+
+def format_number(value: float) -> str:
+    """Three decimals, or one for metrics whose values go beyond 10."""
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def _position(value: float, scale: float) -> str:
+    """Where a value lies on an axis from 0 to `scale`; outside values stand at its ends."""
+    return f"{100 * min(1.0, max(0.0, value / scale)):.2f}%"
+
+
+def _language(text: object) -> Markup:
+    """A lang attribute for text that holds kana or Chinese characters."""
+    from markupsafe import Markup
+
+    japanese = re.search("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]", str(text))
+    return Markup(' lang="ja"') if japanese else Markup("")
+
+
+def _plain(value: Any) -> str:
+    """A detail of a run as text: no path of the machine, nothing without end."""
+    if isinstance(value, str):
+        path = PurePath(value)
+        text = f"…/{path.name}" if path.is_absolute() else value
+    elif isinstance(value, float):
+        text = f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
+
+
+def _card(record: RunRecord) -> list[tuple[str, str]]:
+    """What the task says of itself, as (label, text)."""
+    known = record.task_spec
+    rows = [
+        ("description", known.get("card")),
+        ("measures", known.get("capability")),
+        ("task_language", known.get("language")),
+        ("licence", known.get("licence")),
+        ("citation", known.get("citation")),
+        ("samples", record.coverage.total),
+    ]
+    return [(key, str(value).strip()) for key, value in rows if value]
+
+
+def _embedded(value: Any) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(safe_json(value))
+
+
+def _slug(task: str) -> str:
+    """A file name for a task: the name itself unless that is no plain file name."""
+    name = safe_name(task)
+    return name if name == task and name.isascii() else f"{name}-{stable_hash(task)[:8]}"
+
+
+def _package_file(name: str) -> str:
+    return (resources.files("vlmbench.report") / name).read_text(encoding="utf-8")
+
+
+def _copy_static(folder: Path) -> None:
+    folder.mkdir()
+    for item in (resources.files("vlmbench.report") / "static").iterdir():
+        (folder / item.name).write_bytes(item.read_bytes())
+
+
+def _write(path: Path, text: str) -> None:
+    # Names and texts may hold lone surrogates, which no page can show.
+    path.write_bytes(text.encode("utf-8", "replace"))

@@ -1,0 +1,241 @@
+"""The samples of one task with every model's answer: the data that a task page embeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import numpy as np
+
+from vlmbench.data import load_samples
+from vlmbench.errors import VlmbenchError
+from vlmbench.journal import Header, JournalContent, read_journal
+from vlmbench.metrics.base import Metric, load_metric
+from vlmbench.prompt import build_request
+from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar
+from vlmbench.report.images import ImageStore, SiteImage
+from vlmbench.report.tables import Entry, Run, TaskRuns
+from vlmbench.task import TaskSpec, restore_task
+
+Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
+"""The metric's best value, something between, its worst value, no value; no answer."""
+
+
+class AnswerData(TypedDict):
+    """One model's answer to one sample."""
+
+    text: str | None
+    """None if there is none, or if the journal is not there."""
+    error: dict[str, str] | None
+    cut: bool
+    """Whether the answer was cut at the token limit."""
+    outcome: Outcome
+    metric: str | None
+    """Which metric `outcome` and `value` are of."""
+    value: float | None
+    unscored: str | None
+    extracted: str | None
+    others: dict[str, float]
+    """Values of the further metrics."""
+    other: bool
+    """Whether it answers another prompt than the one that is shown."""
+
+
+class SampleData(TypedDict):
+    """One sample with the answers of all models, in their order; None where one did not run."""
+
+    id: str
+    parts: list[str | int]
+    """The prompt: text, or the number of an image."""
+    references: list[str]
+    choices: list[str]
+    slices: dict[str, Scalar]
+    answers: list[AnswerData | None]
+
+
+class TaskData(TypedDict):
+    """What a task page embeds."""
+
+    metric: str
+    language: str
+    models: list[dict[str, Any]]
+    fields: dict[str, list[str]]
+    """Values of each slice field, as text."""
+    images: list[SiteImage]
+    samples: list[SampleData]
+    problem: str | None
+    """Why prompts and images cannot be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """One model's answers to a task."""
+
+    entry: Entry
+    scores: Mapping[str, SampleScores]
+    responses: Mapping[str, Response]
+
+
+def task_data(
+    task: TaskRuns, entries: Sequence[Entry], images: ImageStore, *, at_most: int | None
+) -> TaskData:
+    """Collect the samples of a task.
+
+    Prompts and images come from the task as the reference run used it. If its data cannot be
+    read here, `problem` says why, and answers and scores are shown without them.
+
+    Args:
+        task: The runs; those that answered another version of the prompt are marked.
+        entries: The rows whose answers are shown.
+        images: Where images go.
+        at_most: Show so many samples, spread evenly over the data; None: all.
+
+    Raises:
+        JournalError: The scores of a run cannot be read.
+    """
+    answers = [_answers(entry, entry.runs[task.name]) for entry in entries]
+    collector = _Collector(task, answers, images)
+    problem = collector.collect(_journal(task.reference), at_most)
+    samples = collector.samples
+    names = {name: None for sample in samples for name in sample["slices"]}
+    values = {
+        name: {str(s["slices"][name]) for s in samples if name in s["slices"]} for name in names
+    }
+    return {
+        "metric": " / ".join(task.headlines),
+        "language": collector.language,
+        "models": [{"name": a.entry.name, "baseline": a.entry.baseline} for a in answers],
+        "fields": {name: sorted(found) for name, found in values.items() if len(found) > 1},
+        "images": collector.listed,
+        "samples": samples,
+        "problem": problem,
+    }
+
+
+class _Collector:
+    """Builds the list of samples and, beside it, the list of their images."""
+
+    def __init__(self, task: TaskRuns, answers: Sequence[_Answers], images: ImageStore) -> None:
+        self.task = task
+        self.answers = answers
+        self.images = images
+        self.samples: list[SampleData] = []
+        self.listed: list[SiteImage] = []
+        self.language = "ja"
+        self._numbers: dict[str, int] = {}
+        self._metrics: dict[str, Metric] = {}
+
+    def collect(self, journal: JournalContent | None, at_most: int | None) -> str | None:
+        """Fill `samples`; returns why prompts are lacking, if they are."""
+        wanted = {sample_id: None for one in self.answers for sample_id in one.scores}
+        share = 1.0 if at_most is None else min(1.0, at_most / max(1, len(wanted)))
+        problem = "the journal of the run is not there" if journal is None else None
+        if journal is not None:
+            try:
+                self._with_prompts(journal.header, wanted, share)
+            except VlmbenchError as error:
+                problem = str(error)
+        shown = {sample["id"] for sample in self.samples}
+        # Answers to samples that the data does not hold any more still count, so they are shown.
+        rest = [sample_id for sample_id in wanted if sample_id not in shown]
+        if share == 1.0 or problem is not None:
+            kept = rest if at_most is None else rest[:at_most]
+            self.samples += [self._sample(name, None, None) for name in kept]
+        return problem
+
+    def _with_prompts(self, header: Header, wanted: Mapping[str, None], share: float) -> None:
+        spec = restore_task(dict(header.task), header.origin)
+        self.language = spec.display.language
+        self._metrics = {use.key: load_metric(use.use, use.options) for use in spec.metrics}
+        taken = 0.0
+        for sample, request in _requests(spec, self.task.reference.record.seed):
+            if sample.id in wanted:
+                if int(taken + share) > int(taken):
+                    self.samples.append(self._sample(sample.id, sample, request))
+                taken += share
+
+    def _sample(self, name: str, sample: Sample | None, request: Request | None) -> SampleData:
+        rows = [one.scores.get(name) for one in self.answers]
+        slices = next((row.slices for row in rows if row is not None), {})
+        return {
+            "id": name,
+            "parts": self._parts(request) if request else [],
+            "references": list(sample.references) if sample else [],
+            "choices": list(sample.choices) if sample else [],
+            "slices": {key: value for key, value in slices.items() if value is not None},
+            "answers": [
+                None if row is None else self._answer(row, one.responses.get(name), request)
+                for row, one in zip(rows, self.answers, strict=True)
+            ],
+        }
+
+    def _parts(self, request: Request) -> list[str | int]:
+        return [
+            self._number(part) if isinstance(part, ImagePart) else part.text
+            for part in request.parts
+        ]
+
+    def _number(self, part: ImagePart) -> int:
+        digest = part.image.digest
+        if digest not in self._numbers:
+            self._numbers[digest] = len(self.listed)
+            self.listed.append(self.images.add(part.image))
+        return self._numbers[digest]
+
+    def _answer(
+        self, row: SampleScores, response: Response | None, request: Request | None
+    ) -> AnswerData:
+        # Where no headline metric is for this sample, the first one that is stands in.
+        metric = next((name for name in self.task.metrics if name in row.scores), None)
+        score = row.scores[metric] if metric else MetricScore()
+        value = self._value(metric, score)
+        others = {name: self._value(name, other) for name, other in row.scores.items()}
+        error = response.error if response else None
+        return {
+            "text": response.text if response else None,
+            "error": {"kind": row.error, "message": error.message if error else ""}
+            if row.error
+            else None,
+            "cut": response is not None and response.finish == "length",
+            "outcome": "error" if row.error else self._outcome(metric, value),
+            "metric": metric,
+            "value": value,
+            "unscored": score.unscored,
+            "extracted": score.extracted,
+            "others": {k: v for k, v in others.items() if v is not None and k != metric},
+            "other": request is not None and request.key != row.key,
+        }
+
+    def _value(self, name: str | None, score: MetricScore) -> float | None:
+        metric = self._metrics.get(name or "")
+        if metric is None or score.vector is None:
+            return None
+        return float(metric.combine(np.array(score.vector, dtype=np.float64), 1))
+
+    def _outcome(self, name: str | None, value: float | None) -> Outcome:
+        if name is None or value is None:
+            return "unscored"
+        bounds = self._metrics[name].bounds
+        if bounds is None:
+            return "partial"
+        return "wrong" if value <= bounds[0] else "right" if value >= bounds[1] else "partial"
+
+
+def _answers(entry: Entry, run: Run) -> _Answers:
+    journal = _journal(run)
+    scores = {row.id: row for row in run.directory.read_scores()}
+    return _Answers(entry, scores, journal.responses if journal else {})
+
+
+def _journal(run: Run) -> JournalContent | None:
+    """The journal; None where only the derived files were handed on."""
+    if not run.directory.journal.is_file():
+        return None
+    return read_journal(run.directory.journal)
+
+
+def _requests(spec: TaskSpec, seed: int) -> Iterator[tuple[Sample, Request]]:
+    generation = spec.generation_for(seed)
+    for sample in load_samples(spec):
+        yield sample, build_request(spec, sample, generation=generation)

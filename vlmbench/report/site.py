@@ -1,0 +1,91 @@
+"""The report's directory: built aside, then put in place; nothing of anybody else is touched."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vlmbench.errors import UsageError
+
+MARKER = ".vlmbench-report"
+"""File by which a directory says that its `ENTRIES` were made here and may be replaced."""
+
+ENTRIES = ("static", "images", "tasks", "index.html", MARKER)
+"""What a site consists of, in the order in which it is put in place: the entrance last."""
+
+_UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
+
+
+def safe_json(value: Any) -> str:
+    """JSON that can stand inside a <script> element: it cannot close it or open a comment."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    escaped = _UNSAFE_IN_SCRIPT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    # Text of a model may hold lone surrogates, which UTF-8 cannot encode but JSON can escape.
+    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@contextmanager
+def replaced_site(out: Path) -> Iterator[Path]:
+    """A new directory to build in, whose content replaces that of `out` if all goes well.
+
+    Files in `out` that no report made stay where they are. If building fails, `out` is left as
+    it was.
+
+    Raises:
+        UsageError: `out` holds something of the same name that no report made, is no directory,
+            or cannot be written.
+    """
+    out = out.resolve()
+    _refuse_foreign(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Inside `out`, so that putting in place is a rename even where `out` is a mount point.
+        aside = Path(tempfile.mkdtemp(prefix=".building-", dir=out))
+    except OSError as error:
+        raise _not_writable(out, error) from error
+    try:
+        new = aside / "new"
+        new.mkdir()
+        yield new
+        (new / MARKER).write_text("Made by vlmbench report; it replaces what it made.\n")
+        _put_in_place(new, out, aside / "old")
+    except OSError as error:
+        raise _not_writable(out, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; give a directory for the report with --out.")
+    if (out / MARKER).is_file():
+        return
+    foreign = next((name for name in ENTRIES if (out / name).exists()), None)
+    if foreign is not None:
+        raise UsageError(
+            f"{out / foreign} was not made by vlmbench and would be overwritten; "
+            "choose another directory with --out."
+        )
+
+
+def _put_in_place(new: Path, out: Path, old: Path) -> None:
+    old.mkdir()
+    for name in ENTRIES:
+        # A rename within one file system; nothing is deleted before its successor stands.
+        if (out / name).exists() or (out / name).is_symlink():
+            (out / name).rename(old / name)
+        if (new / name).exists():
+            (new / name).rename(out / name)
+
+
+def _not_writable(out: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"The report cannot be written to {out} ({error.strerror}); make room or permission "
+        "there, or choose another directory with --out."
+    )
