@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 DPI = 100
 COLOURS = 256
-FEW_ROWS = 5
+ROW_HEIGHT = 0.13
+"""Of a table, in parts of the picture."""
 
 
 def draw(chart: Chart, source: str) -> bytes:
@@ -29,7 +30,8 @@ def draw(chart: Chart, source: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(_settings(chart)):
+    with rc_context():
+        _apply(chart)
         width, height = chart.size
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
         canvas = FigureCanvasAgg(figure)
@@ -37,8 +39,8 @@ def draw(chart: Chart, source: str) -> bytes:
         axes.set_title(chart.title, fontsize=15, pad=12)
         _DRAWERS[chart.kind](axes, chart)
         _small_print(figure, source)
-        canvas.draw()
-        return _png(bytes(canvas.buffer_rgba()), chart.size)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        return _png(bytes(canvas.buffer_rgba()), chart.size)  # type: ignore[no-untyped-call]
 
 
 def label(figure: Decimal) -> str:
@@ -57,7 +59,7 @@ def _png(pixels: bytes, size: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-def _settings(chart: Chart) -> dict[str, Any]:
+def _apply(chart: Chart) -> None:
     """matplotlib's defaults, the Japanese font and the look: nothing of the user's own settings."""
     import matplotlib
     from matplotlib import font_manager
@@ -67,7 +69,8 @@ def _settings(chart: Chart) -> dict[str, Any]:
     if all(entry.fname != path for entry in font_manager.fontManager.ttflist):
         font_manager.fontManager.addfont(path)
     look = chart.design
-    own = {
+    matplotlib.rcdefaults()
+    settings: Any = {
         "font.family": font_manager.FontProperties(fname=path).get_name(),
         "font.size": 11,
         "axes.unicode_minus": False,
@@ -87,15 +90,13 @@ def _settings(chart: Chart) -> dict[str, Any]:
         "legend.edgecolor": look.text,
         "legend.framealpha": 0.9,
     }
-    left_alone = {"backend", "backend_fallback", "interactive", "toolbar", "timezone"}
-    defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k not in left_alone}
-    return {**defaults, **own}
+    matplotlib.rcParams.update(settings)
 
 
 def _small_print(figure: Figure, source: str) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.set(rect=(0.01, 0.05, 0.98, 0.94))  # type: ignore[call-arg]
+        engine.set(rect=(0.01, 0.05, 0.98, 0.93))  # type: ignore[call-arg]
     figure.text(0.985, 0.012, source, ha="right", va="bottom", fontsize=9, alpha=0.85)
 
 
@@ -161,6 +162,24 @@ def _lines(axes: Axes, chart: Chart) -> None:
     _finish(axes, chart, "y")
 
 
+def _print_points(axes: Axes, figures: list[Decimal]) -> None:
+    """Prints the figures of a line where the line itself does not pass."""
+    for position, figure in enumerate(figures):
+        falls = position > 0 and figures[position - 1] > figure
+        rises = position < len(figures) - 1 and figures[position + 1] > figure
+        if falls and rises:
+            side, offset = "center", (0, -17)
+        elif rises and position > 0:
+            side, offset = "right", (4, 8)
+        elif falls and position < len(figures) - 1:
+            side, offset = "left", (-2, 8)
+        else:
+            side, offset = "center", (0, 8)
+        place = (position, float(figure))
+        axes.annotate(label(figure), place, offset, textcoords="offset points", ha=side)
+    axes.margins(x=0.08)
+
+
 def _pie(axes: Axes, chart: Chart) -> None:
     (name,) = chart.table.columns
     line = chart.table.line(name)
@@ -199,15 +218,18 @@ def _scatter(axes: Axes, chart: Chart) -> None:
 def _table(axes: Axes, chart: Chart) -> None:
     axes.axis("off")
     table, look = chart.table, chart.design
-    units = [chart.unit_of(name) for name in table.columns]
-    heads = [f"{n}（{u}）" if u else n for n, u in zip(table.columns, units, strict=True)]
+    heads = [
+        f"{name}（{chart.units[name]}）" if name in chart.units else name for name in table.columns
+    ]
     body = [
         [row, *map(label, figures)] for row, figures in zip(table.rows, table.cells, strict=True)
     ]
-    drawn = axes.table([[chart.x, *heads], *body], cellLoc="right", loc="center")
+    height = min(1.0, ROW_HEIGHT * (len(body) + 1))
+    drawn = axes.table(
+        [[chart.x, *heads], *body], cellLoc="right", bbox=(0, (1 - height) / 2, 1, height)
+    )
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(12)
-    drawn.scale(1, 2.4 if len(table.rows) > FEW_ROWS else 3)
     accent = look.colours[0][1]
     for (row, column), cell in drawn.get_celld().items():
         cell.set_edgecolor(look.grid or "#cccccc")
@@ -225,7 +247,7 @@ def _finish(axes: Axes, chart: Chart, figures: str) -> None:
     if chart.span is not None:
         (axes.set_xlim if figures == "x" else axes.set_ylim)(chart.span)
     if chart.kind != "scatter" and len(chart.table.columns) > 1:
-        axes.legend()
+        axes.legend(loc=chart.legend)
 
 
 _DRAWERS: Mapping[str, Callable[[Axes, Chart], None]] = {

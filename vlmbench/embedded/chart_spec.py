@@ -98,7 +98,7 @@ class Chart(Strict):
     unit: str = ""
     """Unit of the figures where all have the same."""
     units: dict[str, str] = {}
-    """Unit by column where they differ."""
+    """Unit by column where they differ; tables show it in the head."""
     x: str = ""
     """What the horizontal axis (of tables: the first column) shows."""
     y: str = ""
@@ -107,6 +107,10 @@ class Chart(Strict):
     """Whether the figures themselves stand in the picture."""
     span: tuple[float, float] | None = None
     """Ends of the axis of figures; must be given where they are not printed."""
+    legend: str = "best"
+    """Where the legend stands, as matplotlib names it."""
+    note: str = ""
+    """What must be known beside the source."""
     offsets: dict[str, tuple[int, int]] = {}
     """Scatter: where a label stands, in points from its mark."""
 

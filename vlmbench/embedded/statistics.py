@@ -316,14 +316,13 @@ def wheat(*, years: Sequence[int]) -> Table:
     return _table((f"{year}年" for year in years), ("小麦の価格",), [[prices[y]] for y in years])
 
 
-def barley(*, sites: Sequence[str]) -> Table:
+def barley(*, sites: Sequence[str], years: Sequence[int]) -> Table:
     """Mean yield of ten varieties, bushels an acre: a row a site, a column a year."""
     yields: dict[tuple[str, str], list[float]] = defaultdict(list)
     for row in _vega("barley.json"):
         yields[SITES[row["site"]], row["year"]].append(float(row["yield"]))
-    years = ("1931", "1932")
     cells = [
-        [round_half_up(fmean(yields[site, year]), Decimal("0.1")) for year in years]
+        [round_half_up(fmean(yields[site, str(year)]), Decimal("0.1")) for year in years]
         for site in sites
     ]
     return _table(sites, (f"{year}年" for year in years), cells)
