@@ -37,9 +37,9 @@ def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[Row]:
 
 
 def count_rows(task: TaskSpec) -> int | None:
-    """Number of rows, or None where only reading them all would tell."""
+    """Number of rows; None where only reading them all would tell, or where there is no file."""
     path = task.data_path
-    if path is None or _kind(path) != ".parquet":
+    if path is None or _kind(path) != ".parquet" or not path.is_file():
         return None
     import pyarrow
     import pyarrow.parquet

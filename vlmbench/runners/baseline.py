@@ -103,7 +103,7 @@ def _by_group(samples: Sequence[Sample], fields: Sequence[str]) -> dict[str, str
     groups = {sample.id: tuple(sample.meta.get(name) for name in fields) for sample in samples}
     for sample in samples:
         # dict.fromkeys keeps the references' order, so that a tie goes to the better form.
-        counts[groups[sample.id]].update(dict.fromkeys(sample.references))
+        counts[groups[sample.id]].update(list(dict.fromkeys(sample.references)))
     frequent = {group: counter.most_common(1)[0][0] for group, counter in counts.items()}
     return {sample_id: frequent[group] for sample_id, group in groups.items()}
 

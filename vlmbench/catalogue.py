@@ -1,0 +1,125 @@
+"""`vlmbench tasks|models|metrics list|show|check`: what there is, for people or as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from vlmbench import console
+from vlmbench.check import check_task
+from vlmbench.data import sample_count, source_name
+from vlmbench.metrics.base import describe, metric_names
+from vlmbench.models import BASELINES, known_models, resolve_model
+from vlmbench.task import load_task, task_names
+
+
+def tasks_list(options: argparse.Namespace) -> int:
+    """Name, title, capability, number of samples and headline metrics of each task."""
+    tasks = [load_task(name) for name in task_names()]
+    values = [
+        {
+            "name": task.name,
+            "title": task.display.title,
+            "capability": task.display.capability,
+            "samples": sample_count(task),
+            "headlines": list(task.headlines),
+        }
+        for task in tasks
+    ]
+    return _list(options, values, numbers=("samples",))
+
+
+def tasks_show(options: argparse.Namespace) -> int:
+    """Everything that a task file says, and where its data is."""
+    task = load_task(options.name)
+    return _show(options, {**task.as_dict(), "fingerprint": task.fingerprint})
+
+
+def tasks_check(options: argparse.Namespace) -> int:
+    """Read the whole task; 2 if something is wrong with it."""
+    task = load_task(options.name)
+    found = check_task(task)
+    if options.json:
+        console.print_json(asdict(found))
+    else:
+        print(
+            f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
+            f"examples of {source_name(task)}: "
+            + ("all well." if not found.problems else f"{len(found.problems)} problems.")
+        )
+    for problem in found.problems:
+        print(f"vlmbench: {problem}", file=sys.stderr)
+    return 2 if found.problems else 0
+
+
+def models_list(options: argparse.Namespace) -> int:
+    """The aliases and the baselines."""
+    values: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "family": entry.family,
+            "location": entry.location,
+            "note": "needs its own code: not run" if entry.remote_code else entry.note,
+        }
+        for name, entry in known_models().items()
+    ]
+    values += [
+        {"name": f"baseline:{kind}", "family": "baseline", "location": "", "note": note}
+        for kind, note in BASELINES.items()
+    ]
+    return _list(options, values)
+
+
+def models_show(options: argparse.Namespace) -> int:
+    """How a model will be loaded."""
+    return _show(options, resolve_model(options.name).as_dict())
+
+
+def metrics_list(options: argparse.Namespace) -> int:
+    """Name, range and first sentence of each metric."""
+    values = []
+    for name in metric_names():
+        about = describe(name)
+        bounds = about["range"]
+        values.append(
+            {
+                "name": name,
+                "range": f"{bounds[0]:g} to {bounds[1]:g}" if bounds else "open",
+                "definition": about["definition"].split("\n\n")[0].replace("\n", " "),
+            }
+        )
+    return _list(options, values)
+
+
+def metrics_show(options: argparse.Namespace) -> int:
+    """Definition, range, options, source and signature of a metric."""
+    return _show(options, describe(options.name))
+
+
+def _list(
+    options: argparse.Namespace, values: list[dict[str, Any]], *, numbers: tuple[str, ...] = ()
+) -> int:
+    if options.json:
+        console.print_json(values)
+        return 0
+    columns = {key: "right" if key in numbers else "left" for key in (values[0] if values else {})}
+    console.print_table(columns, [[_cell(one) for one in value.values()] for value in values])
+    return 0
+
+
+def _show(options: argparse.Namespace, value: dict[str, Any]) -> int:
+    if options.json:
+        console.print_json(value)
+        return 0
+    import yaml
+
+    print(yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=100).rstrip())
+    return 0
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return "?" if value is None else str(value)

@@ -1,0 +1,340 @@
+"""The command line: parse, call one function, return an exit code.
+
+Every import of the work itself stands inside its command, so that `vlmbench --help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from vlmbench import __version__
+from vlmbench.errors import VlmbenchError
+
+if TYPE_CHECKING:
+    from vlmbench.models import ModelSpec
+    from vlmbench.records import RunRecord
+    from vlmbench.task import TaskSpec
+
+EXIT_CODES = """\
+exit codes:
+  0  fine
+  1  regression (gate)
+  2  a mistake in usage, configuration or data, or an image that cannot be read
+  3  incomplete (run) or inconclusive (gate)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    # Threads that spin while they wait would take the core from those that prepare batches.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a captured stream may not have it
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = _parser().parse_args(arguments)
+        return int(options.command(options))
+    except VlmbenchError as error:
+        print(f"vlmbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output is gone, as in `vlmbench tasks list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print(
+            "vlmbench: Stopped; the same command goes on from the answers that are there.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"vlmbench: {message.rstrip('.')}; see '{self.prog} --help'.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="vlmbench",
+        description="Evaluate, train and compare vision-language models for Japanese.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vlmbench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_after_run(commands)
+    _add_gate(commands)
+    _add_train(commands)
+    _add_catalogues(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser("run", help="ask models the questions of tasks")
+    run.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="an alias, hf:org/name, baseline:KIND or a checkpoint directory; several with commas",
+    )
+    run.add_argument(
+        "--tasks", action="append", required=True, metavar="NAME", help="tasks, or YAML files"
+    )
+    run.add_argument("--limit", type=_positive, help="only so many samples of each task")
+    run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
+    run.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="default: 16")
+    run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
+    run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
+    run.add_argument("--json", action="store_true", help="print the run records as JSON")
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    run.set_defaults(command=_run)
+
+
+def _add_after_run(commands: Any) -> None:
+    score = commands.add_parser("score", help="derive scores again from journals, without a model")
+    score.add_argument("runs", nargs="+", type=Path, metavar="RUNS")
+    score.add_argument("--json", action="store_true")
+    score.set_defaults(command=_score)
+    report = commands.add_parser("report", help="build the HTML leaderboard")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUNS")
+    report.add_argument("--out", type=Path, default=Path("report"), help="default: report")
+    report.set_defaults(command=_report)
+
+
+def _add_gate(commands: Any) -> None:
+    gate = commands.add_parser(
+        "gate",
+        help="compare runs with a saved baseline",
+        usage="vlmbench gate RUNS... --baseline FILE [--margin M] [--json]\n"
+        "       vlmbench gate save RUNS... -o FILE",
+    )
+    gate.add_argument("runs", nargs="+", metavar="RUNS", help="run directories; 'save' comes first")
+    gate.add_argument("--baseline", type=Path, metavar="FILE", help="made by 'vlmbench gate save'")
+    gate.add_argument("-o", "--output", type=Path, metavar="FILE", help="where 'save' writes")
+    gate.add_argument("--margin", type=float, help="drop that is tolerated; default: 0.02")
+    gate.add_argument("--seed", type=int, default=0)
+    gate.add_argument("--json", action="store_true")
+    gate.set_defaults(command=_gate)
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser("train", help="train a model by a recipe")
+    train.add_argument("recipe", type=Path, metavar="CONFIG")
+    train.add_argument("--out", type=Path, help="checkpoint directory")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="replace a recipe's value"
+    )
+    train.add_argument("--quiet", action="store_true", help="no progress bar")
+    train.set_defaults(command=_train)
+    demo = commands.add_parser("demo", help="the whole loop on the embedded tasks, offline")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="default: demo")
+    demo.set_defaults(command=_demo)
+
+
+def _add_catalogues(commands: Any) -> None:
+    kinds = {
+        "tasks": ("what can be asked", {"list": False, "show": True, "check": True}),
+        "models": ("who can be asked", {"list": False, "show": True}),
+        "metrics": ("how answers are scored", {"list": False, "show": True}),
+    }
+    for noun, (help_text, verbs) in kinds.items():
+        parser = commands.add_parser(noun, help=help_text)
+        actions = parser.add_subparsers(required=True, metavar="|".join(verbs))
+        for verb, takes_name in verbs.items():
+            action = actions.add_parser(verb)
+            if takes_name:
+                action.add_argument("name", metavar="NAME")
+            action.add_argument("--json", action="store_true")
+            action.set_defaults(command=_show, show=f"{noun}_{verb}")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from vlmbench import console
+    from vlmbench.evaluate import load_metrics, run
+    from vlmbench.executors.local import LocalExecutor
+
+    models = _models(options)
+    tasks = _tasks(options)
+    for task in tasks:
+        load_metrics(task)
+    records = []
+    for model in models:
+        executor = LocalExecutor(batch_size=options.batch_size)
+        try:
+            for task in tasks:
+                label = f"{model.name} · {task.name}"
+                with console.progress_bar(label, quiet=options.quiet) as progress:
+                    record = run(
+                        model,
+                        task,
+                        executor=executor,
+                        out=options.out,
+                        limit=options.limit,
+                        seed=options.seed,
+                        fresh=options.fresh,
+                        progress=progress,
+                    )
+                records.append(record)
+        finally:
+            executor.close()
+    _print_records(records, json=options.json)
+    if not options.json:
+        print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
+        print(f"Next: vlmbench report {options.out}")
+    return _run_exit_code(records, options.out)
+
+
+def _score(options: argparse.Namespace) -> int:
+    from vlmbench.evaluate import score
+    from vlmbench.runs import find_runs
+
+    records = [score(run) for run in find_runs(options.runs)]
+    _print_records(records, json=options.json)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from vlmbench.report.html import build_report
+
+    print(f"The leaderboard: {build_report(options.runs, options.out)}")
+    return 0
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from vlmbench import console
+    from vlmbench.errors import UsageError
+    from vlmbench.gate import DEFAULT_MARGIN, check, save_baseline
+
+    saving = options.runs[0] == "save"
+    runs = [Path(run) for run in options.runs[1 if saving else 0 :]]
+    if saving:
+        if not runs or options.output is None:
+            raise UsageError("'gate save' needs runs and a file; write 'gate save RUNS -o FILE'.")
+        save_baseline(runs, options.output)
+        print(f"Saved; compare with it: vlmbench gate RUNS --baseline {options.output}")
+        return 0
+    if options.baseline is None:
+        raise UsageError("'gate' needs a baseline; write 'gate RUNS --baseline FILE'.")
+    margin = DEFAULT_MARGIN if options.margin is None else options.margin
+    report = check(runs, options.baseline, margin=margin, seed=options.seed)
+    if options.json:
+        console.print_json(report.as_json())
+    else:
+        console.print_gate(report)
+    return report.exit_code
+
+
+def _train(options: argparse.Namespace) -> int:
+    from vlmbench.train.run import train
+
+    checkpoint = train(
+        options.recipe,
+        out=options.out,
+        resume=options.resume,
+        overrides=options.set,
+        quiet=options.quiet,
+    )
+    print(f"The checkpoint: {checkpoint}")
+    print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from vlmbench.demo import demo
+
+    demo(out=options.out)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from vlmbench import catalogue
+
+    return int(getattr(catalogue, options.show)(options))
+
+
+def _models(options: argparse.Namespace) -> list[ModelSpec]:
+    from vlmbench.errors import UsageError, unknown_name
+    from vlmbench.models import DEVICES, DTYPES, resolve_model
+
+    for kind, value, known in (
+        ("dtype", options.dtype, DTYPES),
+        ("device", options.device, DEVICES),
+    ):
+        if value not in known:
+            raise UsageError(unknown_name(kind, value, known, next_step=f"use {', '.join(known)}"))
+    return [
+        resolve_model(name, dtype=options.dtype, device=options.device, seed=options.seed)
+        for name in _split(options.model)
+    ]
+
+
+def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
+    from vlmbench.task import load_task
+
+    return [load_task(name) for name in _split(options.tasks)]
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
+    return value
+
+
+def _print_records(records: Sequence[RunRecord], *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from vlmbench import console
+
+    if json:
+        console.print_json({"runs": [asdict(record) for record in records]})
+    else:
+        console.print_records(records)
+
+
+def _run_exit_code(records: Sequence[RunRecord], out: Path) -> int:
+    """0 if every sample has an answer; 2 where an image is to blame, which no retry will cure."""
+    errors = [(record, kind) for record in records for kind in record.coverage.errors]
+    for record in records:
+        if not record.coverage.complete:
+            print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
+    if any(kind == "image" for _, kind in errors):
+        return 2
+    return 0 if all(record.coverage.complete for record in records) else 3
+
+
+def _incomplete(record: RunRecord, out: Path) -> str:
+    from vlmbench.journal import read_journal
+    from vlmbench.runs import RunDir
+
+    coverage = record.coverage
+    journal = RunDir.of(out, record.model, record.task).journal
+    failed = [one for one in read_journal(journal).responses.values() if one.error is not None]
+    first = failed[0].error.message.rstrip(".") if failed and failed[0].error else "no response"
+    return (
+        f"{record.model} has no answer to {coverage.total - coverage.answered} of "
+        f"{coverage.total} samples of {record.task}, so its scores are incomplete (first reason: "
+        f"{first}); correct that and run the same command, which asks only those again."
+    )

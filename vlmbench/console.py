@@ -1,0 +1,153 @@
+"""What the commands print: a progress bar on stderr, tables or one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.evaluate import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Task
+    from rich.text import Text
+
+    from vlmbench.gate import GateReport
+    from vlmbench.records import Estimate, RunRecord
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))
+
+
+def print_table(
+    columns: Mapping[str, str], rows: Sequence[Sequence[str]], *, title: str = ""
+) -> None:
+    """A table on stdout, whose texts are printed as they are.
+
+    Args:
+        columns: Heading -> "left" or "right".
+        rows: The cells.
+        title: Above the table.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
+    for heading, side in columns.items():
+        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        # Text, not str: names and answers may hold what rich would take for its markup.
+        table.add_row(*(Text(cell) for cell in row))
+    _stdout().print(table)
+
+
+def print_records(records: Sequence[RunRecord]) -> None:
+    """The overall estimates: model, task, metric, value, interval, n, errors."""
+    rows = [
+        [
+            record.model,
+            record.task,
+            estimate.metric + (" *" if estimate.headline else ""),
+            _number(estimate.value),
+            _interval(estimate),
+            str(estimate.n),
+            str(sum(record.coverage.errors.values())),
+        ]
+        for record in records
+        for estimate in record.estimates
+        if estimate.slice is None
+    ]
+    columns = dict.fromkeys(("model", "task", "metric"), "left")
+    print_table(columns | dict.fromkeys(("value", "95 % interval", "n", "errors"), "right"), rows)
+
+
+def print_gate(report: GateReport) -> None:
+    """A verdict for each headline metric."""
+    rows = [
+        [
+            row.task,
+            row.metric,
+            _number(row.baseline),
+            _number(row.value),
+            _number(row.difference, signed=True),
+            f"[{_number(row.low, signed=True)}, {_number(row.high, signed=True)}]",
+            str(row.n),
+            row.verdict + (f": {row.reason}" if row.reason else ""),
+        ]
+        for row in report.rows
+    ]
+    numbers = ("baseline", "run", "difference", "95 % interval", "n")
+    columns = {"task": "left", "metric": "left", **dict.fromkeys(numbers, "right")}
+    title = f"{report.model} against {report.baseline_model}, margin {report.margin:g}"
+    print_table(columns | {"verdict": "left"}, rows, title=title)
+    if report.ungated:
+        print(f"Not in the baseline: {', '.join(report.ungated)}.")
+
+
+@contextmanager
+def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
+    """A bar on stderr with samples a second and the remaining time."""
+    if quiet:
+        yield lambda done, total, errors: None
+        return
+    from rich import progress as widgets
+    from rich.console import Console
+    from rich.text import Text
+
+    class Speed(widgets.ProgressColumn):
+        """Samples a second."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(
+                f"{speed:.1f} samples/s" if speed else "loading" if not task.completed else ""
+            )
+
+    with widgets.Progress(
+        widgets.TextColumn("{task.description}", markup=False),
+        widgets.BarColumn(bar_width=24),
+        widgets.MofNCompleteColumn(),
+        Speed(),
+        widgets.TimeRemainingColumn(compact=True),
+        widgets.TextColumn("{task.fields[errors]}", markup=False),
+        console=Console(stderr=True),
+    ) as bars:
+        bar = bars.add_task(label, total=None, errors="")
+        started = False
+
+        def advance(done: int, total: int, errors: int) -> None:
+            nonlocal started
+            if not started:
+                # What an earlier call answered and the time of loading are not this call's speed.
+                bars.reset(bar, total=total, completed=done - 1)
+                started = True
+            bars.update(bar, completed=done, errors=f"{errors} errors" if errors else "")
+
+        yield advance
+
+
+def _number(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "–"
+    return f"{value:+.3f}" if signed else f"{value:.3f}"
+
+
+def _interval(estimate: Estimate) -> str:
+    text = f"[{_number(estimate.low)}, {_number(estimate.high)}]"
+    if estimate.bounds is not None:
+        low, high = estimate.bounds
+        text += f" incomplete: {_number(low)} to {_number(high)} possible"
+    return text
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    # Without a terminal there is no width to respect: lines stay whole for grep and logs.
+    return Console() if sys.stdout.isatty() else Console(width=200)
