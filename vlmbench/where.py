@@ -47,7 +47,8 @@ class _Unsupported(Exception):
     """A construct outside the grammar, with the node that shows where."""
 
     def __init__(self, node: ast.AST, reason: str) -> None:
-        self.column = getattr(node, "col_offset", 0) + 1
+        self.offset: int = getattr(node, "col_offset", 0)
+        """In UTF-8 bytes from the start, as `ast` counts."""
         self.reason = reason
 
 
@@ -70,13 +71,15 @@ def parse_where(text: str) -> Condition:
             f"The condition 'where: {_short(text)}' has {len(text)} characters; "
             f"shorten it to {MAX_LENGTH} or less."
         )
+    text = text.strip()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's hints on odd escapes are not ours to show
-            tree = ast.parse(text.strip(), mode="eval")
+            tree = ast.parse(text, mode="eval")
         return _condition(tree.body)
     except _Unsupported as error:
-        column, reason = error.column, error.reason
+        column = len(text.encode()[: error.offset].decode()) + 1
+        reason = error.reason
     except SyntaxError as error:
         column, reason = error.offset or 1, "this cannot be read"
     except (ValueError, RecursionError, MemoryError):

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlmbench.text import japanese
+from vlmbench.text.japanese import answer_form, normalise, tokenise, tokenizer_identity
+
+ANY_TEXT = st.text(st.characters(), max_size=40)  # lone surrogates included
+
+# Left side as people and models write it; right side by the rules in the docstring of normalise.
+NORMALISED = [
+    ("", ""),
+    ("ＡＢＣ１２３", "ABC123"),
+    ("ｶﾞﾝﾀﾞﾑ", "ガンダム"),
+    ("か\u3099", "が"),
+    ("㎏", "kg"),
+    ("①", "1"),
+    ("10²㎡", "10^2m2"),
+    ("3½杯", "3 1/2杯"),
+    ("10～20", "10〜20"),
+    ("10〜20", "10〜20"),
+    ("−3", "-3"),
+    ("－３", "-3"),
+    ("東京—大阪", "東京―大阪"),
+    ("すごーーーい", "すごーい"),
+    ("待って……", "待って……"),
+    ("゛", "゛"),
+    ("\u3000東京 \t\n タワー\u3000", "東京 タワー"),
+    ("\ufeff東\u200b京", "東京"),
+    ("葛\U000e0100城", "葛城"),
+    ("a\x00b", "ab"),
+    ("\ud800", "\ufffd"),
+    ("りんご。", "りんご。"),
+    ("Tokyo", "Tokyo"),
+]
+
+ANSWERS = [
+    ("東京。", "東京"),
+    ("東京です。", "東京"),
+    ("「東京」です", "東京"),
+    ("**富士山**", "富士山"),
+    ("（ａ）", "a"),
+    ("（あ）と（い）", "(あ)と(い)"),
+    ("猫だ", "猫"),
+    ("まだ", "まだ"),
+    ("猫ですよ。", "猫"),
+    ("81.2歳である", "81.2歳"),
+    ("富　士　山", "富士山"),
+    ("10 KM", "10km"),
+    ("。", "。"),
+    ("です", "です"),
+    ("「」", "「」"),
+    ("", ""),
+    ("答えは東京です", "答えは東京"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NORMALISED)
+def test_normalise(text: str, expected: str) -> None:
+    assert normalise(text) == expected
+
+
+def test_normalise_is_idempotent_on_every_character_in_japanese_and_after_a_digit() -> None:
+    for code in range(0x30000):
+        text = f"か{chr(code)}1{chr(code)}\u3099"
+        assert normalise(normalise(text)) == normalise(text), hex(code)
+
+
+@given(ANY_TEXT)
+@settings(max_examples=200)
+def test_normalise_is_idempotent(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), ANSWERS)
+def test_answer_form(text: str, expected: str) -> None:
+    assert answer_form(text) == expected
+
+
+# fugashi 1.5.2 with unidic-lite 1.0.8 on the command line: fugashi -O wakati
+WORDS = [
+    ("赤い橋を電車が渡る", "赤い 橋 を 電車 が 渡る"),
+    ("猫が寝ている", "猫 が 寝 て いる"),
+    ("宮崎駿の映画は、トトロです。", "宮崎 駿 の 映画 は 、 トトロ です 。"),
+    ("", ""),
+    ("\u3000\n", ""),
+    ("ＪＲ\x00東\ud800京", "JR 東 \ufffd 京"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WORDS)
+def test_tokenise(text: str, words: str) -> None:
+    assert tokenise(text) == tuple(words.split())
+
+
+@given(ANY_TEXT)
+def test_words_are_the_text_without_spaces(text: str) -> None:
+    assert "".join(tokenise(text)) == "".join(normalise(text).split())
+
+
+def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "分かち書きは一度だけ行う"
+    words = tokenise(text)
+    monkeypatch.delattr(japanese, "_tagger")
+    assert tokenise(text) is words
+
+
+def test_threads_share_the_tokenizer() -> None:
+    texts = [f"{number}番目の文を分かち書きする" for number in range(200)]
+    alone = [tokenise(text) for text in texts]
+    japanese._cached_short.cache_clear()
+    together: list[tuple[str, ...]] = []
+    workers = [
+        threading.Thread(target=lambda: together.extend(tokenise(text) for text in texts))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(together) == sorted(alone * 4)
+
+
+def test_the_identity_names_library_and_dictionary() -> None:
+    library, dictionary = tokenizer_identity().split("/")
+    assert library.startswith("fugashi-1.")
+    assert dictionary.startswith("unidic-lite-1.")
