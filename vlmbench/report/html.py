@@ -127,14 +127,13 @@ def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
     )
     environment.globals.update(t=label, t_attr=label_attribute)
     environment.filters.update(
-        num=format_number, at=_position, breakable=breakable, lang=_language, plain=_plain
+        num=_number, at=_position, breakable=breakable, lang=_language, plain=_plain
     )
     return environment
 
 
-def format_number(value: float) -> str:
-    """Three decimals, or one for metrics whose values go beyond 10."""
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+def _number(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _position(value: float, scale: float) -> str:
@@ -152,14 +151,21 @@ def _language(text: object) -> Markup:
 
 def _plain(value: Any) -> str:
     """A detail of a run as text: no path of the machine, nothing without end."""
-    if isinstance(value, str):
-        path = PurePath(value)
-        text = f"…/{path.name}" if path.is_absolute() else value
-    elif isinstance(value, float):
-        text = f"{value:.4g}" if abs(value) < 1000 else f"{value:.1f}"
+    shown = _without_folders(value)
+    if isinstance(shown, float):
+        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:.1f}"
     else:
-        text = json.dumps(value, ensure_ascii=False)
+        text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
     return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
+
+
+def _without_folders(value: Any) -> Any:
+    """The value with only the last part of every absolute path in it."""
+    if isinstance(value, Mapping):
+        return {key: _without_folders(one) for key, one in value.items()}
+    if isinstance(value, str) and PurePath(value).is_absolute():
+        return f"…/{PurePath(value).name}"
+    return value
 
 
 def _card(record: RunRecord) -> list[tuple[str, str]]:

@@ -225,7 +225,7 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
     groups: dict[tuple[str, str], list[dict[str, Run]]] = {}
     for run in runs:
         record = run.record
-        rows = groups.setdefault((record.model, record.fingerprints.get("model", "")), [])
+        rows = groups.setdefault((record.model, _weights(record)), [])
         row = next((row for row in rows if record.task not in row), None)
         if row is None:
             row = {}
@@ -239,6 +239,12 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
             label = name if counts[name] == 1 else f"{name} ({counts[name]})"
             entries.append(Entry(label, is_baseline(next(iter(row.values())).record), row))
     return entries
+
+
+def _weights(record: RunRecord) -> str:
+    """What tells two models of one name apart. Answers from a file have no weights."""
+    scripted = record.model_spec.get("location") == "scripted"
+    return "" if scripted else record.fingerprints.get("model", "")
 
 
 def _scale(runs: Sequence[Run], metric: str) -> float:

@@ -114,7 +114,7 @@ function listing(label, values) {
   return make("div", { className: "listing" }, make("h4", { label }), make("ul", {}, ...items));
 }
 
-const number = (value) => value.toFixed(Math.abs(value) >= 10 ? 1 : 3);
+const number = (value) => value.toFixed(3);
 
 function answerText(answer) {
   const cell = make("td", { className: "said" });
