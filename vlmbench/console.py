@@ -124,8 +124,8 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
         def advance(done: int, total: int, errors: int) -> None:
             nonlocal started
             if not started:
-                # What an earlier call answered and the time of loading are not this call's speed.
-                bars.reset(bar, total=total, completed=done - 1)
+                # What an earlier call answered and the loading do not count as speed.
+                bars.reset(bar, total=total, completed=done)
                 started = True
             bars.update(bar, completed=done, errors=f"{errors} errors" if errors else "")
 

@@ -27,7 +27,8 @@ from vlmbench.task import TaskSpec, restore_task
 from vlmbench.where import parse_where
 
 Progress = Callable[[int, int, int], None]
-"""Called with the number of samples done, in all, and of errors in this call."""
+"""Called with the number of samples done, in all, and of errors in this call: first when the model
+is loaded, then after each response."""
 
 
 def run(
@@ -170,6 +171,7 @@ def generate(
     responses = executor.map(model, chain([first], requests))
     session.environment = {**session.environment, **executor.describe()}
     journal.begin(session)
+    meter.begin()
     for response in responses:
         journal.add(response)
         meter.add(response)
@@ -216,6 +218,9 @@ class _Meter:
     def __init__(self, total: int, progress: Progress) -> None:
         self._total, self._progress = total, progress
         self._skipped = self._answered = self._errors = 0
+
+    def begin(self) -> None:
+        self._progress(self._skipped, self._total, 0)
 
     def skip(self) -> None:
         self._skipped += 1
