@@ -153,9 +153,7 @@ def _lines(axes: Axes, chart: Chart) -> None:
     for (name, colour, figures), marker in zip(_columns(chart), "os^D", strict=False):
         axes.plot(positions, figures, color=colour, marker=marker, linewidth=2, label=name)
         if chart.printed:
-            for position, figure in zip(positions, chart.table.line(name).values(), strict=True):
-                place = (position, float(figure))
-                axes.annotate(label(figure), place, (0, 7), textcoords="offset points", ha="center")
+            _print_points(axes, list(chart.table.line(name).values()))
     axes.set_xticks(positions, _tick_names(chart, chart.x))
     axes.margins(y=0.12)
     _thousands(axes.yaxis)
@@ -216,6 +214,8 @@ def _scatter(axes: Axes, chart: Chart) -> None:
 
 
 def _table(axes: Axes, chart: Chart) -> None:
+    from matplotlib.transforms import Bbox
+
     axes.axis("off")
     table, look = chart.table, chart.design
     heads = [
@@ -225,9 +225,8 @@ def _table(axes: Axes, chart: Chart) -> None:
         [row, *map(label, figures)] for row, figures in zip(table.rows, table.cells, strict=True)
     ]
     height = min(1.0, ROW_HEIGHT * (len(body) + 1))
-    drawn = axes.table(
-        [[chart.x, *heads], *body], cellLoc="right", bbox=(0, (1 - height) / 2, 1, height)
-    )
+    box = Bbox.from_bounds(0, (1 - height) / 2, 1, height)
+    drawn = axes.table([[chart.x, *heads], *body], cellLoc="right", bbox=box)
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(12)
     accent = look.colours[0][1]

@@ -107,8 +107,8 @@ class Chart(Strict):
     """Whether the figures themselves stand in the picture."""
     span: tuple[float, float] | None = None
     """Ends of the axis of figures; must be given where they are not printed."""
-    legend: str = "best"
-    """Where the legend stands, as matplotlib names it."""
+    legend: Literal["best", "upper left"] = "best"
+    """Where the legend stands."""
     note: str = ""
     """What must be known beside the source."""
     offsets: dict[str, tuple[int, int]] = {}

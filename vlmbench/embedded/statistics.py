@@ -27,7 +27,6 @@ Cells = Sequence[Sequence[Decimal]]
 MEASURES: Mapping[str, tuple[str, Decimal, Decimal]] = {
     "平均寿命": ("lifeExp", Decimal(1), Decimal("0.1")),
     "人口": ("pop", Decimal(10_000), Decimal(1)),
-    "人口（億人）": ("pop", Decimal(100_000_000), Decimal("0.01")),
     "1人当たりGDP": ("gdpPercap", Decimal(1), Decimal(1)),
 }
 """Gapminder's columns: Japanese name -> (column, divisor, rounding)."""
@@ -60,13 +59,10 @@ SECTORS = {
 STATES = {
     "AK": "アラスカ州",
     "CA": "カリフォルニア州",
-    "FL": "フロリダ州",
-    "HI": "ハワイ州",
     "IL": "イリノイ州",
     "MI": "ミシガン州",
     "OK": "オクラホマ州",
     "TX": "テキサス州",
-    "WA": "ワシントン州",
 }
 SITES = {
     "Crookston": "クルックストン",
@@ -166,7 +162,7 @@ def _countries() -> dict[str, str]:
     from babel import Locale
 
     english, japanese = Locale("en").territories, Locale("ja").territories
-    code_of = {english[code]: code for code in english if len(code) == 2}
+    code_of = {english[code]: code for code in map(str, english) if len(code) == 2}
     code_of |= {"Korea, Rep.": "KR", "Slovak Republic": "SK", "Turkey": "TR"}
     known = {country for country, _ in _gapminder()}
     names = {japanese[code_of[country]]: country for country in known if country in code_of}
@@ -279,22 +275,21 @@ def electricity(*, years: Sequence[int], sources: Sequence[str], share: bool = F
         (ENERGIES[row["source"]], int(row["year"][:4])): Decimal(row["net_generation"]) / 100
         for row in _vega("iowa-electricity.csv")
     }
-    totals = {year: sum(found[name, year] for name in ENERGIES.values()) for year in years}
     step = Decimal("0.1") if share else Decimal(1)
-    cells = [
-        [
-            round_half_up(found[name, year] / (totals[year] / 100 if share else 1), step)
-            for year in years
-        ]
-        for name in sources
-    ]
+    cells = []
+    for name in sources:
+        amounts = [found[name, year] for year in years]
+        totals = [sum((found[each, y] for each in ENERGIES.values()), Decimal(0)) for y in years]
+        parts = [amount / total * 100 for amount, total in zip(amounts, totals, strict=True)]
+        cells.append([round_half_up(figure, step) for figure in (parts if share else amounts)])
     return _table(sources, (f"{year}年" for year in years), cells)
 
 
 def employment(*, sectors: Sequence[str], years: Sequence[int]) -> Table:
     """Employees in the USA in January, in 万人: a row a sector, a column a year."""
     columns = {name: column for column, name in SECTORS.items()}
-    january = {int(row["month"][:4]): row for row in _vega("us-employment.csv")[::12]}
+    rows = _vega("us-employment.csv")
+    january = {int(row["month"][:4]): row for row in rows if row["month"].endswith("-01-01")}
     cells = [
         [round_half_up(Decimal(january[year][columns[name]]) / 10, Decimal(1)) for year in years]
         for name in sectors
