@@ -35,7 +35,7 @@ def question(
     defaults = {"level": "basic", "kind": "colour", "images": [f"{number}.png"]}
     row = {"id": f"q{number}", "question": text, "references": [answer], **defaults, **columns}
     for name in row["images"]:
-        row.setdefault("files", {})[name] = picture(number)
+        row.setdefault("files", {}).setdefault(name, picture(number))
     return row
 
 

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import EXACT, answered_run, make_run, make_task, question
+
+from vlmbench.report.tables import Leaderboard, build_leaderboard, load_runs, slice_tables
+
+ROWS = [
+    question(n, answer=("赤", "青", "白")[n % 3], level="basic" if n < 8 else "real")
+    for n in range(12)
+]
+RIGHT = {row["id"]: row["references"][0] for row in ROWS}
+
+
+def wrong(count: int) -> dict[str, str]:
+    """Right answers but for the first `count`."""
+    return {key: "黒" if n < count else text for n, (key, text) in enumerate(RIGHT.items())}
+
+
+def board(*roots: Path) -> Leaderboard:
+    return build_leaderboard(load_runs(roots))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def test_models_stand_apart_from_baselines_in_order_of_rank(tmp_path: Path, out: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, out, "a", wrong(6))
+    answered_run(task, out, "b", wrong(3))
+    for kind in ("majority", "blind-majority", "oracle"):
+        make_run(task, out, f"baseline:{kind}")
+    found = board(out)
+    assert [entry.name for entry in found.models] == ["scripted-b", "scripted-a"]
+    assert found.baselines[0].name == "baseline-oracle"
+    (column,) = found.columns
+    # The most frequent colour is that of 3 of the 8 basic samples and of 2 of the 4 real ones.
+    assert column.chance is not None and column.chance.value == pytest.approx(5 / 12)
+    assert [column.is_best(entry, found.models) for entry in found.models] == [True, False]
+    assert column.scale == 1
+
+
+def test_incomplete_run_is_shown_but_never_best(tmp_path: Path, out: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, out, "part", dict(list(RIGHT.items())[:6]))
+    answered_run(task, out, "whole", wrong(3))
+    found = board(out)
+    (column,) = found.columns
+    part = next(entry for entry in found.models if entry.name == "scripted-part")
+    estimate = column.estimate(part)
+    assert estimate is not None and estimate.value == 1 and estimate.bounds == (0.5, 1.0)
+    assert not column.is_best(part, found.models)
+    assert found.models[0].name == "scripted-whole"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"prompt": "色は？ {{ row.question }}"}, "prompt"),
+        ({"metrics": [*EXACT, {"use": "overlap.chrf"}]}, "task"),
+        ({"rows": ROWS[:11]}, "data"),
+        ({"limit": 5}, "limit"),
+    ],
+)
+def test_run_of_another_version_is_told_apart(
+    tmp_path: Path, out: Path, change: dict[str, Any], field: str
+) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, out, "a", wrong(6))
+    answered_run(task, out, "b", wrong(3))
+    limit = change.pop("limit", None)
+    other = make_task(tmp_path / "other", change.pop("rows", ROWS), **change)
+    answered_run(other, out, "odd", RIGHT, limit=limit)
+    found = board(out)
+    (column,) = found.columns
+    mismatches = {e.name: column.task.mismatch(e.runs["ja-small"]) for e in found.models}
+    assert mismatches == {"scripted-a": None, "scripted-b": None, "scripted-odd": field}
+    assert found.models[-1].name == "scripted-odd"
+
+
+def test_two_runs_of_one_model_are_two_rows(tmp_path: Path, out: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    make_run(task, out, "baseline:oracle")
+    make_run(task, tmp_path / "again", "baseline:oracle")
+    names = [entry.name for entry in board(out, tmp_path / "again").baselines]
+    assert names == ["baseline-oracle", "baseline-oracle (2)"]
+
+
+def test_every_headline_metric_is_a_column(tmp_path: Path, out: Path) -> None:
+    metrics = [{"use": "overlap.chrf"}, *EXACT, {"use": "overlap.rouge_l", "headline": True}]
+    make_run(make_task(tmp_path / "tasks", ROWS, metrics=metrics), out, "baseline:oracle")
+    found = board(out)
+    assert [column.metric for column in found.columns] == ["match.exact", "overlap.rouge_l"]
+    (task,) = found.tasks
+    assert task.metrics == ("match.exact", "overlap.rouge_l", "overlap.chrf")
+
+
+def test_slices_with_more_than_one_value_become_tables(tmp_path: Path, out: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, out, "a", wrong(6))
+    make_run(task, out, "baseline:blind-majority")
+    tables = slice_tables(board(out))
+    assert list(tables) == ["level"]  # there is one kind only
+    (table,) = tables["level"]
+    assert table.values == ("basic", "real")
+    values = {key: (e.value, e.n) for key, e in table.estimates.items() if key[0] == "scripted-a"}
+    # The six wrong answers are among the first eight samples, which are the basic ones.
+    assert values == {("scripted-a", "basic"): (0.25, 8), ("scripted-a", "real"): (1.0, 4)}
+    assert set(table.chances) == {"basic", "real"}
