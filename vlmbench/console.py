@@ -129,7 +129,11 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
                 started = True
             bars.update(bar, completed=done, errors=f"{errors} errors" if errors else "")
 
-        yield advance
+        try:
+            yield advance
+        except BaseException:
+            bars.live.transient = True  # the sentence that follows says it all
+            raise
 
 
 def _number(value: float | None, *, signed: bool = False) -> str:

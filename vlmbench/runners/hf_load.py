@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DependencyError, ModelError
@@ -12,6 +13,8 @@ from vlmbench.models import ModelSpec, model_path
 
 if TYPE_CHECKING:
     import torch
+
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
 LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./dir'"
 
@@ -105,15 +108,22 @@ def _processor(spec: ModelSpec, source: str) -> Any:
 
     if spec.options.get("text_only"):
         return transformers.AutoTokenizer.from_pretrained(source, revision=spec.revision)
+    folder = Path(source)
+    if folder.is_dir() and not any((folder / name).is_file() for name in PROCESSOR_FILES):
+        raise _no_image_processor(spec)
     auto: Any = transformers.AutoProcessor
     processor = auto.from_pretrained(source, revision=spec.revision, trust_remote_code=False)
     if getattr(processor, "image_processor", None) is None:
-        raise ModelError(
-            f"The checkpoint {spec.location} has no image processor; save its processor beside "
-            "the weights (processor.save_pretrained), or copy preprocessor_config.json or "
-            "processor_config.json from the model it was made from."
-        )
+        raise _no_image_processor(spec)
     return processor
+
+
+def _no_image_processor(spec: ModelSpec) -> ModelError:
+    return ModelError(
+        f"The checkpoint {spec.location} has no image processor; save its processor beside the "
+        "weights (processor.save_pretrained), or copy processor_config.json or "
+        "preprocessor_config.json from the model it was made from."
+    )
 
 
 def _model_class(spec: ModelSpec, config: Any) -> Any:
