@@ -1,0 +1,55 @@
+"""What several tests share: a real, tiny, untrained Qwen2-VL checkpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports torch: tests share the machine with each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+TEXTS = (
+    "何色ですか。短く答えてください。",
+    "この画像を日本語の一文で説明してください。",
+    "赤青緑黄色",
+)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint directory with random weights, loaded as any other one.
+
+    The weights are large, so that answers differ from sample to sample.
+    """
+    import torch
+
+    from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
+    spec = ScratchSpec(
+        vocabulary=400,
+        patch_size=8,
+        vision_width=32,
+        vision_depth=1,
+        vision_heads=2,
+        text_width=32,
+        text_feed_forward=64,
+        text_depth=2,
+        text_heads=2,
+        min_pixels=16 * 16,
+        max_pixels=64 * 64,
+    )
+    torch.manual_seed(1)
+    tokenizer = build_tokenizer(TEXTS, spec.vocabulary)
+    model = build_model(tokenizer, spec)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(12)
+    model.save_pretrained(folder)
+    build_processor(tokenizer, spec).save_pretrained(folder)
+    return folder

@@ -1,0 +1,7 @@
+"""`python -m vlmbench` is the command `vlmbench`."""
+
+import sys
+
+from vlmbench.cli import main
+
+sys.exit(main())
