@@ -149,6 +149,14 @@ def test_texts_stay_texts(page: Page, site: Path, name: str) -> None:
     assert [text for text in expected if text not in body] == []
 
 
+def test_baselines_are_shown_on_demand(page: Page, site: Path) -> None:
+    open_task(page, site)
+    rows = page.locator("article.sample").first.locator("tbody th")
+    assert rows.all_inner_texts() == ["scripted-high", "scripted-middle", HOSTILE[1]]
+    page.get_by_label("Show baselines").check()
+    assert rows.count() == 5
+
+
 def test_unreadable_image_is_said_to_be_so(page: Page, site: Path) -> None:
     open_task(page, site, "#q=q2+")
     assert page.locator("article.sample .badge", has_text="unreadable image").count() == 1

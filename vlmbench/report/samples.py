@@ -22,6 +22,10 @@ Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
 """The metric's best value, something between, its worst value, no value; no answer."""
 
 
+_ROUNDING = 1e-9
+"""A best value that was computed, such as a CIDEr-D of 10, may fall short of it by so much."""
+
+
 class AnswerData(TypedDict):
     """One model's answer to one sample."""
 
@@ -219,7 +223,9 @@ class _Collector:
         bounds = self._metrics[name].bounds
         if bounds is None:
             return "partial"
-        return "wrong" if value <= bounds[0] else "right" if value >= bounds[1] else "partial"
+        if value <= bounds[0] + _ROUNDING:
+            return "wrong"
+        return "right" if value >= bounds[1] - _ROUNDING else "partial"
 
 
 def _answers(entry: Entry, run: Run) -> _Answers:

@@ -30,7 +30,7 @@ function make(tag, { className, label, content, lang, ...attributes } = {}, ...c
 
 // ---- state: kept in the address, so that a view can be linked to -------------------------------
 
-const EMPTY = { q: "", model: "", outcome: "", order: "task", page: "1" };
+const EMPTY = { q: "", model: "", outcome: "", order: "task", baselines: "", page: "1" };
 let state = readState();
 
 function readState() {
@@ -43,6 +43,12 @@ function change(changes) {
   const hash = new URLSearchParams(kept).toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
   showSamples();
+}
+
+const MIXED = new Set(DATA.models.map((model) => model.baseline)).size === 2;
+
+function isShown(model) {
+  return !MIXED || !model.baseline || state.baselines === "1" || state.model === model.name;
 }
 
 const field = (name) => state[`field.${name}`] ?? "";
@@ -163,11 +169,11 @@ function answerTable(sample) {
     make("th", { scope: "col", label: "model" }),
     make("th", { scope: "col", label: "answer" }),
     make("th", { scope: "col" }, make("span", { content: DATA.metric })));
-  const rows = DATA.models.map((model, index) =>
+  const rows = DATA.models.flatMap((model, index) => !isShown(model) ? [] : [
     make("tr", { className: model.baseline ? "baseline" : "" },
       make("th", { scope: "row", content: model.name }),
       answerText(sample.answers[index]),
-      answerScore(sample.answers[index])));
+      answerScore(sample.answers[index]))]);
   return make("table", { className: "answers" },
     make("thead", {}, head), make("tbody", {}, ...rows));
 }
@@ -220,6 +226,11 @@ function buildFilters() {
   form.append(control({ key: "of_model" }, select("model", [option("", "any_model"), ...models])));
   form.append(control({ key: "order" }, select("order", [
     option("task", "order_task"), option("low", "order_low"), option("high", "order_high")])));
+  if (MIXED) {
+    const box = make("input", { type: "checkbox", name: "baselines" });
+    box.addEventListener("change", () => change({ baselines: box.checked ? "1" : "" }));
+    form.append(make("label", { className: "check" }, box, make("span", { label: "show_baselines" })));
+  }
   const reset = make("button", { type: "button", label: "reset" });
   reset.addEventListener("click", () => {
     state = { ...EMPTY };
@@ -233,7 +244,8 @@ function buildFilters() {
 
 function showState() {
   for (const element of document.getElementById("filters").elements) {
-    if (element.name) element.value = state[element.name] ?? "";
+    if (element.type === "checkbox") element.checked = state[element.name] === "1";
+    else if (element.name) element.value = state[element.name] ?? "";
   }
 }
 
