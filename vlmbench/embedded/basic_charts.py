@@ -249,6 +249,8 @@ def label(chart: BarChart, rng: random.Random) -> Question | None:
 def value(chart: BarChart, rng: random.Random) -> Question | None:
     """Reads a value, printed or not."""
     bar = rng.choice(chart.bars)
+    if not chart.printed and bar.value < 0.4 * max(other.value for other in chart.bars):
+        return None  # too low to be read off the axis within 5 %
     text = f"{IMAGE_MARK}{bar.colour.adjective}棒の値はいくつですか。"
     digits = figure_text(bar.value)
     return Question("value", text, (digits, f"{digits}{chart.quantity.unit}"))

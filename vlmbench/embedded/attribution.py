@@ -1,0 +1,74 @@
+"""Who made what the suite is built from: ATTRIBUTION.md."""
+
+from __future__ import annotations
+
+from vlmbench.embedded import photos, real_charts
+from vlmbench.embedded.concepts import ART_STYLES
+from vlmbench.embedded.credits import Credit
+
+DRAWN = "drawn at 80 pixels, scaled, composed into scenes"
+
+STYLES: dict[str, tuple[str, str, str]] = {
+    "noto": ("Google Inc.", "1.2.9", "Apache-2.0"),
+    "noto-v1": ("Google Inc.", "1.2.5", "Apache-2.0"),
+    "fluent-emoji-flat": ("Microsoft Corporation", "1.2.6", "MIT"),
+    "fluent-emoji": ("Microsoft Corporation", "1.2.7", "MIT"),
+    "emojione": ("Emoji One", "1.2.3", "CC-BY-4.0"),
+    "fxemoji": ("Mozilla", "1.2.2", "Apache-2.0"),
+    "twemoji": ("Twitter, Inc. and contributors (jdecked)", "1.2.5", "CC-BY-4.0"),
+}
+"""Author, package version and licence by style, as each package's info.json states them."""
+
+
+def emoji_credits() -> list[Credit]:
+    """The art styles and the names of the basic level."""
+    styles = [
+        Credit(
+            key=style,
+            title=title,
+            author=STYLES[style][0],
+            package=f"@iconify-json/{style} (npm)",
+            version=STYLES[style][1],
+            licence=STYLES[style][2],
+            changes=DRAWN,
+        )
+        for style, title in ART_STYLES.items()
+    ]
+    names = Credit(
+        key="cldr",
+        title="Unicode CLDR annotations, Japanese",
+        author="Unicode, Inc.",
+        package="cldr-annotations-full (npm)",
+        version="48.2.0",
+        licence="Unicode-3.0",
+        changes="short names of 101 emoji, some shortened, other names added",
+    )
+    return [*styles, names]
+
+
+def attribution() -> str:
+    """The Markdown of the attribution file."""
+    sections = (
+        ("Emoji art and names (basic level)", emoji_credits()),
+        ("Figures, names and font of the charts (both levels)", real_charts.credits()),
+        ("Photographs (real level)", photos.credits()),
+    )
+    head = (
+        "# Attribution\n\n"
+        "What the embedded suite is made from. Questions, captions and answers were written for "
+        "vlmbench and are under its licence, Apache-2.0. A question's column `source` names the "
+        "key of each picture here.\n"
+    )
+    return head + "".join(_section(title, credits) for title, credits in sections)
+
+
+def _section(title: str, credits: list[Credit]) -> str:
+    rows = "".join(
+        f"| {c.key} | {c.title} | {c.author} | {c.package} {c.version} | {c.licence} "
+        f"| {c.changes} |\n"
+        for c in credits
+    )
+    return (
+        f"\n## {title}\n\n| key | title | author | package | licence | changes |\n"
+        f"|---|---|---|---|---|---|\n{rows}"
+    )

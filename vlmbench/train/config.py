@@ -1,0 +1,121 @@
+"""A training recipe: YAML -> TrainConfig. Every field that a recipe may set is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.train.scratch import ScratchSpec
+
+Family = Literal["single", "grid", "scatter", "pair", "chart", "caption"]
+
+
+class ModelSource(Strict):
+    """Where training starts: exactly one of the two."""
+
+    scratch: ScratchSpec | None = None
+    """Random weights of these sizes, with a tokenizer trained on the training texts."""
+    checkpoint: str | None = None
+    """A checkpoint directory, an alias or a Hub id, as for `vlmbench run --model`."""
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelSource:
+        if (self.scratch is None) == (self.checkpoint is None):
+            raise ValueError("give either 'scratch' or 'checkpoint'")
+        return self
+
+
+class Stage(Strict):
+    """A stretch of training with one mixture of data."""
+
+    share: float = Field(gt=0, le=1)
+    """Part of all steps."""
+    mixture: dict[Family, NonNegativeFloat] = Field(min_length=1)
+    """How often each family of pictures is drawn, relative to the others."""
+    kinds: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    """How often a kind of question is drawn within its family; 1 if not named."""
+
+
+class DataConfig(Strict):
+    """What is learned from: the training split of the embedded suite's basic level."""
+
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    groups_per_batch: PositiveInt = 24
+    """Pictures (or pairs) in a micro-batch; all of one family, so that shapes agree."""
+    questions_per_group: PositiveInt = 5
+    """Questions that share the cost of looking at one picture."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> DataConfig:
+        if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
+            raise ValueError("the shares of the stages must add up to 1")
+        return self
+
+
+class OptimiserConfig(Strict):
+    """Muon for the weight matrices, AdamW for everything else; linear warm-up and decay."""
+
+    muon_learning_rate: PositiveFloat = 0.005
+    adamw_learning_rate: PositiveFloat = 0.001
+    weight_decay: NonNegativeFloat = 0.0
+    warmup_steps: int = Field(default=20, ge=0)
+    clip_norm: PositiveFloat = 1.0
+
+
+class TrainConfig(Strict):
+    """A recipe."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)
+    """Name of the checkpoint, also on the leaderboard."""
+    description: str = ""
+    seed: int = 0
+    model: ModelSource
+    data: DataConfig
+    optimiser: OptimiserConfig = Field(default_factory=OptimiserConfig)
+    steps: PositiveInt
+    """Updates of the weights."""
+    micro_batches: PositiveInt = 2
+    """Micro-batches that one update averages over."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of the arithmetic; the weights themselves are float32."""
+    weights_dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Of the saved weights."""
+    check_groups: int = Field(default=48, ge=0)
+    """Groups of each family, never trained on, whose answers are checked at every checkpoint."""
+    save_every: PositiveInt = 500
+    """Steps between checkpoints that training can resume from."""
+    keep_checkpoints: PositiveInt = 2
+    threads: PositiveInt | None = None
+    """CPU threads for the model; all cores if not set."""
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
+    """The recipe in a YAML file.
+
+    Args:
+        path: The file.
+        overrides: `key=value` pairs that replace top-level or dotted keys; values are YAML.
+
+    Raises:
+        ConfigError: The file or an override does not follow the schema.
+    """
+    import yaml
+
+    from vlmbench.errors import UsageError
+
+    data = read_yaml(path)
+    for override in overrides or []:
+        key, separator, value = override.partition("=")
+        if not separator:
+            raise UsageError(f"'--set {override}' is not of the form key=value; write --set steps=10.")
+        place = data
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"'--set {key}' goes through a value that has no keys; check it.")
+        place[last] = yaml.safe_load(value)
+    return parse(TrainConfig, data, where=str(path))

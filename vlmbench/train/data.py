@@ -1,0 +1,103 @@
+"""Micro-batches by number: what step 1, 2, 3 ... of a recipe learns from.
+
+Micro-batch `i` depends on the recipe's seed and `i` alone, so a resumed training sees exactly
+what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+from vlmbench.embedded.split import Group, training_group
+from vlmbench.prompt import build_parts
+from vlmbench.records import Image, ImagePart, Sample
+from vlmbench.task import load_task
+from vlmbench.train.config import Stage, TrainConfig
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+Content: TypeAlias = "tuple[str | PIL.Image.Image, ...]"
+"""A prompt: text with pictures standing where the task's prompt puts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A prompt and the answer to learn."""
+
+    content: Content
+    answer: str
+    kind: str
+    """Kind of question, as in the suite's slices."""
+
+
+MicroBatch: TypeAlias = list[list[Demonstration]]
+"""Groups of demonstrations; those of one group show the same pictures."""
+
+
+class RecipeData:
+    """The recipe's micro-batches, as a sequence that torch's DataLoader can read."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = config
+
+    def __len__(self) -> int:
+        return self._config.steps * self._config.micro_batches
+
+    def __getitem__(self, index: int) -> MicroBatch:
+        config = self._config
+        stage = self._stage(index)
+        rng = random.Random(f"{config.seed}:{index}")
+        family = rng.choices(list(stage.mixture), list(stage.mixture.values()))[0]
+        groups = (
+            training_group(
+                family,
+                f"{config.seed}:{index}:{number}",
+                questions=config.data.questions_per_group,
+                weights=stage.kinds,
+            )
+            for number in range(config.data.groups_per_batch)
+        )
+        return [demonstrations(group) for group in groups]
+
+    def _stage(self, index: int) -> Stage:
+        reached = (index + 0.5) / len(self)
+        for stage in self._config.data.stages:
+            reached -= stage.share
+            if reached < 0:
+                return stage
+        return self._config.data.stages[-1]
+
+
+def demonstrations(group: Group) -> list[Demonstration]:
+    """The questions of a group as the task's prompt puts them, with the best answer each."""
+    found = []
+    for question in group.questions:
+        layout = _layout(group.task, question.text, len(group.images))
+        content = tuple(
+            group.images[part] if isinstance(part, int) else part for part in layout
+        )
+        found.append(Demonstration(content, question.answers[0], question.kind))
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def _layout(task_name: str, question: str, images: int) -> tuple[str | int, ...]:
+    """The task's rendered prompt with the number of each image in its place."""
+    stand_ins = tuple(Image(bytes([number])) for number in range(images))
+    row = {"question": question, "answer": "short"}
+    sample = Sample("training", stand_ins, ("",), row=row)
+    return tuple(
+        part.image.data[0] if isinstance(part, ImagePart) else part.text
+        for part in build_parts(load_task(task_name), sample)
+    )
+
+
+def vocabulary_prompts(config: TrainConfig) -> list[str]:
+    """The fixed sentences of the prompts of every task that the recipe trains on."""
+    batches = (RecipeData(config)[index] for index in range(0, len(RecipeData(config)), 97))
+    contents = (group[0].content for batch in batches for group in batch)
+    return [part for content in contents for part in content if isinstance(part, str)]

@@ -1,0 +1,120 @@
+"""What a training shows and keeps of itself: progress bar, loss, checks, and the curve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+from transformers.trainer_callback import TrainerCallback
+
+from vlmbench.train.check import check_batches, exact_answers
+from vlmbench.train.collate import PackedCollator
+from vlmbench.train.config import TrainConfig
+
+
+class TrainingLog(TrainerCallback):
+    """Shows the progress and appends a line to `log.jsonl` for each logged loss and check."""
+
+    def __init__(self, config: TrainConfig, processor: Any, target: Path, *, quiet: bool) -> None:
+        self._collator = PackedCollator(processor)
+        self._batches = check_batches(config)
+        self._file = target / "log.jsonl"
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
+        )
+        self._task = self._bar.add_task("training", total=config.steps, loss="-")
+        self.losses: list[tuple[int, float]] = []
+        self.accuracy: dict[str, float] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Starts the bar; a resumed training takes over what was logged before."""
+        if state.global_step == 0:
+            self._file.unlink(missing_ok=True)
+        elif self._file.exists():
+            self._take_over(state.global_step)
+        self._bar.start()
+        self._bar.update(self._task, completed=state.global_step)
+
+    def _take_over(self, step: int) -> None:
+        lines = self._file.read_text(encoding="utf-8").splitlines()
+        rows = [row for row in map(json.loads, lines) if row["step"] <= step]
+        self._file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        self.losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Moves the bar."""
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        """Keeps the loss."""
+        if logs is None or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        self.losses.append((state.global_step, loss))
+        self._append({"step": state.global_step, "loss": loss})
+        self._bar.update(self._task, loss=f"{loss:.3f}")
+
+    def on_save(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Checks the answers to questions that are not trained on."""
+        if not self._batches:
+            return
+        self.accuracy = dict(exact_answers(model, self._collator, self._batches))
+        self._append({"step": state.global_step, "exact": self.accuracy})
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stops the bar."""
+        self._bar.stop()
+
+    def _append(self, row: dict[str, Any]) -> None:
+        with self._file.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(row) + "\n")
+
+
+def loss_curve(losses: list[tuple[int, float]], *, width: int = 720, height: int = 260) -> str:
+    """An SVG picture of the loss (logarithmic) over the steps."""
+    import math
+
+    if not losses:
+        return ""
+    left, bottom = 46, height - 26
+    last = max(step for step, _ in losses)
+    logs = [math.log10(max(loss, 1e-4)) for _, loss in losses]
+    low, high = math.floor(min(logs) * 2) / 2, math.ceil(max(logs) * 2) / 2
+
+    def x(step: float) -> float:
+        return left + (width - left - 10) * step / max(1, last)
+
+    def y(value: float) -> float:
+        return 10 + (bottom - 10) * (high - value) / max(1e-9, high - low)
+
+    path = " ".join(
+        f"{x(step):.1f},{y(value):.1f}" for (step, _), value in zip(losses, logs, strict=True)
+    )
+    ticks = [low + 0.5 * i for i in range(round((high - low) * 2) + 1)]
+    grid = "".join(
+        f'<path d="M{left} {y(t):.1f}H{width - 10}" stroke="#8884"/>'
+        f'<text x="{left - 6}" y="{y(t) + 4:.1f}" text-anchor="end">{10**t:.2g}</text>'
+        for t in ticks
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11" fill="#777">'
+        f'{grid}<text x="{left}" y="{height - 8}">0</text>'
+        f'<text x="{width - 10}" y="{height - 8}" text-anchor="end">{last} steps</text>'
+        f'<text x="{width // 2}" y="{height - 8}" text-anchor="middle">training loss</text>'
+        f'<polyline points="{path}" fill="none" stroke="#2a6fdb" stroke-width="1.5"/></svg>\n'
+    )
