@@ -29,6 +29,13 @@ SYNC_SECONDS = 1.0
 
 FINGERPRINTS = ("model", "task", "data", "prompt", "code")
 
+_DECIDING = {
+    "model": ("runner", "revision", "dtype", "options"),
+    "task": ("fields", "metrics", "slices"),
+    "prompt": ("prompt", "system", "generation"),
+}
+"""The keys of the specs that a fingerprint is made of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -309,12 +316,10 @@ def _check_same(path: Path, there: Header, now: Header) -> None:
 
 def _difference(name: str, there: Header, now: Header) -> str:
     """Which value it is that differs, as precisely as the headers tell."""
-    sides = {"model": (there.model, now.model)}.get(name, (there.task, now.task))
-    if name in ("model", "task", "prompt"):
-        ignored = {"name", "fingerprint", "location", "display", "examples"}
-        for key, old, new in _differing(sides[0], sides[1], ""):
-            if key.partition(".")[0] not in ignored:
-                return f"{key}: {_shown(old)} there, {_shown(new)} now"
+    old_side, new_side = (there.model, now.model) if name == "model" else (there.task, now.task)
+    for key, old, new in _differing(old_side, new_side, ""):
+        if key.partition(".")[0] in _DECIDING.get(name, ()):
+            return f"{key}: {_shown(old)} there, {_shown(new)} now"
     old, new = there.fingerprints.get(name), now.fingerprints.get(name)
     return f"fingerprint {_shown(old)} there, {_shown(new)} now"
 

@@ -79,7 +79,7 @@ class Fields(Strict):
     id: Template
     images: tuple[str, ...] = ()
     """Columns that hold an image or a list of images, in the order in which they are shown."""
-    references: Column | tuple[Template, ...] = Field(min_length=1)
+    references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
     """`{column: name}`, or a template for each accepted answer; empty ones are left out."""
     choices: Column | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways."""

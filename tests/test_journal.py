@@ -1,0 +1,209 @@
+"""The journal survives any death of its process and refuses to mix different runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlmbench.errors import JournalError
+from vlmbench.journal import Header, Journal, Session, read_journal
+from vlmbench.records import Response, ResponseError
+
+PRINTS = {"model": "m", "task": "t", "data": "d", "prompt": "p", "code": "c"}
+
+
+def header(**changes: Any) -> Header:
+    values: dict[str, Any] = {
+        "model": {"name": "x", "dtype": "auto"},
+        "task": {"prompt": "何？", "generation": {"temperature": 0}},
+        "origin": None,
+        "fingerprints": PRINTS,
+    }
+    return Header(**{**values, **changes})
+
+
+def response(number: int, text: str | None = "赤\u2028\x85青", **values: Any) -> Response:
+    error = None if text is not None else ResponseError("runner", "no")
+    return Response(f"q{number}", f"q{number}#k", text=text, error=error, **values)
+
+
+def written(path: Path, count: int = 3) -> bytes:
+    with Journal(path, header()) as journal:
+        journal.begin(Session("2026-01-01T00:00:00+00:00", None, 0, {"device": "cpu"}))
+        for number in range(count):
+            journal.add(response(number, seconds=0.5, output_tokens=2, finish="stop"))
+        journal.end(peak_memory_mib=10.0)
+    return path.read_bytes()
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "journal.jsonl"
+    written(path)
+    content = read_journal(path)
+    assert content.header == header()
+    assert content.damaged == []
+    expected = response(1, seconds=0.5, output_tokens=2, finish="stop")
+    assert content.responses["q1"] == expected
+    (session,) = content.sessions
+    assert (session.answered, session.peak_memory_mib) == (3, 10.0)
+    with Journal(path, header()) as journal:
+        assert journal.answered("q1#k", "q1")
+        assert not journal.answered("q1#other", "q1")
+        assert not journal.answered("q9#k", "q9")
+
+
+def test_errors_are_asked_again_and_the_last_line_counts(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, header()) as journal:
+        journal.add(response(1, None))
+        assert not journal.answered("q1#k", "q1")
+        journal.add(response(1))
+    assert read_journal(path).responses["q1"] == response(1)
+
+
+def test_torn_at_every_byte(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    whole = written(path)
+    ends = [at + 1 for at, byte in enumerate(whole) if byte == ord("\n")]
+    for size in range(len(whole) + 1):
+        path.write_bytes(whole[:size])
+        complete = sum(end <= size for end in ends)
+        with Journal(path, header()) as journal:
+            # Lines: header, session, three responses, end.
+            assert len(journal.content.responses) == min(max(complete - 2, 0), 3)
+            journal.add(response(7))
+        after = read_journal(path)
+        assert after.damaged == []
+        assert after.responses["q7"] == response(7)
+
+
+def test_zeros_after_a_power_cut(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(written(path) + b"\0" * 100)
+    with Journal(path, header()) as journal:
+        assert len(journal.content.responses) == 3
+    assert b"\0" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("bad", [b"garbage", b'{"type":"response"}', b"[]", b"{}", b'"x"'])
+def test_a_damaged_line_costs_its_sample_only(tmp_path: Path, bad: bytes) -> None:
+    path = tmp_path / "journal.jsonl"
+    lines = written(path).split(b"\n")
+    lines[3] = bad
+    path.write_bytes(b"\n".join(lines))
+    with Journal(path, header()) as journal:
+        assert journal.content.damaged == [4]
+        assert not journal.answered("q1#k", "q1")
+        assert journal.answered("q2#k", "q2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        (
+            {"model": {"name": "x", "dtype": "float16"}},
+            'model (dtype: "auto" there, "float16" now)',
+        ),
+        ({"task": {"prompt": "誰？", "name": "y"}}, 'prompt (prompt: "何？" there, "誰？" now)'),
+        ({"data": None}, 'data (fingerprint "d" there, "other" now)'),
+        ({"code": None}, 'code (fingerprint "c" there, "other" now)'),
+    ],
+)
+def test_another_configuration_is_refused(
+    tmp_path: Path, changes: dict[str, Any], fragment: str
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    before = written(path)
+    (name, value), *_ = changes.items()
+    field = "prompt" if name == "task" else name
+    values = {name: value} if value else {}
+    other = header(**values, fingerprints={**PRINTS, field: "other"})
+    with pytest.raises(JournalError) as caught:
+        Journal(path, other)
+    assert f"holds answers for another {fragment}" in str(caught.value)
+    assert "--out" in str(caught.value)
+    assert path.read_bytes() == before
+    with Journal(path, other, fresh=True) as journal:
+        assert journal.content.responses == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (b"hello\n", "does not begin with a journal's header"),
+        (b'{"type":"header"}\n', "does not begin with a journal's header"),
+        (b'{"a": 1}\n{"b": 2}\n', "does not begin with a journal's header"),
+    ],
+)
+def test_a_file_that_is_no_journal_is_left_alone(
+    tmp_path: Path, content: bytes, fragment: str
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=fragment):
+        Journal(path, header())
+    assert path.read_bytes() == content
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, header()), pytest.raises(JournalError, match="Another run is writing"):
+        Journal(path, header())
+    Journal(path, header()).close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small disk needs more rights")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_loses_nothing(small_disk: Path) -> None:
+    path = small_disk / "journal.jsonl"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 40_000)
+    journal = Journal(path, header())
+    with journal, pytest.raises(JournalError, match="No space left on device"):
+        for number in range(1000):
+            journal.add(response(number, "長い答え" * 30))
+    kept = read_journal(path)
+    assert kept.damaged == []
+    assert 0 < len(kept.responses) == number
+    ballast.unlink()
+    with Journal(path, header()) as journal:
+        assert len(journal.content.responses) == number
+        journal.add(response(number))
+
+
+def test_a_read_only_directory(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    tmp_path.chmod(0o500)
+    with pytest.raises(JournalError, match="Permission denied"):
+        Journal(tmp_path / "journal.jsonl", header())
+
+
+def test_an_output_directory_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(JournalError, match="cannot be written"):
+        Journal(tmp_path / "out" / "journal.jsonl", header())
+
+
+def test_lines_are_canonical(tmp_path: Path) -> None:
+    for line in written(tmp_path / "journal.jsonl").decode().split("\n")[:-1]:
+        value = json.loads(line)
+        assert line == json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

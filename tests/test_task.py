@@ -1,0 +1,144 @@
+"""Task files: what is accepted, and what a mistake in one is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_tasks import task_data, write_task
+
+from vlmbench.check import check_task
+from vlmbench.errors import ConfigError, UsageError
+from vlmbench.schema import parse
+from vlmbench.task import TaskSpec, load_task, restore_task, task_names
+
+METRIC = {"use": "match.exact"}
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_shipped_tasks_load(name: str) -> None:
+    task = load_task(name)
+    assert task.name == name
+    assert task.display.licence
+    assert restore_task(task.as_dict(), None) == task
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_shipped_tasks_are_well(name: str) -> None:
+    task = load_task(name)
+    if task.data_path is None or not task.data_path.is_file():
+        pytest.skip("its data is not here")
+    found = check_task(task)
+    assert found.problems == ()
+    assert found.samples > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"promt": "x"}, "Unknown key 'promt' in t.yaml; did you mean 'prompt'?"),
+        ({"display": {"title": "x", "licence": "x"}}, "The key 'display.capability' is missing"),
+        (
+            {"generation": {"max_tokens": 3}},
+            "Unknown key 'generation.max_tokens' in t.yaml; did you mean 'max_new_tokens'?",
+        ),
+        ({"generation": {"max_new_tokens": 0}}, "'generation.max_new_tokens' in t.yaml is wrong"),
+        ({"generation": {"temperature": "0"}}, "'generation.temperature' in t.yaml is wrong"),
+        ({"metrics": []}, "'metrics' in t.yaml is wrong"),
+        ({"metrics": [METRIC, METRIC]}, "metric 'match.exact' stands there twice"),
+        (
+            {"metrics": [{"use": "match.exact", "were": "x"}]},
+            "Unknown key 'metrics.0.were' in t.yaml; did you mean 'where'?",
+        ),
+        ({"metrics": [{**METRIC, "where": "import os"}]}, "fails at column"),
+        ({"slices": ["level"]}, "slice 'level' is not listed under fields.meta"),
+        ({"data": {}}, "give either 'path' or 'hub'"),
+        ({"data": {"hub": "a/b"}}, "a Hub data set needs 'split'"),
+        ({"prompt": "{{ row.q "}, "'prompt' in t.yaml is wrong"),
+        ({"name": "../x"}, "'name' in t.yaml is wrong"),
+        ({"name": None}, "'name' in t.yaml is wrong"),
+    ],
+)
+def test_mistakes(changes: dict[str, Any], fragment: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(TaskSpec, task_data(**changes), where="t.yaml")
+    assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("name: [", "is not valid YAML at line"),
+        ("- a", "does not hold a task"),
+        ("name: 2020-01-01", "put dates and the like in quotes"),
+        ("!!python/object/apply:os.getcwd []", "is not valid YAML"),
+    ],
+)
+def test_files_that_are_no_tasks(tmp_path: Path, text: str, fragment: str) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=fragment):
+        load_task(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment"),
+    [
+        ("ja-vq", "Did you mean 'ja-vqa'"),
+        ("../../etc/passwd", "Unknown task"),
+        ("gone.yaml", "There is no task file"),
+    ],
+)
+def test_unknown_tasks(name: str, fragment: str) -> None:
+    with pytest.raises(UsageError, match=fragment):
+        load_task(name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "task_changes", "prompt_changes"),
+    [
+        ({"prompt": "x"}, False, True),
+        ({"generation": {"max_new_tokens": 9}}, False, True),
+        ({"metrics": [{"use": "match.vqa"}]}, True, False),
+        ({"display": {"title": "y", "capability": "vqa", "licence": "x"}}, False, False),
+    ],
+)
+def test_fingerprints(changes: dict[str, Any], task_changes: bool, prompt_changes: bool) -> None:
+    before = parse(TaskSpec, task_data(), where="t")
+    after = parse(TaskSpec, task_data(**changes), where="t")
+    assert (before.fingerprint != after.fingerprint) == task_changes
+    assert (before.prompt_fingerprint != after.prompt_fingerprint) == prompt_changes
+
+
+EXAMPLE = {
+    "row": {
+        "id": "e1",
+        "question": "<image>何色ですか。",
+        "references": ["赤"],
+        "kind": "colour",
+        "style": None,
+    },
+    "images": 1,
+    "prompt": "<image>何色ですか。\n短く答えてください。\n",
+    "scores": {"赤": 1.0, "青": 0.0, "": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({}, None),
+        ({"prompt": "何色？"}, "is frozen"),
+        ({"scores": {"青": 1.0}}, "'青' scores 0.0 in example 1 of task 'colours' where 1.0"),
+    ],
+)
+def test_examples_hold_a_task(
+    tmp_path: Path, changes: dict[str, Any], fragment: str | None
+) -> None:
+    from made_tasks import colour_rows
+
+    path = write_task(tmp_path, colour_rows(2), examples=[{**EXAMPLE, **changes}])
+    problems = check_task(load_task(str(path))).problems
+    assert problems == () if fragment is None else fragment in problems[0]
