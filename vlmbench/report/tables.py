@@ -195,7 +195,7 @@ def slice_tables(board: Leaderboard) -> dict[str, list[SliceTable]]:
     tables: dict[str, list[SliceTable]] = {}
     for column in board.columns:
         estimates = column.task.reference.record.estimates
-        for name in sorted({name for e in estimates if e.slice for name in e.slice}):
+        for name in dict.fromkeys(name for e in estimates if e.slice for name in e.slice):
             table = _slice_table(board, column, name)
             if len(table.values) > 1:
                 tables.setdefault(name, []).append(table)
@@ -248,17 +248,15 @@ def _weights(record: RunRecord) -> str:
 
 
 def _scale(runs: Sequence[Run], metric: str) -> float:
-    """The smallest of 1, 10, 100 ... that holds the models' intervals.
+    """The smallest of 1, 2, 5, 10, 20, 50 ... that holds the models' intervals.
 
     An oracle may lie beyond it: one perfect row must not squeeze all others into a corner.
     """
     models = [run for run in runs if not is_baseline(run.record)] or list(runs)
     estimates = [estimate for run in models if (estimate := run.overall(metric))]
     highest = max((e.high for e in estimates if e.high is not None), default=1.0)
-    scale = 1.0
-    while scale < highest:
-        scale *= 10
-    return scale
+    steps = (step * 10.0**power for power in range(9) for step in (1, 2, 5))
+    return next((step for step in steps if step >= highest), highest)
 
 
 def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Entry]:
