@@ -106,7 +106,9 @@ def statistics() -> dict[str, dict[str, dict[str, float]]]:
 def words() -> list[str]:
     """Everything that a basic chart may need to write."""
     figures = statistics()
-    countries = sorted({name for years in figures.values() for row in years.values() for name in row})
+    countries = sorted(
+        {name for years in figures.values() for row in years.values() for name in row}
+    )
     titles = [f"{quantity.title}" for quantity in QUANTITIES]
     return [*titles, *countries, *"0123456789.", *(f"{year}年" for year in figures["population"])]
 
@@ -195,7 +197,9 @@ def _write(
 def bars(chart: BarChart, rng: random.Random) -> Question | None:
     """Counts the bars."""
     n = len(chart.bars)
-    return Question("bars", f"{IMAGE_MARK}棒は何本ありますか。", (f"{n}", f"{n}本", *count_answers(n)[4:5]))
+    return Question(
+        "bars", f"{IMAGE_MARK}棒は何本ありますか。", (f"{n}", f"{n}本", *count_answers(n)[4:5])
+    )
 
 
 def _extreme(chart: BarChart, sign: int) -> Bar | None:

@@ -111,8 +111,18 @@ def random_scene(
     return Scene(layout, ground, tuple(zip(chosen, cells, strict=True)), style)
 
 
-def draw(scene: Scene, rng: random.Random, sprites: Sprites) -> PIL.Image.Image:
-    """The RGB picture of a scene; `rng` moves and scales the objects a little."""
+def draw(
+    scene: Scene, rng: random.Random, sprites: Sprites, *, vary: bool = False
+) -> PIL.Image.Image:
+    """The RGB picture of a scene; `rng` moves and scales the objects a little.
+
+    Args:
+        scene: What to draw.
+        rng: Decides everything that the scene leaves open.
+        sprites: The drawings.
+        vary: Also mirror, turn and tint the objects, as training does so that names stick to
+            shapes rather than to one artist's drawing.
+    """
     import PIL.Image
 
     side = SIDE[scene.layout]
@@ -128,6 +138,25 @@ def draw(scene: Scene, rng: random.Random, sprites: Sprites) -> PIL.Image.Image:
         slack = int(pitch - size) // 2
         x = int((cell % per_row) * pitch) + slack + rng.randint(-min(slack, 6), min(slack, 6))
         y = int((cell // per_row) * pitch) + slack + rng.randint(-min(slack, 6), min(slack, 6))
-        sprite = sprites.get(scene.style, concept.name, size)
+        if vary:
+            sprite = _varied(sprites.get(scene.style, concept.name), size, rng)
+        else:
+            sprite = sprites.get(scene.style, concept.name, size)
         picture.paste(sprite, (x, y), sprite)
     return picture
+
+
+def _varied(sprite: PIL.Image.Image, size: int, rng: random.Random) -> PIL.Image.Image:
+    import PIL.Image
+    import PIL.ImageEnhance
+
+    sprite = sprite.resize((size, size), PIL.Image.Resampling.BILINEAR)
+    if rng.random() < 0.5:
+        sprite = sprite.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
+    if rng.random() < 0.5:
+        sprite = sprite.rotate(rng.uniform(-15, 15), PIL.Image.Resampling.BILINEAR)
+    if rng.random() < 0.5:
+        sprite = PIL.ImageEnhance.Color(sprite).enhance(rng.uniform(0.4, 1.6))
+    if rng.random() < 0.5:
+        sprite = PIL.ImageEnhance.Brightness(sprite).enhance(rng.uniform(0.75, 1.2))
+    return sprite

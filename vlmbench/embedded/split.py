@@ -80,10 +80,10 @@ def _pictures(
         return chart, (draw_chart(chart, rng, sprites),)
     if family == "pair":
         pair = random_pair(rng, style, sprites)
-        return pair, tuple(draw(scene, rng, sprites) for scene in pair)
+        return pair, tuple(draw(scene, rng, sprites, vary=True) for scene in pair)
     layout: Any = rng.choice(("grid", "scatter")) if family == "caption" else family
     scene = random_scene(rng, layout, style, sprites)
-    return scene, (draw(scene, rng, sprites),)
+    return scene, (draw(scene, rng, sprites, vary=True),)
 
 
 def ask(family: str, kind: str, subject: Any, rng: random.Random) -> Question | None:

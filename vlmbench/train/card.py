@@ -17,12 +17,14 @@ from vlmbench.train.progress import TrainingLog, loss_curve
 PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
 
 
-def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, seconds: float) -> None:
+def write_card(
+    config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None, seconds: float
+) -> None:
     """Writes training.json, loss.svg and README.md beside the weights."""
     facts = {
         "recipe": config.model_dump(mode="json", exclude_none=True),
         "vlmbench": __version__,
-        "commit": source_commit(),
+        "commit": commit,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "minutes": round(seconds / 60, 1),
         "machine": f"{platform.machine()}, {_device()}",

@@ -110,7 +110,9 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     for override in overrides or []:
         key, separator, value = override.partition("=")
         if not separator:
-            raise UsageError(f"'--set {override}' is not of the form key=value; write --set steps=10.")
+            raise UsageError(
+                f"'--set {override}' is not of the form key=value; write --set steps=10."
+            )
         place = data
         *parents, last = key.strip().split(".")
         for parent in parents:

@@ -77,9 +77,7 @@ def demonstrations(group: Group) -> list[Demonstration]:
     found = []
     for question in group.questions:
         layout = _layout(group.task, question.text, len(group.images))
-        content = tuple(
-            group.images[part] if isinstance(part, int) else part for part in layout
-        )
+        content = tuple(group.images[part] if isinstance(part, int) else part for part in layout)
         found.append(Demonstration(content, question.answers[0], question.kind))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import time
@@ -40,17 +41,17 @@ def train(
     last = _last_checkpoint(target, resume=resume)
     _prepare_torch(config)
 
-    from vlmbench.train.card import write_card
+    from vlmbench.train.card import source_commit, write_card
     from vlmbench.train.progress import TrainingLog
     from vlmbench.train.sft import build_trainer
 
     model, processor = _load(config)
     log = TrainingLog(config, processor, target, quiet=quiet)
     trainer = build_trainer(config, model, processor, target, [log])
-    started = time.monotonic()
+    commit, started = source_commit(), time.monotonic()
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     _save(config, model, processor, target)
-    write_card(config, target, log, seconds=time.monotonic() - started)
+    write_card(config, target, log, commit=commit, seconds=time.monotonic() - started)
     for folder in target.glob("checkpoint-*"):
         shutil.rmtree(folder)
     return target
@@ -75,6 +76,9 @@ def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
 
 
 def _prepare_torch(config: TrainConfig) -> None:
+    # A thread that spins while it waits starves the others as soon as a core is busy elsewhere.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
     import numpy as np
     import torch
 

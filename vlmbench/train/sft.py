@@ -42,8 +42,6 @@ class AnswerTrainer(Trainer):
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
-
-
 def build_trainer(
     config: TrainConfig,
     model: PreTrainedModel,
