@@ -110,7 +110,10 @@ def test_a_damaged_line_costs_its_sample_only(tmp_path: Path, bad: bytes) -> Non
             {"model": {"name": "x", "dtype": "float16"}},
             'model (dtype: "auto" there, "float16" now)',
         ),
-        ({"task": {"prompt": "誰？", "name": "y"}}, 'prompt (prompt: "何？" there, "誰？" now)'),
+        (
+            {"task": {"prompt": "誰？", "generation": {"temperature": 0}}},
+            'prompt (prompt: "何？" there, "誰？" now)',
+        ),
         ({"data": None}, 'data (fingerprint "d" there, "other" now)'),
         ({"code": None}, 'code (fingerprint "c" there, "other" now)'),
     ],
