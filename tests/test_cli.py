@@ -1,0 +1,230 @@
+"""The command line: what it prints, and one sentence for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_tasks import colour_rows, write_task
+
+from vlmbench.cli import main
+
+ORACLE = "run --quiet --model baseline:oracle"
+
+
+def call(command: str) -> int:
+    """The exit code of a command."""
+    try:
+        return main(command.split())
+    except SystemExit as way_out:  # argparse's own
+        return int(way_out.code or 0)
+
+
+@pytest.fixture
+def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with good and bad things in it."""
+    monkeypatch.chdir(tmp_path)
+    good = colour_rows(6)
+    write_task(tmp_path / "good", good)
+    write_task(tmp_path / "key", good, prompts="x")
+    write_task(tmp_path / "column", good, fields={**FIELDS, "images": ["image"]})
+    write_task(tmp_path / "template", good, prompt="{{ row.qestion }}")
+    write_task(tmp_path / "metric", good, metrics=[{"use": "match.exat"}])
+    write_task(tmp_path / "option", good, metrics=[{"use": "match.exact", "options": {"x": 1}}])
+    write_task(tmp_path / "field", [{k: v for k, v in row.items() if k != "kind"} for row in good])
+    write_task(tmp_path / "empty", [good[0]], data={"path": "none.jsonl"})
+    (tmp_path / "empty" / "none.jsonl").touch()
+    write_task(tmp_path / "twice", [*good, good[0]])
+    write_task(tmp_path / "hub", data={"hub": "org/name", "split": "test"})
+    write_task(tmp_path / "other", good, prompt="別の質問です。")
+    broken = {"bytes": b"no image", "path": None}
+    write_task(tmp_path / "image", [{**good[0], "images": [broken]}, *good[1:]])
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "checkpoint").symlink_to(checkpoint)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        (bare / name).symlink_to(checkpoint / name)
+    return tmp_path
+
+
+FIELDS: dict[str, Any] = {
+    "id": "{{ row.id }}",
+    "images": ["images"],
+    "references": {"column": "references"},
+    "meta": ["kind", "style"],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "fragment"),
+    [
+        ("run --quiet --model qwen2-vl-2 --tasks good/colours.yaml", "Did you mean 'qwen2-vl-2b'"),
+        ("run --quiet --model ./gone --tasks good/colours.yaml", "There is no directory './gone'"),
+        ("run --quiet --model bare --tasks good/colours.yaml", "has no image processor"),
+        ("run --quiet --model good --tasks good/colours.yaml", "There is no config.json in good"),
+        (
+            "run --quiet --model qwen2-vl-2b --tasks good/colours.yaml",
+            "The Hugging Face Hub can't be reached, so model 'Qwen/Qwen2-VL-2B-Instruct' cannot be "
+            "loaded; pass the directory of a downloaded checkpoint, as in '--model ./dir'.",
+        ),
+        (f"{ORACLE} --tasks ja-vq", "Did you mean 'ja-vqa'"),
+        (f"{ORACLE} --tasks gone.yaml", "There is no task file gone.yaml"),
+        (f"{ORACLE} --tasks key/colours.yaml", "did you mean 'prompt'?"),
+        (f"{ORACLE} --tasks column/colours.yaml", "There is no column 'image' in row 0 of"),
+        (f"{ORACLE} --tasks template/colours.yaml", "did you mean 'question'?"),
+        (f"{ORACLE} --tasks field/colours.yaml", "There is no column 'kind' in row 0 of"),
+        (f"{ORACLE} --tasks metric/colours.yaml", "Did you mean 'match.exact'"),
+        (f"{ORACLE} --tasks option/colours.yaml", "Unknown option of match.exact"),
+        (f"{ORACLE} --tasks empty/colours.yaml", "There are no rows in"),
+        (f"{ORACLE} --tasks twice/colours.yaml", "The id 'q000' stands twice in"),
+        (f"{ORACLE} --tasks hub/colours.yaml", "The Hugging Face Hub can't be reached"),
+        (f"{ORACLE} --tasks good/colours.yaml --limit 0", "'0' is not a whole number from 1 up"),
+        (f"{ORACLE} --tasks good/colours.yaml --limit x", "'x' is not a whole number from 1 up"),
+        (f"{ORACLE} --tasks good/colours.yaml --out file", "cannot be written"),
+        (f"{ORACLE} --tasks good/colours.yaml --out file/x", "cannot be written"),
+        (f"{ORACLE} --tasks good/colours.yaml --dtype float3", "Did you mean 'float32'"),
+        (f"{ORACLE} --tasks good/colours.yaml --device gpu", "Unknown device 'gpu'"),
+        (f"{ORACLE} --tasks good/colours.yaml --modle x", "unrecognized arguments: --modle x"),
+        ("run --quiet --tasks good/colours.yaml", "required: --model"),
+        (
+            "run --quiet --model checkpoint --tasks image/colours.yaml",
+            "first reason: The image at column 'images' of row 0 of",
+        ),
+        ("tasks check image/colours.yaml", "The image at column 'images' of row 0 of"),
+        ("tasks show ja-vq", "Did you mean 'ja-vqa'"),
+        ("models show tiny-jp", "Did you mean 'tiny-ja'"),
+        ("metrics show overlap.bleuu", "Did you mean 'overlap.bleu'"),
+        ("score gone", "There is no directory gone"),
+        ("score good", "There is no run in good"),
+        ("report gone", "There is no directory gone"),
+        ("gate gone", "'gate' needs a baseline"),
+        ("gate save gone", "'gate save' needs runs and a file"),
+        ("gate gone --baseline file", "vlmbench: "),
+        ("train gone.yaml", "vlmbench: "),
+    ],
+)
+def test_mistakes(
+    place: Path, capsys: pytest.CaptureFixture[str], command: str, fragment: str
+) -> None:
+    code = call(command)
+    message = capsys.readouterr().err
+    assert code == 2
+    assert fragment in message
+    assert message.startswith("vlmbench: ")
+    assert message.count("\n") == 1, "one sentence"
+    assert "Traceback" not in message
+
+
+def test_a_bad_image_loses_no_answer(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "run --quiet --json --model checkpoint --tasks image/colours.yaml --out out"
+    assert call(command) == 2
+    captured = capsys.readouterr()
+    assert "no answer to 1 of 6 samples of colours" in captured.err
+    (record,) = json.loads(captured.out)["runs"]
+    assert record["coverage"] == {"total": 6, "answered": 5, "errors": {"image": 1}}
+    assert record["estimates"][0]["n"] == 5
+    assert record["estimates"][0]["bounds"] is not None
+
+
+def test_missing_answers_make_a_run_incomplete(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "answers.jsonl").write_text('{"id": "q000", "text": "赤"}\n')
+    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colours.yaml"
+    assert call(command) == 3
+    captured = capsys.readouterr()
+    assert "no answer to 5 of 6 samples" in captured.err
+    assert "possible" in captured.out
+
+
+def test_another_configuration_keeps_the_journal(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(f"{ORACLE} --tasks good/colours.yaml --out out") == 0
+    journal = next((place / "out").rglob("journal.jsonl"))
+    before = journal.read_bytes()
+    assert call(f"{ORACLE} --tasks other/colours.yaml --out out") == 2
+    message = capsys.readouterr().err
+    assert "holds answers for another prompt (prompt: " in message
+    assert "--fresh" in message
+    assert journal.read_bytes() == before
+    assert call(f"{ORACLE} --tasks other/colours.yaml --out out --fresh") == 0
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A directory that nobody can write, root neither."""
+    folder = tmp_path / "ro"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)]
+    mounted = False
+    if os.geteuid() == 0:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        if not mounted:
+            pytest.skip("root may write anywhere, and cannot mount here")
+    folder.chmod(0o500) if not mounted else None
+    yield folder
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+    else:
+        folder.chmod(0o700)
+
+
+def test_a_read_only_output_directory(
+    place: Path, read_only: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(f"{ORACLE} --tasks good/colours.yaml --out {read_only}/out") == 2
+    message = capsys.readouterr().err
+    assert "cannot be written (" in message and message.count("\n") == 1
+
+
+def test_run_prints_a_table_and_what_comes_next(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "run --model baseline:oracle,baseline:majority --tasks good/colours.yaml --limit 4"
+    assert call(command) == 0
+    captured = capsys.readouterr()
+    assert "match.exact *" in captured.out
+    assert "[0.510, 1.000]" in captured.out  # Wilson's interval of 4 out of 4
+    assert "vlmbench report runs" in captured.out
+    assert "baseline-majority · colours" in captured.err
+    assert call("score runs") == 0
+    assert "baseline-oracle" in capsys.readouterr().out
+
+
+def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call("run --quiet --model baseline:oracle,baseline:majority --tasks good/colours.yaml")
+    assert call("report runs --out site") == 0
+    assert (place / "site" / "index.html").is_file()
+    assert call("gate save runs/baseline-oracle -o base.json") == 0
+    assert call("gate runs/baseline-oracle --baseline base.json") == 0
+    capsys.readouterr()
+    assert call("gate runs/baseline-majority --baseline base.json --json") == 1
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("tasks list", "ja-vqa"),
+        ("tasks show good/colours.yaml", "title: 色"),
+        ("tasks check good/colours.yaml", "6 samples, 6 images and 0 examples"),
+        ("models list", "qwen2-vl-2b"),
+        ("models show baseline:oracle", "runner: baseline"),
+        ("metrics list", "overlap.rouge_l"),
+        ("metrics show match.exact", "signature: match.exact"),
+    ],
+)
+def test_catalogues(
+    place: Path, capsys: pytest.CaptureFixture[str], command: str, expected: str
+) -> None:
+    assert call(command) == 0
+    assert expected in capsys.readouterr().out
+    assert call(f"{command} --json") == 0
+    assert json.loads(capsys.readouterr().out)

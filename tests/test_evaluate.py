@@ -1,0 +1,236 @@
+"""The whole pipeline: oracle, resume, limits, re-scoring and violent deaths."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_tasks import colour_rows, write_task
+
+from vlmbench.cli import main
+from vlmbench.errors import DataError
+from vlmbench.evaluate import run, score
+from vlmbench.executors.local import LocalExecutor
+from vlmbench.models import resolve_model
+from vlmbench.records import RunRecord
+from vlmbench.runs import RunDir
+from vlmbench.task import load_task
+
+
+def evaluate(model: str, task: Path, out: Path, **arguments: Any) -> RunRecord:
+    """Run in this process, without a progress bar."""
+    executor = LocalExecutor(batch_size=arguments.pop("batch_size", 4))
+    try:
+        spec = resolve_model(model, seed=arguments.get("seed", 0))
+        return run(spec, load_task(str(task)), executor=executor, out=out, **arguments)
+    finally:
+        executor.close()
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    return write_task(tmp_path / "task", colour_rows(24))
+
+
+def script(folder: Path, answers: dict[str, str]) -> str:
+    path = folder / "answers.jsonl"
+    lines = [json.dumps({"id": key, "text": text}) for key, text in answers.items()]
+    path.write_text("\n".join(lines) + "\n")
+    return f"baseline:scripted:{path}"
+
+
+def test_the_oracle_is_right(task: Path, tmp_path: Path) -> None:
+    record = evaluate("baseline:oracle", task, tmp_path / "out")
+    overall = record.estimates[0]
+    assert (overall.metric, overall.slice, overall.value, overall.n) == ("match.exact", None, 1, 24)
+    slices = [(one.slice, one.n) for one in record.estimates[1:]]
+    assert slices == [({"kind": "colour"}, 16), ({"kind": "what"}, 8), ({"style": "seen"}, 12)]
+    assert record.coverage.complete
+    assert RunDir.of(tmp_path / "out", record.model, record.task).read_record() == record
+
+
+def test_scores_do_not_depend_on_batches_or_order(
+    checkpoint: Path, task: Path, tmp_path: Path
+) -> None:
+    files = []
+    for size in (1, 5, 24):
+        evaluate(str(checkpoint), task, tmp_path / str(size), batch_size=size)
+        run_dir = RunDir.of(tmp_path / str(size), checkpoint.name, "colours")
+        files.append(run_dir.scores.read_bytes())
+    assert files[0] == files[1] == files[2]
+
+
+def test_scoring_again_gives_the_same_bytes(task: Path, tmp_path: Path) -> None:
+    record = evaluate("baseline:random", task, tmp_path, limit=10, seed=3)
+    run_dir = RunDir.of(tmp_path, record.model, record.task)
+    before = run_dir.scores.read_bytes(), run_dir.record.read_bytes()
+    run_dir.scores.unlink()
+    run_dir.record.unlink()
+    score(run_dir)
+    assert (run_dir.scores.read_bytes(), run_dir.record.read_bytes()) == before
+
+
+def test_a_limited_run_is_part_of_the_whole_one(task: Path, tmp_path: Path) -> None:
+    limited = evaluate("baseline:majority", task, tmp_path / "a", limit=5)
+    assert (limited.limit, limited.coverage.total) == (5, 5)
+    run_dir = RunDir.of(tmp_path / "a", limited.model, limited.task)
+    first = run_dir.scores.read_bytes()
+    whole = evaluate("baseline:majority", task, tmp_path / "a")
+    assert (whole.limit, whole.coverage.total) == (None, 24)
+    lines = run_dir.journal.read_text().splitlines()
+    assert sum('"type":"response"' in line for line in lines) == 24
+    assert run_dir.scores.read_bytes().startswith(first)
+    again = evaluate("baseline:majority", task, tmp_path / "a", limit=5)
+    assert again.estimates == limited.estimates
+    assert run_dir.scores.read_bytes() == first
+
+
+def test_errors_are_no_zeros_and_are_asked_again(task: Path, tmp_path: Path) -> None:
+    answers = {f"q{n:03}": "赤" for n in range(20)}
+    record = evaluate(script(tmp_path, answers), task, tmp_path / "out")
+    overall = record.estimates[0]
+    # 5 of 20 answers are right; the 4 that are missing allow 5/24 to 9/24.
+    assert (overall.value, overall.n) == (0.25, 20)
+    assert overall.bounds == pytest.approx((5 / 24, 9 / 24))
+    assert record.coverage.errors == {"runner": 4}
+    calls: list[tuple[int, int, int]] = []
+    evaluate(
+        script(tmp_path, answers),
+        task,
+        tmp_path / "out",
+        progress=lambda *numbers: calls.append(numbers),
+    )
+    assert calls[-1] == (24, 24, 4)
+    assert len(calls) == 1 + 4
+
+
+def test_nothing_left_to_ask_loads_no_model(checkpoint: Path, task: Path, tmp_path: Path) -> None:
+    first = evaluate(str(checkpoint), task, tmp_path, limit=4)
+    weights = checkpoint / "model.safetensors"
+    journal = RunDir.of(tmp_path, first.model, "colours").journal
+    size = journal.stat().st_size
+
+    class Unused:
+        def map(self, spec: object, requests: object) -> Iterator[Any]:
+            raise AssertionError("there was nothing to ask")
+
+        def describe(self) -> dict[str, Any]:
+            return {}
+
+        def close(self) -> None: ...
+
+    second = run(
+        resolve_model(str(checkpoint)),
+        load_task(str(task)),
+        executor=Unused(),
+        out=tmp_path,
+        limit=4,
+    )
+    assert second == first
+    assert journal.stat().st_size == size
+    assert weights.is_file()
+
+
+def test_metrics_see_the_references_of_the_whole_task(tmp_path: Path) -> None:
+    metrics = [{"use": "caption.cider_d"}]
+    rows = colour_rows(24)
+    for number, row in enumerate(rows):
+        row["references"] = [f"赤い車が{number}台あります", f"車が{number}台"]
+    task = write_task(tmp_path / "task", rows, metrics=metrics)
+    whole = evaluate("baseline:oracle", task, tmp_path / "whole")
+    limited = evaluate("baseline:oracle", task, tmp_path / "limited", limit=5)
+    all_rows = RunDir.of(tmp_path / "whole", whole.model, whole.task).read_scores()
+    assert (
+        RunDir.of(tmp_path / "limited", limited.model, limited.task).read_scores() == all_rows[:5]
+    )
+
+
+def test_changed_data_is_not_scored(task: Path, tmp_path: Path) -> None:
+    record = evaluate("baseline:oracle", task, tmp_path / "out")
+    write_task(task.parent, colour_rows(25))
+    with pytest.raises(DataError, match="has changed since"):
+        score(RunDir.of(tmp_path / "out", record.model, record.task))
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "vlmbench", "run", "--quiet", *arguments]
+
+
+def kill_repeatedly(arguments: Sequence[str], journal: Path, *, times: int, seed: int) -> int:
+    """Kill the command again and again while it writes its journal; how often that worked."""
+    draw = random.Random(seed)
+    killed = 0
+    for _ in range(times * 3):
+        before = responses(journal)
+        process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL)
+        while process.poll() is None and responses(journal) <= before:
+            time.sleep(0.001)
+        time.sleep(draw.random() * 0.04)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        if killed == times:
+            break
+    return killed
+
+
+def responses(journal: Path) -> int:
+    return journal.read_bytes().count(b'"type":"response"') if journal.exists() else 0
+
+
+def test_killed_ten_times(tmp_path: Path) -> None:
+    """The scores of a run killed at random moments equal those of one that never was."""
+    count = 6000
+    task = write_task(tmp_path / "task", colour_rows(count))
+    model = script(tmp_path, {f"q{n:03}": random.Random(n).choice("赤青緑") for n in range(count)})
+    arguments = ("--model", model, "--tasks", str(task), "--batch-size", "8")
+    undisturbed, disturbed = (
+        RunDir.of(tmp_path / name, "scripted-answers", "colours") for name in ("a", "b")
+    )
+    assert main(["run", "--quiet", *arguments, "--out", str(tmp_path / "a")]) == 0
+    out = ("--out", str(tmp_path / "b"))
+    assert kill_repeatedly((*arguments, *out), disturbed.journal, times=10, seed=1) == 10
+    assert responses(disturbed.journal) > 0
+    subprocess.run(command(*arguments, *out), check=True, stdout=subprocess.DEVNULL)
+    assert disturbed.scores.read_bytes() == undisturbed.scores.read_bytes()
+
+
+def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task", colour_rows(400), generation={"max_new_tokens": 32})
+    arguments = ("--model", str(checkpoint), "--tasks", str(task), "--batch-size", "4")
+    undisturbed, disturbed = (
+        RunDir.of(tmp_path / name, checkpoint.name, "colours") for name in ("a", "b")
+    )
+    assert main(["run", "--quiet", *arguments, "--out", str(tmp_path / "a")]) == 0
+    out = ("--out", str(tmp_path / "b"))
+    assert kill_repeatedly((*arguments, *out), disturbed.journal, times=1, seed=2) == 1
+    assert 0 < responses(disturbed.journal) < 400
+    assert main(["run", "--quiet", *arguments, *out]) == 0
+    assert disturbed.scores.read_bytes() == undisturbed.scores.read_bytes()
+
+
+def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
+    count = 6000
+    task = write_task(tmp_path / "task", colour_rows(count))
+    journal = RunDir.of(tmp_path, "baseline-oracle", "colours").journal
+    arguments = ("--model", "baseline:oracle", "--tasks", str(task), "--out", str(tmp_path))
+    process = subprocess.Popen(
+        command(*arguments), stderr=subprocess.PIPE, text=True, env={**os.environ}
+    )
+    while process.poll() is None and not responses(journal):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate()
+    assert process.returncode == 130
+    assert message == (
+        "vlmbench: Stopped; the same command goes on from the answers that are there.\n"
+    )
+    assert 0 < responses(journal) < count
