@@ -37,6 +37,8 @@ def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> 
     write_task(tmp_path / "metric", good, metrics=[{"use": "match.exat"}])
     write_task(tmp_path / "option", good, metrics=[{"use": "match.exact", "options": {"x": 1}}])
     write_task(tmp_path / "field", [{k: v for k, v in row.items() if k != "kind"} for row in good])
+    unknown = [{"use": "match.exact", "where": "meta.kid == 'a'"}]
+    write_task(tmp_path / "where", good, metrics=unknown)
     write_task(tmp_path / "empty", [good[0]], data={"path": "none.jsonl"})
     (tmp_path / "empty" / "none.jsonl").touch()
     write_task(tmp_path / "twice", [*good, good[0]])
@@ -81,6 +83,7 @@ FIELDS: dict[str, Any] = {
         (f"{ORACLE} --tasks field/colours.yaml", "There is no column 'kind' in row 0 of"),
         (f"{ORACLE} --tasks metric/colours.yaml", "Did you mean 'match.exact'"),
         (f"{ORACLE} --tasks option/colours.yaml", "Unknown option of match.exact"),
+        (f"{ORACLE} --tasks where/colours.yaml", "Did you mean 'meta.kind'"),
         (f"{ORACLE} --tasks empty/colours.yaml", "There are no rows in"),
         (f"{ORACLE} --tasks twice/colours.yaml", "The id 'q000' stands twice in"),
         (f"{ORACLE} --tasks hub/colours.yaml", "The Hugging Face Hub can't be reached"),

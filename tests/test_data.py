@@ -158,3 +158,33 @@ def test_the_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         samples(path)
     assert "The Hugging Face Hub can't be reached" in str(caught.value)
     assert "'data: {path: file.parquet}'" in str(caught.value)
+
+
+def test_a_data_set_of_the_hub_layout(tmp_path: Path) -> None:
+    """`datasets` reads a local folder as it reads one of the Hub."""
+    import datasets
+
+    rows = [
+        {"id": "a", "image": {"bytes": picture(), "path": None}, "answer": "赤"},
+        {"id": "b", "image": {"bytes": picture("青"), "path": None}, "answer": "青"},
+    ]
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "image": datasets.Image(),
+            "answer": datasets.Value("string"),
+        }
+    )
+    folder = tmp_path / "set"
+    folder.mkdir()
+    datasets.Dataset.from_list(rows, features=features).to_parquet(folder / "test.parquet")
+    path = write_task(
+        tmp_path,
+        data={"hub": str(folder), "split": "test"},
+        fields={"id": "{{ row.id }}", "images": ["image"], "references": ["{{ row.answer }}"]},
+        slices=[],
+    )
+    found = samples(path)
+    assert [one.id for one in found] == ["a", "b"]
+    assert [one.images[0].data for one in found] == [picture(), picture("青")]
+    assert [one.images for one in samples(path, images=False)] == [(), ()]

@@ -98,6 +98,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
         return
     from rich import progress as widgets
     from rich.console import Console
+    from rich.table import Column
     from rich.text import Text
 
     class Speed(widgets.ProgressColumn):
@@ -113,7 +114,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
         widgets.TextColumn("{task.description}", markup=False),
         widgets.BarColumn(bar_width=24),
         widgets.MofNCompleteColumn(),
-        Speed(),
+        Speed(table_column=Column(no_wrap=True, min_width=16)),
         widgets.TimeRemainingColumn(compact=True),
         widgets.TextColumn("{task.fields[errors]}", markup=False),
         console=Console(stderr=True),

@@ -31,6 +31,28 @@ Progress = Callable[[int, int, int], None]
 is loaded, then after each response."""
 
 
+class Meter:
+    """Counts for a progress bar. Skipped samples are counted in another thread than answers."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._total, self._progress = total, progress
+        self._skipped = self._answered = self._errors = 0
+
+    def begin(self) -> None:
+        """The model is loaded."""
+        self._progress(self._skipped, self._total, 0)
+
+    def skip(self) -> None:
+        """A sample was answered before."""
+        self._skipped += 1
+
+    def add(self, response: Response) -> None:
+        """A sample was answered now."""
+        self._answered += 1
+        self._errors += response.error is not None
+        self._progress(self._skipped + self._answered, self._total, self._errors)
+
+
 def run(
     model: ModelSpec,
     task: TaskSpec,
@@ -63,9 +85,10 @@ def run(
     """
     metrics = load_metrics(task)
     samples = load_texts(task)
+    check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
     directory = RunDir.of(out, model.name, task.name)
-    meter = _Meter(len(samples[:limit]), progress)
+    meter = Meter(len(samples[:limit]), progress)
     with Journal(directory.journal, make_header(model, task), fresh=fresh) as journal:
         requests = pending_requests(task, journal, meter, limit=limit, seed=seed)
         generate(model, requests, executor, journal, meter, limit=limit, seed=seed)
@@ -106,6 +129,17 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
+def check_conditions(metrics: Sequence[ScoredMetric], samples: Sequence[Sample]) -> None:
+    """Try every `where:` on every sample: better now than when the answers are there.
+
+    Raises:
+        DataError: A condition names a field that a sample lacks.
+    """
+    for metric in metrics:
+        for sample in samples:
+            metric.applies(sample.meta)
+
+
 def load_texts(task: TaskSpec) -> list[Sample]:
     """All samples of the task without images and rows: what scoring and baselines look at."""
     samples = load_samples(task, images=False)
@@ -140,7 +174,7 @@ def make_header(model: ModelSpec, task: TaskSpec) -> Header:
 
 
 def pending_requests(
-    task: TaskSpec, journal: Journal, meter: _Meter, *, limit: int | None, seed: int
+    task: TaskSpec, journal: Journal, meter: Meter, *, limit: int | None, seed: int
 ) -> Iterator[Request]:
     """The requests that the journal has no answer to, one at a time."""
     generation = task.generation_for(seed)
@@ -157,7 +191,7 @@ def generate(
     requests: Iterator[Request],
     executor: Executor,
     journal: Journal,
-    meter: _Meter,
+    meter: Meter,
     *,
     limit: int | None,
     seed: int,
@@ -210,25 +244,6 @@ def derive(
     directory.write_scores(rows)
     directory.write_record(record)
     return record
-
-
-class _Meter:
-    """Counts for a progress bar. Skipped samples are counted in another thread than answers."""
-
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._total, self._progress = total, progress
-        self._skipped = self._answered = self._errors = 0
-
-    def begin(self) -> None:
-        self._progress(self._skipped, self._total, 0)
-
-    def skip(self) -> None:
-        self._skipped += 1
-
-    def add(self, response: Response) -> None:
-        self._answered += 1
-        self._errors += response.error is not None
-        self._progress(self._skipped + self._answered, self._total, self._errors)
 
 
 def _note_settings(journal: Journal, session: Session) -> None:

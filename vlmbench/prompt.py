@@ -6,7 +6,6 @@ of a data set can forge one. Afterwards the text is cut at the markers.
 
 from __future__ import annotations
 
-import re
 import secrets
 
 from vlmbench.errors import DataError
@@ -80,22 +79,24 @@ class _Places:
 
 
 def _cut(text: str, places: _Places, images: tuple[Image, ...], where: str) -> tuple[Part, ...]:
-    pieces = re.split(f"\x02{places.nonce}:([0-9]+)\x03", text)
-    order = [int(number) for number in pieces[1::2]]
+    first, *rest = text.split(f"\x02{places.nonce}:")
+    order, pieces = [], [first]
+    for piece in rest:
+        number, _, after = piece.partition("\x03")
+        order.append(int(number))
+        pieces.append(after)
     if not order:
         order = list(range(len(images)))
         pieces = [""] * len(order) + [text]
-    else:
-        pieces = pieces[::2]
     if sorted(order) != list(range(len(images))):
         raise DataError(
             f"The prompt of {where} places images {order} where it has {len(images)}; mark each "
-            f"image exactly once, or none to put them all before the text."
+            "image exactly once, or none to put them all before the text."
         )
     parts: list[Part] = []
-    for number, piece in enumerate(pieces):
+    for position, piece in enumerate(pieces):
         if piece:
             parts.append(TextPart(piece))
-        if number < len(order):
-            parts.append(ImagePart(images[order[number]]))
+        if position < len(order):
+            parts.append(ImagePart(images[order[position]]))
     return tuple(parts)
