@@ -9,9 +9,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ModelError, UsageError
+from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models import resolve_model
 from vlmbench.train.config import TrainConfig, load_config
+
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe that ships with vlmbench, or the file of that path.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    if Path(name_or_path).is_file():
+        return Path(name_or_path)
+    shipped = {path.stem: path for path in RECIPES.glob("*.yaml")}
+    if name_or_path not in shipped:
+        raise UsageError(
+            unknown_name("recipe", name_or_path, shipped, next_step="give the path of a YAML file")
+        )
+    return shipped[name_or_path]
 
 
 def train(

@@ -1,0 +1,33 @@
+# make demo   installs vlmbench into .venv, then runs the main job
+# make test   installs it with what tests need, then runs linters, types and all tests
+# make gate   compares tiny-ja's answers with the committed baseline
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: demo test gate
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/vlmbench demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+gate: $(VENV)/.installed
+	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs
+	$(BIN)/vlmbench gate runs/tiny-ja --baseline reports/baseline.json
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[build,dev]'
+	touch $@
