@@ -213,14 +213,14 @@ def maximum(chart: BarChart, rng: random.Random) -> Question | None:
     """Names the colour of the tallest bar."""
     bar = _extreme(chart, -1)
     text = f"{IMAGE_MARK}いちばん高い棒は何色ですか。"
-    return bar and Question("maximum", text, bar.colour.answers)
+    return Question("maximum", text, bar.colour.answers) if bar else None
 
 
 def minimum(chart: BarChart, rng: random.Random) -> Question | None:
     """Names the colour of the lowest bar."""
     bar = _extreme(chart, 1)
     text = f"{IMAGE_MARK}いちばん低い棒は何色ですか。"
-    return bar and Question("minimum", text, bar.colour.answers)
+    return Question("minimum", text, bar.colour.answers) if bar else None
 
 
 def colour_at(chart: BarChart, rng: random.Random) -> Question | None:

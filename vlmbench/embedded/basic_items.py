@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from vlmbench.embedded.basic_charts import ONE_CHART, BarChart, draw_chart, random_chart
+from vlmbench.embedded.basic_charts import ONE_CHART, draw_chart, random_chart
 from vlmbench.embedded.concepts import TRAINING_STYLES, UNSEEN_STYLE
 from vlmbench.embedded.items import SuiteItem
 from vlmbench.embedded.questions import ONE_SCENE, TWO_SCENES, Question, captions
 from vlmbench.embedded.scenes import Layout, Scene, draw, random_scene
 from vlmbench.embedded.split import random_pair
-from vlmbench.embedded.sprites import Sprites, load_sprites
+from vlmbench.embedded.sprites import load_sprites
 
 if TYPE_CHECKING:
     import PIL.Image
 
 Subject = TypeVar("Subject")
+Drawn = TypeVar("Drawn", Scene, tuple[Scene, Scene])
 
 VQA_PER_KIND, CHART_PER_KIND, PAIR_PER_KIND, CAPTIONS = 28, 30, 36, 264
 CANDIDATES = 40
@@ -118,23 +120,29 @@ def _style(n: int) -> str:
 def _styled(
     kind: str,
     wanted: int,
-    make: Callable[[str, random.Random, str], Subject],
-    ask: Callable[[Subject, random.Random], Question | None],
-) -> Iterator[tuple[Subject, Question, str, random.Random]]:
+    make: Callable[[str, random.Random, str], Drawn],
+    ask: Callable[[Drawn, random.Random], Question | None],
+) -> Iterator[tuple[Drawn, Question, str, random.Random]]:
     """Balanced questions of a kind, the answers balanced within seen and unseen styles each."""
-    halves = []
-    for half in range(2):
-        rng = random.Random(f"test:{kind}:{half}")
-        styles = [_style(n) for n in range(half, wanted, 2)]
-        turn = iter(range(10**9))
-        pool = _candidates(
-            rng, wanted // 2, lambda r: make(kind, r, styles[next(turn) % len(styles)]), ask
-        )
-        halves.append([(*kept, rng) for kept in _balanced(pool, wanted // 2)])
+    halves = [_half(kind, half, wanted, make, ask) for half in range(2)]
     for n in range(wanted):
         subject, question, rng = halves[n % 2][n // 2]
         scene = subject[0] if isinstance(subject, tuple) else subject
         yield subject, question, scene.style, rng
+
+
+def _half(
+    kind: str,
+    half: int,
+    wanted: int,
+    make: Callable[[str, random.Random, str], Subject],
+    ask: Callable[[Subject, random.Random], Question | None],
+) -> list[tuple[Subject, Question, random.Random]]:
+    """The questions in seen styles (half 0) or in the unseen one (half 1)."""
+    rng = random.Random(f"test:{kind}:{half}")
+    styles = itertools.cycle([_style(n) for n in range(half, wanted, 2)])
+    pool = _candidates(rng, wanted // 2, lambda r: make(kind, r, next(styles)), ask)
+    return [(*kept, rng) for kept in _balanced(pool, wanted // 2)]
 
 
 def _candidates(
@@ -158,7 +166,7 @@ def _balanced(
     """As many as wanted, always taking the first whose answer was taken least so far."""
     waiting = list(pool)
     used: Counter[str] = Counter()
-    kept = []
+    kept: list[tuple[Subject, Question]] = []
     while len(kept) < wanted:
         index = min(range(len(waiting)), key=lambda i: (used[waiting[i][1].answers[0]], i))
         subject, question = waiting.pop(index)

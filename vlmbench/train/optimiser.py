@@ -74,7 +74,8 @@ class MuonAdamW(torch.optim.Optimizer):
 def build_optimiser(model: PreTrainedModel, config: OptimiserConfig) -> MuonAdamW:
     """Muon on the matrices inside the layers, AdamW on embeddings, norms, biases and patches."""
     embeddings = {id(module.weight) for module in model.modules() if _is_embedding(module)}
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for parameter in model.parameters():
         if parameter.requires_grad:
             is_matrix = parameter.ndim == 2 and id(parameter) not in embeddings

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
-    from transformers import Qwen2VLProcessor
+    from transformers import (
+        PreTrainedTokenizerFast,
+        Qwen2VLForConditionalGeneration,
+        Qwen2VLProcessor,
+    )
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -80,7 +83,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
@@ -102,7 +105,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast, spec: ScratchSpec) -> Qw
         "min_pixels": spec.min_pixels,
         "max_pixels": spec.max_pixels,
     }
-    return Qwen2VLProcessor(
+    return Qwen2VLProcessor(  # type: ignore[no-untyped-call]
         image_processor=Qwen2VLImageProcessor(**sizes),
         tokenizer=tokenizer,
         video_processor=Qwen2VLVideoProcessor(**sizes),
@@ -117,7 +120,8 @@ def build_model(
     from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
     def token(name: str) -> int:
-        return int(tokenizer.convert_tokens_to_ids(name))
+        number: Any = tokenizer.convert_tokens_to_ids(name)  # a list for a list of names
+        return int(number)
 
     config = Qwen2VLConfig(
         vision_config={

@@ -73,7 +73,7 @@ def build_trainer(
     trainer = AnswerTrainer(
         model=model,
         args=arguments,
-        train_dataset=RecipeData(config),  # type: ignore[arg-type]
+        train_dataset=RecipeData(config),
         data_collator=PackedCollator(processor),
         processing_class=processor,
         optimizers=(optimiser, _schedule(optimiser, config)),
