@@ -111,6 +111,9 @@ def _add_after_run(commands: Any) -> None:
     report = commands.add_parser("report", help="build the HTML leaderboard")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUNS")
     report.add_argument("--out", type=Path, default=Path("report"), help="default: report")
+    report.add_argument(
+        "--samples", type=_positive, metavar="N", help="show only N samples a task, evenly chosen"
+    )
     report.set_defaults(command=_report)
 
 
@@ -132,7 +135,7 @@ def _add_gate(commands: Any) -> None:
 
 def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train a model by a recipe")
-    train.add_argument("recipe", type=Path, metavar="CONFIG")
+    train.add_argument("recipe", metavar="CONFIG", help="a YAML file, or a recipe that ships")
     train.add_argument("--out", type=Path, help="checkpoint directory")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     train.add_argument(
@@ -210,7 +213,8 @@ def _score(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from vlmbench.report.html import build_report
 
-    print(f"The leaderboard: {build_report(options.runs, options.out)}")
+    page = build_report(options.runs, options.out, samples_per_task=options.samples)
+    print(f"The leaderboard: {page}")
     return 0
 
 
@@ -239,10 +243,10 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from vlmbench.train.run import train
+    from vlmbench.train.run import find_recipe, train
 
     checkpoint = train(
-        options.recipe,
+        find_recipe(options.recipe),
         out=options.out,
         resume=options.resume,
         overrides=options.set,
