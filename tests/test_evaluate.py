@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def test_nothing_left_to_ask_loads_no_model(checkpoint: Path, task: Path, tmp_pa
     size = journal.stat().st_size
 
     class Unused:
-        def map(self, spec: object, requests: object) -> Iterator[Any]:
+        def map(self, spec: object, requests: object) -> Generator[Any, None, None]:
             raise AssertionError("there was nothing to ask")
 
         def describe(self) -> dict[str, Any]:

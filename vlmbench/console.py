@@ -65,6 +65,7 @@ def print_records(records: Sequence[RunRecord]) -> None:
     ]
     columns = dict.fromkeys(("model", "task", "metric"), "left")
     print_table(columns | dict.fromkeys(("value", "95 % interval", "n", "errors"), "right"), rows)
+    print("* headline metric: on the leaderboard, and compared by the gate")
 
 
 def print_gate(report: GateReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -206,9 +207,10 @@ def generate(
     session.environment = {**session.environment, **executor.describe()}
     journal.begin(session)
     meter.begin()
-    for response in responses:
-        journal.add(response)
-        meter.add(response)
+    with closing(responses):
+        for response in responses:
+            journal.add(response)
+            meter.add(response)
     journal.end(peak_memory_mib=peak_memory_mib())
 
 

@@ -69,7 +69,7 @@ def test_an_error_comes_out_where_its_batch_would_have(where: str) -> None:
 
     found = []
     with pytest.raises(RuntimeError, match="broken"):
-        for one in prefetched(encode, batches()):  # type: ignore[arg-type]
+        for one in prefetched(encode, batches()):
             found.append(one)
     assert found == [0, 1, 2]
 
@@ -78,7 +78,7 @@ def test_leaving_early_stops_the_threads() -> None:
     before = threading.active_count()
     encoded = prefetched(lambda batch: batch, ([n] for n in range(10**6)))
     assert next(encoded) == [0]
-    encoded.close()  # type: ignore[attr-defined]
+    encoded.close()
     assert threading.active_count() == before
 
 

@@ -11,8 +11,9 @@ from vlmbench.records import Sample
 from vlmbench.runners.baseline import plan, read_script
 
 
-def sample(number: int, *references: str, kind: str = "a", **values: tuple[str, ...]) -> Sample:
-    return Sample(f"q{number}", (), references, meta={"kind": kind, "style": "x"}, **values)
+def sample(number: int, *references: str, kind: str = "a", choices: tuple[str, ...] = ()) -> Sample:
+    meta = {"kind": kind, "style": "x"}
+    return Sample(f"q{number}", (), references, choices=choices, meta=meta)
 
 
 SAMPLES = [

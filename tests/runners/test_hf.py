@@ -62,7 +62,7 @@ def test_batched_answers_equal_single_ones(runner: HFRunner) -> None:
 
 
 def test_the_model_sees_images_where_they_stand(runner: HFRunner) -> None:
-    orders = [
+    orders: list[list[Part | str]] = [
         [ImagePart(RED), "一枚目", ImagePart(BLUE), "二枚目"],
         [ImagePart(BLUE), "一枚目", ImagePart(RED), "二枚目"],
         ["一枚目", ImagePart(RED), ImagePart(BLUE), "二枚目"],

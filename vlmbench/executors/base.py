@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Generator, Iterable, Mapping
+from typing import Protocol, TypeAlias
 
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
+
+Responses: TypeAlias = Generator[Response, None, None]
+"""Responses as they come; closing it stops whatever is being made ready."""
 
 
 class Executor(Protocol):
     """Knows no task, no metric and no journal."""
 
-    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Iterator[Response]:
+    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """Load the model, then answer the requests in any order.
 
         The model is loaded before this returns, unless it is still there from the last call.

@@ -13,12 +13,13 @@ import io
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TypeVar
 
+from vlmbench.executors.base import Responses
 from vlmbench.models import ModelSpec
-from vlmbench.records import Image, Request, Response, Scalar, TextPart
+from vlmbench.records import Image, Request, Scalar, TextPart
 from vlmbench.runners.base import Runner, StagedRunner, make_runner
 
 WINDOW_BATCHES = 8
@@ -28,6 +29,9 @@ PREFETCH = 2
 """Batches that are made ready ahead of the model."""
 
 ENCODER_THREADS = 2
+
+Batch = TypeVar("Batch")
+Encoded = TypeVar("Encoded")
 
 
 class LocalExecutor:
@@ -42,7 +46,7 @@ class LocalExecutor:
         self._spec: ModelSpec | None = None
         self._runner: Runner | None = None
 
-    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Iterator[Response]:
+    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
         return self._responses(self._prepared(spec), requests)
 
@@ -65,11 +69,12 @@ class LocalExecutor:
             self._spec, self._runner = spec, runner
         return self._runner
 
-    def _responses(self, runner: Runner, requests: Iterable[Request]) -> Iterator[Response]:
+    def _responses(self, runner: Runner, requests: Iterable[Request]) -> Responses:
         if isinstance(runner, StagedRunner):
             batches = form_batches(requests, self._batch_size, cost=cost)
-            for encoded in prefetched(runner.encode, batches):
-                yield from runner.decode(encoded)
+            with contextlib.closing(prefetched(runner.encode, batches)) as ready:
+                for encoded in ready:
+                    yield from runner.decode(encoded)
         else:
             for batch in form_batches(requests, self._batch_size):
                 yield from runner.generate(batch)
@@ -100,17 +105,17 @@ def cost(request: Request) -> float:
 
 
 def prefetched(
-    encode: Callable[[Sequence[Request]], Any], batches: Iterable[Sequence[Request]]
-) -> Iterator[Any]:
+    encode: Callable[[Batch], Encoded], batches: Iterable[Batch]
+) -> Generator[Encoded, None, None]:
     """`map(encode, batches)`, with the next few results made in background threads.
 
     Exceptions of `batches` and `encode` come out where their batch would have.
     """
-    ready: queue.Queue[Future[Any] | None] = queue.Queue(maxsize=PREFETCH)
+    ready: queue.Queue[Future[Encoded] | None] = queue.Queue(maxsize=PREFETCH)
     stop = threading.Event()
     pool = ThreadPoolExecutor(ENCODER_THREADS, thread_name_prefix="vlmbench-encode")
 
-    def put(item: Future[Any] | None) -> None:
+    def put(item: Future[Encoded] | None) -> None:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
                 ready.put(item, timeout=0.1)
@@ -124,7 +129,7 @@ def prefetched(
                 put(pool.submit(encode, batch))
             put(None)
         except BaseException as error:
-            failed: Future[Any] = Future()
+            failed: Future[Encoded] = Future()
             failed.set_exception(error)
             put(failed)
 
