@@ -46,7 +46,7 @@ def _of_one(text: str) -> str:
 
 def what(scene: Scene, rng: random.Random) -> Question | None:
     """Names the only object."""
-    if scene.layout != "single":
+    if scene.layout not in ("single", "icon"):
         return None
     return Question("what", _of_one("これは何ですか。"), scene.objects[0][0].answers)
 

@@ -1,6 +1,6 @@
 """Scenes of the basic level: emoji art on a coloured ground, drawn from a description.
 
-Three layouts: `single` (one large object), `grid` (up to four different objects in the corners)
+Four layouts: `single` (one large object), `icon` (one object, as small as in a grid), `grid` (up to four different objects in the corners)
 and `scatter` (up to six objects of one to three sorts, anywhere).
 """
 
@@ -17,12 +17,20 @@ from vlmbench.embedded.sprites import Sprites
 if TYPE_CHECKING:
     import PIL.Image
 
-Layout: TypeAlias = Literal["single", "grid", "scatter"]
+Layout: TypeAlias = Literal["single", "icon", "grid", "scatter"]
 
 GRID_PLACES: tuple[str, ...] = ("左上", "右上", "左下", "右下")
 MOST_OBJECTS = 6
-SIDE: dict[Layout, int] = {"single": 96, "grid": 128, "scatter": 128}
+SIDE: dict[Layout, int] = {"single": 96, "icon": 64, "grid": 128, "scatter": 128}
 """Side of the picture in pixels."""
+
+LATTICE: dict[Layout, tuple[int, tuple[int, int]]] = {
+    "single": (1, (64, 80)),
+    "icon": (1, (42, 58)),
+    "grid": (2, (46, 56)),
+    "scatter": (3, (34, 40)),
+}
+"""Cells in a row, and the least and largest side of an object in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def random_scene(
     first = subject or rng.choice(pool)
     others = [concept for concept in rng.sample(pool, 5) if concept.name != first.name]
     ground = rng.choice(GROUNDS)
-    if layout == "single":
+    if layout in ("single", "icon"):
         return Scene(layout, ground, ((first, 0),), style)
     if layout == "grid":
         chosen = [first, *others[: rng.choice((0, 1, 1, 2, 2, 3, 3, 3))]]
@@ -129,9 +137,7 @@ def draw(
     shade = rng.randint(-10, 10)
     rgb = tuple(max(0, min(255, value + shade)) for value in scene.ground.rgb)
     picture = PIL.Image.new("RGB", (side, side), rgb)
-    per_row, sizes = {"single": (1, (64, 80)), "grid": (2, (46, 56)), "scatter": (3, (34, 40))}[
-        scene.layout
-    ]
+    per_row, sizes = LATTICE[scene.layout]
     pitch = side / per_row
     for concept, cell in scene.objects:
         size = rng.randrange(sizes[0], sizes[1] + 1, 2)
@@ -153,10 +159,10 @@ def _varied(sprite: PIL.Image.Image, size: int, rng: random.Random) -> PIL.Image
     sprite = sprite.resize((size, size), PIL.Image.Resampling.BILINEAR)
     if rng.random() < 0.5:
         sprite = sprite.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    if rng.random() < 0.5:
-        sprite = sprite.rotate(rng.uniform(-15, 15), PIL.Image.Resampling.BILINEAR)
-    if rng.random() < 0.5:
-        sprite = PIL.ImageEnhance.Color(sprite).enhance(rng.uniform(0.4, 1.6))
-    if rng.random() < 0.5:
-        sprite = PIL.ImageEnhance.Brightness(sprite).enhance(rng.uniform(0.75, 1.2))
+    if rng.random() < 0.25:
+        sprite = sprite.rotate(rng.uniform(-12, 12), PIL.Image.Resampling.BILINEAR)
+    if rng.random() < 0.3:
+        sprite = PIL.ImageEnhance.Color(sprite).enhance(rng.uniform(0.5, 1.5))
+    if rng.random() < 0.3:
+        sprite = PIL.ImageEnhance.Brightness(sprite).enhance(rng.uniform(0.8, 1.2))
     return sprite

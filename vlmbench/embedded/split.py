@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "icon": ("ja-vqa", ("what",)),
     "single": ("ja-vqa", ("what", "colour")),
     "grid": ("ja-vqa", ("where", "position", "exists", "count", "colour")),
     "scatter": ("ja-vqa", ("exists", "count", "count_of", "more", "colour")),

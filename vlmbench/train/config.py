@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from vlmbench.schema import Strict, parse, read_yaml
 from vlmbench.train.scratch import ScratchSpec
 
-Family = Literal["single", "grid", "scatter", "pair", "chart", "caption"]
+Family = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
 
 
 class ModelSource(Strict):
@@ -35,6 +35,8 @@ class Stage(Strict):
     """Part of all steps."""
     mixture: dict[Family, NonNegativeFloat] = Field(min_length=1)
     """How often each family of pictures is drawn, relative to the others."""
+    groups_per_batch: PositiveInt | None = None
+    """Instead of the recipe's: small pictures pay for more of them."""
     kinds: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     """How often a kind of question is drawn within its family; 1 if not named."""
 

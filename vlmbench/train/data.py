@@ -59,7 +59,7 @@ class RecipeData:
                 questions=config.data.questions_per_group,
                 weights=stage.kinds,
             )
-            for number in range(config.data.groups_per_batch)
+            for number in range(stage.groups_per_batch or config.data.groups_per_batch)
         )
         return [demonstrations(group) for group in groups]
 
