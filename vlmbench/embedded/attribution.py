@@ -20,6 +20,30 @@ STYLES: dict[str, tuple[str, str, str]] = {
 """Author, package version and licence by style, as each package's info.json states them."""
 
 
+MIT_HOLDERS = (
+    "Copyright (c) Microsoft Corporation (Fluent Emoji)",
+    "Copyright (c) 2018 Jake Vanderplas (vega-datasets)",
+    "Copyright (c) 2018 uehara, 2024 ciffelia (matplotlib-fontja)",
+)
+MIT = """\
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and \
+associated documentation files (the "Software"), to deal in the Software without restriction, \
+including without limitation the rights to use, copy, modify, merge, publish, distribute, \
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is \
+furnished to do so, subject to the following conditions: The above copyright notice and this \
+permission notice shall be included in all copies or substantial portions of the Software. THE \
+SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT \
+LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND \
+NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, \
+DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, \
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."""
+
+
+def _notice() -> str:
+    holders = "".join(f"- {holder}\n" for holder in MIT_HOLDERS)
+    return f"\n## Notice for what is under the MIT licence\n\n{holders}\n{MIT}\n"
+
+
 def emoji_credits() -> list[Credit]:
     """The art styles and the names of the basic level."""
     styles = [
@@ -59,7 +83,8 @@ def attribution() -> str:
         "vlmbench and are under its licence, Apache-2.0. A question's column `source` names the "
         "key of each picture here.\n"
     )
-    return head + "".join(_section(title, credits) for title, credits in sections)
+    body = "".join(_section(title, credits) for title, credits in sections)
+    return head + body + _notice()
 
 
 def _section(title: str, credits: list[Credit]) -> str:
