@@ -51,6 +51,10 @@ def test_shipped_tasks_are_well(name: str) -> None:
             {"metrics": [{"use": "match.exact", "were": "x"}]},
             "Unknown key 'metrics.0.were' in t.yaml; did you mean 'where'?",
         ),
+        (  # both unknown and, under its right name, missing
+            {"metrics": [{"us": "match.exact"}]},
+            "Unknown key 'metrics.0.us' in t.yaml; did you mean 'use'?",
+        ),
         ({"metrics": [{**METRIC, "where": "import os"}]}, "fails at column"),
         ({"slices": ["level"]}, "slice 'level' is not listed under fields.meta"),
         ({"data": {}}, "give either 'path' or 'hub'"),

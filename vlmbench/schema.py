@@ -67,7 +67,8 @@ def parse(model: type[Model], data: Any, *, where: str) -> Model:
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    first = error.errors()[0]
+    # A misspelt key is both unknown and missing; the first says more.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     location = [part for part in first["loc"] if not str(part).startswith("function-")]
     key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
