@@ -17,25 +17,23 @@ from vlmbench.train.progress import TrainingLog, loss_curve
 PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
 
 
-def write_card(
-    config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None, seconds: float
-) -> None:
+def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
     """Writes training.json, loss.svg and README.md beside the weights."""
     facts = {
         "recipe": config.model_dump(mode="json", exclude_none=True),
         "vlmbench": __version__,
         "commit": commit,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "minutes": round(seconds / 60, 1),
+        "minutes": round(log.seconds / 60, 1),
         "machine": f"{platform.machine()}, {_device()}",
         "packages": {name: version(name) for name in PACKAGES},
         "final_loss": log.losses[-1][1] if log.losses else None,
         "exact_by_kind": {kind: round(value, 4) for kind, value in log.accuracy.items()},
     }
-    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
-    (target / "training.json").write_text(text, encoding="utf-8")
     (target / "loss.svg").write_text(loss_curve(log.losses), encoding="utf-8")
     (target / "README.md").write_text(_card(config, facts), encoding="utf-8")
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+    (target / "training.json").write_text(text, encoding="utf-8")  # last: says that all is done
 
 
 def source_commit() -> str | None:

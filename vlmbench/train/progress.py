@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -41,8 +42,20 @@ class TrainingLog(TrainerCallback):
             disable=quiet,
         )
         self._task = self._bar.add_task("training", total=config.steps, loss="-")
+        self._started = time.monotonic()
         self.losses: list[tuple[int, float]] = []
         self.accuracy: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()  # also after an error, whose message would be drawn over
+
+    @property
+    def seconds(self) -> float:
+        """Time of training, that before an interruption included."""
+        return time.monotonic() - self._started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Starts the bar; a resumed training takes over what was logged before."""
@@ -55,9 +68,11 @@ class TrainingLog(TrainerCallback):
 
     def _take_over(self, step: int) -> None:
         lines = self._file.read_text(encoding="utf-8").splitlines()
-        rows = [row for row in map(json.loads, lines) if row["step"] <= step]
+        rows = [row for row in map(_parsed, lines) if row is not None and row["step"] <= step]
         self._file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self.losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+        self.accuracy = next((row["exact"] for row in reversed(rows) if "exact" in row), {})
+        self._started -= max((row.get("seconds", 0.0) for row in rows), default=0.0)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Moves the bar."""
@@ -81,13 +96,18 @@ class TrainingLog(TrainerCallback):
         self.accuracy = dict(exact_answers(model, self._collator, self._batches))
         self._append({"step": state.global_step, "exact": self.accuracy})
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stops the bar."""
-        self._bar.stop()
-
     def _append(self, row: dict[str, Any]) -> None:
+        row["seconds"] = round(self.seconds, 1)
         with self._file.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
+
+
+def _parsed(line: str) -> Any:
+    """A line of the log; None for one that was cut off by a violent end."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def loss_curve(losses: list[tuple[int, float]], *, width: int = 720, height: int = 260) -> str:

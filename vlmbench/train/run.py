@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
-from vlmbench.models import resolve_model
+from vlmbench.models import model_path, resolve_model
 from vlmbench.train.config import TrainConfig, load_config
-
+from vlmbench.train.output import (
+    clear,
+    explained_write_errors,
+    is_finished,
+    keep_recipe,
+    last_checkpoint,
+)
 
 RECIPES = Path(__file__).with_name("recipes")
+FAMILY = "qwen2_vl"
+"""The `model_type` whose prompts the collator can lay out."""
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -46,18 +52,23 @@ def train(
     Args:
         recipe: A YAML file, see `TrainConfig`.
         out: The directory to write; `checkpoints/<name>` unless given.
-        resume: Go on from the last checkpoint of an interrupted training in `out`.
+        resume: Go on from the last checkpoint of an interrupted training in `out`; a finished one
+            is left as it is.
         overrides: `key=value` pairs that replace values of the recipe.
         quiet: Show no progress bar.
 
     Raises:
         ConfigError: The recipe does not follow the schema.
-        UsageError: `out` holds a training already, or nothing to resume.
+        UsageError: `out` holds a training already, or nothing to resume, or cannot be written.
         ModelError: The checkpoint to start from cannot be loaded.
     """
     config = load_config(recipe, overrides)
     target = out or Path("checkpoints") / config.name
-    last = _last_checkpoint(target, resume=resume)
+    last = last_checkpoint(target, resume=resume)
+    keep_recipe(config, target, resume=resume)
+    if resume and is_finished(target):
+        clear(target)
+        return target
     _prepare_torch(config)
 
     from vlmbench.train.card import source_commit, write_card
@@ -65,33 +76,17 @@ def train(
     from vlmbench.train.sft import build_trainer
 
     model, processor = _load(config)
-    log = TrainingLog(config, processor, target, quiet=quiet)
-    trainer = build_trainer(config, model, processor, target, [log])
-    commit, started = source_commit(), time.monotonic()
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    _save(config, model, processor, target)
-    write_card(config, target, log, commit=commit, seconds=time.monotonic() - started)
-    for folder in target.glob("checkpoint-*"):
-        shutil.rmtree(folder)
+    commit = source_commit()
+    with (
+        explained_write_errors(target),
+        TrainingLog(config, processor, target, quiet=quiet) as log,
+    ):
+        trainer = build_trainer(config, model, processor, target, [log])
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        _save(config, model, processor, target)
+        write_card(config, target, log, commit=commit)
+        clear(target)
     return target
-
-
-def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
-    found = sorted(target.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    if resume and not found:
-        raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
-    if not resume and (found or (target / "config.json").exists()):
-        raise UsageError(
-            f"{target} holds a training already; add --resume to go on with it, "
-            "or choose another directory with --out."
-        )
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"The directory {target} cannot be written ({error.strerror}); choose another --out."
-        ) from error
-    return found[-1] if resume else None
 
 
 def _prepare_torch(config: TrainConfig) -> None:
@@ -100,7 +95,11 @@ def _prepare_torch(config: TrainConfig) -> None:
 
     import numpy as np
     import torch
+    import transformers
 
+    messages: Any = transformers.utils.logging
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
     random.seed(config.seed)
     np.random.seed(config.seed)
     torch.manual_seed(config.seed)
@@ -121,22 +120,25 @@ def _load(config: TrainConfig) -> tuple[Any, Any]:
         return build_model(tokenizer, spec), build_processor(tokenizer, spec)
 
     import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-    location = resolve_model(config.model.checkpoint or "").location
+    name = config.model.checkpoint or ""
+    location = str(model_path(resolve_model(name).location))
     try:
-        processor = AutoProcessor.from_pretrained(location)
+        family = AutoConfig.from_pretrained(location).model_type
+        if family != FAMILY:
+            raise ModelError(
+                f"The checkpoint {name} is a {family}; the trainer knows the Qwen2-VL family only, "
+                "choose one of its checkpoints."
+            )
+        processor = AutoProcessor.from_pretrained(location)  # type: ignore[no-untyped-call]
         model = AutoModelForImageTextToText.from_pretrained(location, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(
-            f"The checkpoint {config.model.checkpoint} cannot be loaded for training "
+            f"The checkpoint {name} cannot be loaded for training "
             f"({str(error).splitlines()[0]}); check model.checkpoint in the recipe."
         ) from error
-    if model.config.model_type != "qwen2_vl":
-        raise ModelError(
-            f"The checkpoint {config.model.checkpoint} is a {model.config.model_type}; "
-            "the trainer knows the Qwen2-VL family only, choose one of its checkpoints."
-        )
     return model, processor
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel, Trainer, TrainingArguments
-from transformers.trainer_callback import TrainerCallback
+from transformers.trainer_callback import PrinterCallback, TrainerCallback
 
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
@@ -20,6 +20,17 @@ class AnswerTrainer(Trainer):
 
     def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
         return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Restores the weights of an interrupted training.
+
+        The stock method takes the names in the file for those in memory. Where they differ, as
+        for Qwen2-VL, it restores nothing and goes on with what the training had started from
+        (QwenLM/Qwen3-VL issue 1763), so the file is read as any checkpoint is.
+        """
+        current: Any = self.model
+        saved = type(current).from_pretrained(resume_from_checkpoint, dtype=current.dtype)
+        current.load_state_dict(saved.state_dict())
 
     def compute_loss(
         self,
@@ -79,6 +90,7 @@ def build_trainer(
         optimizers=(optimiser, _schedule(optimiser, config)),
         callbacks=callbacks,
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.model_accepts_loss_kwargs = False  # each micro-batch is a mean of its own
     return trainer
 

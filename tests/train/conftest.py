@@ -1,0 +1,46 @@
+"""A very small Qwen2-VL to train from, and recipes that take seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from made_recipes import make_recipe
+
+WriteRecipe = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def seedling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with small random weights and a tokenizer that knows the tasks' words."""
+    import torch
+
+    from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
+
+    spec = ScratchSpec(
+        vocabulary=500,
+        vision_width=32,
+        vision_depth=1,
+        vision_heads=2,
+        text_width=64,
+        text_feed_forward=64,
+        text_depth=2,
+        text_heads=2,
+    )
+    folder = tmp_path_factory.mktemp("seedling") / "seedling"
+    torch.manual_seed(4)
+    tokenizer = build_tokenizer(
+        ["単語か数値だけで短く答えてください。これは何ですか。背景は何色ですか。"] * 3,
+        spec.vocabulary,
+    )
+    build_model(tokenizer, spec).save_pretrained(folder)
+    build_processor(tokenizer, spec).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path, seedling: Path) -> WriteRecipe:
+    """`make_recipe` in the test's own folder."""
+    return partial(make_recipe, tmp_path, seedling)
