@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     from transformers import (
@@ -58,6 +58,9 @@ class ScratchSpec(BaseModel):
     text_feed_forward: PositiveInt = 768
     text_depth: PositiveInt = 4
     text_heads: PositiveInt = 4
+    rope_theta: PositiveFloat = 10.0
+    """Base of the rotary frequencies. Qwen2-VL gives the lowest ones to an image token's column:
+    with its usual base of a million, the four columns of a small picture look all the same."""
     min_pixels: PositiveInt = 64 * 64
     max_pixels: PositiveInt = 224 * 160
     """Larger pictures are shrunk to this many pixels."""
@@ -145,7 +148,7 @@ def build_model(
             "tie_word_embeddings": True,
             "rope_parameters": {
                 "rope_type": "default",
-                "rope_theta": 10000.0,
+                "rope_theta": spec.rope_theta,
                 "mrope_section": _sections(spec.text_width // spec.text_heads // 2),
             },
             "bos_token_id": None,
