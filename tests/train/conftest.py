@@ -44,3 +44,12 @@ def seedling(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_recipe(tmp_path: Path, seedling: Path) -> WriteRecipe:
     """`make_recipe` in the test's own folder."""
     return partial(make_recipe, tmp_path, seedling)
+
+
+@pytest.fixture(scope="session")
+def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of a training that nothing interrupted."""
+    from vlmbench.train.run import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    return train(make_recipe(folder, seedling), out=folder / "out", quiet=True)

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import torch
-from made_recipes import make_recipe
 from safetensors.torch import load_file
 
 from vlmbench.errors import ModelError, UsageError, VlmbenchError
@@ -43,11 +42,10 @@ def same_weights(first: Path, second: Path) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.fixture(scope="module")
-def whole(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def whole(trained: Path) -> Path:
     """A training that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    return train(make_recipe(folder, seedling), out=folder / "out", quiet=True)
+    return trained
 
 
 def test_the_loss_falls(whole: Path) -> None:

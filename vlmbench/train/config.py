@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from vlmbench.embedded.split import FAMILIES
+from vlmbench.errors import UsageError, unknown_name
 from vlmbench.schema import Strict, parse, read_yaml
 from vlmbench.train.scratch import ScratchSpec
 
@@ -39,6 +41,21 @@ class Stage(Strict):
     """Instead of the recipe's: small pictures pay for more of them."""
     kinds: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     """How often a kind of question is drawn within its family; 1 if not named."""
+
+    @model_validator(mode="after")
+    def _drawable(self) -> Stage:
+        drawn = {family for family, weight in self.mixture.items() if weight > 0}
+        if not drawn:
+            raise ValueError("the mixture needs a family whose weight is above 0")
+        known = {kind for family in self.mixture for kind in FAMILIES[family][1]}
+        for kind in self.kinds:
+            if kind not in known:
+                next_step = f"the kinds of this mixture are {', '.join(sorted(known))}"
+                raise ValueError(unknown_name("kind", kind, known, next_step=next_step))
+        for family in sorted(drawn):
+            if not any(self.kinds.get(kind, 1) for kind in FAMILIES[family][1]):
+                raise ValueError(f"every kind of the family '{family}' has the weight 0")
+        return self
 
 
 class DataConfig(Strict):
@@ -104,22 +121,29 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     Raises:
         ConfigError: The file or an override does not follow the schema.
     """
-    import yaml
-
-    from vlmbench.errors import UsageError
-
     data = read_yaml(path)
     for override in overrides or []:
-        key, separator, value = override.partition("=")
-        if not separator:
-            raise UsageError(
-                f"'--set {override}' is not of the form key=value; write --set steps=10."
-            )
-        place = data
-        *parents, last = key.strip().split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
-                raise UsageError(f"'--set {key}' goes through a value that has no keys; check it.")
-        place[last] = yaml.safe_load(value)
+        _replace(data, override)
     return parse(TrainConfig, data, where=str(path))
+
+
+def _replace(data: Any, override: str) -> None:
+    """Puts the value of one `key=value` into its place."""
+    import yaml
+
+    key, separator, text = override.partition("=")
+    if not separator:
+        raise UsageError(f"'--set {override}' is not of the form key=value; write --set steps=10.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"The value in '--set {override}' is not YAML; put it in quotes."
+        ) from error
+    place = data
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
+    place[last] = value

@@ -74,6 +74,8 @@ class MuonAdamW(torch.optim.Optimizer):
 def build_optimiser(model: PreTrainedModel, config: OptimiserConfig) -> MuonAdamW:
     """Muon on the matrices inside the layers, AdamW on embeddings, norms, biases and patches."""
     embeddings = {id(module.weight) for module in model.modules() if _is_embedding(module)}
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    embeddings.add(id(getattr(head, "weight", None)))  # where it is not tied to the first
     matrices: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for parameter in model.parameters():
