@@ -37,6 +37,8 @@ class Stage(Strict):
     """Part of all steps."""
     mixture: dict[Family, NonNegativeFloat] = Field(min_length=1)
     """How often each family of pictures is drawn, relative to the others."""
+    learning_rate: PositiveFloat = 1.0
+    """Factor on the learning rates of the recipe, beside their decay over all steps."""
     groups_per_batch: PositiveInt | None = None
     """Instead of the recipe's: small pictures pay for more of them."""
     kinds: dict[str, NonNegativeFloat] = Field(default_factory=dict)

@@ -7,6 +7,7 @@ what an uninterrupted one would have seen.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,7 +50,7 @@ class RecipeData:
 
     def __getitem__(self, index: int) -> MicroBatch:
         config = self._config
-        stage = self._stage(index)
+        stage = stage_at((index + 0.5) / len(self), config.data.stages)
         rng = random.Random(f"{config.seed}:{index}")
         family = rng.choices(list(stage.mixture), list(stage.mixture.values()))[0]
         groups = (
@@ -63,13 +64,14 @@ class RecipeData:
         )
         return [demonstrations(group) for group in groups]
 
-    def _stage(self, index: int) -> Stage:
-        reached = (index + 0.5) / len(self)
-        for stage in self._config.data.stages:
-            reached -= stage.share
-            if reached < 0:
-                return stage
-        return self._config.data.stages[-1]
+
+def stage_at(reached: float, stages: Sequence[Stage]) -> Stage:
+    """The stage that training is in when it has reached this part of all steps, 0 to 1."""
+    for stage in stages:
+        reached -= stage.share
+        if reached < 0:
+            return stage
+    return stages[-1]
 
 
 def demonstrations(group: Group) -> list[Demonstration]:

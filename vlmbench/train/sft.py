@@ -11,7 +11,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.data import RecipeData
+from vlmbench.train.data import RecipeData, stage_at
 from vlmbench.train.optimiser import build_optimiser
 
 
@@ -103,6 +103,7 @@ def _schedule(
     def factor(step: int) -> float:
         rising = (step + 1) / (warmup + 1)
         falling = (config.steps - step) / max(1, config.steps - warmup)
-        return max(0.0, min(1.0, rising, falling))
+        stage = stage_at((step + 0.5) / config.steps, config.data.stages)
+        return max(0.0, min(1.0, rising, falling)) * stage.learning_rate
 
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
