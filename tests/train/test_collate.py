@@ -30,7 +30,8 @@ def parts() -> tuple[Any, Any]:
     tokenizer = build_tokenizer(
         ["これは何ですか。", "イヌ", "単語か数値だけで"] * 5, SMALL.vocabulary
     )
-    return build_model(tokenizer, SMALL).eval(), build_processor(tokenizer, SMALL)
+    model: Any = build_model(tokenizer, SMALL)
+    return model.eval(), build_processor(tokenizer, SMALL)
 
 
 def alone(model: Any, processor: Any, shown: Demonstration) -> torch.Tensor:
@@ -46,7 +47,8 @@ def alone(model: Any, processor: Any, shown: Demonstration) -> torch.Tensor:
     inputs = processor(text=[text + shown.answer], images=pictures, return_tensors="pt")
     prompt = processor(text=[text], images=pictures, return_tensors="pt")["input_ids"].shape[1]
     with torch.no_grad():
-        return model(**inputs).logits[0, prompt - 1 :]
+        logits: torch.Tensor = model(**inputs).logits[0, prompt - 1 :]
+    return logits
 
 
 @pytest.mark.parametrize("family", FAMILIES)

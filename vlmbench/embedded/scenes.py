@@ -1,7 +1,8 @@
 """Scenes of the basic level: emoji art on a coloured ground, drawn from a description.
 
-Four layouts: `single` (one large object), `icon` (one object, as small as in a grid), `grid` (up to four different objects in the corners)
-and `scatter` (up to six objects of one to three sorts, anywhere).
+Four layouts: `single` (one large object), `icon` (one object, as small as in a grid), `grid` (up
+to four different objects in the corners) and `scatter` (up to six objects of one to three sorts,
+anywhere).
 """
 
 from __future__ import annotations
