@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no bug: what may take how long is said by the benchmarks.
+settings.register_profile("vlmbench", deadline=None)
+settings.load_profile("vlmbench")
 
 # Before anything imports torch: tests share the machine with each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
