@@ -94,7 +94,10 @@ def count_of(scene: Scene, rng: random.Random) -> Question | None:
         return None
     concept = rng.choice(scene.distinct)
     text = f"{concept.name}はいくつ描かれていますか。"
-    return Question("count_of", _of_one(text), count_answers(scene.counts[concept.name]))
+    n = scene.counts[concept.name]
+    counted = (f"{n}{concept.counter}", f"{KANJI_DIGITS[n]}{concept.counter}")
+    answers = tuple(dict.fromkeys([*count_answers(n), *counted]))
+    return Question("count_of", _of_one(text), answers)
 
 
 def more(scene: Scene, rng: random.Random) -> Question | None:
