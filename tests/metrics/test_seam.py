@@ -117,9 +117,9 @@ def test_long_answers_are_scored_quickly(ready: Metric) -> None:
     import time
 
     answer = Answer("（" * 50_000 + "1,234" * 10_000, ("猫が眠る" * 5_000, "1" * 20_000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert ready.score(answer).vector is not None
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def _value(metric: Metric, vector: tuple[float, ...] | None) -> float:

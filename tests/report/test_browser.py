@@ -180,7 +180,7 @@ def test_language_is_switched_and_remembered(page: Page, site: Path) -> None:
     assert page.locator("html").get_attribute("lang") == "ja"
     open_task(page, site)
     assert "サンプル" in page.locator("h2").all_inner_texts()
-    assert page.locator("input[type=search]").get_attribute("placeholder", timeout=100)
+    assert page.locator("input[type=search]").get_attribute("placeholder")
     english = page.evaluate(
         "[...document.querySelectorAll('[data-t]')].filter("
         "(e) => e.textContent === STRINGS[e.dataset.t][0] && STRINGS[e.dataset.t][0]"
