@@ -143,7 +143,7 @@ def _prepared(scored: ScoredMetric, items: Sequence[_Item]) -> ScoredMetric:
 
 
 def _scores(item: _Item, text: str, metrics: Sequence[ScoredMetric]) -> dict[str, MetricScore]:
-    answer = Answer(text, item.references, item.choices)
+    answer = Answer(text, item.references, item.choices, item.meta)
     return {
         scored.id: scored.metric.score(answer) for scored in metrics if scored.applies(item.meta)
     }

@@ -19,7 +19,7 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
@@ -35,9 +35,12 @@ Scored: TypeAlias = float | tuple[float, ...] | MetricScore
 """What a metric function returns; a MetricScore when it extracts something or cannot score."""
 
 
-Compared: TypeAlias = Literal["answers", "numbers", "characters", "tokens"]
+Compared: TypeAlias = Literal["answers", "numbers", "characters", "tokens", "own"]
 """The form of the texts that a metric compares: short answers, short answers with their numbers
-read, characters without white space, or words."""
+read, characters without white space, words, or a form of its own that its docstring defines."""
+
+Identity: TypeAlias = Callable[[Mapping[str, Scalar]], Sequence[str]]
+"""From a metric's options to further parts of its signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Answer:
     """Accepted answers, or one answer an annotator; never empty."""
     choices: tuple[str, ...] = ()
     """The options of a multiple-choice question, in order."""
+    meta: Mapping[str, Scalar] = field(default_factory=dict)
+    """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Definition:
     size: int
     combine: Combine
     prepare: Callable[[References], Any] | None
+    identity: Identity | None = None
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -120,6 +126,8 @@ class Metric:
         options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
         low_high = "-".join(f"{end:g}" for end in self.bounds) if self.bounds else "open"
         parts = [self.name, *options, *_text_identity(self.kind.compares)]
+        if self.kind.identity is not None:
+            parts += self.kind.identity(self.options)
         return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
 
     def prepare(self, all_references: References) -> Metric:
@@ -167,6 +175,7 @@ def metric(
     size: int = 1,
     combine: Combine = mean,
     prepare: Callable[[References], Any] | None = None,
+    identity: Identity | None = None,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -178,12 +187,14 @@ def metric(
         combine: Turns sums of vectors into values.
         prepare: Computes from all references of the task what the function gets as its second
             argument.
+        identity: What else the value depends on, for the signature: the program that the
+            function reproduces, or a library whose version changes values.
     """
 
     def register(function: _Function) -> _Function:
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         _REGISTRY[name] = Definition(
-            name, function, bounds, compares, source, size, combine, prepare
+            name, function, bounds, compares, source, size, combine, prepare, identity
         )
         return function
 
@@ -291,3 +302,5 @@ def _text_identity(compares: Compared) -> list[str]:
             return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALISATION}"]
         case "characters":
             return ["tok:char", f"norm:{japanese.NORMALISATION}"]
+        case "own":
+            return []
