@@ -24,7 +24,7 @@ from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, UsageError, unknown_name
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
@@ -45,7 +45,7 @@ Identity: TypeAlias = Callable[[Mapping[str, Scalar]], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a metric sees of a sample: never the model, never the image."""
+    """What a metric sees of a sample: never the model."""
 
     prediction: str
     references: tuple[str, ...]
@@ -54,6 +54,8 @@ class Answer:
     """The options of a multiple-choice question, in order."""
     meta: Mapping[str, Scalar] = field(default_factory=dict)
     """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
+    images: tuple[Image, ...] = ()
+    """The sample's images, only for a metric that is registered with `images`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Definition:
     """A registered metric, before its options are chosen."""
 
     name: str
-    function: Callable[..., Scored]
+    function: Callable[..., Scored | Sequence[MetricScore]]
     bounds: tuple[float, float] | None
     compares: Compared
     source: str
@@ -77,6 +79,8 @@ class Definition:
     combine: Combine
     prepare: Callable[[References], Any] | None
     identity: Identity | None = None
+    batched: bool = False
+    images: bool = False
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -146,25 +150,44 @@ class Metric:
         Raises:
             DataError: The answer has no reference.
         """
-        if not answer.references:
-            raise DataError(
-                f"{self.name} was given an answer without any reference; "
-                "correct 'references' in the task's fields or leave the sample out."
-            )
+        self._check(answer)
+        if self.kind.batched:
+            return self.score_all([answer])[0]
         state = () if self.kind.prepare is None else (self.state,)
-        scored = self.kind.function(answer, *state, **self.options)
+        scored: Any = self.kind.function(answer, *state, **self.options)
         if isinstance(scored, MetricScore):
             return scored
         return MetricScore(scored if isinstance(scored, tuple) else (float(scored),))
+
+    def score_all(self, answers: Sequence[Answer]) -> Sequence[MetricScore]:
+        """`score` of each answer; the way to a batched metric that is fast.
+
+        Raises:
+            DataError: An answer has no reference.
+        """
+        if not self.kind.batched:
+            return [self.score(answer) for answer in answers]
+        for answer in answers:
+            self._check(answer)
+        state = () if self.kind.prepare is None else (self.state,)
+        scored: Any = self.kind.function(answers, *state, **self.options)
+        return list(scored)
 
     def combine(self, totals: Floats, n: int) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
         return self.kind.combine(totals, n)
 
+    def _check(self, answer: Answer) -> None:
+        if not answer.references:
+            raise DataError(
+                f"{self.name} was given an answer without any reference; "
+                "correct 'references' in the task's fields or leave the sample out."
+            )
+
 
 _REGISTRY: dict[str, Definition] = {}
 
-_Function = typing.TypeVar("_Function", bound=Callable[..., Scored])
+_Function = typing.TypeVar("_Function", bound=Callable[..., Scored | Sequence[MetricScore]])
 
 
 def metric(
@@ -176,6 +199,8 @@ def metric(
     combine: Combine = mean,
     prepare: Callable[[References], Any] | None = None,
     identity: Identity | None = None,
+    batched: bool = False,
+    images: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -189,12 +214,25 @@ def metric(
             argument.
         identity: What else the value depends on, for the signature: the program that the
             function reproduces, or a library whose version changes values.
+        batched: The function takes a sequence of answers and returns a MetricScore for each: for
+            what a neural network computes. It must not matter which answers come together.
+        images: The function looks at the answer's images.
     """
 
     def register(function: _Function) -> _Function:
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         _REGISTRY[name] = Definition(
-            name, function, bounds, compares, source, size, combine, prepare, identity
+            name,
+            function,
+            bounds,
+            compares,
+            source,
+            size,
+            combine,
+            prepare,
+            identity,
+            batched,
+            images,
         )
         return function
 
