@@ -112,7 +112,7 @@ def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_share_the_tokenizer() -> None:
     texts = [f"{number}番目の文を分かち書きする" for number in range(200)]
     alone = [tokenise(text) for text in texts]
-    japanese._cached_short.cache_clear()
+    japanese._words.clear()
     together: list[tuple[str, ...]] = []
     workers = [
         threading.Thread(target=lambda: together.extend(tokenise(text) for text in texts))

@@ -16,6 +16,8 @@ import unicodedata
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from vlmbench.text.cache import WordCache
+
 if TYPE_CHECKING:
     import fugashi
 
@@ -123,8 +125,6 @@ def _encloses(form: str) -> bool:
 
 
 _tagger_lock = threading.Lock()
-_LONG_TEXT = 2000
-"""Texts beyond this many characters share a smaller cache."""
 
 
 def tokenise(text: str) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def tokenise(text: str) -> tuple[str, ...]:
     Each distinct text is analysed once while it stays in the cache, so that metrics share the
     work. Empty text has no words. Safe for any Unicode text and from any thread.
     """
-    return _cached_long(text) if len(text) > _LONG_TEXT else _cached_short(text)
+    return _words(text)
 
 
 @functools.cache
@@ -142,16 +142,15 @@ def tokenizer_identity() -> str:
     return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
 
 
-def _analyse(text: str) -> tuple[str, ...]:
+def _analyse(text: str) -> list[str]:
     normal = normalise(text)
     if not normal:
-        return ()
+        return []
     with _tagger_lock:
-        return tuple(_tagger().parse(normal).split())
+        return _tagger().parse(normal).split()  # type: ignore[no-any-return]
 
 
-_cached_short = functools.lru_cache(maxsize=1 << 15)(_analyse)
-_cached_long = functools.lru_cache(maxsize=64)(_analyse)
+_words = WordCache(_analyse)
 
 
 @functools.cache
