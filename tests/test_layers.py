@@ -17,7 +17,7 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "models", "journal", "environment"),
+        *("prompt", "runs", "models", "journal", "environment", "encoders"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "executors"),
