@@ -20,8 +20,18 @@ LAYERS = {
         *("prompt", "runs", "models", "journal", "environment", "encoders"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "executors"),
-    4: ("evaluate", "check", "gate", "gate_baseline", "report", "train", "embedded"),
+    3: ("aggregate", "batches", "executors"),
+    4: (
+        "evaluate",
+        "extra_metrics",
+        "score_file",
+        "check",
+        "gate",
+        "gate_baseline",
+        "report",
+        "train",
+        "embedded",
+    ),
     5: ("cli", "__main__", "console", "catalogue", "demo"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}

@@ -13,10 +13,12 @@ from typing import Any
 
 from vlmbench import __version__
 from vlmbench.aggregate import ScoredMetric, estimates, score_samples
+from vlmbench.batches import add_batch_scores, in_batches
 from vlmbench.data import data_fingerprint, load_samples
 from vlmbench.environment import peak_memory_mib, versions
 from vlmbench.errors import DataError
 from vlmbench.executors.base import Executor
+from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
@@ -96,8 +98,13 @@ def run(
     return derive(directory, journal.content, task, samples, metrics)
 
 
-def score(directory: RunDir) -> RunRecord:
+def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
     """Derive scores.jsonl and run.json again from the journal; needs the data, but no model.
+
+    Args:
+        directory: The run's.
+        extra: Metrics beside the task's own. They are no headline metrics, and the next call
+            without them leaves them out again.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -110,7 +117,8 @@ def score(directory: RunDir) -> RunRecord:
             f"The data of task '{task.name}' has changed since {directory.journal} was written; "
             "restore it, or run the model again with --fresh."
         )
-    return derive(directory, content, task, load_texts(task), load_metrics(task))
+    metrics = with_extra(load_metrics(task), extra)
+    return derive(directory, content, task, load_texts(task), metrics)
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
@@ -226,7 +234,13 @@ def derive(
     wanted = {sample.id for sample in samples[: session.limit]}
     responses = {key: value for key, value in content.responses.items() if key in wanted}
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
-    rows = score_samples(samples, responses, metrics, slices=task.slices)
+    batched = [metric for metric in metrics if in_batches(metric)]
+    others = [metric for metric in metrics if not in_batches(metric)]
+    rows = score_samples(samples, responses, others, slices=task.slices)
+    if batched:
+        looks = any(metric.metric.kind.images for metric in batched)
+        seen = load_samples(task) if looks else samples
+        rows = add_batch_scores(rows, samples, seen, responses, batched)
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,

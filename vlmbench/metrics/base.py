@@ -13,6 +13,7 @@ of the task first. A family is imported when one of its metrics is asked for.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -265,11 +266,37 @@ def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metri
     return Metric(definition, {**defaults, **checked})
 
 
+def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
+    """Options of a metric as a command line gives them; `load_metric` checks the values.
+
+    Args:
+        name: The metric's.
+        texts: Such as "beta=2".
+
+    Raises:
+        UsageError: No such metric, or a text without "=".
+    """
+    defaults = _find(name).defaults
+    options: dict[str, Scalar] = {}
+    for text in texts:
+        option, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"The option '{text}' has no value; write it as NAME=VALUE.")
+        options[option.strip()] = _as_type_of(defaults.get(option.strip(), ""), value.strip())
+    return options
+
+
 def metric_names() -> tuple[str, ...]:
     """Every metric's name, sorted. Imports all families."""
     for family in _families():
         importlib.import_module(f"{metrics.__name__}.{family}")
     return tuple(sorted(_REGISTRY))
+
+
+def family_summary(family: str) -> str:
+    """What the metrics of a family have in common: the first sentence of its module."""
+    module = importlib.import_module(f"{metrics.__name__}.{family}")
+    return (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -307,6 +334,17 @@ def _find(name: str) -> Definition:
 
 def _families() -> set[str]:
     return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - {"base"}
+
+
+def _as_type_of(default: Scalar, text: str) -> Scalar:
+    """The text as a value like the default; as it is where it cannot be one."""
+    if isinstance(default, bool):
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(default, int | float):
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                return kind(text)
+    return text
 
 
 def _check(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
