@@ -100,6 +100,12 @@ def vlmevalkit(text: str) -> str:
     return _words(_STOP_NO_DIGIT.sub("", text, count=_MOST_STOPS))
 
 
+def leave_one_out(agreeing: int, annotators: int) -> float:
+    """Mean over the annotators left out of a third for each other one who agrees, at most 1."""
+    with_one_less = agreeing * min(1.0, max(0, agreeing - 1) / 3)
+    return (with_one_less + (annotators - agreeing) * min(1.0, agreeing / 3)) / annotators
+
+
 def _without_punctuation(text: str, together: bool) -> str:
     """A mark beside a space, or any in a text with a digit-comma-digit, goes; others are spaces."""
     result = text
