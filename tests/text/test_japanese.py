@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -95,6 +96,29 @@ WORDS = [
 @pytest.mark.parametrize(("text", "words"), WORDS)
 def test_tokenise(text: str, words: str) -> None:
     assert tokenise(text) == tuple(words.split())
+
+
+PLAIN_TEXT = st.text(
+    "aZ09 ~\n\t\u3000、。〃々〆〇〈】〒〔〛〜ぁがゖゝゞァヴヺ・ーヽヾ一猫鿿！０Ａ（｝", max_size=30
+)
+
+
+@given(PLAIN_TEXT)
+def test_plain_text_is_normalised_as_any_other(text: str) -> None:
+    short_way = normalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
+        assert normalise(text) == short_way
+
+
+def test_each_plain_character_is_normalised_as_any_other() -> None:
+    plain = [c for c in map(chr, range(0x10000)) if japanese._PLAIN.fullmatch(c)]
+    assert len(plain) > 21_000
+    text = "|".join(plain)
+    short_way = normalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
+        assert normalise(text) == short_way
 
 
 @given(ANY_TEXT)

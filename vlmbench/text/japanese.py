@@ -43,6 +43,9 @@ _DIGITS_THEN_POWER = re.compile("(?<=[0-9０-９])[²³¹⁰⁴-⁹]+")
 _DIGITS_THEN_FRACTION = re.compile("(?<=[0-9０-９])(?=[¼-¾⅐-⅞])")
 _SPACES = re.compile(r"\s+")
 _LONG_VOWELS = re.compile("ー{2,}")
+# Nearly all Japanese text has no other characters. Of these NFKC changes the width of some, and
+# neighbours do not matter: five lines below do what the rest of `normalise` would.
+_PLAIN = re.compile("[ -~\n\r\t\u3000-\u3003々-】〒〔-〛〜ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿！-｝]*")
 _BEFORE_NFKC = str.maketrans({"\uff5e": "\u301c", "\u223c": "\u301c"})
 _AFTER_NFKC = str.maketrans(
     {
@@ -71,6 +74,11 @@ def normalise(text: str) -> str:
 
     Case, punctuation and the choice between kana and kanji stay as they are.
     """
+    if _PLAIN.fullmatch(text):
+        text = unicodedata.normalize("NFKC", text)
+        if "ーー" in text:
+            text = _LONG_VOWELS.sub("ー", text)
+        return " ".join(text.split())
     text = _INVISIBLE.sub("", _LONE_SURROGATE.sub("\ufffd", text))
     text = _DIGITS_THEN_POWER.sub(lambda power: "^" + power[0], text)
     text = _DIGITS_THEN_FRACTION.sub(" ", text).translate(_BEFORE_NFKC)
