@@ -13,8 +13,8 @@ from typing import Any
 
 from vlmbench import __version__
 from vlmbench.aggregate import ScoredMetric, estimates, score_samples
-from vlmbench.batches import add_batch_scores, in_batches
 from vlmbench.data import data_fingerprint, load_samples
+from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import peak_memory_mib, versions
 from vlmbench.errors import DataError
 from vlmbench.executors.base import Executor
@@ -234,13 +234,13 @@ def derive(
     wanted = {sample.id for sample in samples[: session.limit]}
     responses = {key: value for key, value in content.responses.items() if key in wanted}
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
-    batched = [metric for metric in metrics if in_batches(metric)]
-    others = [metric for metric in metrics if not in_batches(metric)]
+    encoded = [metric for metric in metrics if metric.metric.kind.encoder]
+    others = [metric for metric in metrics if not metric.metric.kind.encoder]
     rows = score_samples(samples, responses, others, slices=task.slices)
-    if batched:
-        looks = any(metric.metric.kind.images for metric in batched)
+    if encoded:
+        looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
         seen = load_samples(task) if looks else samples
-        rows = add_batch_scores(rows, samples, seen, responses, batched)
+        rows = add_encoder_scores(rows, samples, seen, responses, encoded)
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,

@@ -112,7 +112,9 @@ def _scores(
     metric: Metric, lines: Iterator[Line], path: Path
 ) -> Iterator[tuple[Line, MetricScore]]:
     while stretch := list(islice(lines, STRETCH)):
-        answers = [_with_images(line, path, wanted=metric.kind.images) for line in stretch]
+        answers = [
+            _with_images(line, path, wanted=metric.kind.encoder == "images") for line in stretch
+        ]
         yield from zip(stretch, metric.score_all(answers), strict=True)
 
 

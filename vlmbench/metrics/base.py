@@ -56,7 +56,7 @@ class Answer:
     meta: Mapping[str, Scalar] = field(default_factory=dict)
     """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
     images: tuple[Image, ...] = ()
-    """The sample's images, only for a metric that is registered with `images`."""
+    """The sample's images, only for a metric whose `encoder` looks at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Definition:
     prepare: Callable[[References], Any] | None
     identity: Identity | None = None
     batched: bool = False
-    images: bool = False
+    encoder: Literal["texts", "images"] | None = None
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -201,7 +201,7 @@ def metric(
     prepare: Callable[[References], Any] | None = None,
     identity: Identity | None = None,
     batched: bool = False,
-    images: bool = False,
+    encoder: Literal["texts", "images"] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -216,8 +216,9 @@ def metric(
         identity: What else the value depends on, for the signature: the program that the
             function reproduces, or a library whose version changes values.
         batched: The function takes a sequence of answers and returns a MetricScore for each: for
-            what a neural network computes. It must not matter which answers come together.
-        images: The function looks at the answer's images.
+            what is computed together more quickly. It must not matter which answers come together.
+        encoder: What the function gives to a neural network; with "images" its answers have some.
+            Such a metric is scored in one process.
     """
 
     def register(function: _Function) -> _Function:
@@ -233,7 +234,7 @@ def metric(
             prepare,
             identity,
             batched,
-            images,
+            encoder,
         )
         return function
 

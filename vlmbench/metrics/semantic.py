@@ -74,6 +74,7 @@ def reference_texts(all_references: References) -> tuple[str, ...]:
     prepare=reference_texts,
     identity=_identity,
     batched=True,
+    encoder="texts",
 )
 def bert_score(
     answers: Sequence[Answer],
@@ -120,7 +121,7 @@ def bert_score(
     source="Hessel et al., CLIPScore, 2021, without its English prefix",
     identity=_identity,
     batched=True,
-    images=True,
+    encoder="images",
 )
 def clip_score(
     answers: Sequence[Answer],

@@ -1,7 +1,7 @@
-"""Scores of the metrics that work in batches, or look at images, beside those of the others.
+"""Scores of the metrics with a neural encoder, beside those of the others.
 
-A neural network wants many answers at once, and images are too large to keep: so these metrics
-get the samples as a stream, a stretch at a time, in this process.
+A network wants many answers at once and exists once, and images are too large to keep: so these
+metrics get the samples as a stream, a stretch at a time, in this process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,7 @@ STRETCH = 256
 """Samples whose images are in memory at once, still encoded."""
 
 
-def in_batches(scored: ScoredMetric) -> bool:
-    """Whether a metric is one of those."""
-    return scored.metric.kind.batched or scored.metric.kind.images
-
-
-def add_batch_scores(
+def add_encoder_scores(
     rows: Iterable[SampleScores],
     texts: Sequence[Sample],
     samples: Iterable[Sample],
@@ -37,7 +32,7 @@ def add_batch_scores(
         texts: All samples of the task, for metrics that look at all references.
         samples: The same samples, with images if a metric looks at them. Read once.
         responses: By sample id.
-        metrics: The metrics that work in batches.
+        metrics: Those with an encoder.
     """
     ready = [_prepared(scored, texts) for scored in metrics]
     found: dict[str, dict[str, MetricScore]] = {}
@@ -59,5 +54,5 @@ def _prepared(scored: ScoredMetric, texts: Sequence[Sample]) -> ScoredMetric:
 
 
 def _answer(scored: ScoredMetric, sample: Sample, response: Response) -> Answer:
-    images = sample.images if scored.metric.kind.images else ()
+    images = sample.images if scored.metric.kind.encoder == "images" else ()
     return Answer(response.text or "", sample.references, sample.choices, sample.meta, images)
