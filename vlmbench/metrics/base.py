@@ -166,7 +166,7 @@ class Metric:
         Raises:
             DataError: An answer has no reference.
         """
-        if not self.kind.batched:
+        if not self.kind.batched or not answers:
             return [self.score(answer) for answer in answers]
         for answer in answers:
             self._check(answer)

@@ -1,66 +1,140 @@
-"""An answer beside its references, taken apart once for all metrics that compare them."""
+"""Answers beside their references, taken apart once for all metrics that compare them.
+
+Many at a time: what is computed for one answer does not depend on the others, but together they
+take a fraction of the time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from vlmbench.text.japanese import normalise, tokenise
-from vlmbench.text.ngrams import NgramTable
+import numpy as np
+
+from vlmbench.text.japanese import tokenise
+from vlmbench.text.ngrams import Integers, NgramTable, Texts
 from vlmbench.text.sequences import common_subsequence_length
 
 Unit: TypeAlias = Literal["words", "characters"]
 """What a text is a sequence of: fugashi words, or characters without white space."""
 
+Pair: TypeAlias = tuple[str, tuple[str, ...]]
+"""An answer and its references, at least one."""
+
 WORD_ORDERS = 4
 CHARACTER_ORDERS = 6
 
+_ITEMS = 1 << 14
+"""Words or characters of samples that are counted together, so that arrays stay in the cache."""
+
+_Result = TypeVar("_Result")
+
 
 class Comparison:
-    """What an answer shares with its references, computed when it is asked for and then kept."""
+    """What answers share with their references, computed when it is asked for and then kept.
 
-    def __init__(
-        self, answer: Sequence[str], references: Sequence[Sequence[str]], *, orders: int
-    ) -> None:
-        """Compare sequences of words or characters, by n-grams up to an order."""
-        self.answer = answer
-        self.references = references
+    Arrays have a row an answer. Answers with fewer references than others have empty columns:
+    `lengths` says -1 there, and nothing matches.
+    """
+
+    def __init__(self, samples: Sequence[Texts], *, orders: int) -> None:
+        """Compare sequences.
+
+        Args:
+            samples: For each the answer and its references, as words or characters.
+            orders: Highest order of n-grams.
+        """
+        self.samples = samples
         self.orders = orders
+        columns = max(map(len, samples), default=1)
+        self.lengths: Integers = np.array(
+            [[*map(len, texts), *[-1] * (columns - len(texts))] for texts in samples]
+        ).reshape(-1, columns)
+        """Items of the answer, then of each reference."""
+        self._remembered: dict[str, tuple[object, Any]] = {}
 
     @cached_property
-    def ngrams(self) -> NgramTable:
-        """The n-grams of all of them."""
-        return NgramTable([self.answer, *self.references], self.orders)
+    def tables(self) -> list[NgramTable]:
+        """The n-grams of all of them, some samples at a time."""
+        return [NgramTable(part, self.orders) for part in _parts(self.samples)]
 
     @cached_property
-    def matches(self) -> list[list[int]]:
-        """N-grams that answer and reference share, by order and reference."""
-        return self.ngrams.matches()
+    def matches(self) -> Integers:
+        """N-grams that answer and reference share: (samples, orders, references)."""
+        whole = np.zeros((len(self.samples), self.orders, self.lengths.shape[1] - 1), np.int64)
+        row = 0
+        for table in self.tables:
+            found = table.matches()
+            whole[row : row + len(found), :, : found.shape[2]] = found
+            row += len(found)
+        return whole
 
     @cached_property
-    def matches_with_any(self) -> list[int]:
-        """N-grams that the answer shares with its references together, by order."""
-        return self.ngrams.matches_with_any()
+    def matches_with_any(self) -> Integers:
+        """N-grams that the answer shares with its references together: (samples, orders)."""
+        return np.concatenate([table.matches_with_any() for table in self.tables])
 
     @cached_property
-    def subsequences(self) -> tuple[int, ...]:
-        """Length of the longest common subsequence with each reference."""
-        return tuple(common_subsequence_length(self.answer, text) for text in self.references)
+    def subsequences(self) -> Integers:
+        """Length of the longest common subsequence: (samples, references)."""
+        whole = np.zeros((len(self.samples), self.lengths.shape[1] - 1), np.int64)
+        for row, (answer, *references) in enumerate(self.samples):
+            for column, reference in enumerate(references):
+                whole[row, column] = common_subsequence_length(answer, reference)
+        return whole
+
+    def totals(self, order: int) -> Integers:
+        """N-grams of an order that each text has, repetitions counted; -1 for a missing one."""
+        return np.where(self.lengths < 0, -1, np.maximum(self.lengths - (order - 1), 0))
+
+    def remember(self, name: str, owner: object, compute: Callable[[], _Result]) -> _Result:
+        """What `compute` returned for the name before, or returns now.
+
+        Args:
+            name: Of what is computed.
+            owner: What it depends on beside the texts; for another one it is computed again.
+            compute: Computes it.
+        """
+        known = self._remembered.get(name)
+        if known is None or known[0] is not owner:
+            known = self._remembered[name] = (owner, compute())
+        result: _Result = known[1]
+        return result
 
 
-def compare(prediction: str, references: tuple[str, ...], unit: Unit = "words") -> Comparison:
-    """The comparison of normalised texts; the same object for the metrics of one answer."""
-    return _compared(prediction, references, unit)
+def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
+    """The comparison of normalised texts; the same object for several metrics of equal pairs."""
+    return _compared(tuple(pairs), unit)
 
 
-# Metrics are asked answer by answer: a few comparisons are all that is ever used again.
+# Metrics are asked for the same answers one after the other: more is never used again.
 @lru_cache(maxsize=4)
-def _compared(prediction: str, references: tuple[str, ...], unit: Unit) -> Comparison:
-    take, orders = (tokenise, WORD_ORDERS) if unit == "words" else (characters, CHARACTER_ORDERS)
-    return Comparison(take(prediction), [take(text) for text in references], orders=orders)
+def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
+    words = [[tokenise(prediction), *map(tokenise, texts)] for prediction, texts in pairs]
+    if unit == "characters":
+        # Words are the text in pieces: no need to normalise it again.
+        return Comparison(
+            [["".join(text) for text in texts] for texts in words], orders=CHARACTER_ORDERS
+        )
+    for texts in words:
+        texts[0] = _respaced(texts[0], texts[1:])
+    return Comparison(words, orders=WORD_ORDERS)
 
 
-def characters(text: str) -> str:
-    """The normalised text without white space."""
-    return normalise(text).replace(" ", "")
+def _respaced(answer: tuple[str, ...], references: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The words of a reference from which only white space tells the answer, or the answer's."""
+    whole = "".join(answer)
+    same = (words for words in references if words != answer and "".join(words) == whole)
+    return next(same, answer)
+
+
+def _parts(samples: Sequence[Texts]) -> Iterator[Sequence[Texts]]:
+    start = items = 0
+    for position, texts in enumerate(samples):
+        size = sum(map(len, texts))
+        if items and items + size > _ITEMS:
+            yield samples[start:position]
+            start, items = position, 0
+        items += size
+    yield samples[start:]
