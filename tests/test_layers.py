@@ -31,6 +31,7 @@ LAYERS = {
         "report",
         "train",
         "embedded",
+        "parity",
     ),
     5: ("cli", "__main__", "console", "catalogue", "demo"),
 }

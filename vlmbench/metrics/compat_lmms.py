@@ -128,18 +128,15 @@ def textvqa(answer: Answer) -> float:
 def vqav2(answer: Answer, *, answer_ids: bool = True) -> float:
     """Mean agreement with annotators, one left out at a time, from 0 to 1, higher is better.
 
-    As textvqa, but the references lose their punctuation only if they are not all the same,
-    and commas and 's in them are not treated as in the answer.
+    As textvqa, but in answer and references alike a comma is a space (unless it is beside a space
+    or between digits), and 's stays.
 
     Args:
         answer_ids: Whether the data have an id for each annotator's answer. Without, the original
             leaves out all annotators with the same answer at once: ten equal ones give 0.
     """
-    golds = [text.replace("\n", " ").replace("\t", " ").strip() for text in answer.references]
-    prediction = evalai(answer.prediction)
-    if len(set(golds)) > 1:
-        golds = [evalai_words(gold) for gold in golds]
-        prediction = evalai_words(prediction)
+    golds = [evalai_words(reference) for reference in answer.references]
+    prediction = evalai_words(answer.prediction)
     agreeing = golds.count(prediction)
     if answer_ids:
         return leave_one_out(agreeing, len(golds))

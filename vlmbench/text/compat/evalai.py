@@ -80,14 +80,13 @@ def contractions() -> dict[str, str]:
 
 
 def evalai(text: str) -> str:
-    """What lmms-eval compares in TextVQA, and makes of the answer in VQAv2."""
-    text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
-    text = text.replace("\n", " ").replace("\t", " ").strip()
-    return evalai_words(text)
+    """What lmms-eval compares in TextVQA."""
+    return evalai_words(text.lower().replace(",", "").replace("?", "").replace("'s", " 's"))
 
 
 def evalai_words(text: str) -> str:
-    """The last two steps of `evalai`: punctuation, then number words, articles, contractions."""
+    """What lmms-eval compares in VQAv2: no punctuation, number words, articles, contractions."""
+    text = text.replace("\n", " ").replace("\t", " ").strip()
     together = _DIGIT_COMMAS.search(text) is not None
     return _words(_STOP.sub("", _without_punctuation(text, together), count=_MOST_STOPS))
 

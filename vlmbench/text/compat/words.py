@@ -44,6 +44,12 @@ def rouge_identity(normaliser: Normaliser) -> list[str]:
     return [words, f"norm:{EMOJI_VERSION}+{with_version}"]
 
 
+def plain_words(text: str) -> tuple[str, ...]:
+    """fugashi's words with unidic-lite, of the text as it is."""
+    with _lock:
+        return tuple(_unidic().parse(text).split())
+
+
 def ipadic_words(text: str) -> tuple[str, ...]:
     """The words that sacrebleu's ja-mecab tokenizer gives: MeCab with IPADIC.
 
