@@ -1,7 +1,8 @@
 """One form for Japanese text before it is compared, and its words.
 
     normalise(text)    what all comparisons start from: one width, one kind of space and dash
-    answer_form(text)  what is left of a short answer when its packaging is taken off
+    surface_form(text) a short answer without width, case, white space and closing full stop
+    answer_form(text)  what is left of it when its packaging is taken off as well
     tokenise(text)     words, by fugashi (MeCab) with the UniDic of the unidic-lite package
 
 Each form has a version that metric signatures carry: changing what a form does means changing it.
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 NORMALISATION = "nfkc-ja1"
 """Version of `normalise`."""
 
-ANSWER_FORM = "answer-ja1"
-"""Version of `answer_form`, which includes that of `normalise`."""
+ANSWER_FORM = "answer-ja2"
+"""Version of `surface_form` and `answer_form`, which includes that of `normalise`."""
 
 # NFKC would turn these into something that reads differently: an ellipsis into full stops, a
 # free-standing voicing mark or accent into a space with a combining mark.
@@ -87,33 +88,58 @@ def normalise(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-_PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*", "」』)]}】〕》〉>”’\"'`*", strict=True))
-_FULL_STOPS = "。.、,!?…"
+_PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*$_", "」』)]}】〕》〉>”’\"'`*$_", strict=True))
+_FULL_STOPS = "。.、,!?…:;"
 _LAYERS = 8
 """Most layers of packaging that are taken off; keeps hostile input from costing more."""
 # The copula is taken off only where nothing else can be meant: だ and である end many words.
 _COPULA = re.compile(
     "(?<=.)(?:でございます|でした|です|である|であります|(?<=[一-鿿々ァ-ヺー0-9a-z%])だ)(?:ね|よ)?$"
 )
+_HEADING = re.compile("#{1,6}(?=[^#])")
+_LATEX = re.compile(r"\\(?:boxed|text|mathrm|mathbf|textbf)\{([^{}]*)\}")
+# Pictures such as ✅ and 😊, not the symbols that carry a value (○ × △ ▲ ± ℃ ☎).
+_EMOJI = "\U0001f000-\U0001faff\u2705\u2714\u2728\u274c\u2b50\u2764\u263a\u26a0"
+_LEADING_EMOJI = re.compile(f"[{_EMOJI}]+(?=[^{_EMOJI}])")
+_TRAILING_EMOJI = re.compile(f"(?<=[^{_EMOJI}])[{_EMOJI}]{{1,20}}$")
+
+
+def surface_form(text: str) -> str:
+    """What is compared when short answers must be the same text.
+
+    `normalise`, then without case, without white space and without full stops and the like at
+    the end; what consists of those only is left as it is.
+    """
+    form = normalise(normalise(text).casefold()).replace(" ", "")
+    return form.rstrip(_FULL_STOPS) or form
 
 
 def answer_form(text: str) -> str:
     """What is compared when short answers are matched.
 
-    `normalise`, then without case and without white space; then, up to eight times: a pair of
-    quotation marks, brackets or asterisks around the whole answer, full stops and the like at
-    its end, and a closing です, でした, である or でございます are taken off. Nothing inside the
-    answer is touched, and what consists of packaging only is left as it is.
+    `surface_form`; then, up to eight times: a pair of quotation marks, brackets, asterisks or
+    dollar signs around the whole answer, \\boxed{} and the like, the # of a heading, emoji before
+    and behind, full stops at its end, and a closing です, でした, である or でございます are taken
+    off. Nothing inside the answer is touched, and what consists of packaging only is left as it
+    is.
     """
-    form = normalise(normalise(text).casefold()).replace(" ", "")
+    form = surface_form(text)
     for _ in range(_LAYERS):
-        form = _unpacked(form)
+        packed, form = form, _unpacked(form)
+        if packed == form:
+            break
     return form
 
 
 def _unpacked(form: str) -> str:
     """The form without its outermost packaging."""
     form = form.rstrip(_FULL_STOPS) or form
+    for mark in (_HEADING, _LEADING_EMOJI):
+        if found := mark.match(form):
+            form = form[found.end() :]
+    form = _TRAILING_EMOJI.sub("", form[-30:]).join((form[:-30], ""))
+    if (found := _LATEX.fullmatch(form)) and found[1]:
+        form = found[1]
     if len(form) > 2 and _PAIRS.get(form[0]) == form[-1] and _encloses(form):
         form = form[1:-1]
     return _COPULA.sub("", form)
@@ -123,7 +149,7 @@ def _encloses(form: str) -> bool:
     """Whether the first character's partner is the last one, unlike in (a)と(b)."""
     opening, closing = form[0], form[-1]
     if opening == closing:
-        return opening == "*" or opening not in form[1:-1]
+        return opening in "*_" or opening not in form[1:-1]
     depth = 0
     for position, character in enumerate(form):
         depth += (character == opening) - (character == closing)
@@ -142,6 +168,18 @@ def tokenise(text: str) -> tuple[str, ...]:
     work. Empty text has no words. Safe for any Unicode text and from any thread.
     """
     return _words(text)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def read_aloud(text: str) -> str:
+    """The dictionary's reading of `normalise(text)` in katakana.
+
+    Empty if a word has none: digits, Latin letters, what the dictionary does not know.
+    """
+    with _tagger_lock:
+        words = [word.feature for word in _tagger()(normalise(text))]
+    readings = [getattr(feature, "kana", None) for feature in words]
+    return "".join(readings) if all(readings) else ""
 
 
 @functools.cache
