@@ -44,16 +44,16 @@ def test_every_metric_is_listed_and_described() -> None:
     assert set(NAMES) <= set(metric_names())
     for name in metric_names():
         description = describe(name)
-        assert description["range"], name
         assert description["source"], name
-        assert "higher is better" in description["definition"], name
+        lower = load_metric(name).kind.lower_is_better
+        assert ("lower" if lower else "higher") + " is better" in description["definition"], name
         for option in description["options"]:
             assert f"{option}:" in description["definition"], f"{name} does not explain {option}"
 
 
 def test_a_signature_names_options_tokenizer_and_version() -> None:
     signature = load_metric("overlap.rouge_l", {"beta": 2}).signature
-    assert signature.startswith("overlap.rouge_l|beta:2.0|tok:fugashi-")
+    assert signature.startswith("overlap.rouge_l|beta:2.0|tokenizer:words|tok:fugashi-")
     assert "/unidic-lite-" in signature
     assert "|norm:nfkc-ja1|range:0-1|v:0." in signature
 
@@ -117,9 +117,9 @@ def test_long_answers_are_scored_quickly(ready: Metric) -> None:
     import time
 
     answer = Answer("（" * 50_000 + "1,234" * 10_000, ("猫が眠る" * 5_000, "1" * 20_000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert ready.score(answer).vector is not None
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 3
 
 
 def _value(metric: Metric, vector: tuple[float, ...] | None) -> float:

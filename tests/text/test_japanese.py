@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +125,19 @@ def test_each_plain_character_is_normalised_as_any_other() -> None:
 @given(ANY_TEXT)
 def test_words_are_the_text_without_spaces(text: str) -> None:
     assert "".join(tokenise(text)) == "".join(normalise(text).split())
+
+
+@pytest.mark.parametrize("unit", ["1", "a", "（1", "ア", "猫が寝る。", "😀", "\u3000"])
+def test_long_text_takes_no_square_of_time(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    start = time.process_time()
+    assert "".join(japanese._analyse(text)) == "".join(normalise(text).split())
+    assert time.process_time() - start < 1
+
+
+def test_long_text_is_cut_between_sentences() -> None:
+    sentence = "白い猫が箱の中で寝ています。"
+    assert tokenise(sentence * 1000) == tokenise(sentence) * 1000
 
 
 def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:

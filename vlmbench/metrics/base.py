@@ -82,6 +82,7 @@ class Definition:
     identity: Identity | None = None
     batched: bool = False
     encoder: Literal["texts", "images"] | None = None
+    lower_is_better: bool = False
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -133,6 +134,8 @@ class Metric:
         parts = [self.name, *options, *_text_identity(self.kind.compares)]
         if self.kind.identity is not None:
             parts += self.kind.identity(self.options)
+        if self.kind.lower_is_better:
+            low_high += "-lower-is-better"
         return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
 
     def prepare(self, all_references: References) -> Metric:
@@ -202,6 +205,7 @@ def metric(
     identity: Identity | None = None,
     batched: bool = False,
     encoder: Literal["texts", "images"] | None = None,
+    lower_is_better: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -219,6 +223,7 @@ def metric(
             what is computed together more quickly. It must not matter which answers come together.
         encoder: What the function gives to a neural network; with "images" its answers have some.
             Such a metric is scored in one process.
+        lower_is_better: The value counts what is wrong.
     """
 
     def register(function: _Function) -> _Function:
@@ -235,6 +240,7 @@ def metric(
             identity,
             batched,
             encoder,
+            lower_is_better,
         )
         return function
 

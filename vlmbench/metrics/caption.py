@@ -232,8 +232,8 @@ def _weights(table: NgramTable, frequencies: DocumentFrequencies) -> Floats:
     order, position = table.first_positions()
     rarity = np.log(frequencies.samples / frequencies.of(table)[order, position])
     # What runs across the end of a text is no n-gram.
-    weights: Floats = table.counts * np.where(position + order < table.ends[position], rarity, 0.0)
-    return weights
+    counts = table.counts.astype(np.float64)
+    return counts * np.where(position + order < table.ends[position], rarity, 0.0)
 
 
 def _cosines(table: NgramTable, weights: Floats, *, clipped: bool, columns: int) -> Floats:

@@ -28,6 +28,7 @@ def _rate(totals: Floats, n: int) -> Floats:
     source="PyPI jiwer 4.0.0, cer",
     size=2,
     combine=_rate,
+    lower_is_better=True,
     identity=_identity,
 )
 def cer(answer: Answer) -> tuple[float, float]:

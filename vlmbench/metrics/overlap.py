@@ -167,6 +167,7 @@ def chrf_pp(answers: Sequence[Answer]) -> list[MetricScore]:
     source="Snover et al., TER, 2006; equal to sacrebleu's TER on the same words",
     size=2,
     combine=lambda totals, n: ter_score(totals),
+    lower_is_better=True,
 )
 def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
     """Corpus translation edit rate, from 0 without an upper end, lower is better.

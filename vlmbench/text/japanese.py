@@ -14,6 +14,7 @@ import functools
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -159,13 +160,16 @@ def _encloses(form: str) -> bool:
 
 
 _tagger_lock = threading.Lock()
+_LONGEST_PIECE = 4096
 
 
 def tokenise(text: str) -> tuple[str, ...]:
     """The words of `normalise(text)`, punctuation included.
 
     Each distinct text is analysed once while it stays in the cache, so that metrics share the
-    work. Empty text has no words. Safe for any Unicode text and from any thread.
+    work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
+    than 4,096 characters is analysed in pieces, cut at a full stop or space where there is one:
+    on a long run of digits MeCab's time grows with the square of its length.
     """
     return _words(text)
 
@@ -189,11 +193,22 @@ def tokenizer_identity() -> str:
 
 
 def _analyse(text: str) -> list[str]:
-    normal = normalise(text)
-    if not normal:
-        return []
+    words: list[str] = []
     with _tagger_lock:
-        return _tagger().parse(normal).split()  # type: ignore[no-any-return]
+        for piece in _pieces(normalise(text)):
+            words += _tagger().parse(piece).split()
+    return words
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + _LONGEST_PIECE
+        if end < len(text):
+            stop = max(text.rfind(mark, start, end) for mark in "。 ")
+            end = stop + 1 if stop > start else end
+        yield text[start:end]
+        start = end
 
 
 _words = WordCache(_analyse)
