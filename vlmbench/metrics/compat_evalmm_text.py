@@ -8,6 +8,7 @@ from typing import Literal, cast
 
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
+from vlmbench.text.compat.failures import unscored
 from vlmbench.text.compat.overlaps import ngrams, strict_sentence_bleu
 from vlmbench.text.compat.words import (
     Normaliser,
@@ -39,7 +40,7 @@ def rouge(
     kind: Literal["rouge1", "rouge2", "rougeL"] = "rougeL",
     part: Literal["f", "precision", "recall"] = "f",
     normaliser: Literal["nfkc", "neologdn"] = "nfkc",
-) -> float:
+) -> MetricScore:
     """Mean ROUGE of words, from 0 to 100, higher is better.
 
     Words are MeCab's with UniDic (unidic-lite) after emoji are removed, the text is normalised
@@ -55,10 +56,13 @@ def rouge(
         normaliser: The harness takes neologdn where it happens to be installed, and NFKC without
             a word otherwise; it doesn't require it. neologdn deletes tildes: 10〜20人 is 1020人.
     """
-    words = rouge_words(answer.prediction, normaliser)
-    others = [rouge_words(reference, normaliser) for reference in answer.references]
+    try:
+        words = rouge_words(answer.prediction, normaliser)
+        others = [rouge_words(reference, normaliser) for reference in answer.references]
+    except UnicodeError as problem:
+        return unscored(problem)
     scores = [_rouge(words, other, kind) for other in others]
-    return 100 * max(scores)[("f", "precision", "recall").index(part)]
+    return MetricScore((100 * max(scores)[("f", "precision", "recall").index(part)],))
 
 
 def _jdocqa_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
@@ -80,13 +84,18 @@ def jdocqa(answer: Answer) -> MetricScore:
     spaces and ｡ stay, 10 is in 2010年, 1,000円 is not 1000円. open-ended (3) is sentence BLEU
     (sacrebleu, ja-mecab with IPADIC, smoothing exp) without effective order: any answer of fewer
     than four words scores 0, even one equal to its reference. Any other type is unscored: the
-    original raises. Slices by `answer_type` are the published details.
+    original raises, as it does on half of a surrogate pair. Slices by `answer_type` are the
+    published details.
     """
     kind = answer.meta.get("answer_type")
     name = _TYPES[kind] if kind in range(4) and isinstance(kind, int) else kind
     if name == "open-ended":
-        references = [ipadic_words(reference) for reference in answer.references]
-        return MetricScore((strict_sentence_bleu(ipadic_words(answer.prediction), references),))
+        try:
+            words = ipadic_words(answer.prediction)
+            references = [ipadic_words(reference) for reference in answer.references]
+        except UnicodeError as problem:
+            return unscored(problem)
+        return MetricScore((strict_sentence_bleu(words, references),))
     if name not in _TYPES:
         return MetricScore(unscored=f"meta.answer_type is {kind!r}, none of JDocQA's types")
     prediction = _inclusion_form(answer.prediction)
