@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import TypeAlias
 
 from vlmbench.text.dates import Clock, Date, read_clock, read_date
 from vlmbench.text.japanese import answer_form
@@ -18,6 +19,8 @@ _LONGEST = 200
 """Characters; longer texts are the same only if they are equal in answer form."""
 _LISTED = re.compile("[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー])と(?=[一-鿿ァ-ヺー])|と(?=「)|(?<=」)と")
 
+_ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
+
 
 def same_answer(answer: str, reference: str) -> bool:
     """Whether a careful Japanese reader takes the answer for the reference.
@@ -28,7 +31,7 @@ def same_answer(answer: str, reference: str) -> bool:
     yes or no and the answer says so. Two empty answers are the same; an empty one and another
     are not. Nothing is searched inside a sentence: see `extract.says`.
     """
-    first, second = answer_form(answer), answer_form(reference)
+    first, second = _form(answer), _form(reference)
     if first == second:
         return True
     if not (first and second) or max(len(first), len(second)) > _LONGEST:
@@ -44,7 +47,13 @@ def same_answer(answer: str, reference: str) -> bool:
     return same_spelling(first, second) or _same_list(first, second)
 
 
-Value = Quantity | Date | Clock | tuple[Quantity, Quantity]
+@functools.lru_cache(maxsize=1 << 14)
+def _form(text: str) -> str:
+    """The answer form without a leading English article."""
+    return answer_form(_ARTICLE.sub("", text.lstrip()[:10]) + text.lstrip()[10:])
+
+
+Value: TypeAlias = Quantity | Date | Clock | tuple[Quantity, Quantity]
 
 
 def same_value(first: Value, second: Value) -> bool:

@@ -45,7 +45,7 @@ _ENGLISH = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
         "fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
-} | {
+} | {"none": 0} | {
     word: ten * 10
     for ten, word in enumerate("thirty forty fifty sixty seventy eighty ninety hundred".split(), 3)
 }

@@ -15,7 +15,7 @@ _V_SOUNDS = re.compile("ゔ([ぁぃぇぉ]?)")
 _V_ROWS = {"ぁ": "ば", "ぃ": "び", "": "ぶ", "ぇ": "べ", "ぉ": "ぼ"}
 # サーバー and サーバ: a long mark that ends a longer word in katakana. ビル and ビール differ.
 _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
-_JOINERS = str.maketrans("", "", "・-‐=＝ 、,/")
+_JOINERS = str.maketrans("", "", "・-= 、,/'’")
 _COMBINING = re.compile("[\u0300-\u036f]")
 _ADDRESS = re.compile("([0-9]{1,4})(?:丁目|番地?の?|号)(?=[0-9])|(?<=[0-9])(?:番地?|号)$")
 _KANA = re.compile("[ぁ-ゖァ-ヺー]+")
