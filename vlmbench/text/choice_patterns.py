@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-_OPEN = r"[「『(\[{【〔〈《<\"'`*$_\s]{0,6}"
-_CLOSE = r"[」』)\]}】〕〉》>\"'`*$_\s]{0,6}"
+# Lines come normalised: the only white space inside them is one plain space.
+_OPEN = r"[「『(\[{【〔〈《<\"'`*$_ ]{0,6}"
+_CLOSE = r"[」』)\]}】〕〉》>\"'`*$_ ]{0,6}"
 
 # What announces an answer, then small words that may stand between it and the label.
 _CUE = (
@@ -21,12 +22,12 @@ _CUE = (
     r"(?:は|が|の|を|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|適切な|正しい|明らかに|おそらく|たぶん"
     r"|is|are|would be|must be|should be|letter|option|choice|final|most likely|\)|」|】|\]|\s|\*|#){0,10})"
 )
-_TEXT_BEHIND = r"(?:[(「『][^)」』\n]{0,40}[)」』]|[:.、]\s?[^。\n]{0,30}?)?"
+_TEXT_BEHIND = r"(?:[(「『][^)」』\n]{0,40}[)」』]|[:.、] ?[^。\n]{0,30}?)?"
 _PREDICATE = (
-    r"\s?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|だけが)?\s?(?:最も|もっとも|一番|明らかに)?\s?"
+    r" ?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|だけが)? ?(?:最も|もっとも|一番|明らかに)? ?"
     "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)|妥当|該当(?!しな)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する"
     "|選択肢です|選び|選ぶ|選ん"
-    r"|で\s?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう|だ(?=[。\n]|$)"
+    r"|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう|だ(?=[。\n]|$)"
     r"|is (?:the )?(?:correct|right|best|answer)|が正)"
 )
 _DENIAL = (
@@ -47,12 +48,13 @@ class LabelPatterns:
     """At the beginning of a line."""
     alone: re.Pattern[str]
     """Anywhere, without anything that makes it part of a word."""
+    after_other: re.Pattern[str]
+    """The second of two alternatives, as in AまたはB."""
     continues: re.Pattern[str]
-    """Behind a label: another alternative, as in BまたはC."""
-    listing: re.Pattern[str]
-    """A text that only lists several labels."""
+    """Behind a label: another alternative."""
     denied: re.Pattern[str]
     not_but: re.Pattern[str]
+    any_label: re.Pattern[str]
 
     def index(self, label: str) -> int:
         """The position of a label as it was found."""
@@ -60,9 +62,8 @@ class LabelPatterns:
 
     def undenied(self, text: str) -> str:
         """The text without labels that it rules out."""
-        text = self.not_but.sub(lambda found: found["before"], text)
-        return self.denied.sub(lambda found: "□" + found[0][found.end("label") - found.start() :],
-                               text)  # fmt: skip
+        text = self.not_but.sub("", text)
+        return self.denied.sub(lambda found: self.any_label.sub("□", found[0]), text)
 
     def heads(self, text: str) -> Iterator[str]:
         """Labels that are a line or begin one: of the first line that has one, else the last."""
@@ -80,27 +81,32 @@ class LabelPatterns:
 
 def _patterns(
     labels: str | tuple[str, ...], one: str, *, before: str, after: str, head_after: str,
-    alone: str,
-) -> LabelPatterns:  # fmt: skip
-    label = f"(?P<label>{one})"
-    core = f"{before}{label}{after}"
+    marked: str = "",
+) -> LabelPatterns:
+    label = f"{before}(?P<label>{one}){after}"
     other = f"{before}(?:{one}){after}"
-    bare = rf"{_OPEN}{core}{_CLOSE}"
-    separator = r"\s?(?:または|もしくは|あるいは|および|か|と|、|,|・|/|&|or|and)\s?"
-    flags = re.IGNORECASE
+    separator = " ?(?:または|もしくは|あるいは|および|か|と|、|,|・|/|&|or|and) ?"
+    listed = f"{other}(?:{_CLOSE}{separator}{_OPEN}{other}){{0,6}}{_CLOSE}"
+    noted = r"(?:[(「][^)」\n]{0,30}[)」])?(?:番|の選択肢)? ?"
+
+    def compiled(pattern: str) -> re.Pattern[str]:
+        return re.compile(pattern, re.IGNORECASE)
+
     return LabelPatterns(
         labels,
-        after_cue=re.compile(_CUE + _OPEN + label + after, flags),
-        before_predicate=re.compile(bare + _TEXT_BEHIND + _PREDICATE, flags),
-        head=re.compile(rf"[#>\-・→⇒✅☑✔\s]{{0,6}}{_OPEN}{core}{head_after}", flags),
-        alone=re.compile(alone.format(core=core), flags),
-        continues=re.compile(rf"{_CLOSE}(?:番|\s)?{separator}{_OPEN}{other}", flags),
-        listing=re.compile(rf"{_OPEN}{other}{_CLOSE}{separator}{_OPEN}{other}", flags),
-        denied=re.compile(rf"{core}{_CLOSE}(?:[(「][^)」\n]{{0,30}}[)」])?(?:番|の選択肢)?\s?(?:は|が|も)?\s?{_DENIAL}",
-                          flags),
-        not_but=re.compile(rf"(?P<before>{_OPEN}){core}{_CLOSE}[^。、,\n]{{0,20}}?(?:では|じゃ)(?:なく|無く)(?:て)?[、,]?\s?",
-                           flags),
-    )  # fmt: skip
+        after_cue=compiled(f"{_CUE}{_OPEN}{marked}(?P<label>{one}){after}"),
+        before_predicate=compiled(f"{_OPEN}{label}{_CLOSE}{_TEXT_BEHIND}{_PREDICATE}"),
+        head=compiled(rf"[#>\-・→⇒✅☑✔👉 ]{{0,6}}{_OPEN}{label}{head_after}"),
+        alone=compiled(label),
+        after_other=compiled(f"{other}{_CLOSE}{separator}{_OPEN}{label}"),
+        continues=compiled(f"{_CLOSE}番?{separator}{_OPEN}{other}"),
+        denied=compiled(f"{listed}{noted}(?:は|が|も)?(?:すべて|全て)? ?{_DENIAL}"),
+        not_but=compiled(
+            rf"{other}{_CLOSE}(?:[^。、,\n]{{0,20}}?(?:では|じゃ)|でも(?:{other}でも){{0,4}})"
+            r"(?:なく|無く)(?:て)?[、,]? ?"
+        ),
+        any_label=compiled(other),
+    )
 
 
 @functools.cache
@@ -108,14 +114,17 @@ def LATIN(count: int) -> LabelPatterns:  # noqa: N802
     """A, B, C … in either case; never a letter of a word, of A型 or of Aさん."""
     labels = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:count]
     one = f"[A-{labels[-1]}]"
-    after = r"(?![A-Za-z0-9]|['’][a-z]|\s?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席)|\s[a-z]{1,20}(?![A-Za-z]))"
+    after = (
+        r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席)"
+        # "A cat" and "I think" begin with a word, "A is right" with a label.
+        "|(?<=[AI]) (?!(?:is|are|or|and|was) )[a-z])"
+    )
     return _patterns(
         labels,
         one,
         before=r"(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])",
         after=after,
         head_after=r"(?:$|[.:,、。)\]」』】>}*`\"'!?\s(「『\-–|/→=…_$])",
-        alone=r"(?<![のは]){core}",
     )
 
 
@@ -132,7 +141,6 @@ def _kana(count: int, *, bare: bool) -> LabelPatterns:
         before="(?<![ァ-ヺー一-鿿ぁ-んA-Za-z])",
         after="(?![ァ-ヺー一-鿿])",
         head_after=r"(?:$|[.:,、。)\]」』】>}*`\"'!?\s(「『\-|/→=…])",
-        alone="{core}",
     )
 
 
@@ -141,17 +149,16 @@ def _numbers(count: int, *, bare: bool) -> LabelPatterns:
     labels = tuple(str(number) for number in range(1, count + 1))
     one = "|".join(reversed(labels))
     unit = r"[0-9]|[.,][0-9]|\s?[^\s番がはをでだに、。.,:)」\]】}*!?(\-のも目と・|/→=…]"
-    marked = "(?=番)" if not bare else ""
+    marked = "" if bare else f"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番))"
     return _patterns(
         labels,
         f"(?:{one})",
-        before=r"(?<![0-9.,\-△▲¥$第約])(?:第)?",
-        after=f"(?!{unit}){marked}",
+        before=rf"(?<![0-9.,\-△▲¥$第約]){marked}",
+        after=f"(?!{unit})",
+        marked=marked,
         head_after=r"(?:$|番(?:目|です|$)|[.:,、。)\]」】>}*`\"'!?\s(「\-|/→=…])",
-        alone=r"{core}(?=[)」\]】番])",
     )
 
 
 SYSTEMS: tuple[_System, ...] = (_kana, _numbers)
 """Labels other than Latin letters, in the order in which they are looked for."""
-_ = Callable

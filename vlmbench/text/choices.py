@@ -27,6 +27,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _UNKNOWN_COUNT = 10
 """Options that are assumed when a question comes without them: labels A to J."""
 
+_SHORT = 40
+"""Characters of an answer in which a label counts wherever it stands."""
+
 
 class _Several(Enum):
     """More than one option was found where one was expected."""
@@ -102,18 +105,18 @@ def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:
 
 def _by_label(lines: str, patterns: LabelPatterns, choices: Sequence[str]) -> _Found:
     text = patterns.undenied(lines)
+    second_of_two = {found.start("label") for found in patterns.after_other.finditer(text)}
     for pattern in (patterns.after_cue, patterns.before_predicate):
         if statements := list(pattern.finditer(text)):
             last = statements[-1]
-            if patterns.continues.match(text, last.end("label")):
+            behind = patterns.continues.match(text, last.end("label"))
+            if behind or last.start("label") in second_of_two:
                 return _SEVERAL
             return patterns.index(last["label"])
     found = {patterns.index(label) for label in patterns.heads(text)}
-    if len(found) == 1 and patterns.listing.match(text):
-        return _SEVERAL
-    if not found and len(text) <= 40:
+    if not found and len(text) <= _SHORT:
         found = {patterns.index(match["label"]) for match in patterns.alone.finditer(text)}
-    if len(found) > 1:
+    if len(found) > 1 or (found and second_of_two and len(text) <= _SHORT):
         return _SEVERAL
     return found.pop() if found else None
 
