@@ -118,7 +118,7 @@ def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
 
     Two empty texts score 0.
     """
-    return vectors(best_chrf(_rows(answers, _characters, CHARACTER_ORDERS)))
+    return vectors(best_chrf(_rows(answers, _characters, CHARACTER_ORDERS), first=True))
 
 
 @metric(
@@ -144,7 +144,7 @@ def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> 
     )
     characters = _rows(answers, _characters, CHARACTER_ORDERS)
     words = _rows(answers, spaced, _WORD_ORDER)
-    return vectors(best_chrf(np.concatenate([characters, words], axis=2)))
+    return vectors(best_chrf(np.concatenate([characters, words], axis=2), first=True))
 
 
 @metric(

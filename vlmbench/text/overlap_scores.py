@@ -115,13 +115,25 @@ def chrf_rows(compared: Comparison, orders: int) -> Floats:
     return rows.reshape(samples, width - 1, 3 * orders)
 
 
-def best_chrf(rows: Floats) -> Floats:
-    """The row of the reference with the highest score, the first of several."""
+def best_chrf(rows: Floats, *, first: bool = False) -> Floats:
+    """The row of the reference with the highest score.
+
+    Args:
+        rows: As `chrf_rows` gives them.
+        first: Of several that are as good, such as when the answer shares nothing with any, take
+            the first instead of the one with the smallest counts.
+    """
     if rows.shape[1] == 1:
         return rows[:, 0]
     scores = np.where(rows[:, :, 0] < 0, -1.0, chrf_score(np.maximum(rows, 0)))
-    best = scores.argmax(axis=1)[:, None, None]
-    chosen: Floats = np.take_along_axis(rows, best, axis=1)[:, 0]
+    best = scores.argmax(axis=1)
+    if not first:
+        # Otherwise the order of references would decide on a corpus's counts.
+        tied = scores == scores.max(axis=1, keepdims=True)
+        for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
+            columns = np.flatnonzero(tied[row]).tolist()
+            best[row] = min(columns, key=lambda column: rows[row, column].tolist())
+    chosen: Floats = np.take_along_axis(rows, best[:, None, None], axis=1)[:, 0]
     return chosen
 
 
