@@ -33,7 +33,7 @@ LAYERS = {
         "embedded",
         "parity",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 
