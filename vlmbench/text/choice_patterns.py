@@ -14,25 +14,29 @@ _CLOSE = r"[」』)\]}】〕〉》>\"'`*$_ ]{0,6}"
 
 # What announces an answer, then small words that may stand between it and the label.
 _CUE = (
-    "(?:(?:答え|解答|回答|正解|正答|答|結論|選択肢?|(?:正しい|適切な|適当な|該当する|当てはまる|ふさわしい|妥当な"
-    "|誤っている|間違っている|不適切な|適切でない|正しくない|異なる)(?:もの|選択肢|記述|答え|の)"
+    "(?:(?:答え|解答|回答|正解|正答|答|結論|選択肢?"
+    "|(?:正しい|適切な|適当な|該当する|当てはまる|ふさわしい|妥当な|誤っている|間違っている|不適切な"
+    "|適切でない|正しくない|異なる)(?:もの|選択肢|記述|答え|の)"
     "|したがって|従って|よって|ゆえに|以上より|以上から|つまり"
     r"|\banswer|\boption|\bchoice|\bchoose|\bselect|\bpick|\btherefore|\bhence|\bthus)"
     r"(?:番号|記号|[\"'](?=[:=]))?"
-    r"(?:は|が|の|を|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|適切な|正しい|明らかに|おそらく|たぶん"
-    r"|is|are|would be|must be|should be|letter|option|choice|final|most likely|\)|」|】|\]|\s|\*|#){0,10})"
+    "(?:は|が|の|を|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|適切な|正しい|明らかに|おそらく"
+    "|たぶん|is|are|would be|must be|should be|letter|option|choice|final|most likely"
+    r"|\)|」|】|\]|\s|\*|#){0,10})"
 )
 _TEXT_BEHIND = r"(?:[(「『][^)」』\n]{0,40}[)」』]|[:.、] ?[^。\n]{0,30}?)?"
 _PREDICATE = (
-    r" ?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|だけが)? ?(?:最も|もっとも|一番|明らかに)? ?"
-    "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)|妥当|該当(?!しな)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する"
-    "|選択肢です|選び|選ぶ|選ん"
-    r"|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう|だ(?=[。\n]|$)"
-    r"|is (?:the )?(?:correct|right|best|answer)|が正)"
+    " ?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|だけが)? ?"
+    "(?:最も|もっとも|一番|明らかに)? ?"
+    "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)|妥当"
+    "|該当(?!しな)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する|選択肢です|選び|選ぶ"
+    "|選ん|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう"
+    r"|だ(?=[。\n]|$)|is (?:the )?(?:correct|right|best|answer)|が正)"
 )
 _DENIAL = (
-    "(?:では?(?:ない|ありません)|じゃない|[^。、,\\n]{0,20}?(?:誤り|誤って|間違|不正解|正しくな|正しくあり|不適切|適切では|適切でな"
-    "|違う|違い(?!ない)|違って|ではあり|ではない|除外|外れ|当てはまら|当てはまりません|該当しな|該当しま|is not|isn't|incorrect|wrong|false))"
+    r"(?:では?(?:ない|ありません)|じゃない|[^。、,\n]{0,20}?(?:誤り|誤って|間違|不正解|正しくな"
+    "|正しくあり|不適切|適切では|適切でな|違う|違い(?!ない)|違って|ではあり|ではない|除外|外れ"
+    "|当てはまら|当てはまりません|該当しな|該当しま|is not|isn't|incorrect|wrong|false))"
 )
 
 
@@ -68,7 +72,9 @@ class LabelPatterns:
     def heads(self, text: str) -> Iterator[str]:
         """Labels that are a line or begin one: of the first line that has one, else the last."""
         lines = [line.strip() for line in text.split("\n") if line.strip()]
-        found = [(i, match["label"]) for i, line in enumerate(lines) if (match := self.head.match(line))]
+        found = [
+            (i, match["label"]) for i, line in enumerate(lines) if (match := self.head.match(line))
+        ]
         at_ends = [label for i, label in found if i in (0, len(lines) - 1)]
         if len({label.upper() for _, label in found}) > 2:
             # The options copied out, not an answer.
@@ -80,7 +86,12 @@ class LabelPatterns:
 
 
 def _patterns(
-    labels: str | tuple[str, ...], one: str, *, before: str, after: str, head_after: str,
+    labels: str | tuple[str, ...],
+    one: str,
+    *,
+    before: str,
+    after: str,
+    head_after: str,
     marked: str = "",
 ) -> LabelPatterns:
     label = f"{before}(?P<label>{one}){after}"
@@ -110,7 +121,7 @@ def _patterns(
 
 
 @functools.cache
-def LATIN(count: int) -> LabelPatterns:  # noqa: N802
+def latin(count: int) -> LabelPatterns:
     """A, B, C … in either case; never a letter of a word, of A型 or of Aさん."""
     labels = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:count]
     one = f"[A-{labels[-1]}]"

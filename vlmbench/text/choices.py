@@ -1,7 +1,7 @@
 """Which option of a multiple-choice question an answer in Japanese (or English) chooses.
 
-    B   （Ｂ）   **B**   B：東京タワー   答えはＢです   選択肢Bが正解   A ではなく B です   \\boxed{B}
-    イ   ②   2番   東京タワー（the option's own text）
+    B   （Ｂ）   **B**   B：東京タワー   答えはＢです   選択肢Bが正解   A ではなく B です
+    \\boxed{B}   イ   ②   2番   東京タワー（the option's own text）
 
 Rules from the most explicit to the least; the first that finds one option decides, and one that
 finds several decides that the answer cannot be read. Nothing is guessed.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from vlmbench.text.choice_patterns import LATIN, SYSTEMS, LabelPatterns
+from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.extract import boxed, candidates, marked_answer, without_reasoning
 from vlmbench.text.japanese import answer_form, normalise, surface_form
@@ -41,7 +41,9 @@ _SEVERAL = _Several.SEVERAL
 _Found = int | _Several | None
 
 _NOT_BUT = re.compile(r"[^。、,\n]{1,30}?(?:では|じゃ)(?:なく|無く)(?:て)?[、,]?\s?")
-_NONE_OF_THEM = re.compile("(?:どれ|いずれ|全て|すべて)[^。\n]{0,20}(?:ません|ない|誤り|間違)|該当なし")
+_NONE_OF_THEM = re.compile(
+    "(?:どれ|いずれ|全て|すべて)[^。\n]{0,20}(?:ません|ない|誤り|間違)|該当なし"
+)
 
 
 def read_choice(text: str, choices: Sequence[str]) -> int | None:
@@ -56,9 +58,9 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     Latin letter as below; the option's own text as the whole answer; a kana or a number as
     below; the option's own text as the final answer in a sentence, or as the only option that
     this sentence mentions. A label is taken from (1) the last phrase such as 「答えはB」「正解：B」
-    "the answer is B", 「よってB」, (2) the last 「Bが正しい」「Bを選びます」「Bです」, (3) a line that is
-    or begins with a label, (4) the only label that a short answer has at all. Options that are
-    denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none. Numbers are
+    "the answer is B", 「よってB」, (2) the last 「Bが正しい」「Bを選びます」「Bです」, (3) a line
+    that is or begins with a label, (4) the only label that a short answer has at all. Options
+    that are denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none. Numbers are
     labels only beside 番 or 選択肢 when an option is a number itself.
     """
     lines = "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
@@ -90,7 +92,7 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
 
 
 def _by_latin_letter(lines: str, choices: Sequence[str]) -> _Found:
-    return _by_label(lines, LATIN(len(choices) or _UNKNOWN_COUNT), choices)
+    return _by_label(lines, latin(len(choices) or _UNKNOWN_COUNT), choices)
 
 
 def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:

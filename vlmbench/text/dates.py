@@ -1,6 +1,6 @@
 """Reading a date or a time of day out of a short Japanese answer.
 
-    2024年5月3日   令和6年5月3日（金）   2024-05-03   R6.5.3   5月3日   May 3, 2024   午後3時   15:00
+2024年5月3日   令和6年5月3日（金）   2024-05-03   R6.5.3   5月3日   May 3, 2024   午後3時   15:00
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from vlmbench.text.eras import gregorian
 from vlmbench.text.japanese import answer_form
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_numeral
 
-MONTHS = ("january february march april may june july august september october november december"
-          ).split()  # fmt: skip
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 _LONGEST = 40
 _NUMERAL = f"[{NUMERAL_CHARACTERS}]{{1,6}}"
 _MONTH_NAME = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS)

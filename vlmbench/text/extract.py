@@ -30,7 +30,9 @@ _CUE = re.compile(
     r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
     re.IGNORECASE,
 )
-_HEADED = re.compile(rf"(?:^|\n)\s?[#*【\[]{{1,6}}\s?(?:最終)?(?:{_NOUN})[】\]*:]{{0,4}}\s?\n", re.IGNORECASE)
+_HEADED = re.compile(
+    rf"(?:^|\n)\s?[#*【\[]{{1,6}}\s?(?:最終)?(?:{_NOUN})[】\]*:]{{0,4}}\s?\n", re.IGNORECASE
+)
 _CONCLUSION = re.compile(
     "(?:したがって|従って|よって|ゆえに|以上より|以上から|以上のことから|このことから|最終的に"
     "|therefore|hence|thus|so the answer is)[、,]?\\s?",
@@ -38,7 +40,9 @@ _CONCLUSION = re.compile(
 )
 # The full stop of a number or an abbreviation does not end a sentence.
 _SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
-_NOT_BUT = re.compile("(?:では|じゃ)なく(?:て)?、?|[^。\n]{0,40}\\bnot\\b[^.,\n]{0,40}[,.]|rather than")
+_NOT_BUT = re.compile(
+    "(?:では|じゃ)なく(?:て)?、?|[^。\n]{0,40}\\bnot\\b[^.,\n]{0,40}[,.]|rather than"
+)
 _DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なかった|ない|違います|わかりません)$")
 _VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
 _TAIL = re.compile(
@@ -49,7 +53,9 @@ _THERE_IS = re.compile(
     "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
     "(?:います|いる|あります|ある|見えます|見える|存在します)$"
 )
-_JUST_THERE = re.compile("(?:写って|映って|見えて|描かれて)?(?:います|いる|あります|ある|見えます)$")
+_JUST_THERE = re.compile(
+    "(?:写って|映って|見えて|描かれて)?(?:います|いる|あります|ある|見えます)$"
+)
 _IS = re.compile(r"\b(?:is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
 
@@ -103,7 +109,8 @@ def candidates(text: str) -> tuple[str, ...]:
     From the answer that the text marks, else from its conclusion (したがって…), else from its
     only sentence, else from its first one if that is short and from its last one: this
     statement as a whole and its parts that can be an answer by themselves, namely what follows
-    「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is about.
+    「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is
+    about.
     """
     lines = "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
     if not lines:

@@ -182,7 +182,7 @@ def read_aloud(text: str) -> str:
     """
     with _tagger_lock:
         words = [word.feature for word in _tagger()(normalise(text))]
-    readings = [getattr(feature, "kana", None) for feature in words]
+    readings = [str(getattr(feature, "kana", None) or "") for feature in words]
     return "".join(readings) if all(readings) else ""
 
 

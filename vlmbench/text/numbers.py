@@ -21,33 +21,34 @@ from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAM
 NUMBER_FORM = "number-ja2"
 """Version of `read_quantity`."""
 
-__all__ = ["COUNTERS", "LABEL_UNITS", "Quantity", "find_quantities", "read_quantity", "read_range"]
-
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
 _LONGEST = 40
 """Characters; anything longer is not a short answer."""
 
+_KANA_COUNTS = [
+    "ひとつ",
+    "ふたつ",
+    "みっつ",
+    "よっつ",
+    "いつつ",
+    "むっつ",
+    "ななつ",
+    "やっつ",
+    "ここのつ",
+]
 _WORDS = {
-    **dict.fromkeys(("ゼロ", "れい", "zero"), ("0", "")),
-    **dict.fromkeys(("半分", "半数", "half"), ("50", "%")),
-    **dict.fromkeys(("ひとり", "一人"), ("1", "人")),
-    **dict.fromkeys(("ふたり", "二人"), ("2", "人")),
-    **{
-        word: (str(number), "個")
-        for number, word in enumerate(
-            "ひとつ ふたつ みっつ よっつ いつつ むっつ ななつ やっつ ここのつ".split(), 1
-        )
-    },
+    **dict.fromkeys(("ゼロ", "れい"), (0, "")),
+    **dict.fromkeys(("半分", "半数", "half"), (50, "%")),
+    **dict.fromkeys(("ひとり", "一人"), (1, "人")),
+    **dict.fromkeys(("ふたり", "二人"), (2, "人")),
+    **{word: (number, "個") for number, word in enumerate(_KANA_COUNTS, 1)},
 }
+_ENGLISH_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen
+fourteen fifteen sixteen seventeen eighteen nineteen twenty"""
+_ENGLISH_TENS = "none ten twenty thirty forty fifty sixty seventy eighty ninety hundred"
 _ENGLISH = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"none": 0} | {
-    word: ten * 10
-    for ten, word in enumerate("thirty forty fifty sixty seventy eighty ninety hundred".split(), 3)
+    **{word: 10 * number for number, word in enumerate(_ENGLISH_TENS.split())},
+    **{word: number for number, word in enumerate(_ENGLISH_WORDS.split())},
 }
 _PREFIX = re.compile("(?:およそ|おおよそ|だいたい|大体|ほぼ|約|合計で?|計|全部で|全体で|摂氏|≒|≈)")
 _SUFFIX = re.compile("(?:くらい|ぐらい|ほど|程度|前後)$")
@@ -65,11 +66,15 @@ _DURATION = re.compile(
     rf"(?:(?P<h>[{NUMERAL_CHARACTERS}.]{{1,8}})時間)?(?:(?P<m>[{NUMERAL_CHARACTERS}.]{{1,8}}|半)分?)?"
     rf"(?:(?P<s>[{NUMERAL_CHARACTERS}.]{{1,8}})秒)?"
 )
+_BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
+_ANY_UNIT = "|".join(
+    sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
+)
 _IN_TEXT = re.compile(
     r"(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
-    f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))"
-    f"(?:{'|'.join(sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {''}), key=len, reverse=True))})?"
+    f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
+    f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
     rf"|(?<![a-z])(?:{'|'.join(_ENGLISH)})(?![a-z])"
 )
 
@@ -121,12 +126,23 @@ def read_quantity(text: str) -> Quantity | None:
     sign, rest = _sign(_SUFFIX.sub("", rest[found.end() :] if found else rest))
     if rest in _WORDS:
         value, unit = _WORDS[rest]
-        return Quantity(sign * float(value), unit, value)
+        return Quantity(float(sign * value), unit, str(value))
     if rest in _ENGLISH:
         return Quantity(float(sign * _ENGLISH[rest]), "", str(_ENGLISH[rest]))
     if (duration := _duration(rest)) is not None:
         return Quantity(sign * duration, "秒", rest)
     return _with_unit(gregorian(rest), sign)
+
+
+def is_label(quantity: Quantity) -> bool:
+    """Whether a number names something: a year, a date, a rank."""
+    bare_year = not quantity.unit and _BARE_YEAR.fullmatch(quantity.numeral)
+    return bool(bare_year) or quantity.unit in LABEL_UNITS
+
+
+def is_count(quantity: Quantity) -> bool:
+    """Whether a number says how many things there are."""
+    return quantity.unit in COUNTERS and quantity.value.is_integer()
 
 
 def read_range(text: str) -> tuple[Quantity, Quantity] | None:

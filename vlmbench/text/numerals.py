@@ -1,6 +1,6 @@
 """The value of a number in digits or kanji, without unit or sign.
 
-    1,234   12.5億   3億2000万   三百二十   二〇二四   1.2×10^5   3/4
+1,234   12.5億   3億2000万   三百二十   二〇二四   1.2×10^5   3/4
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ _LONGEST = 60
 def spelling_form(text: str) -> str:
     """The `answer_form` without what is a matter of spelling.
 
-    Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as large,
-    no long mark at the end of a katakana word of three or more, no ・ - , between words, Latin
-    letters without accents, 1丁目2番3号 as 1-2-3. Empty for text without any other character.
+    Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as
+    large, no long mark at the end of a katakana word of three or more, no ・ - , between words,
+    Latin letters without accents, 1丁目2番3号 as 1-2-3.
     """
-    form = new_forms(_ADDRESS.sub(lambda found: (found[1] or "") + "-" * bool(found[1]),
-                                  answer_form(text)))  # fmt: skip
+    form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
+    form = new_forms(form)
     form = _LAST_LONG_VOWEL.sub("", form).translate(_KATAKANA_TO_HIRAGANA)
     form = _V_SOUNDS.sub(lambda found: _V_ROWS[found[1]], form).translate(_SMALL_VOWELS)
     latin = unicodedata.normalize("NFD", form) if not form.isascii() else form

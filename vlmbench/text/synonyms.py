@@ -43,7 +43,7 @@ _GROUPS = (
         (f"{day}曜日", f"{day}曜", name, name[:3])
         for day, name in zip(
             "月火水木金土日",
-            "monday tuesday wednesday thursday friday saturday sunday".split(),
+            ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
             strict=True,
         )
     ),
