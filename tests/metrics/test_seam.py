@@ -85,7 +85,7 @@ def test_looking_up_a_metric_loads_its_family_only() -> None:
 
 
 @given(prediction=TEXT, references=st.lists(TEXT, min_size=1, max_size=3))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_any_text_gets_a_value_in_range(prediction: str, references: list[str]) -> None:
     for name in NAMES:
         metric = load_metric(name).prepare([references, ["猫"], ["犬"]])
@@ -102,7 +102,7 @@ def test_any_text_gets_a_value_in_range(prediction: str, references: list[str]) 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "caption.cider_d"])
 @given(text=TEXT.filter(lambda text: len(text.strip()) > 4))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_reference_itself_scores_full(name: str, text: str) -> None:
     metric = load_metric(name)
     vector = metric.score(Answer(text, (text,))).vector
