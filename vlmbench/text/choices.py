@@ -60,8 +60,8 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     this sentence mentions. A label is taken from (1) the last phrase such as 「答えはB」「正解：B」
     "the answer is B", 「よってB」, (2) the last 「Bが正しい」「Bを選びます」「Bです」, (3) a line
     that is or begins with a label, (4) the only label that a short answer has at all. Options
-    that are denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none. Numbers are
-    labels only beside 番 or 選択肢 when an option is a number itself.
+    that are denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none.
+    Numbers are labels only beside 番 or 選択肢 when an option is a number itself.
     """
     lines = "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
     if (content := boxed(lines)) is not None:

@@ -18,7 +18,7 @@ EQUIVALENCE = "same-ja1"
 _LONGEST = 200
 """Characters; longer texts are the same only if they are equal in answer form."""
 _LISTED = re.compile(
-    "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー])と(?=[一-鿿ァ-ヺー])|と(?=「)|(?<=」)と"
+    "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
 )
 
 _ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)

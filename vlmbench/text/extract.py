@@ -53,10 +53,16 @@ _THERE_IS = re.compile(
     "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
     "(?:います|いる|あります|ある|見えます|見える|存在します)$"
 )
-_JUST_THERE = re.compile(
-    "(?:写って|映って|見えて|描かれて)?(?:います|いる|あります|ある|見えます)$"
+_PERHAPS = re.compile("^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、){1,3}")
+_WRITTEN = re.compile(
+    "と(?:書かれて|書いて|表示されて|記載されて|記されて|呼ばれて|読め|い(?=います))"
+    "(?:います|いる|あります|ある|ます|る)$|という(?:文字|名前|言葉|もの)?$"
 )
-_IS = re.compile(r"\b(?:is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
+_OBJECT = re.compile("を[^、。を]{1,12}(?:ます|ました|ている|ていた)$")
+_JUST_THERE = re.compile(
+    "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
+)
+_IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
 
 
@@ -112,7 +118,7 @@ def candidates(text: str) -> tuple[str, ...]:
     「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is
     about.
     """
-    lines = "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
+    lines = _lines(text)
     if not lines:
         return ()
     found: list[str] = [lines] if len(lines) <= _SHORT else []
@@ -146,12 +152,18 @@ def stated_quantity(text: str) -> Quantity | None:
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
-    for candidate in reversed(candidates(text)):
-        if not _DENIED.search(answer_form(candidate)):
-            quantities = find_quantities(candidate)
+    for statement in reversed(_statements(_lines(text))):
+        told = statement[-_SHORT:].rpartition("は")[2]
+        if told and not _DENIED.search(answer_form(told)):
+            quantities = find_quantities(told)
             if len({(one.value, one.unit) for one in quantities}) == 1:
                 return quantities[0]
     return None
+
+
+def _lines(text: str) -> str:
+    """The answer after its reasoning, each line normalised."""
+    return "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
 
 
 def _statements(lines: str) -> list[str]:
@@ -181,6 +193,7 @@ def _parts(statement: str) -> list[str]:
     bare = _TAIL.sub("", answer_form(statement))
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
+    bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
     for separator in ("、", "=", "は", "が", "なので", "であり"):
         before, found, after = bare.rpartition(separator)
@@ -189,5 +202,6 @@ def _parts(statement: str) -> list[str]:
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
-    parts.append(_JUST_THERE.sub("", bare))
+    for ending in (_JUST_THERE, _WRITTEN, _OBJECT):
+        parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
     return [_TAIL.sub("", part).strip() for part in parts]

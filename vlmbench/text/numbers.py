@@ -50,7 +50,10 @@ _ENGLISH = {
     **{word: 10 * number for number, word in enumerate(_ENGLISH_TENS.split())},
     **{word: number for number, word in enumerate(_ENGLISH_WORDS.split())},
 }
-_PREFIX = re.compile("(?:およそ|おおよそ|だいたい|大体|ほぼ|約|合計で?|計|全部で|全体で|摂氏|≒|≈)")
+_PREFIX = re.compile(
+    "(?:およそ|おおよそ|だいたい|大体|ほぼ|約|合計で?|計|全部で|全体で|摂氏|≒|≈"
+    f"|第(?=[{NUMERAL_CHARACTERS}]))"
+)
 _SUFFIX = re.compile("(?:くらい|ぐらい|ほど|程度|前後)$")
 _SIGNS = {"-": -1, "△": -1, "▲": -1, "マイナス": -1, "+": 1, "プラス": 1}
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))

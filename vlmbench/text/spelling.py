@@ -15,7 +15,8 @@ _V_SOUNDS = re.compile("ゔ([ぁぃぇぉ]?)")
 _V_ROWS = {"ぁ": "ば", "ぃ": "び", "": "ぶ", "ぇ": "べ", "ぉ": "ぼ"}
 # サーバー and サーバ: a long mark that ends a longer word in katakana. ビル and ビール differ.
 _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
-_JOINERS = str.maketrans("", "", "・-= 、,/'’")
+# Between digits they mean something: 10-5, 1,234.
+_JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
 _COMBINING = re.compile("[\u0300-\u036f]")
 _ADDRESS = re.compile("([0-9]{1,4})(?:丁目|番地?の?|号)(?=[0-9])|(?<=[0-9])(?:番地?|号)$")
 _KANA = re.compile("[ぁ-ゖァ-ヺー]+")
@@ -38,9 +39,7 @@ def spelling_form(text: str) -> str:
     latin = unicodedata.normalize("NFD", form) if not form.isascii() else form
     if _COMBINING.search(latin):
         form = unicodedata.normalize("NFC", _COMBINING.sub("", latin))
-    if re.fullmatch("[0-9-]+", form):
-        return form
-    return form.translate(_JOINERS) or form
+    return _JOINERS.sub("", form) or form
 
 
 def same_spelling(first: str, second: str) -> bool:

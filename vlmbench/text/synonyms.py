@@ -8,7 +8,7 @@ from vlmbench.text.dates import MONTHS
 
 _GROUPS = (
     *(
-        (colour, f"{colour}い", f"{colour}色", *others.split())
+        (colour, f"{colour}い", f"{colour}色", f"{colour}い色", *others.split())
         for colour, others in (
             ("赤", "レッド red"),
             ("青", "ブルー blue"),
@@ -66,8 +66,11 @@ _BARE = {
     **dict.fromkeys(("はい", "ええ", "yes", "true", "正しい", "そう", "○", "〇"), True),
     **dict.fromkeys(("いいえ", "no", "false", "誤り", "違う", "×", "✕"), False),
 }
-_DENIES = re.compile("(?:(?<!違い)ません|(?<!違い)ない|なかった|違います|違う|ませんでした)$")
+_DENIES = re.compile(
+    "(?:(?<!違いあり)(?<![わ分]かり)(?<!でき)ません|(?<!違い)(?<![わ分]から)ない|なかった|違います|違う|ませんでした)$"
+)
 _AFFIRMS = re.compile("(?:ます|ました|その通り|そのとおり|正しい|そう)$")
+_SEPARATORS = "、。,. "
 _SENTENCE = 60
 
 
@@ -94,7 +97,8 @@ def yes_or_no(form: str) -> bool | None:
     if found := _LEADING.match(form):
         if found["no"]:
             return False
-        return None if denies else True
+        contradicts = denies and form[found.end()] in _SEPARATORS
+        return None if contradicts else not denies
     if len(form) > _SENTENCE:
         return None
     return False if denies else True if _AFFIRMS.search(form[-20:]) else None

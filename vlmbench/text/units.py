@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-LABEL_UNITS = frozenset("年月日時位番号") | {"年度"}
+LABEL_UNITS = frozenset("年月日時位番号階章条") | {
+    *(
+        "年度",
+        "丁目",
+        "番地",
+        "号室",
+        "号車",
+        "番線",
+        "回目",
+        "個目",
+        "枚目",
+        "人目",
+        "日目",
+        "年目",
+    ),
+}
 """Units of numbers that name something (a year, a rank) instead of measuring it."""
 
 COUNTERS = frozenset("個人匹頭羽本枚台軒件冊回杯足着機隻両棟戸社校店箱袋皿輪株粒点組色県") | {
