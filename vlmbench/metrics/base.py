@@ -13,7 +13,6 @@ of the task first. A family is imported when one of its metrics is asked for.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -25,9 +24,14 @@ from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, UsageError, unknown_name
+from vlmbench.metrics.options import Range as Range
+from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
+
+NO_FAMILIES = {"base", "options"}
+"""Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
 """The references of every sample of a task."""
@@ -57,14 +61,8 @@ class Answer:
     """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
     images: tuple[Image, ...] = ()
     """The sample's images, only for a metric whose `encoder` looks at them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values that a numeric option may have: `tolerance: Annotated[float, Range(0, 1)]`."""
-
-    low: float
-    high: float
+    finish: Literal["stop", "length"] | None = None
+    """`length` when the answer was cut at the task's `max_new_tokens`; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +266,8 @@ def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metri
             )
     hints = typing.get_type_hints(definition.function, include_extras=True)
     checked = {
-        option: _check(name, option, value, hints[option]) for option, value in given.items()
+        option: checked_option(name, option, value, hints[option])
+        for option, value in given.items()
     }
     return Metric(definition, {**defaults, **checked})
 
@@ -289,7 +288,7 @@ def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
         option, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"The option '{text}' has no value; write it as NAME=VALUE.")
-        options[option.strip()] = _as_type_of(defaults.get(option.strip(), ""), value.strip())
+        options[option.strip()] = option_value(defaults.get(option.strip(), ""), value.strip())
     return options
 
 
@@ -332,47 +331,14 @@ def _find(name: str) -> Definition:
     if family in _families():
         importlib.import_module(f"{metrics.__name__}.{family}")
     if name not in _REGISTRY:
-        known = metric_names()
         raise UsageError(
-            unknown_name("metric", name, known, next_step=f"the metrics are {', '.join(known)}")
+            unknown_name("metric", name, metric_names(), next_step="see 'vlmbench metrics list'")
         )
     return _REGISTRY[name]
 
 
 def _families() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - {"base"}
-
-
-def _as_type_of(default: Scalar, text: str) -> Scalar:
-    """The text as a value like the default; as it is where it cannot be one."""
-    if isinstance(default, bool):
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if isinstance(default, int | float):
-        for kind in (int, float):
-            with contextlib.suppress(ValueError):
-                return kind(text)
-    return text
-
-
-def _check(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
-    """The value of an option, converted to its type."""
-    kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if typing.get_origin(kind) is Literal:
-        expected = " or ".join(repr(choice) for choice in typing.get_args(kind))
-        fits = value in typing.get_args(kind)
-    else:
-        expected = {float: "a number", int: "a whole number", bool: "true or false"}.get(
-            kind, "a text"
-        )
-        fits = type(value) is kind
-    for limit in limits:
-        expected += f" from {limit.low:g} to {limit.high:g}"
-        fits = fits and limit.low <= value <= limit.high
-    if not fits:
-        raise UsageError(f"Option '{option}' of {name} is {value!r}; give it {expected}.")
-    return value
+    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
 
 
 def _text_identity(compares: Compared) -> list[str]:
