@@ -16,7 +16,7 @@ from enum import Enum
 
 from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.extract import boxed, candidates, marked_answer, without_reasoning
+from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
 from vlmbench.text.japanese import answer_form, normalise, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 
@@ -63,7 +63,7 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     that are denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none.
     Numbers are labels only beside 番 or 選択肢 when an option is a number itself.
     """
-    lines = "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
+    lines = answer_lines(text)
     if (content := boxed(lines)) is not None:
         lines = content
     if not lines:

@@ -6,6 +6,8 @@ from itertools import accumulate
 
 from vlmbench.text.japanese import surface_form, tokenise
 
+_NEIGHBOURHOOD = 40
+_OCCURRENCES = 200
 CONTAINMENT = "words-ja1"
 """Version of `contains_words`."""
 
@@ -17,23 +19,29 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
         text: Where it is looked for.
         wanted: Full stops at its end do not count. Empty, it occurs in empty text only.
         whole_words: Whether it must begin and end where words of the text do; inside a number
-            with a point or commas no word begins.
+            with a point or commas no word begins. Words are found in its neighbourhood, and the
+            first 200 occurrences are looked at.
     """
-    form = surface_form(wanted)
+    form, whole = surface_form(wanted), surface_form(text)
     if not form:
-        return not surface_form(text)
-    words = tokenise(surface_form(text))
-    whole = "".join(words)
-    if not whole_words or form not in whole:
-        return form in whole
-    ends = {0, *accumulate(map(len, words))}
+        return not whole
     start = whole.find(form)
-    while start >= 0:
-        end = start + len(form)
-        if start in ends and end in ends and not _inside_number(whole, start, end):
+    if not whole_words:
+        return start >= 0
+    for _ in range(_OCCURRENCES):
+        if start < 0:
+            return False
+        if _is_whole(whole, start, start + len(form)):
             return True
         start = whole.find(form, start + 1)
     return False
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    first = max(0, start - _NEIGHBOURHOOD)
+    words = tokenise(text[first : end + _NEIGHBOURHOOD])
+    ends = {first, *(first + length for length in accumulate(map(len, words)))}
+    return {start, end} <= ends and not _inside_number(text, start, end)
 
 
 def _inside_number(text: str, start: int, end: int) -> bool:

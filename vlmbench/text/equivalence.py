@@ -17,6 +17,8 @@ EQUIVALENCE = "same-ja1"
 
 _LONGEST = 200
 """Characters; longer texts are the same only if they are equal in answer form."""
+_LONGEST_RAW = 1000
+"""The same before white space and packaging go."""
 _LISTED = re.compile(
     "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
 )
@@ -33,6 +35,8 @@ def same_answer(answer: str, reference: str) -> bool:
     yes or no and the answer says so. Two empty answers are the same; an empty one and another
     are not. Nothing is searched inside a sentence: see `extract.says`.
     """
+    if max(len(answer), len(reference)) > _LONGEST_RAW:
+        return answer_form(answer) == answer_form(reference)
     first, second = _form(answer), _form(reference)
     if first == second:
         return True

@@ -64,6 +64,7 @@ _JUST_THERE = re.compile(
 )
 _IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
+_HEAD, _LAST = 4000, 8000
 
 
 def without_reasoning(text: str) -> str:
@@ -118,7 +119,7 @@ def candidates(text: str) -> tuple[str, ...]:
     「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is
     about.
     """
-    lines = _lines(text)
+    lines = answer_lines(text)
     if not lines:
         return ()
     found: list[str] = [lines] if len(lines) <= _SHORT else []
@@ -152,7 +153,7 @@ def stated_quantity(text: str) -> Quantity | None:
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
-    for statement in reversed(_statements(_lines(text))):
+    for statement in reversed(_statements(answer_lines(text))):
         told = statement[-_SHORT:].rpartition("は")[2]
         if told and not _DENIED.search(answer_form(told)):
             quantities = find_quantities(told)
@@ -161,9 +162,16 @@ def stated_quantity(text: str) -> Quantity | None:
     return None
 
 
-def _lines(text: str) -> str:
-    """The answer after its reasoning, each line normalised."""
-    return "\n".join(normalise(line) for line in without_reasoning(text).splitlines()).strip()
+def answer_lines(text: str) -> str:
+    """The answer after its reasoning, each line normalised.
+
+    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000: what it
+    finally says stands there or nowhere.
+    """
+    text = without_reasoning(text)
+    if len(text) > _HEAD + _LAST:
+        text = text[:_HEAD] + "\n" + text[-_LAST:]
+    return "\n".join(normalise(line) for line in text.splitlines()).strip()
 
 
 def _statements(lines: str) -> list[str]:

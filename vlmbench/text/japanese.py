@@ -93,6 +93,7 @@ _PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*$_", "」』)]}】〕》〉>
 _FULL_STOPS = "。.、,!?…:;"
 _LAYERS = 8
 """Most layers of packaging that are taken off; keeps hostile input from costing more."""
+_LONGEST_PACKED = 2000
 # The copula is taken off only where nothing else can be meant: だ and である end many words.
 _COPULA = re.compile(
     "(?<=.)(?:でございます|でした|です|である|であります|(?<=[一-鿿々ァ-ヺー0-9a-z%])だ)(?:ね|よ)?$"
@@ -122,9 +123,11 @@ def answer_form(text: str) -> str:
     dollar signs around the whole answer, \\boxed{} and the like, the # of a heading, emoji before
     and behind, full stops at its end, and a closing です, でした, である or でございます are taken
     off. Nothing inside the answer is touched, and what consists of packaging only is left as it
-    is.
+    is, and so is a text of more than 2,000 characters.
     """
     form = surface_form(text)
+    if len(form) > _LONGEST_PACKED:
+        return form
     for _ in range(_LAYERS):
         packed, form = form, _unpacked(form)
         if packed == form:

@@ -24,6 +24,8 @@ NUMBER_FORM = "number-ja2"
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
 _LONGEST = 40
 """Characters; anything longer is not a short answer."""
+_LONGEST_RAW = 400
+"""The same before white space and packaging go."""
 
 _KANA_COUNTS = [
     "ひとつ",
@@ -122,8 +124,7 @@ def read_quantity(text: str) -> Quantity | None:
     A numeral in kanji alone needs a common unit or none behind it, so that 千葉 and 三重県 are
     names. A misplaced comma or a second decimal point makes it no number.
     """
-    rest = answer_form(text)
-    if len(rest) > _LONGEST:
+    if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
         return None
     found = _PREFIX.match(rest)
     sign, rest = _sign(_SUFFIX.sub("", rest[found.end() :] if found else rest))
@@ -153,6 +154,8 @@ def read_range(text: str) -> tuple[Quantity, Quantity] | None:
 
     The first number takes the unit of the second when it has none.
     """
+    if len(text) > _LONGEST_RAW:
+        return None
     found = _RANGE.fullmatch(answer_form(text).removesuffix("まで"))
     if not found:
         return None
