@@ -54,8 +54,9 @@ def _among(ids: Collection[str]) -> Keep:
     return lambda case: case.id in ids
 
 
-def _in_corpus(name: str) -> Keep:
-    return lambda case: case.corpus == name
+def _in_corpus(name: str, ids: Collection[str] | None) -> Keep:
+    """Items of a corpus, of which only some may have been scored."""
+    return lambda case: case.corpus == name and (ids is None or case.id.split("::")[-1] in ids)
 
 
 def _flat(scored: Scored) -> dict[str, float]:
@@ -174,7 +175,11 @@ def corpora(path: str | None) -> Aggregates:
         for corpus, values in (scored.run.get("corpus") or {}).items():
             flat = flatten(values)
             if path is not None and path in flat:
-                yield f"{corpus}.{path}", scored.value(_in_corpus(corpus)), flat[path]
+                yield (
+                    f"{corpus}.{path}",
+                    scored.value(_in_corpus(corpus, values.get("ids"))),
+                    flat[path],
+                )
 
     return compare
 

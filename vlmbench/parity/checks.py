@@ -25,7 +25,7 @@ SKIPPED = object()
 """There is no definite value to compare with."""
 
 Ours: TypeAlias = Callable[[Metric, MetricScore], Any]
-Theirs: TypeAlias = Callable[[Any], Any]
+Theirs: TypeAlias = Callable[[Case], Any]
 Aggregate: TypeAlias = tuple[str, float, float]
 """What it is called, our value, theirs."""
 
@@ -50,12 +50,13 @@ def counted_triple(metric: Metric, score: MetricScore) -> Any:
 def at(*path: str) -> Theirs:
     """The value at a path of an item's entry; RAISES for an exception or a non-finite number."""
 
-    def follow(entry: Any) -> Any:
+    def follow(case: Case) -> Any:
+        value: Any = case.entry
         for key in path:
-            entry = entry[key]
-            if isinstance(entry, Mapping) and {"exception", "nan", "inf"} & entry.keys():
+            value = value[key]
+            if isinstance(value, Mapping) and {"exception", "nan", "inf"} & value.keys():
                 return RAISES
-        return entry
+        return value
 
     return follow
 
@@ -63,9 +64,9 @@ def at(*path: str) -> Theirs:
 expected = at("expected")
 
 
-def sensible(entry: Any) -> Any:
+def sensible(case: Case) -> Any:
     """What a careful reader says: `sensible` where the reference is odd, else `expected`."""
-    value = entry["sensible"] if entry.get("quirk") else expected(entry)
+    value = case.entry["sensible"] if case.entry.get("quirk") else expected(case)
     return SKIPPED if value is None or value is RAISES else value
 
 
@@ -200,17 +201,19 @@ class Check:
         self, inputs: Mapping[str, Any], run: Mapping[str, Any], cases: Sequence[Case]
     ) -> Scored:
         metric = load_metric(self.metric, self.options)
-        by_corpus = {
-            corpus: metric.prepare([c.answer.references for c in cases if c.corpus == corpus])
-            for corpus in {case.corpus for case in cases}
-        }
-        scores = [by_corpus[case.corpus].score(case.answer) for case in cases]
-        return Scored(metric, inputs, run, cases, scores, self.scale)
+        scores: dict[int, MetricScore] = {}
+        for corpus in {case.corpus for case in cases}:
+            inside = [index for index, case in enumerate(cases) if case.corpus == corpus]
+            answers = [cases[index].answer for index in inside]
+            ready = metric.prepare([answer.references for answer in answers])
+            scores |= zip(inside, ready.score_all(answers), strict=True)
+        in_order = [scores[index] for index in range(len(cases))]
+        return Scored(metric, inputs, run, cases, in_order, self.scale)
 
     def _items(self, scored: Scored) -> Iterator[str]:
         """For each item "" if it agrees, else what differs."""
         for case, score in zip(scored.cases, scored.scores, strict=True):
-            theirs = self.theirs(case.entry)
+            theirs = self.theirs(case)
             if theirs is SKIPPED:
                 continue
             unscored = score.vector is None

@@ -74,7 +74,8 @@ def cases_of(name: str, content: Mapping[str, Any], run: Mapping[str, Any]) -> l
 
 def _choices(inputs: Any, run: Any) -> Iterator[tuple[str, Answer]]:
     for item in inputs["items"]:
-        meta = {"question_type": "multi_choice"}  # only MathVista looks at it
+        # The first is for MathVista, the second what a careful reader takes for the answer.
+        meta = {"question_type": "multi_choice", "sensible": item["sensible_letter"] or ""}
         choices = tuple(item["options"])
         yield item["id"], Answer(item["response"], (item["gold"],), choices, meta)
 
@@ -151,6 +152,10 @@ def _corpora(corpora: Mapping[str, Any], entries: Mapping[str, Any]) -> Iterator
     for corpus, items in corpora.items():
         for item in items:
             # Keys name the corpus where an item's value depends on it.
-            for id_, within in ((item["id"], corpus), (f"{corpus}::{item['id']}", corpus)):
+            answer = Answer(item["hyp"], tuple(item["refs"]))
+            keys = [(item["id"], corpus), (f"{corpus}::{item['id']}", corpus)]
+            # A corpus may have a part, its items of one category, with values of its own.
+            part = f"{corpus}.{item['category']}"
+            for id_, within in (*keys, (f"{part}::{item['id']}", part)):
                 if id_ in entries:
-                    yield Case(id_, Answer(item["hyp"], tuple(item["refs"])), entries[id_], within)
+                    yield Case(id_, answer, entries[id_], within)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlmbench.errors import DependencyError, UsageError
 from vlmbench.parity.checks import Check, ParityRow
-from vlmbench.parity.table import LEFT_OUT, compat_checks
+from vlmbench.parity.table import LEFT_OUT, compat_checks, own_checks
 
 _SHOWN = 3
 """Disagreements that a row of the table names."""
@@ -16,13 +16,15 @@ _SHOWN = 3
 def parity_rows(gold: Path) -> list[ParityRow]:
     """A row for each check that the gold files have a run for, then the runs left out.
 
+    First the forms named after a harness, then our own.
+
     Args:
         gold: The folder with the gold files.
 
     Raises:
         DataError: A gold file is missing or cannot be read.
     """
-    checks = compat_checks()
+    checks = [*compat_checks(), *own_checks()]
     rows = [row for check in checks if (row := _row(check, gold)) is not None]
     return rows + [
         ParityRow("", "", run, 0, 0, 0, 0, missing=reason) for run, reason in LEFT_OUT.items()

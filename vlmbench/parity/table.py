@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from vlmbench.parity import aggregates
+from vlmbench.parity import aggregates, ngrams
 from vlmbench.parity.checks import (
     MEAN,
     RAISES,
@@ -20,7 +20,9 @@ from vlmbench.parity.checks import (
     expected,
     extracted,
     overall,
+    sensible,
 )
+from vlmbench.parity.gold import Case
 from vlmbench.text.compat.receipt import FIELDS
 
 LEFT_OUT = {
@@ -32,14 +34,14 @@ LEFT_OUT = {
 _NOTHING = {None, False, "RANDOM", "X", "No Answer Found.", "API Error"}
 
 
-def _letter(entry: Any) -> Any:
-    value = expected(entry)
+def _letter(case: Case) -> Any:
+    value = expected(case)
     return None if value in _NOTHING else value
 
 
-def _pair(entry: Any) -> Any:
+def _pair(case: Case) -> Any:
     """A judge's two scores as the start of our vector."""
-    value = expected(entry)
+    value = expected(case)
     if value is RAISES:
         return RAISES
     if isinstance(value, list):
@@ -56,8 +58,8 @@ def _pair(entry: Any) -> Any:
 def _field(name: str) -> Any:
     """Whether a receipt's field is equal; nothing to compare where the answer has no JSON."""
 
-    def theirs(entry: Any) -> Any:
-        value = expected(entry)
+    def theirs(case: Case) -> Any:
+        value = expected(case)
         if value is RAISES:
             return RAISES
         return RAISES if value["parse_error"] else value["field_accuracy"][f"field_{name}"]
@@ -81,35 +83,7 @@ def _choice(run: str, metric: str, **options: Any) -> Check:
     )
 
 
-def _rouge(run: str, normaliser: str) -> Iterator[Check]:
-    name = "compat_evalmm_text.rouge"
-    for kind in ("rouge1", "rouge2", "rougeL"):
-        for part in ("f", "precision", "recall"):
-            yield Check(
-                "text_rouge",
-                run,
-                name,
-                {"kind": kind, "part": part, "normaliser": normaliser},
-                theirs=at(kind, part[0]),
-                scale=0.01,
-                aggregates=aggregates.none,
-            )
-        yield Check(
-            "text_rouge",
-            run,
-            name,
-            {"kind": kind, "normaliser": normaliser},
-            theirs=_rouge_score if kind == "rougeL" else _skipped,
-            aggregates=aggregates.corpora(f"mean_f_x100.{kind}"),
-        )
-
-
-def _rouge_score(entry: Any) -> Any:
-    """The harness's own value, which it has for a single reference only."""
-    return entry.get("RougeLScorer", SKIPPED)
-
-
-def _skipped(entry: Any) -> Any:
+def _skipped(case: Case) -> Any:
     return SKIPPED
 
 
@@ -261,8 +235,7 @@ def compat_checks() -> list[Check]:
             corpus="reference_aggregate.micro_f1",
         ),
         *_receipts(),
-        *_rouge("rouge.llm-jp.nfkc-fallback", "nfkc"),
-        *_rouge("rouge.llm-jp.neologdn", "neologdn"),
+        *ngrams.compat_checks(),
         Check(
             "judge",
             "heron.parse_score",
@@ -296,3 +269,54 @@ def compat_checks() -> list[Check]:
             aggregates=aggregates.sample_reviews,
         ),
     ]
+
+
+def own_checks() -> list[Check]:
+    """Our own forms, against what a careful reader says where the reference is odd."""
+    return [
+        _own("short_answers", "exact_match.vlmevalkit", "match.exact"),
+        _own("short_answers", "substring_match.llm-jp", "match.states"),
+        _own("short_answers", "mtvqa.lmms", "match.states"),
+        _own("short_answers", "jdocqa.llm-jp", "match.jdocqa"),
+        _own("short_answers", "relaxed.lmms", "match.relaxed"),
+        _own("short_answers", "jfinqa_numeric.lmeval", "match.numeric"),
+        _own("short_answers", "anls.lmms", "match.anls"),
+        Check(
+            "choice_parsing",
+            "parse.llm-jp",
+            "match.choice",
+            theirs=_sensible_letter,
+            ours=extracted,
+            against="sensible",
+        ),
+        _own("choice_parsing", "score.llm-jp.jmmmu", "match.choice"),
+        _own("open_parsing", "open.llm-jp.jmmmu", "match.states"),
+        _own("vqa_accuracy", "vqa.lmms.vqav2", "match.vqa"),
+        _own("ocr_cer", "cer_similarity.llm-jp", "ocr.similarity"),
+        _own("ocr_cer", "cc_ocr.llm-jp", "ocr.character_f1"),
+        Check(
+            "receipt_kie",
+            "kie.llm-jp",
+            "ocr.receipt",
+            theirs=_sensible_receipt,
+            against="sensible",
+        ),
+        *ngrams.own_checks(),
+    ]
+
+
+def _own(file: str, run: str, metric: str) -> Check:
+    return Check(file, run, metric, theirs=sensible, against="sensible")
+
+
+def _sensible_letter(case: Case) -> Any:
+    letter = case.answer.meta["sensible"]
+    return SKIPPED if letter == "?" else letter or None
+
+
+def _sensible_receipt(case: Case) -> Any:
+    """F1; a careful reader's is written as a sentence with "f1 = "."""
+    if not case.entry.get("quirk"):
+        return case.entry["expected"]["f1"]
+    sentence = case.entry["sensible"]
+    return float(sentence.rpartition("f1 = ")[2]) if sentence else SKIPPED
