@@ -7,6 +7,7 @@ out without anything of the module under test.
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +16,18 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from made_runs import make_run
+from made_tasks import colour_rows, write_task
 
 from vlmbench import encoders
-from vlmbench.errors import ModelError, UsageError
+from vlmbench.aggregate import ScoredMetric
+from vlmbench.errors import DataError, ModelError, UsageError
+from vlmbench.evaluate import score
 from vlmbench.metrics import semantic
 from vlmbench.metrics.base import Answer, Metric, load_metric
 from vlmbench.records import Image, MetricScore
+from vlmbench.runs import RunDir
+from vlmbench.score_file import LineScore, score_file
 
 CHARACTERS = "赤い橋の上を電車が走る猫は窓辺で眠ている青空12年。"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -289,3 +296,35 @@ def test_the_signature_names_the_encoder() -> None:
     )
     assert first != second
     assert "|model:a/b|" in first and "|transformers-" in first
+
+
+def test_a_run_is_scored_with_its_images(bert: Path, clip: Path, tmp_path: Path) -> None:
+    task = write_task(tmp_path / "task", colour_rows(5))
+    record = make_run(task, tmp_path / "out", "baseline:oracle")
+    directory = RunDir.of(tmp_path / "out", record.model, record.task)
+    named = {"semantic.bert_score": {"model": str(bert), "layer": 2}}
+    named["semantic.clip_score"] = {"model": str(clip)}
+    extra = [ScoredMetric(name, load_metric(name, options)) for name, options in named.items()]
+    overall = {one.metric: one for one in score(directory, extra=extra).estimates if not one.slice}
+    assert [overall[name].n for name in named] == [5, 5]
+    assert overall["semantic.bert_score"].value == pytest.approx(1)
+    before = directory.scores.read_bytes()
+    score(directory, extra=extra)
+    assert directory.scores.read_bytes() == before
+    assert all(set(row.scores) == {"match.exact", *named} for row in directory.read_scores())
+
+
+def test_a_file_is_scored_with_its_images(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(drawn(1).data)
+    path = tmp_path / "predictions.jsonl"
+    line = {"prediction": "猫", "references": ["猫"]}
+    lines = [{"id": 1, **line, "images": ["one.png"]}, {"id": 2, **line}]
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    found: list[LineScore] = []
+    metric = load_metric("semantic.clip_score", {"model": str(clip)})
+    estimate = score_file(metric, path, emit=found.append)
+    assert [one.unscored for one in found] == [None, "no image"]
+    assert (estimate.n, estimate.unscored) == (1, 1)
+    path.write_text(json.dumps({"id": 1, **line, "images": ["../one.png"]}) + "\n")
+    with pytest.raises(DataError, match="leads out of the folder"):
+        score_file(metric, path, emit=found.append)
