@@ -20,7 +20,7 @@ LAYERS = {
         *("prompt", "runs", "models", "journal", "environment", "encoders"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "encoder_scores", "executors"),
+    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),
     4: (
         "evaluate",
         "extra_metrics",

@@ -1,4 +1,4 @@
-"""From answers to estimates: score each sample, then add up, overall and by slice."""
+"""From scores to estimates: add up, overall and by slice."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from vlmbench.errors import DataError, unknown_name
-from vlmbench.metrics.base import Answer, Metric
-from vlmbench.records import Estimate, MetricScore, Response, Sample, SampleScores, Scalar
+from vlmbench.metrics.base import Metric
+from vlmbench.records import Estimate, SampleScores, Scalar
 from vlmbench.stats import (
     Floats,
     percentile_interval,
@@ -38,54 +37,6 @@ class ScoredMetric:
     def applies(self, meta: Mapping[str, Scalar]) -> bool:
         """Whether the metric is for a sample with this `meta`."""
         return self.where is None or self.where(meta)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What scoring needs of a sample; the images are not kept."""
-
-    id: str
-    references: tuple[str, ...]
-    choices: tuple[str, ...]
-    meta: Mapping[str, Scalar]
-
-
-def score_samples(
-    samples: Iterable[Sample],
-    responses: Mapping[str, Response],
-    metrics: Sequence[ScoredMetric],
-    *,
-    slices: Sequence[str] = (),
-) -> list[SampleScores]:
-    """Each sample's score on each metric that is for it.
-
-    Args:
-        samples: All samples of the task, also those without an answer: a metric such as CIDEr
-            looks at the references of all of them. Read once, one at a time.
-        responses: By sample id.
-        metrics: The task's metrics, not yet prepared.
-        slices: Fields of `meta` that estimates will be sliced by. A sample without one of them
-            gets None there.
-
-    Returns:
-        A line for each sample that has a response, in the order of the samples.
-
-    Raises:
-        DataError: A sample without references, a condition on a field that a sample lacks, or a
-            slice that no sample has.
-    """
-    items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
-    _check_slices(items, slices)
-    prepared = [_prepared(scored, items) for scored in metrics]
-    rows = []
-    for item in items:
-        response = responses.get(item.id)
-        if response is not None:
-            sliced = {field: item.meta.get(field) for field in slices}
-            error = response.error.kind if response.error else None
-            scores = {} if response.text is None else _scores(item, response.text, prepared)
-            rows.append(SampleScores(item.id, response.key, sliced, scores, error))
-    return rows
 
 
 def estimates(
@@ -124,29 +75,6 @@ def estimates(
         for scored in metrics
         if part is None or _concerns(scored, members)
     )
-
-
-def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
-    known = {field for item in items for field in item.meta}
-    for field in slices:
-        if items and field not in known:
-            problem = unknown_name(
-                "slice", field, known, next_step="list the field under 'fields: meta:' of the task"
-            )
-            raise DataError(problem)
-
-
-def _prepared(scored: ScoredMetric, items: Sequence[_Item]) -> ScoredMetric:
-    references = [item.references for item in items if scored.applies(item.meta)]
-    metric = scored.metric.prepare(references)
-    return ScoredMetric(scored.id, metric, scored.headline, scored.where)
-
-
-def _scores(item: _Item, text: str, metrics: Sequence[ScoredMetric]) -> dict[str, MetricScore]:
-    answer = Answer(text, item.references, item.choices, item.meta)
-    return {
-        scored.id: scored.metric.score(answer) for scored in metrics if scored.applies(item.meta)
-    }
 
 
 def _parts(

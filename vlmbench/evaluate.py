@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench import __version__
-from vlmbench.aggregate import ScoredMetric, estimates, score_samples
+from vlmbench.aggregate import ScoredMetric, estimates
 from vlmbench.data import data_fingerprint, load_samples
 from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import peak_memory_mib, versions
@@ -26,6 +26,7 @@ from vlmbench.prompt import build_request
 from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
+from vlmbench.scoring import score_samples
 from vlmbench.task import TaskSpec, restore_task
 from vlmbench.where import parse_where
 
