@@ -6,6 +6,7 @@ A number may be `{"exception": ...}`, `{"nan": true}` or `{"inf": 1}`.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Case:
     """The corpus that it belongs to, where a file has several."""
 
 
+@functools.lru_cache(maxsize=4)
 def read_gold(folder: Path, name: str) -> Mapping[str, Any]:
     """A gold file's content.
 

@@ -74,7 +74,6 @@ def own_checks() -> Iterator[Check]:
             f"caption.{name}",
             theirs=at(key),
             aggregates=aggregates.none,
-            against="sensible",
         )
 
 
@@ -135,5 +134,4 @@ def _own(file: str, run: str, name: str, theirs: Theirs, scale: float = 1.0) -> 
         theirs=theirs,
         scale=scale,
         aggregates=aggregates.none,
-        against="sensible",
     )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.text.compat.evalai import contractions, evalai, evalai_words, leave_one_out, vlmevalkit
+from vlmbench.text.compat.evalai import (
+    contractions,
+    evalai,
+    evalai_words,
+    leave_one_out,
+    vlmevalkit,
+)
 
 # text, TextVQA's form, VQAv2's, VLMEvalKit's
 FORMS = [

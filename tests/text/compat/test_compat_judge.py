@@ -74,7 +74,15 @@ def test_pair_of_numbers(reply: str, expected: ScorePair | None) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "digit"),
-    [("5", 5), ("Score: 4/5", 4), ("10", 1), ("5点満点中3点", 5), ("４", 4), ("④", None), ("", None)],
+    [
+        ("5", 5),
+        ("Score: 4/5", 4),
+        ("10", 1),
+        ("5点満点中3点", 5),
+        ("４", 4),
+        ("④", None),
+        ("", None),
+    ],
 )
 def test_first_digit(reply: str, digit: int | None) -> None:
     assert first_digit(reply) == digit

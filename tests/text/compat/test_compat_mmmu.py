@@ -29,7 +29,7 @@ from vlmbench.text.compat.mmmu import (
 CITIES = letters_of(("東京", "大阪", "京都", "名古屋"))
 FRUIT = letters_of(("りんご", "みかん", "ぶどう", "もも"))
 
-# response, JMMMU's parser, MMMU's of lmms-eval, JMMMU-Pro's, Video-MMMU's, VLMEvalKit's, MathVista's
+# response; JMMMU's parser, lmms-eval's MMMU, JMMMU-Pro, Video-MMMU, VLMEvalKit, MathVista
 LETTERS = [
     ("B.", "B", "B", None, "B", "B", "B"),
     ("B\n", None, None, "B", None, "B", "B"),
@@ -44,14 +44,24 @@ LETTERS = [
     ("答えはAではなくBです。", "A", None, None, None, None, "A"),
     ("(B)が正しい。(A)は誤り。", "A", "A", "A", "A", None, "A"),
     ("AとB", "B", "B", "B", "B", None, "A"),
-    ("これは大阪城なので、大阪です。", None, None, None, None, "B", "これは大阪城なので、大阪です。"),
+    (
+        "これは大阪城なので、大阪です。",
+        None,
+        None,
+        None,
+        None,
+        "B",
+        "これは大阪城なので、大阪です。",
+    ),
     ("A cat is shown, so the answer is B", "B", "B", "B", "B", "B", "B"),
     ("CDプレーヤーです。", None, None, None, None, None, "C"),
     ("   ", None, None, None, None, None, ""),
 ]
 
 
-@pytest.mark.parametrize(("response", "japanese", "english", "pro", "video", "kit", "vista"), LETTERS)
+@pytest.mark.parametrize(
+    ("response", "japanese", "english", "pro", "video", "kit", "vista"), LETTERS
+)
 def test_letters(
     response: str,
     japanese: str | None,

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vlmbench.errors import DependencyError
+from vlmbench.text.cache import WordCache
 from vlmbench.text.compat.emoji import EMOJI_VERSION, emoji_code_points
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def rouge_words(text: str, normaliser: Normaliser) -> tuple[str, ...]:
     Raises:
         DependencyError: neologdn is asked for and not installed.
     """
-    text = text.translate(_removed())
-    text = unicodedata.normalize("NFKC", text) if normaliser == "nfkc" else _neologdn(text)
-    text = " ".join(text.split())
-    return _split(_unidic(), text)
+    return _rouge_cache(normaliser)(text)
 
 
 def rouge_identity(normaliser: Normaliser) -> list[str]:
@@ -57,7 +55,7 @@ def ipadic_words(text: str) -> tuple[str, ...]:
     Raises:
         DependencyError: The dictionary is not installed.
     """
-    return _split(_ipadic(), text.strip())
+    return _ipadic_cache()(text)
 
 
 def ipadic_identity() -> str:
@@ -68,6 +66,21 @@ def ipadic_identity() -> str:
     """
     _ipadic()
     return f"tok:fugashi-{version('fugashi')}/ipadic-{version('ipadic')}"
+
+
+@functools.cache
+def _rouge_cache(normaliser: Normaliser) -> WordCache:
+    def analyse(text: str) -> tuple[str, ...]:
+        text = text.translate(_removed())
+        text = unicodedata.normalize("NFKC", text) if normaliser == "nfkc" else _neologdn(text)
+        return _split(_unidic(), " ".join(text.split()))
+
+    return WordCache(analyse)
+
+
+@functools.cache
+def _ipadic_cache() -> WordCache:
+    return WordCache(lambda text: _split(_ipadic(), text.strip()))
 
 
 def _split(tagger: fugashi.GenericTagger, text: str) -> tuple[str, ...]:
