@@ -5,7 +5,7 @@ import random
 import pytest
 
 from vlmbench import scoring
-from vlmbench.aggregate import ScoredMetric
+from vlmbench.aggregate import ScoredMetric, with_diagnostics
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import Response, ResponseError, Sample, SampleScores
@@ -122,3 +122,34 @@ def test_what_is_learned_of_the_references_is_learned_once(
     ]
     score_samples(*made(10), chosen)
     assert calls == [1]
+
+
+def test_open_answers_are_diagnosed_without_being_asked() -> None:
+    condition = parse_where("meta.open == True")
+    exact = ScoredMetric("match.exact", load_metric("match.exact"), headline=True)
+    rouge = ScoredMetric("overlap.rouge_l", load_metric("overlap.rouge_l"), where=condition)
+    assert with_diagnostics([exact]) == [exact]
+    found = with_diagnostics([exact, rouge])
+    added = [one for one in found if one.metric.name.startswith("language.")]
+    assert len(added) == 8
+    assert not any(one.headline for one in added)
+    # For the samples of the open metric only; for all where one of them has no condition.
+    assert [added[0].applies({"open": value}) for value in (True, False)] == [True, False]
+    everywhere = with_diagnostics([rouge, ScoredMetric("bleu", load_metric("overlap.bleu"))])
+    assert everywhere[-1].applies({"open": False})
+    # What a task lists itself stays as it is.
+    own = ScoredMetric("language.japanese", load_metric("language.japanese"), headline=True)
+    assert with_diagnostics([rouge, own])[1] == own
+    assert len(with_diagnostics([rouge, own])) == 9
+
+
+def test_truncation_comes_from_the_response() -> None:
+    samples = [Sample(id_, (), ("猫",)) for id_ in "ab"]
+    responses = {
+        "a": Response("a", "a", text="猫が", finish="length"),
+        "b": Response("b", "b", text="猫"),
+    }
+    chosen = [ScoredMetric("cut", load_metric("language.truncation"))]
+    first, second = score_samples(samples, responses, chosen)
+    assert first.scores["cut"].vector == (1.0,)
+    assert second.scores["cut"].vector is None

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from vlmbench.metrics.base import Metric
+from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import Estimate, SampleScores, Scalar
 from vlmbench.stats import (
     Floats,
@@ -37,6 +37,38 @@ class ScoredMetric:
     def applies(self, meta: Mapping[str, Scalar]) -> bool:
         """Whether the metric is for a sample with this `meta`."""
         return self.where is None or self.where(meta)
+
+
+_OPEN_FAMILIES = {"overlap", "caption", "semantic"}
+"""Families of metrics that compare answers of any wording."""
+
+_DIAGNOSTICS = (
+    *("japanese", "chinese", "english", "kana", "kanji", "latin"),
+    *("repetition", "truncation"),
+)
+
+
+def with_diagnostics(metrics: Sequence[ScoredMetric]) -> list[ScoredMetric]:
+    """The metrics, and the `language` ones behind them for the samples with open answers.
+
+    A task has open answers where one of its metrics is of the families overlap, caption or
+    semantic. Nobody needs to ask for these diagnostics, and none of them is a headline. What the
+    task itself lists is left as it is.
+    """
+    opened = [one for one in metrics if one.metric.name.partition(".")[0] in _OPEN_FAMILIES]
+    if not opened:
+        return list(metrics)
+
+    def is_open(meta: Mapping[str, Scalar]) -> bool:
+        return any(one.applies(meta) for one in opened)
+
+    where = is_open if all(one.where for one in opened) else None
+    known = {one.id for one in metrics} | {one.metric.name for one in metrics}
+    names = [f"language.{name}" for name in _DIAGNOSTICS]
+    added = [
+        ScoredMetric(name, load_metric(name), where=where) for name in names if name not in known
+    ]
+    return [*metrics, *added]
 
 
 def estimates(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench import __version__
-from vlmbench.aggregate import ScoredMetric, estimates
+from vlmbench.aggregate import ScoredMetric, estimates, with_diagnostics
 from vlmbench.data import data_fingerprint, load_samples
 from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import peak_memory_mib, versions
@@ -231,6 +231,7 @@ def derive(
     metrics: Sequence[ScoredMetric],
 ) -> RunRecord:
     """Score, aggregate and record what a journal holds."""
+    metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
     wanted = {sample.id for sample in samples[: session.limit]}
     responses = {key: value for key, value in content.responses.items() if key in wanted}
