@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Range, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text.choices import CHOICE_FORM, LETTERS, choice_index, read_choice
@@ -227,13 +226,16 @@ def choice(answer: Answer) -> MetricScore:
 
     The option is read out of the answer as a person would (see `read_choice`): a letter, kana or
     number in any of the usual phrases, or the option's own text. The reference names an option
-    by letter or text. An answer from which no option or more than one can be read is wrong by
-    this rule, never drawn at random; its `extracted` is empty, and `match.choice_read` counts
-    such answers. What was read is extracted as a letter; `confusion` tabulates it.
+    by letter or text, or the sample is not scored. An answer from which no option or more than
+    one can be read is wrong by this rule, never drawn at random; its `extracted` is empty, and
+    `match.choice_read` counts such answers. What was read is extracted as a letter; `confusion` tabulates it.
     """
-    right = {_wanted(reference, answer.choices) for reference in answer.references}
+    named = {reference: choice_index(reference, answer.choices) for reference in answer.references}
+    for reference, position in named.items():
+        if position is None:
+            return MetricScore(unscored=f"the reference {reference!r} names none of the options")
     found = read_choice(answer.prediction, answer.choices)
-    return MetricScore((float(found in right),), extracted=_letter(found))
+    return MetricScore((float(found in named.values()),), extracted=_letter(found))
 
 
 @metric(
@@ -320,17 +322,6 @@ _JDOCQA_TYPES = {
     **dict.fromkeys(("yesno", "yes/no", "factoid", "numerical", "0", "1", "2"), "short"),
     **dict.fromkeys(("open-ended", "open", "3"), "open"),
 }
-
-
-def _wanted(reference: str, choices: tuple[str, ...]) -> int:
-    position = choice_index(reference, choices)
-    if position is None:
-        options = ", ".join(choices) or "A to J"
-        raise DataError(
-            f"match.choice was given the reference {reference!r}, which names none of the options "
-            f"{options}; correct 'references' or 'choices' in the task's fields."
-        )
-    return position
 
 
 def _letter(position: int | None) -> str | None:

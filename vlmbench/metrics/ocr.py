@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
@@ -28,6 +27,7 @@ def _ratio(totals: Floats, n: int) -> Floats:
     source="Character error rate; Levenshtein 1966; on Japanese forms of vlmbench",
     size=2,
     combine=_ratio,
+    lower_is_better=True,
 )
 def cer(answer: Answer) -> tuple[float, float]:
     """Corpus character error rate, from 0 without an upper end, lower is better.
@@ -90,19 +90,18 @@ def receipt(answer: Answer) -> MetricScore:
     amounts (280, 280円, ¥280, 1,280), as dates (2024-05-03, 令和6年5月3日) or as times. Null, empty
     and missing are the same. An answer without a readable object scores 0 and has nothing
     extracted. Of several references the best counts; two objects without values score 1.
+    A sample whose reference is no JSON object is not scored.
     """
-    wanted = [read_object(reference) for reference in answer.references]
-    if None in wanted:
-        position = wanted.index(None)
-        raise DataError(
-            f"ocr.receipt was given the reference {answer.references[position][:60]!r}, which is "
-            "no JSON object; correct 'references' in the task's fields."
-        )
+    wanted = []
+    for reference in answer.references:
+        if (one := read_object(reference)) is None:
+            return MetricScore(unscored=f"the reference {reference[:60]!r} is no JSON object")
+        wanted.append(field_values(one))
     record = read_object(answer.prediction)
     if record is None:
         return MetricScore((0.0,))
     ours = field_values(record)
-    best = max(_bag_f1(ours, field_values(one)) for one in wanted if one is not None)
+    best = max(_bag_f1(ours, one) for one in wanted)
     return MetricScore((best,), extracted=f"{ours.total()} values")
 
 
