@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmbench.metrics.base import Answer, load_metric, metric_names
+from vlmbench.parity.__main__ import main
 from vlmbench.parity.checks import Check
 from vlmbench.parity.report import markdown
 from vlmbench.parity.table import compat_checks
@@ -206,6 +207,15 @@ def test_the_report_is_a_table() -> None:
     table = markdown([row for row in rows if row])
     assert table.splitlines()[1] == "|---|---|---|---|---|---|"
     assert all(line.count("|") == 7 for line in table.splitlines())
+
+
+def test_a_folder_without_gold_files_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["parity", "--gold", str(tmp_path)])
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("give the folder with --gold.")
 
 
 @given(answer=st.text(st.characters(), max_size=40), reference=st.text(max_size=20))

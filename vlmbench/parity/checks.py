@@ -238,6 +238,10 @@ def _shown(value: Any) -> str:
 
 
 def _program(run: Mapping[str, Any]) -> str:
+    """The package of a run, or those of its several values."""
     implementation = run.get("implementation", {})
-    package = implementation.get("package")
-    return str(package) if package else str(run.get("metric", ""))
+    parts = [implementation, *implementation.values()]
+    packages = [
+        part["package"] for part in parts if isinstance(part, Mapping) and "package" in part
+    ]
+    return ", ".join(dict.fromkeys(map(str, packages)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from vlmbench.errors import DependencyError, UsageError
+from vlmbench.errors import VlmbenchError
 from vlmbench.parity.checks import Check, ParityRow
-from vlmbench.parity.table import LEFT_OUT, compat_checks, own_checks
+from vlmbench.parity.gold import read_gold
+from vlmbench.parity.own import own_checks
+from vlmbench.parity.table import LEFT_OUT, compat_checks
 
 _SHOWN = 3
 """Disagreements that a row of the table names."""
@@ -42,9 +44,10 @@ def markdown(rows: Iterable[ParityRow]) -> str:
 
 
 def _row(check: Check, gold: Path) -> ParityRow | None:
+    read_gold(gold, check.file)  # a missing file ends the report, a metric's problem only its row
     try:
         return check.row(gold)
-    except (DependencyError, UsageError) as problem:
+    except VlmbenchError as problem:
         run = f"{check.file}: {check.run}"
         return ParityRow(check.label, "", run, 0, 0, 0, 0, missing=str(problem))
 
