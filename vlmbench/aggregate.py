@@ -101,12 +101,20 @@ def estimates(
     """
     ordered = sorted(rows, key=lambda row: row.id)
     unseen = total - len(ordered)
-    return tuple(
-        _estimate(scored, part, members, unseen=unseen, seed=seed, resamples=resamples)
-        for part, members in _parts(ordered, slices)
-        for scored in metrics
-        if part is None or _concerns(scored, members)
-    )
+    found: list[Estimate] = []
+    for part, members in _parts(ordered, slices):
+        missing = unseen + sum(row.error is not None for row in members)
+        columns = [
+            _column(scored, members)
+            for scored in metrics
+            if part is None or _concerns(scored, members)
+        ]
+        totals = _resampled(columns, seed=seed, resamples=resamples)
+        found += (
+            _estimate(column, part, totals.get(number), missing)
+            for number, column in enumerate(columns)
+        )
+    return tuple(found)
 
 
 def _parts(
@@ -130,23 +138,53 @@ def _concerns(scored: ScoredMetric, rows: Sequence[SampleScores]) -> bool:
     return any(scored.id in row.scores for row in rows) or all(row.error for row in rows)
 
 
-def _estimate(
-    scored: ScoredMetric,
-    part: Slice,
-    rows: Sequence[SampleScores],
-    *,
-    unseen: int,
-    seed: int,
-    resamples: int,
-) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The vectors of one metric in one part of a task."""
+
+    scored: ScoredMetric
+    vectors: Floats
+    unscored: int
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the value is a mean of lowest and highest values only."""
+        metric = self.scored.metric
+        ends = metric.bounds
+        return metric.is_mean and ends is not None and bool(np.isin(self.vectors, ends).all())
+
+
+def _column(scored: ScoredMetric, rows: Sequence[SampleScores]) -> _Column:
     scores = [row.scores[scored.id] for row in rows if scored.id in row.scores]
     vectors = [score.vector for score in scores if score.vector is not None]
-    missing = unseen + sum(row.error is not None for row in rows)
-    value = low = high = None
     matrix = np.array(vectors, dtype=np.float64).reshape(len(vectors), scored.metric.size)
-    if vectors:
-        value = value_of(matrix, scored.metric.combine)
-        low, high = _interval(scored.metric, matrix, value, seed=seed, resamples=resamples)
+    return _Column(scored, matrix, len(scores) - len(vectors))
+
+
+def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
+    """Sums of resamples by column, for the columns whose interval needs them.
+
+    Columns of equal length get the same draws anyway, so these are drawn and counted once.
+    """
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for number, column in enumerate(columns):
+        if len(column.vectors) and not column.is_share:
+            by_length[len(column.vectors)].append(number)
+    found: dict[int, Floats] = {}
+    for numbers in by_length.values():
+        side_by_side = np.hstack([columns[number].vectors for number in numbers])
+        totals = resampled_totals(side_by_side, resamples=resamples, seed=seed)
+        ends = np.cumsum([columns[number].vectors.shape[1] for number in numbers])
+        found.update(zip(numbers, np.split(totals, ends[:-1], axis=1), strict=True))
+    return found
+
+
+def _estimate(column: _Column, part: Slice, totals: Floats | None, missing: int) -> Estimate:
+    scored, vectors = column.scored, column.vectors
+    value = low = high = None
+    if len(vectors):
+        value = value_of(vectors, scored.metric.combine)
+        low, high = _interval(scored.metric, len(vectors), value, totals)
     return Estimate(
         metric=scored.id,
         slice=part,
@@ -154,24 +192,21 @@ def _estimate(
         low=low,
         high=high,
         n=len(vectors),
-        unscored=len(scores) - len(vectors),
+        unscored=column.unscored,
         headline=scored.headline,
         signature=scored.metric.signature,
         bounds=_bounds(scored.metric, value, len(vectors), missing),
     )
 
 
-def _interval(
-    metric: Metric, vectors: Floats, value: float, *, seed: int, resamples: int
-) -> tuple[float, float]:
-    n = len(vectors)
-    if metric.is_mean and metric.bounds and np.isin(vectors, metric.bounds).all():
-        return _score_interval(metric.bounds, value, n)
-    totals = resampled_totals(vectors, resamples=resamples, seed=seed)
-    low, high = percentile_interval(metric.combine(totals, n))
-    if high - low < 1e-9 and metric.bounds:
-        return _score_interval(metric.bounds, value, n)
-    return low, high
+def _interval(metric: Metric, n: int, value: float, totals: Floats | None) -> tuple[float, float]:
+    """The bootstrap interval, or Wilson's where the bootstrap would show no spread."""
+    if totals is not None:
+        low, high = percentile_interval(metric.combine(totals, n))
+        if high - low >= 1e-9 or not metric.bounds:
+            return low, high
+    assert metric.bounds is not None
+    return _score_interval(metric.bounds, value, n)
 
 
 def _score_interval(bounds: tuple[float, float], value: float, n: int) -> tuple[float, float]:
