@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from vlmbench.aggregate import ScoredMetric, estimates, score_samples
+from vlmbench.aggregate import ScoredMetric, estimates
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import (
@@ -16,6 +16,7 @@ from vlmbench.records import (
     Sample,
     SampleScores,
 )
+from vlmbench.scoring import score_samples
 from vlmbench.where import parse_where
 
 EXACT = ScoredMetric("exact", load_metric("match.exact"), headline=True)

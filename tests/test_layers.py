@@ -17,12 +17,23 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "models", "journal", "environment"),
+        *("prompt", "runs", "models", "journal", "environment", "encoders"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "executors"),
-    4: ("evaluate", "check", "gate", "gate_baseline", "report", "train", "embedded"),
-    5: ("cli", "__main__", "console", "catalogue", "demo"),
+    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),
+    4: (
+        "evaluate",
+        "extra_metrics",
+        "score_file",
+        "check",
+        "gate",
+        "gate_baseline",
+        "report",
+        "train",
+        "embedded",
+        "parity",
+    ),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

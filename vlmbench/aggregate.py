@@ -1,4 +1,4 @@
-"""From answers to estimates: score each sample, then add up, overall and by slice."""
+"""From scores to estimates: add up, overall and by slice."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from vlmbench.errors import DataError, unknown_name
-from vlmbench.metrics.base import Answer, Metric
-from vlmbench.records import Estimate, MetricScore, Response, Sample, SampleScores, Scalar
+from vlmbench.metrics.base import Metric, load_metric
+from vlmbench.records import Estimate, SampleScores, Scalar
 from vlmbench.stats import (
     Floats,
     percentile_interval,
@@ -40,52 +39,36 @@ class ScoredMetric:
         return self.where is None or self.where(meta)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What scoring needs of a sample; the images are not kept."""
+_OPEN_FAMILIES = {"overlap", "caption", "semantic"}
+"""Families of metrics that compare answers of any wording."""
 
-    id: str
-    references: tuple[str, ...]
-    choices: tuple[str, ...]
-    meta: Mapping[str, Scalar]
+_DIAGNOSTICS = (
+    *("japanese", "chinese", "english", "kana", "kanji", "latin"),
+    *("repetition", "truncation"),
+)
 
 
-def score_samples(
-    samples: Iterable[Sample],
-    responses: Mapping[str, Response],
-    metrics: Sequence[ScoredMetric],
-    *,
-    slices: Sequence[str] = (),
-) -> list[SampleScores]:
-    """Each sample's score on each metric that is for it.
+def with_diagnostics(metrics: Sequence[ScoredMetric]) -> list[ScoredMetric]:
+    """The metrics, and the `language` ones behind them for the samples with open answers.
 
-    Args:
-        samples: All samples of the task, also those without an answer: a metric such as CIDEr
-            looks at the references of all of them. Read once, one at a time.
-        responses: By sample id.
-        metrics: The task's metrics, not yet prepared.
-        slices: Fields of `meta` that estimates will be sliced by. A sample without one of them
-            gets None there.
-
-    Returns:
-        A line for each sample that has a response, in the order of the samples.
-
-    Raises:
-        DataError: A sample without references, a condition on a field that a sample lacks, or a
-            slice that no sample has.
+    A task has open answers where one of its metrics is of the families overlap, caption or
+    semantic. Nobody needs to ask for these diagnostics, and none of them is a headline. What the
+    task itself lists is left as it is.
     """
-    items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
-    _check_slices(items, slices)
-    prepared = [_prepared(scored, items) for scored in metrics]
-    rows = []
-    for item in items:
-        response = responses.get(item.id)
-        if response is not None:
-            sliced = {field: item.meta.get(field) for field in slices}
-            error = response.error.kind if response.error else None
-            scores = {} if response.text is None else _scores(item, response.text, prepared)
-            rows.append(SampleScores(item.id, response.key, sliced, scores, error))
-    return rows
+    opened = [one for one in metrics if one.metric.name.partition(".")[0] in _OPEN_FAMILIES]
+    if not opened:
+        return list(metrics)
+
+    def is_open(meta: Mapping[str, Scalar]) -> bool:
+        return any(one.applies(meta) for one in opened)
+
+    where = is_open if all(one.where for one in opened) else None
+    known = {one.id for one in metrics} | {one.metric.name for one in metrics}
+    names = [f"language.{name}" for name in _DIAGNOSTICS]
+    added = [
+        ScoredMetric(name, load_metric(name), where=where) for name in names if name not in known
+    ]
+    return [*metrics, *added]
 
 
 def estimates(
@@ -118,35 +101,20 @@ def estimates(
     """
     ordered = sorted(rows, key=lambda row: row.id)
     unseen = total - len(ordered)
-    return tuple(
-        _estimate(scored, part, members, unseen=unseen, seed=seed, resamples=resamples)
-        for part, members in _parts(ordered, slices)
-        for scored in metrics
-        if part is None or _concerns(scored, members)
-    )
-
-
-def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
-    known = {field for item in items for field in item.meta}
-    for field in slices:
-        if items and field not in known:
-            problem = unknown_name(
-                "slice", field, known, next_step="list the field under 'fields: meta:' of the task"
-            )
-            raise DataError(problem)
-
-
-def _prepared(scored: ScoredMetric, items: Sequence[_Item]) -> ScoredMetric:
-    references = [item.references for item in items if scored.applies(item.meta)]
-    metric = scored.metric.prepare(references)
-    return ScoredMetric(scored.id, metric, scored.headline, scored.where)
-
-
-def _scores(item: _Item, text: str, metrics: Sequence[ScoredMetric]) -> dict[str, MetricScore]:
-    answer = Answer(text, item.references, item.choices)
-    return {
-        scored.id: scored.metric.score(answer) for scored in metrics if scored.applies(item.meta)
-    }
+    found: list[Estimate] = []
+    for part, members in _parts(ordered, slices):
+        missing = unseen + sum(row.error is not None for row in members)
+        columns = [
+            _column(scored, members)
+            for scored in metrics
+            if part is None or _concerns(scored, members)
+        ]
+        totals = _resampled(columns, seed=seed, resamples=resamples)
+        found += (
+            _estimate(column, part, totals.get(number), missing)
+            for number, column in enumerate(columns)
+        )
+    return tuple(found)
 
 
 def _parts(
@@ -170,23 +138,53 @@ def _concerns(scored: ScoredMetric, rows: Sequence[SampleScores]) -> bool:
     return any(scored.id in row.scores for row in rows) or all(row.error for row in rows)
 
 
-def _estimate(
-    scored: ScoredMetric,
-    part: Slice,
-    rows: Sequence[SampleScores],
-    *,
-    unseen: int,
-    seed: int,
-    resamples: int,
-) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The vectors of one metric in one part of a task."""
+
+    scored: ScoredMetric
+    vectors: Floats
+    unscored: int
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the value is a mean of lowest and highest values only."""
+        metric = self.scored.metric
+        ends = metric.bounds
+        return metric.is_mean and ends is not None and bool(np.isin(self.vectors, ends).all())
+
+
+def _column(scored: ScoredMetric, rows: Sequence[SampleScores]) -> _Column:
     scores = [row.scores[scored.id] for row in rows if scored.id in row.scores]
     vectors = [score.vector for score in scores if score.vector is not None]
-    missing = unseen + sum(row.error is not None for row in rows)
-    value = low = high = None
     matrix = np.array(vectors, dtype=np.float64).reshape(len(vectors), scored.metric.size)
-    if vectors:
-        value = value_of(matrix, scored.metric.combine)
-        low, high = _interval(scored.metric, matrix, value, seed=seed, resamples=resamples)
+    return _Column(scored, matrix, len(scores) - len(vectors))
+
+
+def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
+    """Sums of resamples by column, for the columns whose interval needs them.
+
+    Columns of equal length get the same draws anyway, so these are drawn and counted once.
+    """
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for number, column in enumerate(columns):
+        if len(column.vectors) and not column.is_share:
+            by_length[len(column.vectors)].append(number)
+    found: dict[int, Floats] = {}
+    for numbers in by_length.values():
+        side_by_side = np.hstack([columns[number].vectors for number in numbers])
+        totals = resampled_totals(side_by_side, resamples=resamples, seed=seed)
+        ends = np.cumsum([columns[number].vectors.shape[1] for number in numbers])
+        found.update(zip(numbers, np.split(totals, ends[:-1], axis=1), strict=True))
+    return found
+
+
+def _estimate(column: _Column, part: Slice, totals: Floats | None, missing: int) -> Estimate:
+    scored, vectors = column.scored, column.vectors
+    value = low = high = None
+    if len(vectors):
+        value = value_of(vectors, scored.metric.combine)
+        low, high = _interval(scored.metric, len(vectors), value, totals)
     return Estimate(
         metric=scored.id,
         slice=part,
@@ -194,24 +192,21 @@ def _estimate(
         low=low,
         high=high,
         n=len(vectors),
-        unscored=len(scores) - len(vectors),
+        unscored=column.unscored,
         headline=scored.headline,
         signature=scored.metric.signature,
         bounds=_bounds(scored.metric, value, len(vectors), missing),
     )
 
 
-def _interval(
-    metric: Metric, vectors: Floats, value: float, *, seed: int, resamples: int
-) -> tuple[float, float]:
-    n = len(vectors)
-    if metric.is_mean and metric.bounds and np.isin(vectors, metric.bounds).all():
-        return _score_interval(metric.bounds, value, n)
-    totals = resampled_totals(vectors, resamples=resamples, seed=seed)
-    low, high = percentile_interval(metric.combine(totals, n))
-    if high - low < 1e-9 and metric.bounds:
-        return _score_interval(metric.bounds, value, n)
-    return low, high
+def _interval(metric: Metric, n: int, value: float, totals: Floats | None) -> tuple[float, float]:
+    """The bootstrap interval, or Wilson's where the bootstrap would show no spread."""
+    if totals is not None:
+        low, high = percentile_interval(metric.combine(totals, n))
+        if high - low >= 1e-9 or not metric.bounds:
+            return low, high
+    assert metric.bounds is not None
+    return _score_interval(metric.bounds, value, n)
 
 
 def _score_interval(bounds: tuple[float, float], value: float, n: int) -> tuple[float, float]:

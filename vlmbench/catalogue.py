@@ -1,8 +1,10 @@
-"""`vlmbench tasks|models|metrics list|show|check`: what there is, for people or as JSON."""
+"""`vlmbench tasks|models|metrics list|show|check|score`: what there is, for people or as JSON."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -10,9 +12,19 @@ from typing import Any
 from vlmbench import console
 from vlmbench.check import check_task
 from vlmbench.data import sample_count, source_name
-from vlmbench.metrics.base import describe, metric_names
+from vlmbench.metrics.base import (
+    describe,
+    family_summary,
+    load_metric,
+    metric_names,
+    read_options,
+)
 from vlmbench.models import BASELINES, known_models, resolve_model
+from vlmbench.score_file import LineScore, score_file
 from vlmbench.task import load_task, task_names
+
+CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
+"""What `metrics score` says of the whole file."""
 
 
 def tasks_list(options: argparse.Namespace) -> int:
@@ -78,7 +90,7 @@ def models_show(options: argparse.Namespace) -> int:
 
 
 def metrics_list(options: argparse.Namespace) -> int:
-    """Name, range and first sentence of each metric."""
+    """Name, range and first sentence of each metric, family by family."""
     values = []
     for name in metric_names():
         about = describe(name)
@@ -90,12 +102,41 @@ def metrics_list(options: argparse.Namespace) -> int:
                 "definition": about["definition"].split("\n\n")[0].replace("\n", " "),
             }
         )
-    return _list(options, values)
+    if options.json:
+        return _list(options, values)
+    for family, members in itertools.groupby(values, lambda one: one["name"].partition(".")[0]):
+        print(f"{family}: {family_summary(family)}")
+        console.print_table(
+            dict.fromkeys(("name", "range", "definition"), "left"),
+            [list(one.values()) for one in members],
+        )
+    return 0
 
 
 def metrics_show(options: argparse.Namespace) -> int:
     """Definition, range, options, source and signature of a metric."""
     return _show(options, describe(options.name))
+
+
+def metrics_score(options: argparse.Namespace) -> int:
+    """Score a file of predictions: a JSON line a sample, then one for all of them.
+
+    The last line has no id but the metric's name, value, interval, n and signature.
+    """
+    metric = load_metric(options.name, read_options(options.name, options.option))
+    lines: list[LineScore] = []
+    emit = lines.append if options.json else _print_line
+    estimate = asdict(score_file(metric, options.file, emit=emit))
+    corpus = {key: estimate[key] for key in CORPUS_KEYS}
+    if options.json:
+        console.print_json({"samples": [asdict(line) for line in lines], "corpus": corpus})
+    else:
+        _print_line(corpus)
+    return 0
+
+
+def _print_line(value: LineScore | dict[str, Any]) -> None:
+    print(json.dumps(value if isinstance(value, dict) else asdict(value), ensure_ascii=False))
 
 
 def _list(

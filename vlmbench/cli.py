@@ -106,6 +106,20 @@ def _add_run(commands: Any) -> None:
 def _add_after_run(commands: Any) -> None:
     score = commands.add_parser("score", help="derive scores again from journals, without a model")
     score.add_argument("runs", nargs="+", type=Path, metavar="RUNS")
+    score.add_argument(
+        "--metrics",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="metrics beside the task's own; several with commas ('vlmbench metrics list')",
+    )
+    score.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of those metrics ('vlmbench metrics show NAME')",
+    )
     score.add_argument("--json", action="store_true")
     score.set_defaults(command=_score)
     report = commands.add_parser("report", help="build the HTML leaderboard")
@@ -156,13 +170,38 @@ def _add_catalogues(commands: Any) -> None:
     }
     for noun, (help_text, verbs) in kinds.items():
         parser = commands.add_parser(noun, help=help_text)
-        actions = parser.add_subparsers(required=True, metavar="|".join(verbs))
+        also = ["score"] if noun == "metrics" else []
+        actions = parser.add_subparsers(required=True, metavar="|".join([*verbs, *also]))
         for verb, takes_name in verbs.items():
             action = actions.add_parser(verb)
             if takes_name:
                 action.add_argument("name", metavar="NAME")
             action.add_argument("--json", action="store_true")
             action.set_defaults(command=_show, show=f"{noun}_{verb}")
+        if noun == "metrics":
+            _add_metrics_score(actions)
+
+
+def _add_metrics_score(actions: Any) -> None:
+    score = actions.add_parser("score", help="score predictions from anywhere")
+    score.add_argument("name", metavar="NAME")
+    score.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSON Lines {id, prediction, references, choices?, images?}; - for standard input",
+    )
+    score.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the metric ('vlmbench metrics show NAME')",
+    )
+    score.add_argument(
+        "--json", action="store_true", help="one JSON document instead of a line a sample"
+    )
+    score.set_defaults(command=_show, show="metrics_score")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -203,9 +242,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     from vlmbench.evaluate import score
+    from vlmbench.extra_metrics import extra_metrics
     from vlmbench.runs import find_runs
 
-    records = [score(run) for run in find_runs(options.runs)]
+    extra = extra_metrics(_split(options.metrics), options.option)
+    records = [score(run, extra=extra) for run in find_runs(options.runs)]
     _print_records(records, json=options.json)
     return 0
 

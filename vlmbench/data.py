@@ -160,14 +160,24 @@ def _image(value: Any, where: str, folder: Path | None) -> Image:
     if isinstance(value, bytes):
         return Image(value, source=where)
     if isinstance(value, str) and folder is not None:
-        return _image_file(value, where, folder)
+        return image_file(value, where, folder)
     raise DataError(
         f"There is no image in {where}, but a {type(value).__name__}; it should hold bytes, a "
         "struct {bytes, path} or a file name."
     )
 
 
-def _image_file(name: str, where: str, folder: Path) -> Image:
+def image_file(name: str, where: str, folder: Path) -> Image:
+    """An image file by a name that comes from data.
+
+    Args:
+        name: Relative to the folder.
+        where: What names it, for messages.
+        folder: It may not lie outside of this.
+
+    Raises:
+        DataError: The name leads out of the folder, or is none.
+    """
     try:
         path = (folder / name).resolve()
         inside = path.is_relative_to(folder.resolve())

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench import __version__
-from vlmbench.aggregate import ScoredMetric, estimates, score_samples
+from vlmbench.aggregate import ScoredMetric, estimates, with_diagnostics
 from vlmbench.data import data_fingerprint, load_samples
+from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import peak_memory_mib, versions
 from vlmbench.errors import DataError
 from vlmbench.executors.base import Executor
+from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
@@ -24,6 +26,7 @@ from vlmbench.prompt import build_request
 from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
+from vlmbench.scoring import score_samples
 from vlmbench.task import TaskSpec, restore_task
 from vlmbench.where import parse_where
 
@@ -96,8 +99,13 @@ def run(
     return derive(directory, journal.content, task, samples, metrics)
 
 
-def score(directory: RunDir) -> RunRecord:
+def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
     """Derive scores.jsonl and run.json again from the journal; needs the data, but no model.
+
+    Args:
+        directory: The run's.
+        extra: Metrics beside the task's own. They are no headline metrics, and the next call
+            without them leaves them out again.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -110,7 +118,8 @@ def score(directory: RunDir) -> RunRecord:
             f"The data of task '{task.name}' has changed since {directory.journal} was written; "
             "restore it, or run the model again with --fresh."
         )
-    return derive(directory, content, task, load_texts(task), load_metrics(task))
+    metrics = with_extra(load_metrics(task), extra)
+    return derive(directory, content, task, load_texts(task), metrics)
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
@@ -222,11 +231,18 @@ def derive(
     metrics: Sequence[ScoredMetric],
 ) -> RunRecord:
     """Score, aggregate and record what a journal holds."""
+    metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
     wanted = {sample.id for sample in samples[: session.limit]}
     responses = {key: value for key, value in content.responses.items() if key in wanted}
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
-    rows = score_samples(samples, responses, metrics, slices=task.slices)
+    encoded = [metric for metric in metrics if metric.metric.kind.encoder]
+    others = [metric for metric in metrics if not metric.metric.kind.encoder]
+    rows = score_samples(samples, responses, others, slices=task.slices)
+    if encoded:
+        looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
+        seen = load_samples(task) if looks else samples
+        rows = add_encoder_scores(rows, samples, seen, responses, encoded)
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,

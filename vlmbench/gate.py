@@ -306,7 +306,8 @@ def _compare(
     paired = paired_bootstrap(
         new, old, metric.combine, resamples=bootstrap.resamples, level=LEVEL, seed=bootstrap.seed
     )
-    verdict, reason = _verdict(paired, bootstrap.margin, _leeway(metric, lost, len(pairs)), lost)
+    gain = _turned(paired) if metric.kind.lower_is_better else paired
+    verdict, reason = _verdict(gain, bootstrap.margin, _leeway(metric, lost, len(pairs)), lost)
     return GateRow(
         task=task,
         metric=saved.id,
@@ -338,6 +339,11 @@ def _verdict(
     if verdicts == {"better", "within margin"}:
         return "within margin", None
     return "inconclusive", f"{lost} samples could be scored on one side only"
+
+
+def _turned(paired: PairedDifference) -> PairedDifference:
+    """The difference the other way round, for a metric of which less is better."""
+    return PairedDifference(-paired.difference, -paired.high, -paired.low, paired.p_value)
 
 
 def _leeway(metric: Metric, lost: int, total: int) -> float:

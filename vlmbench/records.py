@@ -1,11 +1,11 @@
 """The frozen values that cross from one stage of the pipeline to the next.
 
-    Sample    what a data set holds          data.py      -> prompt.py
-    Request   what a model is asked          prompt.py    -> runners/
-    Response  what it answered, or why not   runners/     -> journal.py
-    SampleScores  each metric's vector       metrics/     -> aggregate.py
-    Estimate  a number with its interval     aggregate.py -> report/, gate.py
-    RunRecord all that is known of one run   evaluate.py  -> report/, gate.py
+Sample    what a data set holds          data.py      -> prompt.py
+Request   what a model is asked          prompt.py    -> runners/
+Response  what it answered, or why not   runners/     -> journal.py
+SampleScores  each metric's vector       metrics/     -> aggregate.py
+Estimate  a number with its interval     aggregate.py -> report/, gate.py
+RunRecord all that is known of one run   evaluate.py  -> report/, gate.py
 """
 
 from __future__ import annotations

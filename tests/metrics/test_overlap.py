@@ -1,23 +1,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import sacrebleu
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.metrics.overlap import (
-    bleu_counts,
-    bleu_score,
-    chrf_counts,
-    chrf_score,
-    rouge_l,
-    subsequence_f,
-)
+from vlmbench.records import Scalar
 from vlmbench.text.japanese import normalise, tokenise
+from vlmbench.text.overlap_scores import bleu_score, chrf_score, ter_score
 
 # F of rouge_score on fugashi words: the test values of llm-jp-eval-mm's ROUGE-L scorer.
 ROUGE_L = [
@@ -28,6 +23,19 @@ ROUGE_L = [
     ("", ["私は猫です。"], 0.0),
     ("猫", ["犬"], 0.0),
     ("", ["\u3000"], 1.0),
+]
+
+# By hand, on the words 私 は 猫 です 。 and the like.
+ROUGE_N = [
+    (1, "私は猫です。", ["私は犬です。"], 4 / 5),
+    (2, "私は猫です。", ["私は犬です。"], 2 / 4),
+    (1, "猫、猫、猫", ["猫"], 2 * (1 / 5) * 1 / (1 / 5 + 1)),
+    (2, "猫", ["猫"], 1.0),
+    (2, "猫", ["犬"], 0.0),
+    (2, "猫", ["猫です。"], 0.0),
+    (2, "", [""], 1.0),
+    (1, "", ["猫"], 0.0),
+    (2, "猫です。", ["犬", "猫です。"], 1.0),
 ]
 
 # (answer, references): lengths, repeats, several references and degenerate texts.
@@ -44,107 +52,160 @@ CORPORA = {
     ],
     "same": [("白い皿に盛られた赤いりんご", ["白い皿に盛られた赤いりんご"])] * 3,
     "no match of order 4": [("猫が公園で遊ぶ", ["公園で猫が昼寝する"]), ("犬", ["犬"])],
-    "short": [("猫", ["猫"]), ("犬だ", ["犬だ"])],
     "nothing shared": [("かもめ", ["地下鉄の駅"])],
     "nothing at all": [("", ["地下鉄の駅"])],
     "empty reference": [("猫がいる", [""]), ("犬が走って来る", ["犬が走って行く"])],
+    "moved": [
+        ("公園で猫が箱の中で寝ている", ["箱の中で猫が公園で寝ている"]),
+        ("左に犬、右に猫、上に鳥がいる写真", ["上に鳥、左に犬、右に猫がいる写真", "鳥と犬と猫"]),
+    ],
 }
 
 
-@pytest.mark.parametrize(("prediction", "references", "expected"), ROUGE_L)
-def test_rouge_l(prediction: str, references: list[str], expected: float) -> None:
-    assert rouge_l(Answer(prediction, tuple(references))) == pytest.approx(expected, abs=1e-12)
+def value(name: str, corpus: Sequence[tuple[str, list[str]]], **options: Scalar) -> float:
+    """The metric's value on a corpus."""
+    metric = load_metric(name, options)
+    scores = metric.score_all([Answer(answer, tuple(refs)) for answer, refs in corpus])
+    return float(metric.combine(np.sum([s.vector or () for s in scores], axis=0), len(corpus)))
 
 
-def test_rouge_l_weighs_recall_by_beta() -> None:
-    # P = 1/2, R = 1: F2 = 5 * 0.5 / (1 + 4 * 0.5) = 5/6
-    assert subsequence_f(["猫", "犬"], ["猫"], beta=2) == pytest.approx(5 / 6)
-
-
-@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
-def test_bleu_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
-    ours = _corpus_value("overlap.bleu", corpus)
-    words = [(_joined(answer), list(map(_joined, refs))) for answer, refs in corpus]
-    theirs = sacrebleu.corpus_bleu(*_columns(words), tokenize="none", force=True)
-    assert ours == pytest.approx(theirs.score / 100, abs=1e-9)
-
-
-@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
-def test_chrf_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
-    ours = _corpus_value("overlap.chrf", corpus)
-    texts = [(normalise(answer), list(map(normalise, refs))) for answer, refs in corpus]
-    assert ours == pytest.approx(sacrebleu.corpus_chrf(*_columns(texts)).score / 100, abs=1e-9)
-
-
-@pytest.mark.reference
-def test_rouge_l_equals_rouge_score(gold: Callable[[str], Any]) -> None:
-    for run in gold("text_rouge")["runs"]:
-        for id_, item in run["per_item"].items():
-            # edge/074 is stored with its words cut off; without words ours is 1, theirs 0.
-            if item.get("tokens_hyp") and id_ not in {"edge/074", "edge/077"}:
-                f = subsequence_f(item["tokens_hyp"], item["tokens_ref0"], beta=1)
-                assert f == pytest.approx(item["rougeL"]["f"], abs=1e-9), id_
-
-
-@pytest.mark.reference
-@pytest.mark.parametrize(
-    ("file", "run_id", "counts", "score"),
-    [
-        ("text_bleu", "bleu.fugashi-none", bleu_counts, bleu_score),
-        ("text_chrf", "chrf", chrf_counts, chrf_score),
-    ],
-)
-def test_corpora_equal_sacrebleu(
-    gold: Callable[[str], Any], file: str, run_id: str, counts: Any, score: Any
-) -> None:
-    content = gold(file)
-    run = next(run for run in content["runs"] if run["run_id"] == run_id)
-    prepare = _plain_words if file == "text_bleu" else _without_spaces
-    checked = 0
-    for name, corpus in run["corpus"].items():
-        if name not in content["inputs"]["corpora"]:
-            continue
-        items = {item["id"]: item for item in content["inputs"]["corpora"][name]}
-        chosen = [items[id_] for id_ in corpus["ids"] or items]
-        rows = [counts(prepare(i["hyp"]), [prepare(r) for r in i["refs"]]) for i in chosen]
-        value = float(score(np.sum(rows, axis=0)))
-        assert value == pytest.approx(corpus["expected"]["score"] / 100, abs=1e-9), name
-        checked += 1
-    assert checked >= 8
-
-
-def _corpus_value(name: str, corpus: list[tuple[str, list[str]]]) -> float:
-    metric = load_metric(name)
-    vectors = [metric.score(Answer(answer, tuple(refs))).vector for answer, refs in corpus]
-    return float(metric.combine(np.sum(np.array(vectors), axis=0), len(vectors)))
-
-
-def _columns(corpus: list[tuple[str, list[str]]]) -> tuple[list[str], list[list[str]]]:
-    """sacrebleu wants a column per reference; missing ones repeat the first."""
+def spaced(corpus: list[tuple[str, list[str]]]) -> tuple[list[str], list[list[str]]]:
+    """The corpus for sacrebleu, in words: a column per reference, the first one repeated."""
     width = max(len(references) for _, references in corpus)
-    return [answer for answer, _ in corpus], [
-        [(references + [references[0]] * width)[column] for _, references in corpus]
+    return [" ".join(tokenise(answer)) for answer, _ in corpus], [
+        [" ".join(tokenise((refs + refs[:1] * width)[column])) for _, refs in corpus]
         for column in range(width)
     ]
 
 
-def _joined(text: str) -> str:
-    return " ".join(tokenise(text))
+@pytest.mark.parametrize(("prediction", "references", "expected"), ROUGE_L)
+def test_rouge_l(prediction: str, references: list[str], expected: float) -> None:
+    assert value("overlap.rouge_l", [(prediction, references)]) == pytest.approx(expected)
 
 
-def _plain_words(text: str) -> list[str]:
-    """fugashi without our normalisation, as the reference was computed."""
-    from vlmbench.text.japanese import _tagger
-
-    return list(_tagger().parse(text).split()) if text else []
+def test_rouge_l_weighs_recall_by_beta() -> None:
+    # P = 1/2, R = 1: F2 = 5 * 0.5 / (1 + 4 * 0.5) = 5/6
+    assert value("overlap.rouge_l", [("猫犬", ["猫"])], beta=2) == pytest.approx(5 / 6)
 
 
-def _without_spaces(text: str) -> str:
-    return "".join(text.split())
+@pytest.mark.parametrize(("order", "prediction", "references", "expected"), ROUGE_N)
+def test_rouge_n(order: int, prediction: str, references: list[str], expected: float) -> None:
+    assert value(f"overlap.rouge_{order}", [(prediction, references)]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
+def test_bleu_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
+    theirs = sacrebleu.corpus_bleu(*spaced(corpus), tokenize="none", force=True)
+    assert value("overlap.bleu", corpus) == pytest.approx(theirs.score / 100, abs=1e-9)
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
+def test_sentence_bleu_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
+    theirs = [
+        sacrebleu.sentence_bleu(
+            " ".join(tokenise(answer)),
+            [" ".join(tokenise(text)) for text in references],
+            tokenize="none",
+            use_effective_order=True,
+        ).score
+        for answer, references in corpus
+    ]
+    ours = value("overlap.sentence_bleu", corpus)
+    assert ours == pytest.approx(sum(theirs) / len(theirs) / 100, abs=1e-9)
+
+
+# sacrebleu leaves out what is said where the reference is empty.
+@pytest.mark.parametrize("corpus", [CORPORA[name] for name in CORPORA if "empty" not in name])
+@pytest.mark.parametrize(("name", "word_order"), [("chrf", 0), ("chrf_pp", 2)])
+def test_chrf_equals_sacrebleu(
+    name: str, word_order: int, corpus: list[tuple[str, list[str]]]
+) -> None:
+    from sacrebleu.metrics.chrf import CHRF
+
+    theirs = CHRF(word_order=word_order)
+    # sacrebleu would cut ASCII punctuation off words, which fugashi has done already.
+    theirs._remove_punctuation = str.split  # type: ignore[method-assign, assignment]
+    expected = theirs.corpus_score(*spaced(corpus)).score / 100
+    assert value(f"overlap.{name}", corpus) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=CORPORA)
+def test_ter_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
+    columns = spaced(corpus)
+    widest = max(len(references) for _, references in corpus)
+    padded = [(answer, (refs + refs[:1] * widest)[:widest]) for answer, refs in corpus]
+    expected = sacrebleu.corpus_ter(*columns).score / 100
+    assert value("overlap.ter", padded) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bleu_leaves_out_orders_that_no_answer_is_long_enough_for() -> None:
+    assert value("overlap.bleu", [("猫", ["猫"]), ("犬だ", ["犬だ"])]) == 1.0
+
+
+@pytest.mark.parametrize(
+    "name", ["rouge_1", "rouge_2", "rouge_l", "bleu", "sentence_bleu", "chrf", "chrf_pp"]
+)
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("", ""),
+        ("猫", "猫"),
+        ("価格は￥１，２００です", "価格は¥1,200です"),
+        ("ｺｰﾋｰを飲む｡", "コーヒーを飲む。"),
+        ("天然水-　Ｌｅｍｏｎ＋レモン", "天然水-Lemon+レモン"),
+        ("URLはhttps://example.jp/a?b=c です", "URLは https://example.jp/a?b=cです"),
+    ],
+)
+def test_what_differs_in_width_or_white_space_is_the_same(
+    name: str, answer: str, reference: str
+) -> None:
+    assert value(f"overlap.{name}", [(answer, [reference])]) == pytest.approx(1.0, abs=1e-12)
+    assert value("overlap.ter", [(answer, [reference])]) == 0.0
+
+
+def test_characters_are_an_option() -> None:
+    # 東京都 against 京都府: two of three characters, in order.
+    assert value("overlap.rouge_l", [("東京都", ["京都府"])], tokenizer="characters") == (
+        pytest.approx(2 / 3)
+    )
+    assert value("overlap.ter", [("東京都", ["京都府"])], tokenizer="characters") == (
+        pytest.approx(2 / 3)
+    )
+
+
+def test_case_counts_except_in_ter() -> None:
+    assert value("overlap.rouge_1", [("jr", ["JR"])]) == 0.0
+    assert value("overlap.ter", [("jr", ["JR"])]) == 0.0
+
+
+TEXT = st.text("猫が犬をabＡ 。\u3099\ud800", max_size=12)
+
+
+@given(
+    corpus=st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=3)), min_size=1, max_size=4)
+)
+@settings(max_examples=25, deadline=None)
+def test_a_score_does_not_depend_on_the_other_answers(
+    corpus: list[tuple[str, list[str]]],
+) -> None:
+    answers = [Answer(answer, tuple(references)) for answer, references in corpus]
+    for name in ("rouge_1", "rouge_2", "rouge_l", "bleu", "sentence_bleu", "chrf", "chrf_pp"):
+        metric = load_metric(f"overlap.{name}")
+        assert metric.score_all(answers) == [metric.score(answer) for answer in answers]
+
+
+def test_no_answers_have_no_scores() -> None:
+    assert load_metric("overlap.bleu").score_all([]) == []
 
 
 def test_scores_warn_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert float(bleu_score(np.zeros(10))) == 0
-        assert float(chrf_score(np.zeros(18))) == 0
+        assert float(bleu_score(np.zeros(10), effective_order=False)) == 0
+        assert float(chrf_score(np.zeros(18))) == 1
+        assert float(ter_score(np.zeros(2))) == 0
+
+
+def test_normalisation_comes_first() -> None:
+    assert normalise("ｺｰﾋｰ") == "コーヒー"
+    assert value("overlap.chrf", [("ｺｰﾋｰ", ["コーヒー"])]) == pytest.approx(1.0)

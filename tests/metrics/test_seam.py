@@ -44,16 +44,16 @@ def test_every_metric_is_listed_and_described() -> None:
     assert set(NAMES) <= set(metric_names())
     for name in metric_names():
         description = describe(name)
-        assert description["range"], name
         assert description["source"], name
-        assert "higher is better" in description["definition"], name
+        lower = load_metric(name).kind.lower_is_better
+        assert ("lower" if lower else "higher") + " is better" in description["definition"], name
         for option in description["options"]:
             assert f"{option}:" in description["definition"], f"{name} does not explain {option}"
 
 
 def test_a_signature_names_options_tokenizer_and_version() -> None:
     signature = load_metric("overlap.rouge_l", {"beta": 2}).signature
-    assert signature.startswith("overlap.rouge_l|beta:2.0|tok:fugashi-")
+    assert signature.startswith("overlap.rouge_l|beta:2.0|tokenizer:words|tok:fugashi-")
     assert "/unidic-lite-" in signature
     assert "|norm:nfkc-ja1|range:0-1|v:0." in signature
 
@@ -85,7 +85,7 @@ def test_looking_up_a_metric_loads_its_family_only() -> None:
 
 
 @given(prediction=TEXT, references=st.lists(TEXT, min_size=1, max_size=3))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_any_text_gets_a_value_in_range(prediction: str, references: list[str]) -> None:
     for name in NAMES:
         metric = load_metric(name).prepare([references, ["猫"], ["犬"]])
@@ -102,7 +102,7 @@ def test_any_text_gets_a_value_in_range(prediction: str, references: list[str]) 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "caption.cider_d"])
 @given(text=TEXT.filter(lambda text: len(text.strip()) > 4))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_reference_itself_scores_full(name: str, text: str) -> None:
     metric = load_metric(name)
     vector = metric.score(Answer(text, (text,))).vector
@@ -119,7 +119,7 @@ def test_long_answers_are_scored_quickly(ready: Metric) -> None:
     answer = Answer("（" * 50_000 + "1,234" * 10_000, ("猫が眠る" * 5_000, "1" * 20_000))
     start = time.process_time()
     assert ready.score(answer).vector is not None
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 3
 
 
 def _value(metric: Metric, vector: tuple[float, ...] | None) -> float:

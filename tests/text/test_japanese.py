@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -97,9 +99,45 @@ def test_tokenise(text: str, words: str) -> None:
     assert tokenise(text) == tuple(words.split())
 
 
+PLAIN_TEXT = st.text(
+    "aZ09 ~\n\t\u3000、。〃々〆〇〈】〒〔〛〜ぁがゖゝゞァヴヺ・ーヽヾ一猫鿿！０Ａ（｝", max_size=30
+)
+
+
+@given(PLAIN_TEXT)
+def test_plain_text_is_normalised_as_any_other(text: str) -> None:
+    short_way = normalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
+        assert normalise(text) == short_way
+
+
+def test_each_plain_character_is_normalised_as_any_other() -> None:
+    plain = [c for c in map(chr, range(0x10000)) if japanese._PLAIN.fullmatch(c)]
+    assert len(plain) > 21_000
+    text = "|".join(plain)
+    short_way = normalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
+        assert normalise(text) == short_way
+
+
 @given(ANY_TEXT)
 def test_words_are_the_text_without_spaces(text: str) -> None:
     assert "".join(tokenise(text)) == "".join(normalise(text).split())
+
+
+@pytest.mark.parametrize("unit", ["1", "a", "（1", "ア", "猫が寝る。", "😀", "\u3000"])
+def test_long_text_takes_no_square_of_time(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    start = time.process_time()
+    assert "".join(japanese._analyse(text)) == "".join(normalise(text).split())
+    assert time.process_time() - start < 1
+
+
+def test_long_text_is_cut_between_sentences() -> None:
+    sentence = "白い猫が箱の中で寝ています。"
+    assert tokenise(sentence * 1000) == tokenise(sentence) * 1000
 
 
 def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +150,7 @@ def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_share_the_tokenizer() -> None:
     texts = [f"{number}番目の文を分かち書きする" for number in range(200)]
     alone = [tokenise(text) for text in texts]
-    japanese._cached_short.cache_clear()
+    japanese._words.clear()
     together: list[tuple[str, ...]] = []
     workers = [
         threading.Thread(target=lambda: together.extend(tokenise(text) for text in texts))

@@ -19,14 +19,19 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, UsageError, unknown_name
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.metrics.options import Range as Range
+from vlmbench.metrics.options import checked_option, option_value
+from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
+
+NO_FAMILIES = {"base", "options"}
+"""Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
 """The references of every sample of a task."""
@@ -35,28 +40,29 @@ Scored: TypeAlias = float | tuple[float, ...] | MetricScore
 """What a metric function returns; a MetricScore when it extracts something or cannot score."""
 
 
-Compared: TypeAlias = Literal["answers", "numbers", "characters", "tokens"]
+Compared: TypeAlias = Literal["answers", "numbers", "characters", "tokens", "own"]
 """The form of the texts that a metric compares: short answers, short answers with their numbers
-read, characters without white space, or words."""
+read, characters without white space, words, or a form of its own that its docstring defines."""
+
+Identity: TypeAlias = Callable[[Mapping[str, Scalar]], Sequence[str]]
+"""From a metric's options to further parts of its signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a metric sees of a sample: never the model, never the image."""
+    """What a metric sees of a sample: never the model."""
 
     prediction: str
     references: tuple[str, ...]
     """Accepted answers, or one answer an annotator; never empty."""
     choices: tuple[str, ...] = ()
     """The options of a multiple-choice question, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values that a numeric option may have: `tolerance: Annotated[float, Range(0, 1)]`."""
-
-    low: float
-    high: float
+    meta: Mapping[str, Scalar] = field(default_factory=dict)
+    """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
+    images: tuple[Image, ...] = ()
+    """The sample's images, only for a metric whose `encoder` looks at them."""
+    finish: Literal["stop", "length"] | None = None
+    """`length` when the answer was cut at the task's `max_new_tokens`; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +70,17 @@ class Definition:
     """A registered metric, before its options are chosen."""
 
     name: str
-    function: Callable[..., Scored]
+    function: Callable[..., Scored | Sequence[MetricScore]]
     bounds: tuple[float, float] | None
     compares: Compared
     source: str
     size: int
     combine: Combine
     prepare: Callable[[References], Any] | None
+    identity: Identity | None = None
+    batched: bool = False
+    encoder: Literal["texts", "images"] | None = None
+    lower_is_better: bool = False
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -120,6 +130,10 @@ class Metric:
         options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
         low_high = "-".join(f"{end:g}" for end in self.bounds) if self.bounds else "open"
         parts = [self.name, *options, *_text_identity(self.kind.compares)]
+        if self.kind.identity is not None:
+            parts += self.kind.identity(self.options)
+        if self.kind.lower_is_better:
+            low_high += "-lower-is-better"
         return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
 
     def prepare(self, all_references: References) -> Metric:
@@ -138,25 +152,44 @@ class Metric:
         Raises:
             DataError: The answer has no reference.
         """
-        if not answer.references:
-            raise DataError(
-                f"{self.name} was given an answer without any reference; "
-                "correct 'references' in the task's fields or leave the sample out."
-            )
+        self._check(answer)
+        if self.kind.batched:
+            return self.score_all([answer])[0]
         state = () if self.kind.prepare is None else (self.state,)
-        scored = self.kind.function(answer, *state, **self.options)
+        scored: Any = self.kind.function(answer, *state, **self.options)
         if isinstance(scored, MetricScore):
             return scored
         return MetricScore(scored if isinstance(scored, tuple) else (float(scored),))
+
+    def score_all(self, answers: Sequence[Answer]) -> Sequence[MetricScore]:
+        """`score` of each answer; the way to a batched metric that is fast.
+
+        Raises:
+            DataError: An answer has no reference.
+        """
+        if not self.kind.batched or not answers:
+            return [self.score(answer) for answer in answers]
+        for answer in answers:
+            self._check(answer)
+        state = () if self.kind.prepare is None else (self.state,)
+        scored: Any = self.kind.function(answers, *state, **self.options)
+        return list(scored)
 
     def combine(self, totals: Floats, n: int) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
         return self.kind.combine(totals, n)
 
+    def _check(self, answer: Answer) -> None:
+        if not answer.references:
+            raise DataError(
+                f"{self.name} was given an answer without any reference; "
+                "correct 'references' in the task's fields or leave the sample out."
+            )
+
 
 _REGISTRY: dict[str, Definition] = {}
 
-_Function = typing.TypeVar("_Function", bound=Callable[..., Scored])
+_Function = typing.TypeVar("_Function", bound=Callable[..., Scored | Sequence[MetricScore]])
 
 
 def metric(
@@ -167,6 +200,10 @@ def metric(
     size: int = 1,
     combine: Combine = mean,
     prepare: Callable[[References], Any] | None = None,
+    identity: Identity | None = None,
+    batched: bool = False,
+    encoder: Literal["texts", "images"] | None = None,
+    lower_is_better: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -178,12 +215,30 @@ def metric(
         combine: Turns sums of vectors into values.
         prepare: Computes from all references of the task what the function gets as its second
             argument.
+        identity: What else the value depends on, for the signature: the program that the
+            function reproduces, or a library whose version changes values.
+        batched: The function takes a sequence of answers and returns a MetricScore for each: for
+            what is computed together more quickly. It must not matter which answers come together.
+        encoder: What the function gives to a neural network; with "images" its answers have some.
+            Such a metric is scored in one process.
+        lower_is_better: The value counts what is wrong.
     """
 
     def register(function: _Function) -> _Function:
         name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         _REGISTRY[name] = Definition(
-            name, function, bounds, compares, source, size, combine, prepare
+            name,
+            function,
+            bounds,
+            compares,
+            source,
+            size,
+            combine,
+            prepare,
+            identity,
+            batched,
+            encoder,
+            lower_is_better,
         )
         return function
 
@@ -211,9 +266,30 @@ def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metri
             )
     hints = typing.get_type_hints(definition.function, include_extras=True)
     checked = {
-        option: _check(name, option, value, hints[option]) for option, value in given.items()
+        option: checked_option(name, option, value, hints[option])
+        for option, value in given.items()
     }
     return Metric(definition, {**defaults, **checked})
+
+
+def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
+    """Options of a metric as a command line gives them; `load_metric` checks the values.
+
+    Args:
+        name: The metric's.
+        texts: Such as "beta=2".
+
+    Raises:
+        UsageError: No such metric, or a text without "=".
+    """
+    defaults = _find(name).defaults
+    options: dict[str, Scalar] = {}
+    for text in texts:
+        option, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"The option '{text}' has no value; write it as NAME=VALUE.")
+        options[option.strip()] = option_value(defaults.get(option.strip(), ""), value.strip())
+    return options
 
 
 def metric_names() -> tuple[str, ...]:
@@ -221,6 +297,12 @@ def metric_names() -> tuple[str, ...]:
     for family in _families():
         importlib.import_module(f"{metrics.__name__}.{family}")
     return tuple(sorted(_REGISTRY))
+
+
+def family_summary(family: str) -> str:
+    """What the metrics of a family have in common: the first sentence of its module."""
+    module = importlib.import_module(f"{metrics.__name__}.{family}")
+    return (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -249,36 +331,14 @@ def _find(name: str) -> Definition:
     if family in _families():
         importlib.import_module(f"{metrics.__name__}.{family}")
     if name not in _REGISTRY:
-        known = metric_names()
         raise UsageError(
-            unknown_name("metric", name, known, next_step=f"the metrics are {', '.join(known)}")
+            unknown_name("metric", name, metric_names(), next_step="see 'vlmbench metrics list'")
         )
     return _REGISTRY[name]
 
 
 def _families() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - {"base"}
-
-
-def _check(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
-    """The value of an option, converted to its type."""
-    kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if typing.get_origin(kind) is Literal:
-        expected = " or ".join(repr(choice) for choice in typing.get_args(kind))
-        fits = value in typing.get_args(kind)
-    else:
-        expected = {float: "a number", int: "a whole number", bool: "true or false"}.get(
-            kind, "a text"
-        )
-        fits = type(value) is kind
-    for limit in limits:
-        expected += f" from {limit.low:g} to {limit.high:g}"
-        fits = fits and limit.low <= value <= limit.high
-    if not fits:
-        raise UsageError(f"Option '{option}' of {name} is {value!r}; give it {expected}.")
-    return value
+    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
 
 
 def _text_identity(compares: Compared) -> list[str]:
@@ -291,3 +351,5 @@ def _text_identity(compares: Compared) -> list[str]:
             return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALISATION}"]
         case "characters":
             return ["tok:char", f"norm:{japanese.NORMALISATION}"]
+        case "own":
+            return []

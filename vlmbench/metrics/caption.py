@@ -1,129 +1,252 @@
-"""Metrics made for image captions with several references."""
+"""Metrics made for image captions with several references, as the COCO evaluation defines them.
+
+Texts are compared in fugashi's words after `text.japanese.normalise`, or by option in characters
+without white space.
+"""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
+from vlmbench.metrics.overlap import means, pairs, vectors
 from vlmbench.records import MetricScore
+from vlmbench.stats import Floats
+from vlmbench.text.comparison import Comparison, Unit, compare
+from vlmbench.text.frequencies import DocumentFrequencies, count_documents
 from vlmbench.text.japanese import tokenise
-from vlmbench.text.sequences import ngram_counts
+from vlmbench.text.ngrams import NgramTable
+from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_counts, bleu_score
 
 CIDER_ORDER = 4
+COCO_BETA = 1.2
+"""Weight of recall in the COCO evaluation's ROUGE-L."""
 
-Ngram: TypeAlias = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFrequencies:
-    """In how many samples' references each n-gram occurs."""
-
-    samples: int
-    counts: Mapping[Ngram, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Caption:
-    """A caption as weighted n-grams, order by order."""
-
-    weights: tuple[dict[Ngram, float], ...]
-    norms: tuple[float, ...]
-    length: int
-    """Number of bigrams: what the reference implementation calls the length."""
+_CIDER = "Vedantam et al., CIDEr, 2015"
+_BLEU = "Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words"
 
 
 def document_frequencies(all_references: References) -> DocumentFrequencies:
     """Frequencies over the references of the whole task, in words."""
-    return frequencies_of([[tokenise(text) for text in texts] for texts in all_references])
+    return count_documents(
+        ([tokenise(text) for text in texts] for texts in all_references), CIDER_ORDER
+    )
 
 
 @metric(
     bounds=(0, 10),
     compares="tokens",
-    source="Vedantam et al., CIDEr, 2015; equal to pycocoevalcap's CIDEr on the same words",
+    source=f"{_CIDER}; equal to the authors' CIDEr on the same words",
     prepare=document_frequencies,
+    batched=True,
+)
+def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> list[MetricScore]:
+    """Mean CIDEr, from 0 to 10, higher is better.
+
+    Cosine similarity of the answer's and a reference's word n-grams of order 1 to 4, weighted so
+    that what occurs in the references of few samples counts most; averaged over orders and
+    references, times 10. Frequencies come from the references of all samples of the task, so
+    values of different tasks, or of a part of a task, do not compare. A caption of fewer than
+    four words cannot reach 10. A task of one sample has no frequencies and stays unscored.
+    """
+    return _cider_scores(answers, frequencies, sigma=None)
+
+
+@metric(
+    bounds=(0, 10),
+    compares="tokens",
+    source=f"{_CIDER}; equal to pycocoevalcap's CIDEr on the same words",
+    prepare=document_frequencies,
+    batched=True,
 )
 def cider_d(
-    answer: Answer,
+    answers: Sequence[Answer],
     frequencies: DocumentFrequencies,
     *,
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
-) -> MetricScore:
+) -> list[MetricScore]:
     """Mean CIDEr-D, from 0 to 10, higher is better.
 
-    Cosine similarity of the answer's and a reference's word n-grams of order 1 to 4, weighted so
-    that what occurs in the references of few samples counts most; an n-gram counts no more often
-    than in the reference, and a difference in length is penalised. Averaged over orders and
-    references, times 10. Frequencies come from the references of all samples of the task, so
-    values of different tasks, or of a part of a task, do not compare. A caption of fewer than
-    four words cannot reach 10, and answers of paragraph length come out near 0. A task of one
-    sample has no frequencies and stays unscored.
+    As `caption.cider`, but an n-gram counts no more often than in the reference, and a difference
+    in length is penalised: what papers on captions report as CIDEr. Answers of paragraph length
+    come out near 0.
 
     Args:
         sigma: Width of the length penalty, in words.
     """
+    return _cider_scores(answers, frequencies, sigma=sigma)
+
+
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source=_BLEU,
+    size=2 * BLEU_ORDER + 2,
+    batched=True,
+    combine=lambda totals, n: _unsmoothed(totals, 1),
+)
+def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Corpus BLEU-1 of the COCO evaluation, from 0 to 1, higher is better.
+
+    The precision of words over the whole task, times the brevity penalty. A word counts as often
+    as in the reference that has it most often; the reference closest in length sets the penalty.
+    A task of empty answers with empty references scores 1.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+
+
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source=_BLEU,
+    size=2 * BLEU_ORDER + 2,
+    batched=True,
+    combine=lambda totals, n: _unsmoothed(totals, 2),
+)
+def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Corpus BLEU-2 of the COCO evaluation, from 0 to 1, higher is better.
+
+    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to two words.
+    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
+    long enough for are left out.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+
+
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source=_BLEU,
+    size=2 * BLEU_ORDER + 2,
+    batched=True,
+    combine=lambda totals, n: _unsmoothed(totals, 3),
+)
+def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Corpus BLEU-3 of the COCO evaluation, from 0 to 1, higher is better.
+
+    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to three words.
+    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
+    long enough for are left out.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+
+
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source=_BLEU,
+    size=2 * BLEU_ORDER + 2,
+    batched=True,
+    combine=lambda totals, n: _unsmoothed(totals, 4),
+)
+def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Corpus BLEU-4 of the COCO evaluation, from 0 to 1, higher is better.
+
+    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to four words.
+    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
+    long enough for are left out.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+
+
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source="C.-Y. Lin, ROUGE, 2004; as pycocoevalcap's Rouge on the same words",
+    batched=True,
+)
+def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Mean ROUGE-L of the COCO evaluation, from 0 to 1, higher is better.
+
+    F-measure of the longest common subsequence that weighs recall 1.44 times as much as precision
+    and takes the highest precision and the highest recall over the references, even if they come
+    from different ones. An answer or reference without words scores 0, and 1 if both are without.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    compared = compare(pairs(answers), tokenizer)
+    ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
+    both_empty = ((ours == 0) & (theirs == 0)).any(axis=1)
+    return means(np.where(both_empty, 1.0, coco_rouge_l(compared)))
+
+
+def coco_rouge_l(compared: Comparison) -> Floats:
+    """F of the highest precision and the highest recall."""
+    sizes = np.maximum(compared.lengths, 1)
+    precision = (compared.subsequences / sizes[:, :1]).max(axis=1)
+    recall = (compared.subsequences / sizes[:, 1:]).max(axis=1)
+    weighed = np.where(precision > 0, recall + COCO_BETA**2 * precision, 1.0)
+    scores: Floats = (1 + COCO_BETA**2) * precision * recall / weighed
+    return scores
+
+
+def cider_of(
+    compared: Comparison, frequencies: DocumentFrequencies, *, sigma: float | None
+) -> Floats:
+    """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
+    weights = compared.remember(
+        "weights", frequencies, lambda: [_weights(table, frequencies) for table in compared.tables]
+    )
+    columns = compared.lengths.shape[1] - 1
+    cosines = np.concatenate(
+        [
+            _cosines(table, rows, clipped=sigma is not None, columns=columns)
+            for table, rows in zip(compared.tables, weights, strict=True)
+        ]
+    )
+    if sigma is not None:
+        # The reference implementation takes the number of bigrams for the length.
+        bigrams = np.maximum(compared.lengths - 1, 0)
+        cosines *= np.exp(-((bigrams[:, :1] - bigrams[:, 1:]) ** 2) / (2 * sigma**2))
+    scores: Floats = 10 * cosines.sum(axis=1) / (compared.lengths[:, 1:] >= 0).sum(axis=1)
+    return scores
+
+
+def _cider_scores(
+    answers: Sequence[Answer], frequencies: DocumentFrequencies, *, sigma: float | None
+) -> list[MetricScore]:
     if frequencies.samples < 2:
-        return MetricScore(unscored="a task of one sample has no document frequencies")
-    words = tokenise(answer.prediction)
-    references = [tokenise(reference) for reference in answer.references]
-    return MetricScore((cider_d_of(words, references, frequencies, sigma=sigma),))
+        reason = MetricScore(unscored="a task of one sample has no document frequencies")
+        return [reason] * len(answers)
+    return means(cider_of(compare(pairs(answers)), frequencies, sigma=sigma))
 
 
-def frequencies_of(all_references: Sequence[Sequence[Sequence[str]]]) -> DocumentFrequencies:
-    """Frequencies over references that are word sequences."""
-    counts: Counter[Ngram] = Counter()
-    for references in all_references:
-        counts.update({ngram for words in references for ngram in _ngrams(words)})
-    return DocumentFrequencies(len(all_references), counts)
+def _weights(table: NgramTable, frequencies: DocumentFrequencies) -> Floats:
+    """TF-IDF of each n-gram in each text: (columns, rows) as in the table."""
+    order, position = table.first_positions()
+    rarity = np.log(frequencies.samples / frequencies.of(table)[order, position])
+    # What runs across the end of a text is no n-gram.
+    counts = table.counts.astype(np.float64)
+    return counts * np.where(position + order < table.ends[position], rarity, 0.0)
 
 
-def cider_d_of(
-    words: Sequence[str],
-    references: Sequence[Sequence[str]],
-    frequencies: DocumentFrequencies,
-    *,
-    sigma: float,
-) -> float:
-    """CIDEr-D of word sequences."""
-    caption = _weighted(words, frequencies)
-    similarities = [
-        _similarity(caption, _weighted(reference, frequencies), sigma) for reference in references
-    ]
-    return 10 * math.fsum(similarities) / len(similarities)
+def _cosines(table: NgramTable, weights: Floats, *, clipped: bool, columns: int) -> Floats:
+    """Mean over the orders of the similarity with each reference: (samples, columns)."""
+    ours, theirs = weights[:1], weights[1:]
+    shared = table.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
+    norms = np.sqrt(table.sums(weights * weights))
+    scale = norms[:, :, :1] * norms[:, :, 1:]
+    cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
+    means_of_orders = np.zeros((len(cosines), columns))
+    means_of_orders[:, : cosines.shape[2]] = cosines.sum(axis=1) / CIDER_ORDER
+    return means_of_orders
 
 
-def _ngrams(words: Sequence[str]) -> Counter[Ngram]:
-    counts: Counter[Ngram] = Counter()
-    for order in range(1, CIDER_ORDER + 1):
-        counts.update(ngram_counts(words, order))
-    return counts
-
-
-def _weighted(words: Sequence[str], frequencies: DocumentFrequencies) -> _Caption:
-    weights: tuple[dict[Ngram, float], ...] = tuple({} for _ in range(CIDER_ORDER))
-    for ngram, count in _ngrams(words).items():
-        known = max(1, frequencies.counts.get(ngram, 0))
-        weights[len(ngram) - 1][ngram] = count * math.log(frequencies.samples / known)
-    norms = tuple(math.sqrt(math.fsum(w * w for w in order.values())) for order in weights)
-    return _Caption(weights, norms, max(0, len(words) - 1))
-
-
-def _similarity(caption: _Caption, reference: _Caption, sigma: float) -> float:
-    """Mean over the orders of the clipped cosine, times the length penalty."""
-    cosines = []
-    for ours, theirs, our_norm, their_norm in zip(
-        caption.weights, reference.weights, caption.norms, reference.norms, strict=True
-    ):
-        shared = math.fsum(
-            min(weight, theirs[ngram]) * theirs[ngram]
-            for ngram, weight in ours.items()
-            if ngram in theirs
-        )
-        cosines.append(shared / (our_norm * their_norm) if our_norm and their_norm else 0.0)
-    distance = caption.length - reference.length
-    penalty = math.exp(-(distance**2) / (2 * sigma**2))
-    return penalty * math.fsum(cosines) / CIDER_ORDER
+def _unsmoothed(totals: Floats, orders: int) -> Floats:
+    return bleu_score(totals, effective_order=True, orders=orders, smooth=False)

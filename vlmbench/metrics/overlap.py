@@ -1,4 +1,9 @@
-"""Metrics that measure how much of its references an open answer shares."""
+"""Metrics that measure how much of its references an open answer shares.
+
+Texts are compared as `text.japanese.normalise` leaves them, in fugashi's words or, by option, in
+characters without white space. An answer that differs from a reference only in white space is
+taken for equal.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +13,63 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, metric
+from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
-from vlmbench.text.japanese import normalise, tokenise
-from vlmbench.text.sequences import common_subsequence_length, ngram_counts
-
-BLEU_ORDER = 4
-CHRF_ORDER = 6
-CHRF_BETA = 2
-
-
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source="C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_score",
+from vlmbench.text.comparison import CHARACTER_ORDERS, Pair, Unit, compare
+from vlmbench.text.overlap_scores import (
+    BLEU_ORDER,
+    best_chrf,
+    bleu_counts,
+    bleu_score,
+    chrf_rows,
+    chrf_score,
+    f_measures,
+    rouge_n,
+    ter_counts,
+    ter_score,
 )
-def rouge_l(answer: Answer, *, beta: Annotated[float, Range(0.01, 100)] = 1.0) -> float:
+
+CHRF_WORD_ORDER = 2
+
+_BLEU = "Papineni et al., BLEU, 2002; equal to sacrebleu (smoothing exp) on the same words"
+_ROUGE = "C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_score"
+
+
+@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Mean F-measure of shared words, from 0 to 1, higher is better.
+
+    A word counts as often as in the text that has it less often. Precision is the share of the
+    answer's words that the reference has, recall the other way round, F their harmonic mean. With
+    several references the one with the highest F counts. An answer or reference without words
+    scores 0, and 1 if both are without.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return means(rouge_n(compare(pairs(answers), tokenizer), 1))
+
+
+@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Mean F-measure of shared pairs of neighbouring words, from 0 to 1, higher is better.
+
+    As `overlap.rouge_1`, on pairs. An answer or reference of a single word has no pair and scores
+    0, but 1 when both are the same.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    return means(rouge_n(compare(pairs(answers), tokenizer), 2))
+
+
+@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+def rouge_l(
+    answers: Sequence[Answer],
+    *,
+    beta: Annotated[float, Range(0.01, 100)] = 1.0,
+    tokenizer: Unit = "words",
+) -> list[MetricScore]:
     """Mean F-measure of the longest common subsequence of words, from 0 to 1, higher is better.
 
     Precision is the subsequence's share of the answer's words, recall that of the reference's.
@@ -31,133 +78,124 @@ def rouge_l(answer: Answer, *, beta: Annotated[float, Range(0.01, 100)] = 1.0) -
 
     Args:
         beta: Weight of recall against precision; 1 weighs both the same.
+        tokenizer: "words", or "characters" without white space.
     """
-    words = tokenise(answer.prediction)
-    return max(
-        subsequence_f(words, tokenise(reference), beta=beta) for reference in answer.references
-    )
+    compared = compare(pairs(answers), tokenizer)
+    scores = f_measures(compared.subsequences, compared.lengths, beta=beta)
+    best: Floats = scores.max(axis=1)
+    return means(best)
 
 
 @metric(
     bounds=(0, 1),
     compares="tokens",
-    source="Papineni et al., BLEU, 2002; equal to sacrebleu (smoothing exp) on the same words",
+    source=_BLEU,
     size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: bleu_score(totals),
+    combine=lambda totals, n: bleu_score(totals, effective_order=True),
+    batched=True,
 )
-def bleu(answer: Answer) -> tuple[float, ...]:
+def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
     """Corpus BLEU of word n-grams of order 1 to 4, from 0 to 1, higher is better.
 
     The geometric mean of the n-gram precisions over the whole task, times the brevity penalty.
     An n-gram counts as often as in the reference that has it most often; the reference closest
     in length sets the penalty, the shorter of two equally close. Orders without a match are
-    smoothed (1/2, 1/4, ... of a match); a task in which no answer has four words scores 0.
+    smoothed (1/2, 1/4, ... of a match). Unlike sacrebleu's, orders that no answer of the task is
+    long enough for are left out instead of making the value 0, and a task of empty answers with
+    empty references scores 1.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
     """
-    return bleu_counts(
-        tokenise(answer.prediction), [tokenise(reference) for reference in answer.references]
-    )
+    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+
+
+@metric(bounds=(0, 1), compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
+def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+    """Mean of the BLEU of single answers, from 0 to 1, higher is better.
+
+    As `overlap.bleu` for each answer; orders that the answer is too short for are left out. Not
+    to be compared with corpus BLEU, which is what papers mean by BLEU.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    counts = bleu_counts(compare(pairs(answers), tokenizer))
+    return means(bleu_score(counts, effective_order=True))
 
 
 @metric(
     bounds=(0, 1),
     compares="characters",
     source="M. Popović, chrF, 2015; equal to sacrebleu's chrF2 on the same characters",
-    size=3 * CHRF_ORDER,
+    size=3 * CHARACTER_ORDERS,
     combine=lambda totals, n: chrf_score(totals),
+    batched=True,
 )
-def chrf(answer: Answer) -> tuple[float, ...]:
+def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
     """Corpus chrF2 of character n-grams of order 1 to 6, from 0 to 1, higher is better.
 
     Precisions and recalls over the whole task are averaged over the orders, and recall weighs
     four times as much as precision. White space does not count. With several references the one
-    with the highest score counts.
+    with the highest score counts. A task of empty answers with empty references scores 1.
     """
-    return chrf_counts(
-        _characters(answer.prediction), [_characters(text) for text in answer.references]
-    )
+    return vectors(best_chrf(chrf_rows(compare(pairs(answers), "characters"), CHARACTER_ORDERS)))
 
 
-def subsequence_f(words: Sequence[str], reference: Sequence[str], *, beta: float) -> float:
-    """ROUGE-L's F of two word sequences."""
-    if not words or not reference:
-        return float(not words and not reference)
-    common = common_subsequence_length(words, reference)
-    precision, recall = common / len(words), common / len(reference)
-    if not common:
-        return 0.0
-    return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
+@metric(
+    bounds=(0, 1),
+    compares="tokens",
+    source="M. Popović, chrF++, 2017; equal to sacrebleu's chrF2++ on the same words",
+    size=3 * (CHARACTER_ORDERS + CHRF_WORD_ORDER),
+    combine=lambda totals, n: chrf_score(totals),
+    batched=True,
+)
+def chrf_pp(answers: Sequence[Answer]) -> list[MetricScore]:
+    """Corpus chrF++: chrF2 with word n-grams of order 1 and 2, from 0 to 1, higher is better.
+
+    As `overlap.chrf`, averaged over six orders of characters and two of fugashi's words.
+    """
+    texts = pairs(answers)
+    characters = chrf_rows(compare(texts, "characters"), CHARACTER_ORDERS)
+    words = chrf_rows(compare(texts), CHRF_WORD_ORDER)
+    return vectors(best_chrf(np.concatenate([characters, words], axis=2)))
 
 
-def bleu_counts(words: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[float, ...]:
-    """Matches and totals of each order, then the lengths of answer and closest reference."""
-    matches, totals = [], []
-    for order in range(1, BLEU_ORDER + 1):
-        counts = ngram_counts(words, order)
-        in_references = [ngram_counts(reference, order) for reference in references]
-        matches.append(
-            sum(
-                min(count, max(reference.get(ngram, 0) for reference in in_references))
-                for ngram, count in counts.items()
-            )
-        )
-        totals.append(counts.total())
-    closest = min(map(len, references), key=lambda length: (abs(length - len(words)), length))
-    return tuple(map(float, (*matches, *totals, len(words), closest)))
+@metric(
+    bounds=None,
+    compares="tokens",
+    source="Snover et al., TER, 2006; equal to sacrebleu's TER on the same words",
+    size=2,
+    combine=lambda totals, n: ter_score(totals),
+    lower_is_better=True,
+)
+def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
+    """Corpus translation edit rate, from 0 without an upper end, lower is better.
+
+    Insertions, deletions, replacements and moves of phrases that make a reference of the answer,
+    over the whole task, per word of the references. With several references the one that needs
+    fewest edits counts, and their mean length. Upper and lower case are the same. Moves are looked
+    for as sacrebleu does; answers or references of more than 1,000 words are compared without
+    moves. With empty references only, any answer makes it 1.
+
+    Args:
+        tokenizer: "words", or "characters" without white space.
+    """
+    references = tuple(text.lower() for text in answer.references)
+    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).samples[0]
+    return ter_counts(words, others)
 
 
-def bleu_score(totals: Floats) -> Floats:
-    """BLEU of summed `bleu_counts`, of shape (..., 10)."""
-    matches, possible = totals[..., :BLEU_ORDER], totals[..., BLEU_ORDER : 2 * BLEU_ORDER]
-    length, closest = totals[..., -2], totals[..., -1]
-    unmatched = (matches == 0) & (possible > 0)
-    smoothed = np.where(unmatched, 0.5 ** np.cumsum(unmatched, axis=-1), matches)
-    # Orders that no answer is long enough for have the precision 0 and make the whole score 0.
-    scorable = (possible > 0).all(axis=-1) & (matches > 0).any(axis=-1)
-    precisions = np.where(possible > 0, smoothed, 1.0) / np.maximum(possible, 1.0)
-    penalty = np.exp(np.minimum(0.0, 1 - closest / np.maximum(length, 1.0)))
-    return np.where(scorable, penalty * np.exp(np.log(precisions).mean(axis=-1)), 0.0)
+def pairs(answers: Sequence[Answer]) -> list[Pair]:
+    """What a comparison needs of the answers."""
+    return [(answer.prediction, answer.references) for answer in answers]
 
 
-def chrf_counts(text: str, references: Sequence[str]) -> tuple[float, ...]:
-    """N-grams of the answer, of the best reference, and of both, order by order."""
-    orders = range(1, CHRF_ORDER + 1)
-    counts = [_substring_counts(text, order) for order in orders]
-    candidates = np.array([_chrf_row(counts, reference) for reference in references], dtype=float)
-    best = candidates[int(np.argmax(chrf_score(candidates)))]
-    return tuple(best.tolist())
+def means(values: Floats) -> list[MetricScore]:
+    """Scores of a metric that is the mean of these values."""
+    return [MetricScore((value,)) for value in values.tolist()]
 
 
-def chrf_score(totals: Floats) -> Floats:
-    """chrF2 of summed `chrf_counts`, of shape (..., 18)."""
-    ours, theirs, both = totals[..., 0::3], totals[..., 1::3], totals[..., 2::3]
-    present = (ours > 0) & (theirs > 0)
-    orders = np.maximum(present.sum(axis=-1), 1)
-    precision = np.where(present, both / np.maximum(ours, 1.0), 0.0).sum(axis=-1) / orders
-    recall = np.where(present, both / np.maximum(theirs, 1.0), 0.0).sum(axis=-1) / orders
-    weight = CHRF_BETA**2
-    denominator = weight * precision + recall
-    product = (1 + weight) * precision * recall
-    return np.where(denominator > 0, product / np.where(denominator > 0, denominator, 1.0), 0.0)
-
-
-def _characters(text: str) -> str:
-    return normalise(text).replace(" ", "")
-
-
-def _substring_counts(text: str, order: int) -> dict[str, int]:
-    """Like `ngram_counts`, but on slices of the text, which is faster than on tuples."""
-    counts: dict[str, int] = {}
-    for start in range(len(text) - order + 1):
-        piece = text[start : start + order]
-        counts[piece] = counts.get(piece, 0) + 1
-    return counts
-
-
-def _chrf_row(counts: Sequence[dict[str, int]], reference: str) -> list[int]:
-    row = []
-    for order, ours in enumerate(counts, start=1):
-        theirs = _substring_counts(reference, order)
-        both = sum(min(count, theirs[piece]) for piece, count in ours.items() if piece in theirs)
-        # An order that the reference is too short for cannot count against the answer.
-        row += [sum(ours.values()) if theirs else 0, sum(theirs.values()), both]
-    return row
+def vectors(rows: Floats) -> list[MetricScore]:
+    """Scores of a metric whose vectors are these rows."""
+    return [MetricScore(tuple(row)) for row in rows.tolist()]

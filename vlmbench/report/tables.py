@@ -117,12 +117,13 @@ class Column:
         return estimate.value if run.record.coverage.complete else None
 
     def is_best(self, entry: Entry, entries: Iterable[Entry]) -> bool:
-        """Whether no entry has a higher value."""
-        value = self.rankable(entry)
+        """Whether no entry has a better value."""
+        value, own = self.rankable(entry), self.estimate(entry)
+        if value is None or own is None:
+            return False
+        sign = -1 if "-lower-is-better|" in own.signature else 1
         values = (self.rankable(other) for other in entries)
-        return value is not None and not any(
-            other is not None and other > value for other in values
-        )
+        return not any(other is not None and sign * other > sign * value for other in values)
 
 
 @dataclass(frozen=True, slots=True)

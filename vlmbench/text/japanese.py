@@ -1,7 +1,8 @@
 """One form for Japanese text before it is compared, and its words.
 
     normalise(text)    what all comparisons start from: one width, one kind of space and dash
-    answer_form(text)  what is left of a short answer when its packaging is taken off
+    surface_form(text) a short answer without width, case, white space and closing full stop
+    answer_form(text)  what is left of it when its packaging is taken off as well
     tokenise(text)     words, by fugashi (MeCab) with the UniDic of the unidic-lite package
 
 Each form has a version that metric signatures carry: changing what a form does means changing it.
@@ -13,8 +14,11 @@ import functools
 import re
 import threading
 import unicodedata
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+from vlmbench.text.cache import WordCache
 
 if TYPE_CHECKING:
     import fugashi
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 NORMALISATION = "nfkc-ja1"
 """Version of `normalise`."""
 
-ANSWER_FORM = "answer-ja1"
-"""Version of `answer_form`, which includes that of `normalise`."""
+ANSWER_FORM = "answer-ja2"
+"""Version of `surface_form` and `answer_form`, which includes that of `normalise`."""
 
 # NFKC would turn these into something that reads differently: an ellipsis into full stops, a
 # free-standing voicing mark or accent into a space with a combining mark.
@@ -41,6 +45,9 @@ _DIGITS_THEN_POWER = re.compile("(?<=[0-9０-９])[²³¹⁰⁴-⁹]+")
 _DIGITS_THEN_FRACTION = re.compile("(?<=[0-9０-９])(?=[¼-¾⅐-⅞])")
 _SPACES = re.compile(r"\s+")
 _LONG_VOWELS = re.compile("ー{2,}")
+# Nearly all Japanese text has no other characters. Of these NFKC changes the width of some, and
+# neighbours do not matter: five lines below do what the rest of `normalise` would.
+_PLAIN = re.compile("[ -~\n\r\t\u3000-\u3003々-】〒〔-〛〜ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿！-｝]*")
 _BEFORE_NFKC = str.maketrans({"\uff5e": "\u301c", "\u223c": "\u301c"})
 _AFTER_NFKC = str.maketrans(
     {
@@ -69,6 +76,11 @@ def normalise(text: str) -> str:
 
     Case, punctuation and the choice between kana and kanji stay as they are.
     """
+    if _PLAIN.fullmatch(text):
+        text = unicodedata.normalize("NFKC", text)
+        if "ーー" in text:
+            text = _LONG_VOWELS.sub("ー", text)
+        return " ".join(text.split())
     text = _INVISIBLE.sub("", _LONE_SURROGATE.sub("\ufffd", text))
     text = _DIGITS_THEN_POWER.sub(lambda power: "^" + power[0], text)
     text = _DIGITS_THEN_FRACTION.sub(" ", text).translate(_BEFORE_NFKC)
@@ -77,33 +89,61 @@ def normalise(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-_PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*", "」』)]}】〕》〉>”’\"'`*", strict=True))
-_FULL_STOPS = "。.、,!?…"
+_PAIRS = dict(zip("「『([{【〔《〈<“‘\"'`*$_", "」』)]}】〕》〉>”’\"'`*$_", strict=True))
+_FULL_STOPS = "。.、,!?…:;"
 _LAYERS = 8
 """Most layers of packaging that are taken off; keeps hostile input from costing more."""
+_LONGEST_PACKED = 2000
 # The copula is taken off only where nothing else can be meant: だ and である end many words.
 _COPULA = re.compile(
     "(?<=.)(?:でございます|でした|です|である|であります|(?<=[一-鿿々ァ-ヺー0-9a-z%])だ)(?:ね|よ)?$"
 )
+_HEADING = re.compile("#{1,6}(?=[^#])")
+_LATEX = re.compile(r"\\(?:boxed|text|mathrm|mathbf|textbf)\{([^{}]*)\}")
+# Pictures such as ✅ and 😊, not the symbols that carry a value (○ × △ ▲ ± ℃ ☎).
+_EMOJI = "\U0001f000-\U0001faff\u2705\u2714\u2728\u274c\u2b50\u2764\u263a\u26a0"
+_LEADING_EMOJI = re.compile(f"[{_EMOJI}]+(?=[^{_EMOJI}])")
+_TRAILING_EMOJI = re.compile(f"(?<=[^{_EMOJI}])[{_EMOJI}]{{1,20}}$")
+
+
+def surface_form(text: str) -> str:
+    """What is compared when short answers must be the same text.
+
+    `normalise`, then without case, without white space and without full stops and the like at
+    the end; what consists of those only is left as it is.
+    """
+    form = normalise(normalise(text).casefold()).replace(" ", "")
+    return form.rstrip(_FULL_STOPS) or form
 
 
 def answer_form(text: str) -> str:
     """What is compared when short answers are matched.
 
-    `normalise`, then without case and without white space; then, up to eight times: a pair of
-    quotation marks, brackets or asterisks around the whole answer, full stops and the like at
-    its end, and a closing です, でした, である or でございます are taken off. Nothing inside the
-    answer is touched, and what consists of packaging only is left as it is.
+    `surface_form`; then, up to eight times: a pair of quotation marks, brackets, asterisks or
+    dollar signs around the whole answer, \\boxed{} and the like, the # of a heading, emoji before
+    and behind, full stops at its end, and a closing です, でした, である or でございます are taken
+    off. Nothing inside the answer is touched, and what consists of packaging only is left as it
+    is, and so is a text of more than 2,000 characters.
     """
-    form = normalise(normalise(text).casefold()).replace(" ", "")
+    form = surface_form(text)
+    if len(form) > _LONGEST_PACKED:
+        return form
     for _ in range(_LAYERS):
-        form = _unpacked(form)
+        packed, form = form, _unpacked(form)
+        if packed == form:
+            break
     return form
 
 
 def _unpacked(form: str) -> str:
     """The form without its outermost packaging."""
     form = form.rstrip(_FULL_STOPS) or form
+    for mark in (_HEADING, _LEADING_EMOJI):
+        if found := mark.match(form):
+            form = form[found.end() :]
+    form = _TRAILING_EMOJI.sub("", form[-30:]).join((form[:-30], ""))
+    if (found := _LATEX.fullmatch(form)) and found[1]:
+        form = found[1]
     if len(form) > 2 and _PAIRS.get(form[0]) == form[-1] and _encloses(form):
         form = form[1:-1]
     return _COPULA.sub("", form)
@@ -113,7 +153,7 @@ def _encloses(form: str) -> bool:
     """Whether the first character's partner is the last one, unlike in (a)と(b)."""
     opening, closing = form[0], form[-1]
     if opening == closing:
-        return opening == "*" or opening not in form[1:-1]
+        return opening in "*_" or opening not in form[1:-1]
     depth = 0
     for position, character in enumerate(form):
         depth += (character == opening) - (character == closing)
@@ -123,17 +163,30 @@ def _encloses(form: str) -> bool:
 
 
 _tagger_lock = threading.Lock()
-_LONG_TEXT = 2000
-"""Texts beyond this many characters share a smaller cache."""
+_LONGEST_PIECE = 4096
 
 
 def tokenise(text: str) -> tuple[str, ...]:
     """The words of `normalise(text)`, punctuation included.
 
     Each distinct text is analysed once while it stays in the cache, so that metrics share the
-    work. Empty text has no words. Safe for any Unicode text and from any thread.
+    work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
+    than 4,096 characters is analysed in pieces, cut at a full stop or space where there is one:
+    on a long run of digits MeCab's time grows with the square of its length.
     """
-    return _cached_long(text) if len(text) > _LONG_TEXT else _cached_short(text)
+    return _words(text)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def read_aloud(text: str) -> str:
+    """The dictionary's reading of `normalise(text)` in katakana.
+
+    Empty if a word has none: digits, Latin letters, what the dictionary does not know.
+    """
+    with _tagger_lock:
+        words = [word.feature for word in _tagger()(normalise(text))]
+    readings = [str(getattr(feature, "kana", None) or "") for feature in words]
+    return "".join(readings) if all(readings) else ""
 
 
 @functools.cache
@@ -142,16 +195,26 @@ def tokenizer_identity() -> str:
     return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
 
 
-def _analyse(text: str) -> tuple[str, ...]:
-    normal = normalise(text)
-    if not normal:
-        return ()
+def _analyse(text: str) -> list[str]:
+    words: list[str] = []
     with _tagger_lock:
-        return tuple(_tagger().parse(normal).split())
+        for piece in _pieces(normalise(text)):
+            words += _tagger().parse(piece).split()
+    return words
 
 
-_cached_short = functools.lru_cache(maxsize=1 << 15)(_analyse)
-_cached_long = functools.lru_cache(maxsize=64)(_analyse)
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        end = start + _LONGEST_PIECE
+        if end < len(text):
+            stop = max(text.rfind(mark, start, end) for mark in "。 ")
+            end = stop + 1 if stop > start else end
+        yield text[start:end]
+        start = end
+
+
+_words = WordCache(_analyse)
 
 
 @functools.cache

@@ -1,9 +1,10 @@
-"""Reading one quantity out of a short Japanese answer.
+"""Reading quantities in Japanese answers: a number with its unit.
 
     １２３   1,234   -0.5   ▲3   12%   5割   12.5億   3億2千万円   三百二十   ¥100   約81.2歳です
+    令和5年   1時間30分   2分の1   半分   三つ   みっつ   ゼロ   1.2×10^5
 
-What is not one number with at most a unit, such as a date, a range or a sentence, is no quantity:
-nothing is guessed.
+What is not one number with at most a unit, such as a date or a sentence, is no quantity: nothing
+is guessed.
 """
 
 from __future__ import annotations
@@ -12,66 +13,75 @@ import math
 import re
 from dataclasses import dataclass
 
+from vlmbench.text.eras import gregorian
 from vlmbench.text.japanese import answer_form
+from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
+from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja1"
+NUMBER_FORM = "number-ja2"
 """Version of `read_quantity`."""
 
-LABEL_UNITS = frozenset("年月日時位番号") | {"年度"}
-"""Units of numbers that name something (a year, a rank) instead of measuring it."""
-
-COUNTERS = frozenset("個人匹頭羽本枚台軒件冊回杯足着機隻両棟戸社校店箱袋皿輪株粒点組色県") | {
-    "か所",
-    "か国",
-    "切れ",
-    "種類",
-    "都市",
-}
-"""Units of things that are counted one by one."""
-
-_MEASURES = frozenset("%円歳度倍割秒分mgtl") | {"ドル", "cm", "mm", "km", "kg", "m2", "m3"}
-_DURATIONS = frozenset({"時間", "日間", "週間", "か月", "年間"})
-_UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | _MEASURES | _DURATIONS | {""}
-_UNIT_NAMES = {
-    **dict.fromkeys(("つ", "こ", "コ"), "個"),
-    **dict.fromkeys(("箇所", "ヶ所", "ケ所", "カ所"), "か所"),
-    **dict.fromkeys(("箇国", "ヶ国", "ケ国", "カ国"), "か国"),
-    **dict.fromkeys(("箇月", "ヶ月", "ケ月", "カ月"), "か月"),
-    "名": "人",
-    "才": "歳",
-    "番目": "番",
-    "パーセント": "%",
-    "¥": "円",
-    "$": "ドル",
-    "°c": "度",
-    "m^2": "m2",
-    "m^3": "m3",
-    "キロメートル": "km",
-    "センチメートル": "cm",
-    "センチ": "cm",
-    "ミリメートル": "mm",
-    "メートル": "m",
-    "キログラム": "kg",
-    "グラム": "g",
-    "トン": "t",
-}
+_UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
 _LONGEST = 40
 """Characters; anything longer is not a short answer."""
+_LONGEST_RAW = 400
+"""The same before white space and packaging go."""
 
-_PREFIX = re.compile("^(?:およそ|おおよそ|だいたい|大体|ほぼ|約|合計|計)")
+_KANA_COUNTS = [
+    "ひとつ",
+    "ふたつ",
+    "みっつ",
+    "よっつ",
+    "いつつ",
+    "むっつ",
+    "ななつ",
+    "やっつ",
+    "ここのつ",
+]
+_WORDS = {
+    **dict.fromkeys(("ゼロ", "れい"), (0, "")),
+    **dict.fromkeys(("半分", "半数", "half"), (50, "%")),
+    **dict.fromkeys(("ひとり", "一人"), (1, "人")),
+    **dict.fromkeys(("ふたり", "二人"), (2, "人")),
+    **{word: (number, "個") for number, word in enumerate(_KANA_COUNTS, 1)},
+}
+_ENGLISH_WORDS = """zero one two three four five six seven eight nine ten eleven twelve thirteen
+fourteen fifteen sixteen seventeen eighteen nineteen twenty"""
+_ENGLISH_TENS = "none ten twenty thirty forty fifty sixty seventy eighty ninety hundred"
+_ENGLISH = {
+    **{word: 10 * number for number, word in enumerate(_ENGLISH_TENS.split())},
+    **{word: number for number, word in enumerate(_ENGLISH_WORDS.split())},
+}
+_PREFIX = re.compile(
+    "(?:およそ|おおよそ|だいたい|大体|ほぼ|約|合計で?|計|全部で|全体で|摂氏|≒|≈"
+    f"|第(?=[{NUMERAL_CHARACTERS}]))"
+)
 _SUFFIX = re.compile("(?:くらい|ぐらい|ほど|程度|前後)$")
 _SIGNS = {"-": -1, "△": -1, "▲": -1, "マイナス": -1, "+": 1, "プラス": 1}
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
-_CURRENCY = re.compile("[¥$]")
-_NUMERAL = re.compile("[0-9〇零一二三四五六七八九十百千万億兆京.,]+")
-_PART = re.compile(
-    r"(?P<digits>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?![0-9,.])"
-    "|(?P<kanji>[〇零一二三四五六七八九]+)|(?P<small>[十百千])|(?P<large>[万億兆京])"
+_CURRENCY = re.compile("[¥$€£]")
+_NUMERAL = re.compile(f"[{NUMERAL_CHARACTERS}.,]+")
+_CALCULATED = re.compile(
+    r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[×*x]10\^?[+-]?[0-9]{1,3}|e[+-]?[0-9]{1,3})"
+    r"|[0-9.,]{1,12}/[0-9.,]{1,12}"
+    f"|[{NUMERAL_CHARACTERS}]{{1,8}}分の[{NUMERAL_CHARACTERS}]{{1,8}}"
 )
-_UNIT = re.compile(r"m\^?[23]|[^0-9\s.,ぁ-ん]{0,8}|つ|こ|切れ|か[所国月]")
-_KANJI_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
-_SMALL = {"十": 10, "百": 100, "千": 1000}
-_LARGE = {"万": 10**4, "億": 10**8, "兆": 10**12, "京": 10**16}
+_UNIT = re.compile(r"[a-z]{1,3}\^?[23]|[^0-9\s.,ぁ-ん]{0,8}|つ|こ|切れ|か[所国月]")
+_DURATION = re.compile(
+    rf"(?:(?P<h>[{NUMERAL_CHARACTERS}.]{{1,8}})時間)?(?:(?P<m>[{NUMERAL_CHARACTERS}.]{{1,8}}|半)分?)?"
+    rf"(?:(?P<s>[{NUMERAL_CHARACTERS}.]{{1,8}})秒)?"
+)
+_BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
+_RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
+_ANY_UNIT = "|".join(
+    sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
+)
+_IN_TEXT = re.compile(
+    r"(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
+    f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
+    f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
+    rf"|(?<![a-z])(?:{'|'.join(_ENGLISH)})(?![a-z])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +95,107 @@ class Quantity:
     numeral: str = ""
     """The number as written, in half-width characters: tells the year 2020 from 2,020."""
 
+    @property
+    def in_base_unit(self) -> tuple[float, str]:
+        """Value and unit after conversion: 10 km are 10,000 m, 90 minutes 5,400 seconds."""
+        base, factor = BASES.get(self.unit, (self.unit, 1.0))
+        return self.value * factor, base
+
+    def close_to(self, other: Quantity, tolerance: float = 0.0) -> bool:
+        """Whether the values differ by at most `tolerance` of the other one.
+
+        A unit may be left out on one side; two units must be of one kind and are converted.
+        """
+        mine, theirs = self.value, other.value
+        if self.unit and other.unit and self.unit != other.unit:
+            (mine, unit), (theirs, expected) = self.in_base_unit, other.in_base_unit
+            if unit != expected:
+                return False
+        # The factor lets 105 pass for 100 although 0.05 has no exact binary form.
+        return abs(mine - theirs) <= max(tolerance * (1 + 1e-9), 1e-12) * abs(theirs)
+
 
 def read_quantity(text: str) -> Quantity | None:
     """The one quantity that a short answer consists of, None when it is anything else.
 
     Full-width digits, thousands commas, 万 億 兆, kanji numerals, signs (マイナス, ▲, △), a
-    currency sign in front, and words such as 約 and ほど around it are understood; packaging
-    goes as in `answer_form`. A numeral in kanji alone needs a common unit or none behind it, so
-    that 千葉 and 三重県 are names. A misplaced comma or a second decimal point makes it no number.
+    currency sign in front, years of an era, durations of several units, fractions, powers of ten,
+    and words such as 約 and ほど around it are understood; packaging goes as in `answer_form`.
+    A numeral in kanji alone needs a common unit or none behind it, so that 千葉 and 三重県 are
+    names. A misplaced comma or a second decimal point makes it no number.
     """
-    rest = answer_form(text)
-    if len(rest) > _LONGEST:
+    if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
         return None
-    sign, rest = _sign(_SUFFIX.sub("", _PREFIX.sub("", rest)))
+    found = _PREFIX.match(rest)
+    sign, rest = _sign(_SUFFIX.sub("", rest[found.end() :] if found else rest))
+    if rest in _WORDS:
+        value, unit = _WORDS[rest]
+        return Quantity(float(sign * value), unit, str(value))
+    if rest in _ENGLISH:
+        return Quantity(float(sign * _ENGLISH[rest]), "", str(_ENGLISH[rest]))
+    if (duration := _duration(rest)) is not None:
+        return Quantity(sign * duration, "秒", rest)
+    return _with_unit(gregorian(rest), sign)
+
+
+def is_label(quantity: Quantity) -> bool:
+    """Whether a number names something: a year, a date, a rank."""
+    bare_year = not quantity.unit and _BARE_YEAR.fullmatch(quantity.numeral)
+    return bool(bare_year) or quantity.unit in LABEL_UNITS
+
+
+def is_count(quantity: Quantity) -> bool:
+    """Whether a number says how many things there are."""
+    return quantity.unit in COUNTERS and quantity.value.is_integer()
+
+
+def read_range(text: str) -> tuple[Quantity, Quantity] | None:
+    """Lower and upper end of a range such as 10〜20, 10-20人 or 午前... から; None otherwise.
+
+    The first number takes the unit of the second when it has none.
+    """
+    if len(text) > _LONGEST_RAW:
+        return None
+    found = _RANGE.fullmatch(answer_form(text).removesuffix("まで"))
+    if not found:
+        return None
+    low, high = read_quantity(found["low"]), read_quantity(found["high"])
+    if not (low and high):
+        return None
+    return Quantity(low.value, low.unit or high.unit), Quantity(high.value, high.unit or low.unit)
+
+
+def find_quantities(text: str) -> list[Quantity]:
+    """The quantities that stand in a sentence, in order.
+
+    Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
+    words as whole words. Takes text as `normalise` leaves it.
+    """
+    found = (read_quantity(match[0].rstrip(",.")) for match in _IN_TEXT.finditer(text.casefold()))
+    return [quantity for quantity in found if quantity]
+
+
+def _with_unit(rest: str, sign: int) -> Quantity | None:
     currency = ""
     if found := _CURRENCY.match(rest):
         currency = found[0]
         sign_after, rest = _sign(rest[1:])
         sign *= sign_after
-    numeral = _NUMERAL.match(rest)
-    if not numeral:
+    if calculated := _CALCULATED.match(rest):
+        value, numeral = read_calculated(calculated[0]), calculated[0]
+    elif found := _NUMERAL.match(rest):
+        numeral = found[0]
+        value = read_numeral(numeral)
+    else:
         return None
-    value = _value(numeral[0])
-    unit = _unit(rest[numeral.end() :], currency)
+    unit = _unit(rest[len(numeral) :], currency)
     if value is None or unit is None or not math.isfinite(value):
         return None
-    if unit not in _UNITS_OF_KANJI and not re.search("[0-9]", numeral[0]):
+    if unit not in _UNITS_OF_KANJI and not re.search("[0-9]", numeral):
         return None
     if unit == "割":
         value, unit = value * 10, "%"
-    return Quantity(sign * value, unit, numeral[0])
+    return Quantity(sign * value, unit, numeral)
 
 
 def _sign(text: str) -> tuple[int, str]:
@@ -126,33 +207,23 @@ def _unit(text: str, currency: str) -> str | None:
     """The unit in one spelling; None when what follows the number is no unit."""
     if not _UNIT.fullmatch(text):
         return None
-    unit = _UNIT_NAMES.get(text, text)
+    unit = UNIT_NAMES.get(text, text)
     if currency:
-        return _UNIT_NAMES[currency] if unit in ("", _UNIT_NAMES[currency]) else None
+        return UNIT_NAMES[currency] if unit in ("", UNIT_NAMES[currency]) else None
     return unit
 
 
-def _value(numeral: str) -> float | None:
-    """The value of digits and numeral kanji in order, such as 3億2000万; None if malformed."""
-    total = section = 0.0
-    pending: float | None = None
-    position, ceiling = 0, math.inf
-    while position < len(numeral):
-        part = _PART.match(numeral, position)
-        if not part:
+def _duration(text: str) -> float | None:
+    """Seconds of a duration of at least two units: 1時間30分, 2分10秒, 1時間半."""
+    found = _DURATION.fullmatch(text)
+    if not found or sum(part is not None for part in found.groups()) < 2:
+        return None
+    if found["m"] == "半" and (not found["h"] or found["s"]):
+        return None
+    total = 0.0
+    for part, seconds in ((found["h"], 3600), (found["m"], 60), (found["s"], 1)):
+        value = 30.0 if part == "半" else read_numeral(part) if part else 0.0
+        if value is None:
             return None
-        position = part.end()
-        if part["digits"] or part["kanji"]:
-            if pending is not None:
-                return None
-            pending = float(part[0].replace(",", "").translate(_KANJI_DIGITS))
-        elif part["small"]:
-            section += (1.0 if pending is None else pending) * _SMALL[part[0]]
-            pending = None
-        else:
-            power = _LARGE[part[0]]
-            if power >= ceiling or (pending is None and not section):
-                return None
-            total += (section + (pending or 0.0)) * power
-            section, pending, ceiling = 0.0, None, power
-    return total + section + (pending or 0.0)
+        total += value * seconds
+    return total

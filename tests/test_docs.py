@@ -1,0 +1,46 @@
+"""docs/metrics.md says what the code says."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from vlmbench.docs import PAGE, measured_part, metrics_part, with_part
+from vlmbench.errors import DataError
+from vlmbench.metrics.base import metric_names
+
+
+def test_the_page_lists_the_metrics_as_they_are() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_part(page, "metrics", metrics_part()) == page, "run: python -m vlmbench.docs"
+
+
+def test_every_metric_has_one_row() -> None:
+    rows = metrics_part().split("\n")
+    for name in metric_names():
+        assert sum(row.startswith(f"| `{name}` |") for row in rows) == 1
+
+
+def test_every_command_of_the_page_exists() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name in ("overlap.chrf", "caption.cider_d", "overlap.rouge_l", "match.relaxed"):
+        assert name in page and name in metric_names()
+
+
+@pytest.mark.parametrize("name", ["parity", "speed", "long"])
+def test_measurements_are_on_the_page(name: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    part = page.partition(f"<!-- begin: {name} -->")[2].partition(f"<!-- end: {name} -->")[0]
+    assert "|---" in part, "see the docstring of vlmbench/docs.py"
+
+
+def test_a_part_is_replaced_and_nothing_else() -> None:
+    page = "a\n<!-- begin: x -->\nold\n<!-- end: x -->\nb\n"
+    assert with_part(page, "x", "new") == "a\n<!-- begin: x -->\n\nnew\n\n<!-- end: x -->\nb\n"
+    with pytest.raises(DataError, match="no part 'y'"):
+        with_part(page, "y", "new")
+
+
+def test_measurements_say_when_and_where() -> None:
+    assert measured_part("| a |", date(2026, 1, 2)).startswith("Measured on 2026-01-02: ")

@@ -1,0 +1,125 @@
+"""python -m vlmbench.docs: writes the generated parts of docs/metrics.md.
+
+    python -m vlmbench.docs                                      the metrics
+    python -m vlmbench.docs --gold ../shared/reference/gold      also the parity report
+    python tests/bench/bench_metrics.py | python -m vlmbench.docs --speed -
+    python tests/bench/bench_long.py | python -m vlmbench.docs --long -
+
+The page itself is written by hand; what stands between `<!-- begin: NAME -->` and
+`<!-- end: NAME -->` is not, and parts that are not asked for stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from vlmbench.errors import DataError, VlmbenchError
+from vlmbench.metrics.base import describe, family_summary, metric_names
+from vlmbench.parity.report import markdown, parity_rows
+
+PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
+
+
+def main() -> int:
+    """Rewrites the page and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m vlmbench.docs", description=__doc__)
+    parser.add_argument("--page", type=Path, default=PAGE, help="default: docs/metrics.md")
+    parser.add_argument("--gold", type=Path, help="folder with the reference values")
+    parser.add_argument("--speed", help="what bench_metrics.py printed; - for standard input")
+    parser.add_argument("--long", help="what bench_long.py printed; - for standard input")
+    options = parser.parse_args()
+    today = datetime.now(UTC).date()
+    try:
+        text = with_part(options.page.read_text(encoding="utf-8"), "metrics", metrics_part())
+        if options.gold:
+            report = markdown(parity_rows(options.gold))
+            text = with_part(text, "parity", f"Compared on {today}.\n\n{report}")
+        for name in ("speed", "long"):
+            if source := getattr(options, name):
+                text = with_part(text, name, measured_part(_read(source), today))
+    except VlmbenchError as problem:
+        print(f"vlmbench: {problem}", file=sys.stderr)
+        return problem.exit_code
+    options.page.write_text(text, encoding="utf-8")
+    return 0
+
+
+def with_part(page: str, name: str, content: str) -> str:
+    """The page with one part replaced.
+
+    Raises:
+        DataError: The page has no such part.
+    """
+    begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->\n"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise DataError(
+            f"The page has no part '{name}'; write '{begin.strip()}' and '{end.strip()}' into it."
+        )
+    return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
+
+
+def metrics_part() -> str:
+    """A table of the metrics of each family."""
+    families = itertools.groupby(metric_names(), lambda name: name.partition(".")[0])
+    return "\n\n".join("\n".join(_family(family, list(names))) for family, names in families)
+
+
+def measured_part(table: str, day: date) -> str:
+    """A table of measurements, with when and on what they were made."""
+    cores = os.cpu_count()
+    where = f"{_processor()}, {cores} cores, Python {platform.python_version()}"
+    return f"Measured on {day}: {where}.\n\n{table}"
+
+
+def _family(family: str, names: list[str]) -> Iterator[str]:
+    yield f"### {family}\n\n{family_summary(family)}\n"
+    yield "| metric | what it says | range | options | source |"
+    yield "|---|---|---|---|---|"
+    for name in names:
+        about = describe(name)
+        bounds = about["range"]
+        options = ", ".join(f"`{key}={value}`" for key, value in about["options"].items())
+        cells = (
+            f"`{name}`",
+            _summary(about["definition"]),
+            f"{bounds[0]:g} to {bounds[1]:g}" if bounds else "open",
+            options or "–",
+            about["source"],
+        )
+        yield (
+            "| "
+            + " | ".join(re.sub(r"\s+", " ", cell).replace("|", "\\|") for cell in cells)
+            + " |"
+        )
+
+
+def _summary(definition: str) -> str:
+    return definition.split("\n\n")[0]
+
+
+def _read(source: str) -> str:
+    return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How far our metrics agree with values that other programs gave, counted over gold files."""

@@ -1,0 +1,146 @@
+"""From answers to scores: each sample on each metric that is for it.
+
+Answers are scored many at a time, because several metrics are much faster so, and in several
+processes when there are tens of thousands. A score depends on the answer alone (and on the
+references of the whole task), so neither shows in the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlmbench.aggregate import ScoredMetric
+from vlmbench.errors import DataError, unknown_name
+from vlmbench.metrics.base import Answer
+from vlmbench.records import MetricScore, Response, Sample, SampleScores, Scalar
+from vlmbench.score_workers import Batch, score_batch, score_in_processes
+
+BATCH_SIZE = 256
+PARALLEL_FROM = 20_000
+"""Answers from which on starting processes pays."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What scoring needs of a sample; the images are not kept."""
+
+    id: str
+    references: tuple[str, ...]
+    choices: tuple[str, ...]
+    meta: Mapping[str, Scalar]
+
+
+def score_samples(
+    samples: Iterable[Sample],
+    responses: Mapping[str, Response],
+    metrics: Sequence[ScoredMetric],
+    *,
+    slices: Sequence[str] = (),
+    processes: int | None = None,
+) -> list[SampleScores]:
+    """Each sample's score on each metric that is for it.
+
+    Args:
+        samples: All samples of the task, also those without an answer: a metric such as CIDEr
+            looks at the references of all of them. Read once, one at a time.
+        responses: By sample id.
+        metrics: The task's metrics without an encoder, not yet prepared.
+        slices: Fields of `meta` that estimates will be sliced by. A sample without one of them
+            gets None there.
+        processes: How many to use; None: one a core if there are 20,000 answers, else this one.
+
+    Returns:
+        A line for each sample that has a response, in the order of the samples.
+
+    Raises:
+        DataError: A sample without references, a condition on a field that a sample lacks, or a
+            slice that no sample has.
+    """
+    items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
+    _check_slices(items, slices)
+    prepared = _prepared(metrics, items)
+    answered = [
+        (item, response) for item in items if (response := responses.get(item.id)) is not None
+    ]
+    scores = _all_scores(answered, prepared, processes)
+    return [
+        SampleScores(
+            item.id,
+            response.key,
+            {field: item.meta.get(field) for field in slices},
+            found,
+            response.error.kind if response.error else None,
+        )
+        for (item, response), found in zip(answered, scores, strict=True)
+    ]
+
+
+def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
+    known = {field for item in items for field in item.meta}
+    for field in slices:
+        if items and field not in known:
+            problem = unknown_name(
+                "slice", field, known, next_step="list the field under 'fields: meta:' of the task"
+            )
+            raise DataError(problem)
+
+
+def _prepared(metrics: Sequence[ScoredMetric], items: Sequence[_Item]) -> list[ScoredMetric]:
+    """The metrics with what they learn from all references; those that learn the same share it."""
+    learned: dict[tuple[Any, Any], Any] = {}
+    ready = []
+    for scored in metrics:
+        prepare = scored.metric.kind.prepare
+        if prepare is not None and (prepare, scored.where) not in learned:
+            references = [item.references for item in items if scored.applies(item.meta)]
+            learned[prepare, scored.where] = prepare(references)
+        state = learned.get((prepare, scored.where))
+        metric = dataclasses.replace(scored.metric, state=state)
+        ready.append(dataclasses.replace(scored, metric=metric))
+    return ready
+
+
+def _all_scores(
+    answered: Sequence[tuple[_Item, Response]],
+    metrics: Sequence[ScoredMetric],
+    processes: int | None,
+) -> list[dict[str, MetricScore]]:
+    """The scores of each answer; none where there is an error instead."""
+    found: list[dict[str, MetricScore]] = [{} for _ in answered]
+    rows = [row for row, (_, response) in enumerate(answered) if response.text is not None]
+    starts = range(0, len(rows), BATCH_SIZE)
+    batches = [_batch(answered, rows[start : start + BATCH_SIZE], metrics) for start in starts]
+    loaded = [scored.metric for scored in metrics]
+    if processes is None:
+        processes = len(os.sched_getaffinity(0)) if len(rows) >= PARALLEL_FROM else 1
+    if processes > 1:
+        results = score_in_processes(batches, loaded, processes)
+    else:
+        results = [score_batch(batch, loaded) for batch in batches]
+    for start, batch, scores in zip(starts, batches, results, strict=True):
+        for scored, places, column in zip(metrics, batch.places, scores, strict=True):
+            for place, score in zip(places, column, strict=True):
+                found[rows[start + place]][scored.id] = score
+    return found
+
+
+def _batch(
+    answered: Sequence[tuple[_Item, Response]],
+    rows: Sequence[int],
+    metrics: Sequence[ScoredMetric],
+) -> Batch:
+    answers = []
+    for item, response in (answered[row] for row in rows):
+        text = response.text or ""
+        answers.append(
+            Answer(text, item.references, item.choices, item.meta, finish=response.finish)
+        )
+    places = [
+        [place for place, answer in enumerate(answers) if scored.applies(answer.meta)]
+        for scored in metrics
+    ]
+    return Batch(answers, places)

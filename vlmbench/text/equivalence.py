@@ -1,0 +1,97 @@
+"""Whether two short answers say the same in different writing."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TypeAlias
+
+from vlmbench.text.dates import Clock, Date, read_clock, read_date
+from vlmbench.text.japanese import answer_form
+from vlmbench.text.numbers import Quantity, read_quantity, read_range
+from vlmbench.text.spelling import same_spelling
+from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
+
+EQUIVALENCE = "same-ja1"
+"""Version of `same_answer`; changes with every form and list that it rests on."""
+
+_LONGEST = 200
+"""Characters; longer texts are the same only if they are equal in answer form."""
+_LONGEST_RAW = 1000
+"""The same before white space and packaging go."""
+_LISTED = re.compile(
+    "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
+)
+
+_ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
+
+
+def same_answer(answer: str, reference: str) -> bool:
+    """Whether a careful Japanese reader takes the answer for the reference.
+
+    True when both are equal in answer form, or are the same number (with units converted, one of
+    them possibly without), date, time of day or range, spellings or common names of one word
+    (see `spelling` and `synonyms`), the same list in any order, or when the reference is a plain
+    yes or no and the answer says so. Two empty answers are the same; an empty one and another
+    are not. Nothing is searched inside a sentence: see `extract.says`.
+    """
+    if max(len(answer), len(reference)) > _LONGEST_RAW:
+        return answer_form(answer) == answer_form(reference)
+    first, second = _form(answer), _form(reference)
+    if first == second:
+        return True
+    if not (first and second) or max(len(first), len(second)) > _LONGEST:
+        return False
+    expected = bare_yes_no(second)
+    if expected is not None and expected is yes_or_no(first):
+        return True
+    if word_for(first) == word_for(second):
+        return True
+    known, wanted = _value(first), _value(second)
+    if known is not None and wanted is not None:
+        return same_value(known, wanted)
+    return same_spelling(first, second) or _same_list(first, second)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _form(text: str) -> str:
+    """The answer form without a leading English article."""
+    return answer_form(_ARTICLE.sub("", text.lstrip()[:10]) + text.lstrip()[10:])
+
+
+Value: TypeAlias = Quantity | Date | Clock | tuple[Quantity, Quantity]
+
+
+def same_value(first: Value, second: Value) -> bool:
+    """Whether two values are of one kind and equal, numbers after conversion of units."""
+    if isinstance(first, Quantity) and isinstance(second, Quantity):
+        return first.close_to(second)
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return all(one.close_to(other) for one, other in zip(first, second, strict=True))
+    return first == second
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _value(form: str) -> Value | None:
+    return read_clock(form) or read_date(form) or read_quantity(form) or read_range(form)
+
+
+def members(text: str) -> tuple[str, ...]:
+    """The members of a list in a short answer, as answers of their own; one if it is no list.
+
+    Separated by 、 , ; / ・ line breaks, or と between nouns; a comma inside a number does not
+    separate.
+    """
+    return tuple(filter(None, (part.strip() for part in _LISTED.split(text))))
+
+
+def _same_list(first: str, second: str) -> bool:
+    mine, theirs = members(first), list(members(second))
+    if not 1 < len(mine) == len(theirs) <= 20:
+        return False
+    for member in mine:
+        match = next((other for other in theirs if same_answer(member, other)), None)
+        if match is None:
+            return False
+        theirs.remove(match)
+    return True

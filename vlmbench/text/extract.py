@@ -1,0 +1,215 @@
+"""The final answer inside what a model wrote: after its reasoning, in a sentence, in a box.
+
+    <think>…</think>東京   …よって、答えは42である。   \\boxed{3}   これは大阪城なので、大阪です。
+
+What is found is a short list of candidates, each a piece of the text as it stands there. Nothing
+is completed, translated or guessed.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from vlmbench.text.dates import read_date
+from vlmbench.text.equivalence import same_answer
+from vlmbench.text.japanese import answer_form, normalise
+from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
+
+EXTRACTION = "final-ja1"
+"""Version of what this module finds, including `same_answer`."""
+
+_THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
+_THINK_START = re.compile("<(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
+_TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
+_BOX = re.compile(r"\\boxed\s{0,4}\{")
+
+_NOUN = "答え|解答|回答|正解|正答|結論|答|アンサー|answer"
+_CUE = re.compile(
+    rf"(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
+    r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
+    re.IGNORECASE,
+)
+_HEADED = re.compile(
+    rf"(?:^|\n)\s?[#*【\[]{{1,6}}\s?(?:最終)?(?:{_NOUN})[】\]*:]{{0,4}}\s?\n", re.IGNORECASE
+)
+_CONCLUSION = re.compile(
+    "(?:したがって|従って|よって|ゆえに|以上より|以上から|以上のことから|このことから|最終的に"
+    "|therefore|hence|thus|so the answer is)[、,]?\\s?",
+    re.IGNORECASE,
+)
+# The full stop of a number or an abbreviation does not end a sentence.
+_SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
+_NOT_BUT = re.compile(
+    "(?:では|じゃ)なく(?:て)?、?|[^。\n]{0,40}\\bnot\\b[^.,\n]{0,40}[,.]|rather than"
+)
+_DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なかった|ない|違います|わかりません)$")
+_VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
+_TAIL = re.compile(
+    "(?:(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
+    "|に?なります|となる|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
+)
+_THERE_IS = re.compile(
+    "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
+    "(?:います|いる|あります|ある|見えます|見える|存在します)$"
+)
+_PERHAPS = re.compile("^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、){1,3}")
+_WRITTEN = re.compile(
+    "と(?:書かれて|書いて|表示されて|記載されて|記されて|呼ばれて|読め|い(?=います))"
+    "(?:います|いる|あります|ある|ます|る)$|という(?:文字|名前|言葉|もの)?$"
+)
+_OBJECT = re.compile("を[^、。を]{1,12}(?:ます|ました|ている|ていた)$")
+_JUST_THERE = re.compile(
+    "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
+)
+_IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
+_SHORT = 200
+_HEAD, _LAST = 4000, 8000
+
+
+def without_reasoning(text: str) -> str:
+    """What stands behind the last reasoning block.
+
+    A block that was opened and never closed has no answer behind it: what is left is what stood
+    before it, in most cases nothing. Text without such a block stays as it is.
+    """
+    ends = list(_THINK_END.finditer(text))
+    rest = text[ends[-1].end() :] if ends else text
+    if opened := _THINK_START.search(rest):
+        return rest[: opened.start()]
+    return rest
+
+
+def boxed(text: str) -> str | None:
+    """The content of the last \\boxed{} whose braces are balanced, None without one."""
+    for found in reversed([*_BOX.finditer(text)][-8:]):
+        depth = 1
+        for position in range(found.end(), min(len(text), found.end() + 2000)):
+            depth += (text[position] == "{") - (text[position] == "}")
+            if depth == 0:
+                return text[found.end() : position]
+    return None
+
+
+def marked_answer(text: str) -> str | None:
+    """What the text itself marks as its answer, None when it marks none.
+
+    The last of: a box, an <answer> element, a heading such as 「# 解答」 with the line below it, a
+    phrase such as 「答えは…」, "Answer: …" with the rest of its sentence (or, if that is empty, the
+    next line). Takes text as `without_reasoning` leaves it.
+    """
+    if (content := boxed(text)) is not None:
+        return content
+    if tagged := _TAGGED.findall(text):
+        return str(tagged[-1])
+    cues = [*_CUE.finditer(text), *_HEADED.finditer(text)]
+    if not cues:
+        return None
+    rest = text[max(cue.end() for cue in cues) :].lstrip()
+    return _first_sentence(rest)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def candidates(text: str) -> tuple[str, ...]:
+    """What may be the short answer in a text, the likeliest first; empty for empty text.
+
+    From the answer that the text marks, else from its conclusion (したがって…), else from its
+    only sentence, else from its first one if that is short and from its last one: this
+    statement as a whole and its parts that can be an answer by themselves, namely what follows
+    「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is
+    about.
+    """
+    lines = answer_lines(text)
+    if not lines:
+        return ()
+    found: list[str] = [lines] if len(lines) <= _SHORT else []
+    for statement in _statements(lines):
+        found += _parts(statement)
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def says(text: str, reference: str) -> bool:
+    """Whether a text gives the reference as its answer, in whatever writing.
+
+    True when the text or one of its `candidates` is the same answer (see `same_answer`), a date
+    that includes the reference, or a statement whose only number is the reference. A reference
+    inside a longer word, one that is denied (犬ではなく猫です) and one of several alternatives
+    (東京か大阪) do not count.
+    """
+    if same_answer(text, reference):
+        return True
+    wanted_date = read_date(reference)
+    for candidate in candidates(text):
+        if same_answer(candidate, reference):
+            return True
+        if wanted_date and (date := read_date(candidate)) and date.specifies(wanted_date):
+            return True
+    wanted = read_quantity(reference)
+    return bool(wanted and (found := stated_quantity(text)) and found.close_to(wanted))
+
+
+def stated_quantity(text: str) -> Quantity | None:
+    """The quantity that a text gives as its answer, None if there is none or more than one."""
+    for candidate in candidates(text):
+        if quantity := read_quantity(candidate):
+            return quantity
+    for statement in reversed(_statements(answer_lines(text))):
+        told = statement[-_SHORT:].rpartition("は")[2]
+        if told and not _DENIED.search(answer_form(told)):
+            quantities = find_quantities(told)
+            if len({(one.value, one.unit) for one in quantities}) == 1:
+                return quantities[0]
+    return None
+
+
+def answer_lines(text: str) -> str:
+    """The answer after its reasoning, each line normalised.
+
+    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000: what it
+    finally says stands there or nowhere.
+    """
+    text = without_reasoning(text)
+    if len(text) > _HEAD + _LAST:
+        text = text[:_HEAD] + "\n" + text[-_LAST:]
+    return "\n".join(normalise(line) for line in text.splitlines()).strip()
+
+
+def _statements(lines: str) -> list[str]:
+    marked = marked_answer(lines)
+    if marked:
+        return [marked]
+    if conclusions := list(_CONCLUSION.finditer(lines)):
+        return [_first_sentence(lines[conclusions[-1].end() :])]
+    sentences = [part.strip() for part in _SENTENCE_END.split(lines) if part and part.strip()]
+    if len(sentences) > 1:
+        first, last = sentences[0], sentences[-1]
+        return [first, last] if len(first) <= 20 else [last]
+    return sentences
+
+
+def _first_sentence(text: str) -> str:
+    found = _SENTENCE_END.search(text)
+    return text[: found.start()].strip() if found else text.strip()
+
+
+def _parts(statement: str) -> list[str]:
+    """The statement and what of it can be the answer."""
+    if len(statement) > _SHORT * 2:
+        statement = statement[-_SHORT * 2 :]
+    *_, statement = _NOT_BUT.split(statement)
+    statement = statement.strip(" 、,")
+    bare = _TAIL.sub("", answer_form(statement))
+    if _VAGUE.search(bare) or _DENIED.search(bare):
+        return [statement]
+    bare = _PERHAPS.sub("", bare)
+    parts = [statement, _IS.split(statement)[-1], bare]
+    for separator in ("、", "=", "は", "が", "なので", "であり"):
+        before, found, after = bare.rpartition(separator)
+        if found and after and before:
+            parts.append(after)
+    if found_there := _THERE_IS.search(bare):
+        subject = bare[: found_there.start()]
+        parts += [subject, re.split("[はにで、]", subject)[-1]]
+    for ending in (_JUST_THERE, _WRITTEN, _OBJECT):
+        parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
+    return [_TAIL.sub("", part).strip() for part in parts]

@@ -1,0 +1,141 @@
+"""In how many samples' references each n-gram occurs, for tasks of any size.
+
+An n-gram that occurs in a single sample needs no entry: one is what an unknown n-gram counts as.
+And an n-gram that occurs in two samples begins with an n-gram that does. So the table of an order
+has a line for each n-gram of two samples or more, found by the line of all but its last word in
+the table before and the number of that last word: two integers packed into one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmbench.text.ngrams import Integers, NgramTable
+
+_WORD_BITS = 32
+_SEPARATOR = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFrequencies:
+    """Document frequencies of n-grams; a sample with all its references is a document."""
+
+    samples: int
+    words: Mapping[Hashable, int]
+    """Number of each word that occurs in two samples or more; a line of the first table."""
+    keys: tuple[Integers, ...]
+    """Of order 2 and more, sorted: line in the table before, shifted, and last word's number."""
+    counts: tuple[Integers, ...]
+    """Samples of each line, from order 1."""
+
+    @property
+    def orders(self) -> int:
+        """Highest order of n-grams."""
+        return len(self.counts)
+
+    def of(self, table: NgramTable) -> Integers:
+        """For each order and position of the table's texts, in how many samples it occurs.
+
+        At least 1. N-grams across the end of a text have 1 as well.
+        """
+        words = self._lines_of_words(table)
+        found = np.ones((self.orders, len(words)), dtype=np.int64)
+        lines = words
+        for order in range(self.orders):
+            if order:
+                lines = self._next_lines(order, lines, words)
+            hits = np.flatnonzero(lines >= 0)
+            if not len(hits):
+                break
+            found[order, hits] = self.counts[order][lines[hits]]
+        return found
+
+    def _lines_of_words(self, table: NgramTable) -> Integers:
+        """The number of the word at each position; -1 for a rare one and for separators."""
+        find = self.words.get
+        known = [find(word, -1) for items in table.items for word in items]
+        sizes = np.array([len(items) for items in table.items])
+        firsts = np.cumsum(sizes) - sizes
+        is_word = table.ids < sizes[table.sample]
+        places = np.where(is_word, firsts[table.sample] + table.ids, len(known))
+        return np.array([*known, -1], dtype=np.int64)[places]
+
+    def _next_lines(self, order: int, lines: Integers, words: Integers) -> Integers:
+        """Lines in the next table of the n-grams that are one word longer; -1 without one."""
+        longer = np.full_like(lines, -1)
+        keys = self.keys[order - 1]
+        places, wanted = _continued(lines, words, order)
+        if len(places) and len(keys):
+            at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
+            right = keys[at] == wanted
+            longer[places[right]] = at[right]
+        return longer
+
+
+def count_documents(
+    documents: Iterable[Sequence[Sequence[Hashable]]], orders: int
+) -> DocumentFrequencies:
+    """Count over documents, each of which is several texts.
+
+    Args:
+        documents: The references of each sample, as words. Read once.
+        orders: Highest order of n-grams.
+    """
+    numbers: dict[Hashable, int] = {}
+    flat, lengths = array("q"), array("q")
+    for texts in documents:
+        before = len(flat)
+        for text in texts:
+            flat.extend([numbers.setdefault(word, len(numbers)) for word in text])
+            flat.append(_SEPARATOR)
+        lengths.append(len(flat) - before)
+    owners = np.repeat(np.arange(len(lengths)), np.frombuffer(lengths, dtype=np.int64))
+    every = np.frombuffer(flat, dtype=np.int64)
+    places = np.flatnonzero(every >= 0)
+    lines, kept, count = _lines_of(every, places, every[places], owners)
+    vocabulary = list(numbers)
+    words = {vocabulary[number]: line for line, number in enumerate(kept.tolist())}
+    keys, counts = [], [count]
+    first = lines
+    for order in range(1, orders):
+        places, wanted = _continued(lines, first, order)
+        lines, kept, count = _lines_of(every, places, wanted, owners)
+        keys.append(kept)
+        counts.append(count)
+    return DocumentFrequencies(len(lengths), words, tuple(keys), tuple(counts))
+
+
+def _continued(lines: Integers, words: Integers, order: int) -> tuple[Integers, Integers]:
+    """Where a known n-gram of `order` words goes on with a known word, and the longer one's key."""
+    ahead = words[order:]
+    places = np.flatnonzero((lines[: len(ahead)] >= 0) & (ahead >= 0))
+    return places, (lines[places] << _WORD_BITS) | ahead[places]
+
+
+def _lines_of(
+    every: Integers, places: Integers, keys: Integers, owners: Integers
+) -> tuple[Integers, Integers, Integers]:
+    """Gives a line to each key of two documents or more.
+
+    Returns:
+        The line of each position, -1 without one; the keys of the lines, sorted; the number of
+        documents of each line.
+    """
+    lines = np.full(len(every), -1, dtype=np.int64)
+    # Stable, so that equal keys stay in the order of their documents.
+    order = np.argsort(keys, kind="stable")
+    ordered, owner = keys[order], owners[places[order]]
+    new_key = np.ones(len(order), dtype=np.bool_)
+    new_key[1:] = ordered[1:] != ordered[:-1]
+    new_owner = new_key.copy()
+    new_owner[1:] |= owner[1:] != owner[:-1]
+    group = np.cumsum(new_key) - 1
+    documents = np.bincount(group[new_owner], minlength=int(new_key.sum()))
+    frequent = documents >= 2
+    line = np.where(frequent, np.cumsum(frequent) - 1, -1)
+    lines[places[order]] = line[group]
+    return lines, ordered[new_key][frequent], documents[frequent]

@@ -1,0 +1,69 @@
+"""Forms in which different spellings of one Japanese word are equal."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+
+from vlmbench.text.japanese import answer_form, read_aloud
+from vlmbench.text.kanji import new_forms
+
+_KATAKANA_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+_SMALL_VOWELS = str.maketrans("ぁぃぅぇぉ", "あいうえお")
+_V_SOUNDS = re.compile("ゔ([ぁぃぇぉ]?)")
+_V_ROWS = {"ぁ": "ば", "ぃ": "び", "": "ぶ", "ぇ": "べ", "ぉ": "ぼ"}
+# サーバー and サーバ: a long mark that ends a longer word in katakana. ビル and ビール differ.
+_LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
+# Between digits they mean something: 10-5, 1,234.
+_JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
+_COMBINING = re.compile("[\u0300-\u036f]")
+_ADDRESS = re.compile("([0-9]{1,4})(?:丁目|番地?の?|号)(?=[0-9])|(?<=[0-9])(?:番地?|号)$")
+_KANA = re.compile("[ぁ-ゖァ-ヺー]+")
+_NOT_KANJI = re.compile("[^一-鿿々]+")
+_LONGEST = 60
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def spelling_form(text: str) -> str:
+    """The `answer_form` without what is a matter of spelling.
+
+    Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as
+    large, no long mark at the end of a katakana word of three or more, no ・ - , between words,
+    Latin letters without accents, 1丁目2番3号 as 1-2-3.
+    """
+    form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
+    form = new_forms(form)
+    form = _LAST_LONG_VOWEL.sub("", form).translate(_KATAKANA_TO_HIRAGANA)
+    form = _V_SOUNDS.sub(lambda found: _V_ROWS[found[1]], form).translate(_SMALL_VOWELS)
+    latin = unicodedata.normalize("NFD", form) if not form.isascii() else form
+    if _COMBINING.search(latin):
+        form = unicodedata.normalize("NFC", _COMBINING.sub("", latin))
+    return _JOINERS.sub("", form) or form
+
+
+def same_spelling(first: str, second: str) -> bool:
+    """Whether two short answers are one word in two spellings.
+
+    Equal in `spelling_form`; or read alike by the dictionary, and either one of them is written
+    in kana (とうきょう, 東京) or both have the same kanji (引っ越し, 引越し). Two words in kanji
+    that merely sound alike (橋, 箸) differ.
+    """
+    forms = spelling_form(first), spelling_form(second)
+    if forms[0] == forms[1]:
+        return True
+    if not all(0 < len(form) <= _LONGEST for form in forms):
+        return False
+    in_kana = [bool(_KANA.fullmatch(form)) for form in forms]
+    kanji = [_NOT_KANJI.sub("", form) for form in forms]
+    if all(in_kana) or not (any(in_kana) or kanji[0] == kanji[1]) or not any(kanji):
+        return False
+    readings = [_reading(form) for form in forms]
+    return readings[0] == readings[1] != ""
+
+
+def _reading(form: str) -> str:
+    """The form in hiragana, empty where the dictionary does not know all of it."""
+    if _KANA.fullmatch(form):
+        return form
+    return read_aloud(form).translate(_KATAKANA_TO_HIRAGANA)

@@ -1,0 +1,104 @@
+"""Small closed lists of words that mean the same as a short answer, and yes or no."""
+
+from __future__ import annotations
+
+import re
+
+from vlmbench.text.dates import MONTHS
+
+_GROUPS = (
+    *(
+        (colour, f"{colour}い", f"{colour}色", f"{colour}い色", *others.split())
+        for colour, others in (
+            ("赤", "レッド red"),
+            ("青", "ブルー blue"),
+            ("白", "ホワイト white"),
+            ("黒", "ブラック black"),
+            ("黄", "黄色い イエロー yellow"),
+            ("緑", "グリーン green"),
+            ("紫", "パープル purple"),
+        )
+    ),
+    # 茶, 灰, 桃, 水, 金 and 銀 alone are things, not colours.
+    ("茶色", "茶色い", "ブラウン", "brown"),
+    ("灰色", "グレー", "グレイ", "鼠色", "gray", "grey"),
+    ("桃色", "ピンク", "ピンク色", "pink"),
+    ("橙色", "オレンジ色", "だいだい色", "オレンジ", "orange"),
+    ("水色", "ライトブルー", "lightblue"),
+    ("金色", "ゴールド", "gold"),
+    ("銀色", "シルバー", "silver"),
+    ("アメリカ", "米国", "アメリカ合衆国", "usa", "unitedstates"),
+    ("イギリス", "英国", "グレートブリテン", "uk", "unitedkingdom"),
+    ("フランス", "仏国", "フランス共和国", "france"),
+    ("ドイツ", "独国", "ドイツ連邦共和国", "germany"),
+    ("イタリア", "伊国", "イタリア共和国", "italy"),
+    ("ロシア", "露国", "ロシア連邦", "russia"),
+    ("中国", "中華人民共和国", "china"),
+    ("韓国", "大韓民国", "southkorea"),
+    ("北朝鮮", "朝鮮民主主義人民共和国", "northkorea"),
+    ("インド", "印度", "インド共和国", "india"),
+    ("オーストラリア", "豪州", "オーストラリア連邦", "australia"),
+    ("日本", "日本国", "japan"),
+    *(
+        (f"{day}曜日", f"{day}曜", name, name[:3])
+        for day, name in zip(
+            "月火水木金土日",
+            ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+            strict=True,
+        )
+    ),
+    *((f"{number}月", name, name[:3]) for number, name in enumerate(MONTHS, 1)),
+    ("男", "男性", "男の人", "男子"),
+    ("女", "女性", "女の人", "女子"),
+    ("右", "右側", "右の方", "right"),
+    ("左", "左側", "左の方", "left"),
+    ("上", "上側", "上の方"),
+    ("下", "下側", "下の方"),
+    ("なし", "無し", "ない", "ありません", "該当なし", "特になし", "none", "nothing"),
+    ("不明", "わからない", "分からない", "わかりません", "分かりません", "unknown"),
+)
+_FIRST = {word: group[0] for group in _GROUPS for word in group}
+
+_YES = "はい|ええ|うん|yes|yeah|true|正しい|その通り|そのとおり|そう"
+_NO = "いいえ|いえ|いや|no|nope|false|違い|違う|ちがい|誤り|間違"
+_LEADING = re.compile(f"(?:(?P<yes>{_YES})|(?P<no>{_NO}))(?![a-zぁ-んァ-ヺ一-鿿](?<![でだ]))")
+_BARE = {
+    **dict.fromkeys(("はい", "ええ", "yes", "true", "正しい", "そう", "○", "〇"), True),
+    **dict.fromkeys(("いいえ", "no", "false", "誤り", "違う", "×", "✕"), False),
+}
+_DENIES = re.compile(
+    "(?:(?<!違いあり)(?<![わ分]かり)(?<!でき)ません|(?<!違い)(?<![わ分]から)ない|なかった|違います|違う|ませんでした)$"
+)
+_AFFIRMS = re.compile("(?:ます|ました|その通り|そのとおり|正しい|そう)$")
+_SEPARATORS = "、。,. "
+_SENTENCE = 60
+
+
+def word_for(form: str) -> str:
+    """The first word of the group that an answer in `answer_form` belongs to, or itself."""
+    return _FIRST.get(form, form)
+
+
+def bare_yes_no(form: str) -> bool | None:
+    """Whether an answer in `answer_form` is a plain yes (True) or no (False), else None."""
+    return _BARE.get(form)
+
+
+def yes_or_no(form: str) -> bool | None:
+    """Which of yes and no an answer in `answer_form` says, None if neither or both.
+
+    What it begins with counts (はい、そうです); without such a beginning a short sentence says no
+    by a negative ending (ありません) and yes by a plain polite one (あります). A yes that goes on
+    with a negation (はい、違います) is neither.
+    """
+    if form in _BARE:
+        return _BARE[form]
+    denies = bool(_DENIES.search(form[-20:]))
+    if found := _LEADING.match(form):
+        if found["no"]:
+            return False
+        contradicts = denies and form[found.end()] in _SEPARATORS
+        return None if contradicts else not denies
+    if len(form) > _SENTENCE:
+        return None
+    return False if denies else True if _AFFIRMS.search(form[-20:]) else None
