@@ -238,4 +238,6 @@ def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Seq
 
 def _words(text: str, tokenizer: CocoTokenizer) -> Sequence[str]:
     """Words without white space, which all metrics but ROUGE-L split at."""
-    return [word for word in _SPLIT[tokenizer](text) if not word.isspace()]
+    # Half of a surrogate pair, which no tokenizer takes, becomes U+FFFD.
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [word for word in _SPLIT[tokenizer](whole) if not word.isspace()]
