@@ -39,7 +39,7 @@ SAMPLES = [
     sample("e", "奈良", open=False, kind="where"),
 ]
 RESPONSES = {
-    "a": answered("a", "東京です"),
+    "a": answered("a", "東京"),
     "b": answered("b", "神戸"),
     "c": answered("c", "猫が箱の中で寝ている"),
     "d": Response("d", "d#key", error=ResponseError("timeout", "no answer in 60 s")),

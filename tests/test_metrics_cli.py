@@ -19,7 +19,7 @@ from vlmbench.metrics.base import Answer, load_metric, metric_names
 from vlmbench.score_file import score_file
 
 GOOD: list[dict[str, Any]] = [
-    {"id": "a", "prediction": "赤い橋です", "references": ["赤い橋"]},
+    {"id": "a", "prediction": "赤い橋。", "references": ["赤い橋"]},
     {"id": "b", "prediction": "猫", "references": ["犬", "猫"], "kind": "animal"},
     {"id": 3, "prediction": "電車", "references": ["バス"], "choices": ["電車", "バス"]},
 ]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlmbench.text.numbers import read_quantity
+from vlmbench.text.numbers import find_quantities, read_quantity, read_range
 
 # What a Japanese reader understands.
 QUANTITIES = [
@@ -38,6 +38,19 @@ QUANTITIES = [
     ("25℃", 25, "度"),
     ("５㎡", 5, "m2"),
     ("1 234", 1234, ""),
+    ("1/2", 0.5, ""),
+    ("四分の三", 0.75, ""),
+    ("1e5", 100_000, ""),
+    ("1.2×10⁵", 120_000, ""),
+    ("半分", 50, "%"),
+    ("ゼロ", 0, ""),
+    ("みっつ", 3, "個"),
+    ("twelve", 12, ""),
+    ("令和5年", 2023, "年"),
+    ("1時間30分", 5400, "秒"),
+    ("2分10秒", 130, "秒"),
+    ("第3位", 3, "位"),
+    ("500円玉", 500, "円玉"),
 ]
 
 NOT_ONE_QUANTITY = [
@@ -49,16 +62,17 @@ NOT_ONE_QUANTITY = [
     "2024年5月3日",
     "10〜20",
     "10:30",
-    "1/2",
     "1,23",
     "1.2.3",
     "1_000",
-    "1e5",
     "inf",
     "nan",
     "億",
     "1億億",
     "3匹の犬と2匹の猫",
+    "1/0",
+    "1e999",
+    "一緒",
     "9" * 400,
 ]
 
@@ -87,3 +101,55 @@ def test_whole_numbers_survive_writing(number: int) -> None:
 def test_any_mixture_is_a_finite_number_or_none(text: str) -> None:
     quantity = read_quantity(text)
     assert quantity is None or abs(quantity.value) < float("inf")
+
+
+# (one, other, tolerance): by the metric system, and 100 yen are no dollars.
+CLOSE = [
+    ("10km", "10,000m", 0.0, True),
+    ("1.5時間", "90分", 0.0, True),
+    ("500ml", "0.5L", 0.0, True),
+    ("10km", "10", 0.0, True),
+    ("10km", "10kg", 0.0, False),
+    ("100円", "100ドル", 0.5, False),
+    ("105", "100", 0.05, True),
+    ("106", "100", 0.05, False),
+    ("0", "0.0", 0.0, True),
+]
+
+RANGES = [
+    ("10〜20", (10, "", 20, "")),
+    ("10～20人", (10, "人", 20, "人")),
+    ("10%-20%", (10, "%", 20, "%")),
+    ("3から5個まで", (3, "個", 5, "個")),
+    ("10〜", None),
+    ("東京〜大阪", None),
+]
+
+IN_SENTENCES = [
+    ("犬が3匹と猫が2匹います", [3, 2]),
+    ("売上は1,234億円でした。", [123_400_000_000]),
+    ("There are three cats", [3]),
+    ("三重県の千葉さん", []),
+    ("三匹の犬", [3]),
+    ("someone", []),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "tolerance", "expected"), CLOSE)
+def test_close_to(one: str, other: str, tolerance: float, expected: bool) -> None:
+    first, second = read_quantity(one), read_quantity(other)
+    assert first is not None
+    assert second is not None
+    assert first.close_to(second, tolerance) is expected
+
+
+@pytest.mark.parametrize(("text", "expected"), RANGES)
+def test_read_range(text: str, expected: tuple[float, str, float, str] | None) -> None:
+    found = read_range(text)
+    ends = found and (found[0].value, found[0].unit, found[1].value, found[1].unit)
+    assert ends == expected
+
+
+@pytest.mark.parametrize(("text", "values"), IN_SENTENCES)
+def test_find_quantities(text: str, values: list[float]) -> None:
+    assert [quantity.value for quantity in find_quantities(text)] == values

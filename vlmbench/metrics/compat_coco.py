@@ -138,7 +138,9 @@ def rouge_l(
         tokenizer: What words are; see `compat_coco.bleu_1`.
     """
     split = _SPLIT[tokenizer]
-    samples = [[split(text) or ("",) for text in (a.prediction, *a.references)] for a in answers]
+    samples = [
+        [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
+    ]
     return means(coco_rouge_l(Comparison(samples, orders=1)))
 
 
@@ -238,4 +240,9 @@ def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Seq
 
 def _words(text: str, tokenizer: CocoTokenizer) -> Sequence[str]:
     """Words without white space, which all metrics but ROUGE-L split at."""
-    return [word for word in _SPLIT[tokenizer](text) if not word.isspace()]
+    return [word for word in _SPLIT[tokenizer](_whole(text)) if not word.isspace()]
+
+
+def _whole(text: str) -> str:
+    """The text with U+FFFD for half of a surrogate pair, which no tokenizer takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

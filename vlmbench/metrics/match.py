@@ -228,8 +228,8 @@ def choice(answer: Answer) -> MetricScore:
     number in any of the usual phrases, or the option's own text. The reference names an option
     by letter or text, or the sample is not scored. An answer from which no option or more than
     one can be read is wrong by this rule, never drawn at random; its `extracted` is empty, and
-    `match.choice_read` counts such answers. What was read is extracted as a letter;
-    `confusion` tabulates it.
+    `match.choice_read` counts such answers. What was read is extracted as a letter; `confusion`
+    tabulates it.
     """
     named = {reference: choice_index(reference, answer.choices) for reference in answer.references}
     for reference, position in named.items():

@@ -31,8 +31,8 @@ class WordCache:
         if words is None:
             words = self._old.get(text)
             if words is None:
-                one = self._names.setdefault
-                words = tuple([one(word, word) for word in self._analyse(text)])
+                found = list(self._analyse(text))
+                words = tuple(map(self._names.setdefault, found, found))
             self._keep(text, words)
         return words
 

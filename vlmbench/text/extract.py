@@ -62,6 +62,12 @@ _OBJECT = re.compile("を[^、。を]{1,12}(?:ます|ました|ている|てい�
 _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
+_CLAUSE = re.compile(
+    "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
+)
+_TOPIC = re.compile("(?<![でにと])は")
+_PLACE = re.compile("[でにと]は")
+_SUBJECT = re.compile("が")
 _IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
 _HEAD, _LAST = 4000, 8000
@@ -96,7 +102,7 @@ def marked_answer(text: str) -> str | None:
 
     The last of: a box, an <answer> element, a heading such as 「# 解答」 with the line below it, a
     phrase such as 「答えは…」, "Answer: …" with the rest of its sentence (or, if that is empty, the
-    next line). Takes text as `without_reasoning` leaves it.
+    next line). Takes text as `answer_lines` leaves it.
     """
     if (content := boxed(text)) is not None:
         return content
@@ -154,7 +160,9 @@ def stated_quantity(text: str) -> Quantity | None:
         if quantity := read_quantity(candidate):
             return quantity
     for statement in reversed(_statements(answer_lines(text))):
-        told = statement[-_SHORT:].rpartition("は")[2]
+        told = statement[-_SHORT:]
+        if len(topics := list(_TOPIC.finditer(told))) == 1:
+            told = told[topics[0].end() :]
         if told and not _DENIED.search(answer_form(told)):
             quantities = find_quantities(told)
             if len({(one.value, one.unit) for one in quantities}) == 1:
@@ -203,13 +211,28 @@ def _parts(statement: str) -> list[str]:
         return [statement]
     bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
-    for separator in ("、", "=", "は", "が", "なので", "であり"):
-        before, found, after = bare.rpartition(separator)
-        if found and after and before:
-            parts.append(after)
+    parts += _tails(bare)
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
     for ending in (_JUST_THERE, _WRITTEN, _OBJECT):
         parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
     return [_TAIL.sub("", part).strip() for part in parts]
+
+
+def _tails(bare: str) -> list[str]:
+    """What follows the last clause, equals sign, topic or subject of a statement.
+
+    The members of a list (東京、大阪) are no clauses, and of two topics or subjects (最高は32度、
+    最低は25度) neither is the statement's.
+    """
+    tails = []
+    before, comma, after = bare.rpartition("、")
+    if comma and _CLAUSE.search(before):
+        tails.append(after)
+    tails += [bare.rpartition("=")[2]] if "=" in bare else []
+    for particle in (_TOPIC, _PLACE, _SUBJECT):
+        found = list(particle.finditer(bare))
+        if len(found) == 1:
+            tails.append(bare[found[0].end() :])
+    return tails

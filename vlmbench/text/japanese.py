@@ -196,11 +196,12 @@ def tokenizer_identity() -> str:
 
 
 def _analyse(text: str) -> list[str]:
-    words: list[str] = []
+    normal = normalise(text)
     with _tagger_lock:
-        for piece in _pieces(normalise(text)):
-            words += _tagger().parse(piece).split()
-    return words
+        parse = _tagger().parse
+        if len(normal) <= _LONGEST_PIECE:
+            return parse(normal).split()  # type: ignore[no-any-return]
+        return [word for piece in _pieces(normal) for word in parse(piece).split()]
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ operations on arrays, however many there are. An n-gram that crosses a separator
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from itertools import chain, count
+from itertools import chain
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -99,11 +99,12 @@ class NgramTable:
     def _number(self, samples: Sequence[Texts]) -> list[int]:
         joined: list[int] = []
         for texts in samples:
-            number = dict(zip(dict.fromkeys(chain.from_iterable(texts)), count(), strict=False))
-            for separator, text in enumerate(texts, len(number)):
+            items = list(dict.fromkeys(chain(*texts)))
+            number = dict(zip(items, range(len(items)), strict=True))
+            for separator, text in enumerate(texts, len(items)):
                 joined += map(number.__getitem__, text)
                 joined.append(separator)
-            self.items.append(list(number))
+            self.items.append(items)
         return joined
 
 
