@@ -29,5 +29,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[build,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[build,compat,dev]'
 	touch $@

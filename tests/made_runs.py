@@ -17,7 +17,7 @@ from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord
 from vlmbench.task import load_task
 
-EXACT = ({"use": "match.exact", "headline": True},)
+EXACT = ({"use": "match.exact", "headline": True, "options": {"unpack": True}},)
 
 
 def picture(number: int, kind: str = "PNG") -> bytes:

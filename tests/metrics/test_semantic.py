@@ -311,7 +311,7 @@ def test_a_run_is_scored_with_its_images(bert: Path, clip: Path, tmp_path: Path)
     before = directory.scores.read_bytes()
     score(directory, extra=extra)
     assert directory.scores.read_bytes() == before
-    assert all(set(row.scores) == {"match.exact", *named} for row in directory.read_scores())
+    assert all({"match.exact", *named} <= set(row.scores) for row in directory.read_scores())
 
 
 def test_a_file_is_scored_with_its_images(clip: Path, tmp_path: Path) -> None:

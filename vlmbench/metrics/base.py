@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
-from vlmbench.errors import DataError, UsageError, unknown_name
+from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
@@ -310,19 +310,23 @@ def describe(name: str) -> dict[str, Any]:
 
     Returns:
         name, definition, range (None or [low, high]), options with their defaults, source, and
-        the signature with default options.
+        the signature with default options (where a package is missing that it names, what to do).
 
     Raises:
         UsageError: No such metric.
     """
     loaded = load_metric(name)
+    try:
+        signature = loaded.signature
+    except DependencyError as error:
+        signature = str(error)
     return {
         "name": name,
         "definition": loaded.kind.definition,
         "range": list(loaded.bounds) if loaded.bounds else None,
         "options": dict(loaded.options),
         "source": loaded.kind.source,
-        "signature": loaded.signature,
+        "signature": signature,
     }
 
 
