@@ -39,8 +39,8 @@ class ScoredMetric:
         return self.where is None or self.where(meta)
 
 
-_OPEN_FAMILIES = {"overlap", "caption", "semantic"}
-"""Families of metrics that compare answers of any wording."""
+_OPEN_FAMILIES = {"overlap", "caption"}
+"""Families of metrics that a task has for answers of any wording."""
 
 _DIAGNOSTICS = (
     *("japanese", "chinese", "english", "kana", "kanji", "latin"),
@@ -51,9 +51,9 @@ _DIAGNOSTICS = (
 def with_diagnostics(metrics: Sequence[ScoredMetric]) -> list[ScoredMetric]:
     """The metrics, and the `language` ones behind them for the samples with open answers.
 
-    A task has open answers where one of its metrics is of the families overlap, caption or
-    semantic. Nobody needs to ask for these diagnostics, and none of them is a headline. What the
-    task itself lists is left as it is.
+    A task has open answers where one of its metrics is of the families overlap or caption. Nobody
+    needs to ask for these diagnostics, and none of them is a headline. What the task itself lists
+    is left as it is.
     """
     opened = [one for one in metrics if one.metric.name.partition(".")[0] in _OPEN_FAMILIES]
     if not opened:

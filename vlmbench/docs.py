@@ -17,12 +17,13 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from vlmbench.errors import DataError, VlmbenchError
 from vlmbench.metrics.base import describe, family_summary, metric_names
+from vlmbench.parity.checks import ParityRow
 from vlmbench.parity.report import markdown, parity_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -40,8 +41,8 @@ def main() -> int:
     try:
         text = with_part(options.page.read_text(encoding="utf-8"), "metrics", metrics_part())
         if options.gold:
-            report = markdown(parity_rows(options.gold))
-            text = with_part(text, "parity", f"Compared on {today}.\n\n{report}")
+            rows = parity_rows(options.gold)
+            text = with_part(text, "parity", f"{parity_summary(rows, today)}\n\n{markdown(rows)}")
         for name in ("speed", "long"):
             if source := getattr(options, name):
                 text = with_part(text, name, measured_part(_read(source), today))
@@ -72,6 +73,24 @@ def metrics_part() -> str:
     """A table of the metrics of each family."""
     families = itertools.groupby(metric_names(), lambda name: name.partition(".")[0])
     return "\n\n".join("\n".join(_family(family, list(names))) for family, names in families)
+
+
+def parity_summary(rows: Sequence[ParityRow], day: date) -> str:
+    """The agreement of compat forms and of own forms, in a sentence each."""
+    lines = [f"Compared on {day}."]
+    kinds = {
+        "Compat forms": [row for row in rows if row.metric.startswith("compat_")],
+        "Own forms": [row for row in rows if row.metric and not row.metric.startswith("compat_")],
+    }
+    for kind, members in kinds.items():
+        items, agreeing = sum(row.items for row in members), sum(row.agreeing for row in members)
+        totals = sum(row.aggregates for row in members)
+        settled = sum(row.aggregates_agreeing for row in members)
+        lines.append(
+            f"{kind}: {agreeing:,} of {items:,} values agree"
+            + (f", and {settled:,} of {totals:,} aggregates." if totals else ".")
+        )
+    return " ".join(lines)
 
 
 def measured_part(table: str, day: date) -> str:

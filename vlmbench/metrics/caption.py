@@ -12,14 +12,14 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.overlap import means, pairs, vectors
+from vlmbench.metrics.overlap import bleu_vectors, means, pairs
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 from vlmbench.text.comparison import Comparison, Unit, compare
 from vlmbench.text.frequencies import DocumentFrequencies, count_documents
 from vlmbench.text.japanese import tokenise
 from vlmbench.text.ngrams import NgramTable
-from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_counts, bleu_score
+from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_score
 
 CIDER_ORDER = 4
 COCO_BETA = 1.2
@@ -98,7 +98,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+    return bleu_vectors(compare(pairs(answers), tokenizer))
 
 
 @metric(
@@ -119,7 +119,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+    return bleu_vectors(compare(pairs(answers), tokenizer))
 
 
 @metric(
@@ -140,7 +140,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+    return bleu_vectors(compare(pairs(answers), tokenizer))
 
 
 @metric(
@@ -161,7 +161,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+    return bleu_vectors(compare(pairs(answers), tokenizer))
 
 
 @metric(

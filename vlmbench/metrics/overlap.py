@@ -15,7 +15,7 @@ import numpy as np
 from vlmbench.metrics.base import Answer, Range, metric
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
-from vlmbench.text.comparison import CHARACTER_ORDERS, Pair, Unit, compare
+from vlmbench.text.comparison import CHARACTER_ORDERS, Comparison, Pair, Unit, compare
 from vlmbench.text.overlap_scores import (
     BLEU_ORDER,
     best_chrf,
@@ -107,7 +107,7 @@ def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metric
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return vectors(bleu_counts(compare(pairs(answers), tokenizer)))
+    return bleu_vectors(compare(pairs(answers), tokenizer))
 
 
 @metric(bounds=(0, 1), compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
@@ -194,6 +194,11 @@ def pairs(answers: Sequence[Answer]) -> list[Pair]:
 def means(values: Floats) -> list[MetricScore]:
     """Scores of a metric that is the mean of these values."""
     return [MetricScore((value,)) for value in values.tolist()]
+
+
+def bleu_vectors(compared: Comparison) -> list[MetricScore]:
+    """The counts of BLEU; the same objects for all metrics that are made of them."""
+    return compared.remember("BLEU vectors", None, lambda: vectors(bleu_counts(compared)))
 
 
 def vectors(rows: Floats) -> list[MetricScore]:

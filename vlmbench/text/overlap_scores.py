@@ -33,10 +33,6 @@ def f_measures(common: Integers, sizes: Integers, *, beta: float = 1.0) -> Float
 
 def bleu_counts(compared: Comparison) -> Floats:
     """Matches and totals of each order, then the lengths of answer and closest reference."""
-    return compared.remember("bleu", None, lambda: _bleu_counts(compared))
-
-
-def _bleu_counts(compared: Comparison) -> Floats:
     ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
     # Of two equally close lengths the shorter one: twice the distance, plus one for the longer.
     distance = np.where(
