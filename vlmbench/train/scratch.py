@@ -58,9 +58,10 @@ class ScratchSpec(BaseModel):
     text_feed_forward: PositiveInt = 768
     text_depth: PositiveInt = 4
     text_heads: PositiveInt = 4
-    rope_theta: PositiveFloat = 10.0
+    rope_theta: PositiveFloat = 2.0
     """Base of the rotary frequencies. Qwen2-VL gives the lowest ones to an image token's column:
-    with its usual base of a million, the four columns of a small picture look all the same."""
+    with its usual base of a million, the four columns of a small picture look all the same; with
+    2, neighbours differ by half a radian and more."""
     min_pixels: PositiveInt = 64 * 64
     max_pixels: PositiveInt = 224 * 160
     """Larger pictures are shrunk to this many pixels."""
@@ -170,6 +171,6 @@ def build_model(
 
 
 def _sections(half: int) -> list[int]:
-    """How the rotary frequencies are shared between time, height and width: 1 : 1.5 : 1.5."""
-    side = half * 3 // 8
+    """How the rotary frequencies are shared between time, height and width: 1 : 3.5 : 3.5."""
+    side = half * 7 // 16
     return [half - 2 * side, side, side]
