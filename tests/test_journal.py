@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
 from vlmbench.journal import Header, Journal, Session, read_journal
 from vlmbench.records import Response, ResponseError
@@ -38,7 +39,7 @@ def written(path: Path, count: int = 3) -> bytes:
         journal.begin(Session("2026-01-01T00:00:00+00:00", None, 0, {"device": "cpu"}))
         for number in range(count):
             journal.add(response(number, seconds=0.5, output_tokens=2, finish="stop"))
-        journal.end(peak_memory_mib=10.0)
+        journal.end(Memory(10.0))
     return path.read_bytes()
 
 

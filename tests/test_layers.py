@@ -17,7 +17,7 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "models", "journal", "environment", "encoders"),
+        *("prompt", "runs", "models", "journal", "environment", "encoders", "cache"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),

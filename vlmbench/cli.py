@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +17,7 @@ from vlmbench import __version__
 from vlmbench.errors import VlmbenchError
 
 if TYPE_CHECKING:
+    from vlmbench.executors.base import Executor
     from vlmbench.models import ModelSpec
     from vlmbench.records import RunRecord
     from vlmbench.task import TaskSpec
@@ -93,7 +95,23 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
     run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
-    run.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="default: 16")
+    run.add_argument(
+        "--batch-size", type=_positive_or_auto, metavar="N", help="default: auto, what fits"
+    )
+    run.add_argument(
+        "--replicas",
+        type=_positive_or_auto,
+        metavar="N",
+        help="copies of the model; default: auto, one a GPU or CPU core",
+    )
+    run.add_argument("--executor", default="local", help="local, or ray for a cluster")
+    run.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster")
+    run.add_argument(
+        "--no-cache", action="store_true", help="ask anew what a model has answered before"
+    )
+    run.add_argument(
+        "--max-errors", type=_natural, metavar="N", help="stop when more samples than N fail"
+    )
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
     run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     run.add_argument("--seed", type=int, default=0)
@@ -207,7 +225,6 @@ def _add_metrics_score(actions: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.evaluate import load_metrics, run
-    from vlmbench.executors.local import LocalExecutor
 
     models = _models(options)
     tasks = _tasks(options)
@@ -215,8 +232,7 @@ def _run(options: argparse.Namespace) -> int:
         load_metrics(task)
     records = []
     for model in models:
-        executor = LocalExecutor(batch_size=options.batch_size)
-        try:
+        with _executor(model, options) as executor:
             for task in tasks:
                 label = f"{model.name} · {task.name}"
                 with console.progress_bar(label, quiet=options.quiet) as progress:
@@ -228,16 +244,45 @@ def _run(options: argparse.Namespace) -> int:
                         limit=options.limit,
                         seed=options.seed,
                         fresh=options.fresh,
+                        max_errors=options.max_errors,
                         progress=progress,
                     )
                 records.append(record)
-        finally:
-            executor.close()
     _print_records(records, json=options.json)
     if not options.json:
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
     return _run_exit_code(records, options.out)
+
+
+@contextmanager
+def _executor(model: ModelSpec, options: argparse.Namespace) -> Iterator[Executor]:
+    """What runs the model, behind the cache of answers where that makes sense."""
+    from vlmbench.cache import AnswerCache, default_cache
+    from vlmbench.errors import UsageError, unknown_name
+    from vlmbench.executors.cached import CachedExecutor
+    from vlmbench.executors.choose import EXECUTORS, make_executor
+
+    if options.executor not in EXECUTORS:
+        known = f"use {' or '.join(EXECUTORS)}"
+        raise UsageError(unknown_name("executor", options.executor, EXECUTORS, next_step=known))
+    if options.ray_address and options.executor != "ray":
+        raise UsageError("'--ray-address' goes with a cluster; add '--executor ray'.")
+    inner = make_executor(
+        model,
+        kind=options.executor,
+        replicas=options.replicas,
+        batch_size=options.batch_size,
+        ray_address=options.ray_address,
+    )
+    with ExitStack() as open_things:
+        open_things.callback(inner.close)
+        if options.no_cache or model.runner == "baseline":
+            yield inner
+        else:
+            cache = AnswerCache(default_cache())
+            open_things.callback(cache.close)
+            yield CachedExecutor(inner, cache)
 
 
 def _score(options: argparse.Namespace) -> int:
@@ -346,6 +391,16 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 up")
     return value
+
+
+def _positive_or_auto(text: str) -> int | None:
+    return None if text == "auto" else _positive(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 up")
+    return int(text)
 
 
 def _print_records(records: Sequence[RunRecord], *, json: bool) -> None:

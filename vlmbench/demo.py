@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vlmbench import console
 from vlmbench.evaluate import run
-from vlmbench.executors.local import LocalExecutor
+from vlmbench.executors.choose import make_executor
 from vlmbench.gate import check, save_baseline
 from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord
@@ -62,7 +62,7 @@ def _evaluate(models: Sequence[str], out: Path) -> list[RunRecord]:
     records = []
     for name in models:
         model = resolve_model(name)
-        executor = LocalExecutor(batch_size=16)
+        executor = make_executor(model)
         try:
             for task in map(load_task, TASKS):
                 label = f"{model.name} · {task.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+from dataclasses import dataclass
 
 from vlmbench import __version__
 from vlmbench.records import Scalar
@@ -28,10 +29,28 @@ def versions() -> dict[str, Scalar]:
     return found
 
 
-def peak_memory_mib() -> float:
-    """The most memory that this process has held so far."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The most memory that one or several processes have held, in MiB."""
+
+    host: float = 0.0
+    device: float | None = None
+    """On GPUs, as PyTorch counts what it has allocated; None where there is none."""
+
+    def __add__(self, other: Memory) -> Memory:
+        devices = [one for one in (self.device, other.device) if one is not None]
+        return Memory(round(self.host + other.host, 1), sum(devices) if devices else None)
+
+
+def peak_memory() -> Memory:
+    """The most memory that this process has held so far; imports nothing heavy."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return round(peak * unit / 2**20, 1)
+    torch = sys.modules.get("torch")
+    device = None
+    if torch is not None and torch.cuda.is_initialized():
+        held = map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))
+        device = round(sum(held) / 2**20, 1)
+    return Memory(round(peak * unit / 2**20, 1), device)

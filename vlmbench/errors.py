@@ -6,6 +6,7 @@
     ├── DataError            a data set, row, column or image that cannot be used
     ├── ModelError           a model that cannot be found, loaded or called
     ├── JournalError         a run directory that cannot be read, written or continued
+    ├── CacheError           the cache of answers cannot be read or written
     ├── DependencyError      an optional package that is not installed
     └── IncompleteError      exit code 3: the run is there, samples are missing
 
@@ -43,6 +44,10 @@ class ModelError(VlmbenchError):
 
 class JournalError(VlmbenchError):
     """A run directory that cannot be read, written or continued."""
+
+
+class CacheError(VlmbenchError):
+    """The cache of answers cannot be read or written."""
 
 
 class DependencyError(VlmbenchError):

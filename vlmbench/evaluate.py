@@ -15,8 +15,8 @@ from vlmbench import __version__
 from vlmbench.aggregate import ScoredMetric, estimates, with_diagnostics
 from vlmbench.data import data_fingerprint, load_samples
 from vlmbench.encoder_scores import add_encoder_scores
-from vlmbench.environment import peak_memory_mib, versions
-from vlmbench.errors import DataError
+from vlmbench.environment import versions
+from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor
 from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
@@ -40,7 +40,7 @@ class Meter:
 
     def __init__(self, total: int, progress: Progress) -> None:
         self._total, self._progress = total, progress
-        self._skipped = self._answered = self._errors = 0
+        self._skipped = self._answered = self.errors = 0
 
     def begin(self) -> None:
         """The model is loaded."""
@@ -53,8 +53,8 @@ class Meter:
     def add(self, response: Response) -> None:
         """A sample was answered now."""
         self._answered += 1
-        self._errors += response.error is not None
-        self._progress(self._skipped + self._answered, self._total, self._errors)
+        self.errors += response.error is not None
+        self._progress(self._skipped + self._answered, self._total, self.errors)
 
 
 def run(
@@ -66,6 +66,7 @@ def run(
     limit: int | None = None,
     seed: int = 0,
     fresh: bool = False,
+    max_errors: int | None = None,
     progress: Progress = lambda done, total, errors: None,
 ) -> RunRecord:
     """Evaluate a model on a task, or go on where an earlier call stopped.
@@ -78,6 +79,7 @@ def run(
         limit: Ask only so many samples from the start.
         seed: Of the bootstrap and of sampled generation.
         fresh: Drop the answers of earlier calls.
+        max_errors: Stop when more samples than this have failed in this call; None to go on.
         progress: Told how far it is.
 
     Returns:
@@ -95,7 +97,12 @@ def run(
     meter = Meter(len(samples[:limit]), progress)
     with Journal(directory.journal, make_header(model, task), fresh=fresh) as journal:
         requests = pending_requests(task, journal, meter, limit=limit, seed=seed)
-        generate(model, requests, executor, journal, meter, limit=limit, seed=seed)
+        generate(
+            *(model, requests, executor, journal, meter),
+            limit=limit,
+            seed=seed,
+            max_errors=max_errors,
+        )
     return derive(directory, journal.content, task, samples, metrics)
 
 
@@ -205,6 +212,7 @@ def generate(
     *,
     limit: int | None,
     seed: int,
+    max_errors: int | None = None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask."""
     session = Session(datetime.now(UTC).isoformat(timespec="seconds"), limit, seed, versions())
@@ -220,7 +228,9 @@ def generate(
         for response in responses:
             journal.add(response)
             meter.add(response)
-    journal.end(peak_memory_mib=peak_memory_mib())
+            if max_errors is not None and meter.errors > max_errors:
+                raise _too_many_errors(model, meter, response)
+    journal.end(executor.memory())
 
 
 def derive(
@@ -272,6 +282,14 @@ def _note_settings(journal: Journal, session: Session) -> None:
         journal.begin(dataclasses.replace(session, environment=environment))
 
 
+def _too_many_errors(model: ModelSpec, meter: Meter, last: Response) -> IncompleteError:
+    reason = last.error.message.rstrip(".") if last.error else ""
+    return IncompleteError(
+        f"{model.name} failed on {meter.errors} samples, more than --max-errors allows (the last "
+        f"reason: {reason}); correct that and run the same command: answers that are there stay."
+    )
+
+
 def _described(model: ModelSpec) -> dict[str, Any]:
     """The model without a baseline's answers, which follow from the rest."""
     values = model.as_dict()
@@ -298,7 +316,9 @@ def _performance(
     seconds = sum(session.seconds for session in content.sessions)
     answered = sum(session.answered for session in content.sessions)
     times = sorted(r.seconds for r in responses.values() if r.seconds is not None)
-    memory = [s.peak_memory_mib for s in content.sessions if s.peak_memory_mib is not None]
+    ended = [session for session in content.sessions if session.peak_memory_mib is not None]
+    host = [s.peak_memory_mib for s in ended if s.peak_memory_mib is not None]
+    device = [s.peak_device_memory_mib for s in ended if s.peak_device_memory_mib is not None]
     return {
         "seconds": round(seconds, 3),
         "samples_per_second": round(answered / seconds, 3) if seconds else None,
@@ -306,7 +326,9 @@ def _performance(
         "latency_p95": _quantile(times, 0.95),
         "prompt_tokens": _total([r.prompt_tokens for r in responses.values()]),
         "output_tokens": _total([r.output_tokens for r in responses.values()]),
-        "peak_memory_mib": max(memory, default=None),
+        "peak_memory_mib": max(host, default=None),
+        "peak_device_memory_mib": max(device, default=None),
+        "cached": sum(response.cached is True for response in responses.values()),
     }
 
 

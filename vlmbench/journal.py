@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
 from vlmbench.records import SCHEMA_VERSION, Response, ResponseError, Scalar
 from vlmbench.runs import canonical_json
@@ -64,9 +65,11 @@ class Session:
     seconds: float = 0.0
     """From the first request to the last response."""
     answered: int = 0
-    """Responses with a text."""
+    """Responses with a text that the model gave now, not the cache."""
     peak_memory_mib: float | None = None
-    """None if the call was killed."""
+    """Of all its processes; None if the call was killed."""
+    peak_device_memory_mib: float | None = None
+    """Of all GPUs; None if there was none, or the call was killed."""
 
 
 @dataclass(slots=True)
@@ -159,11 +162,11 @@ class Journal:
         self._append({"type": "response", "at": elapsed, **_response_line(response)})
         _count(self.content, response, elapsed)
 
-    def end(self, *, peak_memory_mib: float | None) -> None:
-        """Note that the call ended by itself."""
-        self._append({"type": "end", "peak_memory_mib": peak_memory_mib})
-        if self.content.sessions:
-            self.content.sessions[-1].peak_memory_mib = peak_memory_mib
+    def end(self, memory: Memory) -> None:
+        """Note that the call ended by itself, and the most memory that it held."""
+        values = {"peak_memory_mib": memory.host, "peak_device_memory_mib": memory.device}
+        self._append({"type": "end", **values})
+        _end(self.content, values)
 
     def close(self) -> None:
         """Make everything durable and let others write."""
@@ -284,8 +287,14 @@ def _take(content: JournalContent, line: dict[str, Any]) -> None:
         _count(content, _parse_response(line), elapsed)
     elif kind == "session":
         content.sessions.append(Session(**line))
-    elif kind == "end" and content.sessions:
-        content.sessions[-1].peak_memory_mib = line["peak_memory_mib"]
+    elif kind == "end":
+        _end(content, line)
+
+
+def _end(content: JournalContent, values: Mapping[str, float | None]) -> None:
+    if content.sessions:
+        content.sessions[-1].peak_memory_mib = values["peak_memory_mib"]
+        content.sessions[-1].peak_device_memory_mib = values.get("peak_device_memory_mib")
 
 
 def _count(content: JournalContent, response: Response, elapsed: float) -> None:
@@ -293,7 +302,7 @@ def _count(content: JournalContent, response: Response, elapsed: float) -> None:
     if content.sessions:
         session = content.sessions[-1]
         session.seconds = max(session.seconds, elapsed)
-        session.answered += response.error is None
+        session.answered += response.error is None and not response.cached
 
 
 def _response_line(response: Response) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     """For the runner, such as a chat template; JSON values."""
 
+    @property
+    def loads_weights(self) -> bool:
+        """Whether a process that runs it loads the model's weights."""
+        return self.runner in ("hf", "remote_code")
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a journal or a run record."""
         return asdict(self)

@@ -179,6 +179,8 @@ class Response:
     output_tokens: int | None = None
     seconds: float | None = None
     """Wall time of the batch it was generated in."""
+    cached: bool | None = None
+    """True where the answer was not generated but found in the cache."""
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.error is None):
@@ -265,7 +267,7 @@ class RunRecord:
     coverage: Coverage
     performance: Mapping[str, float | None]
     """samples_per_second, seconds, latency_p50, latency_p95, prompt_tokens, output_tokens,
-    peak_memory_mib."""
+    peak_memory_mib, peak_device_memory_mib, cached."""
     environment: Mapping[str, Scalar]
     """Versions of Python and packages, platform, device."""
     seed: int

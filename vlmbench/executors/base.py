@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
+from vlmbench.environment import Memory
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 
@@ -27,6 +28,9 @@ class Executor(Protocol):
 
     def describe(self) -> Mapping[str, Scalar]:
         """Device and the like, once `map` has been called."""
+
+    def memory(self) -> Memory:
+        """The most that this process and all workers have held so far."""
 
     def close(self) -> None:
         """Free the model."""

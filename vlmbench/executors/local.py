@@ -9,21 +9,18 @@ a window of requests and a few batches are in memory, however long the task is.
 from __future__ import annotations
 
 import contextlib
-import io
-import itertools
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from vlmbench.environment import Memory, peak_memory
 from vlmbench.executors.base import Responses
+from vlmbench.executors.batches import BatchSize, cost, form_batches
 from vlmbench.models import ModelSpec
-from vlmbench.records import Image, Request, Scalar, TextPart
+from vlmbench.records import Request, Scalar
 from vlmbench.runners.base import Runner, StagedRunner, make_runner
-
-WINDOW_BATCHES = 8
-"""Batches are formed among so many batches' worth of requests."""
 
 PREFETCH = 2
 """Batches that are made ready ahead of the model."""
@@ -38,11 +35,11 @@ class LocalExecutor:
     """Runs a model in this process.
 
     Args:
-        batch_size: Requests that the model answers at a time.
+        batch_size: Requests that the model answers at a time; None to find out.
     """
 
-    def __init__(self, *, batch_size: int) -> None:
-        self._batch_size = batch_size
+    def __init__(self, *, batch_size: int | None) -> None:
+        self._size = BatchSize(batch_size)
         self._spec: ModelSpec | None = None
         self._runner: Runner | None = None
 
@@ -53,7 +50,11 @@ class LocalExecutor:
     def describe(self) -> Mapping[str, Scalar]:
         """See `Executor.describe`."""
         described = self._runner.describe() if self._runner else {}
-        return {"executor": "local", "batch_size": self._batch_size, **described}
+        return {"executor": "local", "replicas": 1, "batch_size": self._size.size, **described}
+
+    def memory(self) -> Memory:
+        """See `Executor.memory`."""
+        return peak_memory()
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -67,41 +68,21 @@ class LocalExecutor:
             runner = make_runner(spec.runner)
             runner.prepare(spec)
             self._spec, self._runner = spec, runner
+            self._size.begin(str(runner.describe().get("device")))
         return self._runner
 
     def _responses(self, runner: Runner, requests: Iterable[Request]) -> Responses:
-        if isinstance(runner, StagedRunner):
-            batches = form_batches(requests, self._batch_size, cost=cost)
-            with contextlib.closing(prefetched(runner.encode, batches)) as ready:
-                for encoded in ready:
-                    yield from runner.decode(encoded)
-        else:
-            for batch in form_batches(requests, self._batch_size):
+        if not isinstance(runner, StagedRunner):
+            for batch in form_batches(requests, self._size):
                 yield from runner.generate(batch)
-
-
-def form_batches(
-    requests: Iterable[Request],
-    size: int,
-    *,
-    cost: Callable[[Request], float] | None = None,
-) -> Iterator[list[Request]]:
-    """Batches of requests, sorted by cost within a window so that little padding is needed.
-
-    The costliest come first: if memory runs out, it does so at once.
-    """
-    stream = iter(requests)
-    while window := list(itertools.islice(stream, size * WINDOW_BATCHES)):
-        if cost is not None:
-            window.sort(key=cost, reverse=True)
-        for start in range(0, len(window), size):
-            yield window[start : start + size]
-
-
-def cost(request: Request) -> float:
-    """About the number of tokens that a model reads: a character, or 28 x 28 pixels, each."""
-    text = sum(len(part.text) for part in request.parts if isinstance(part, TextPart))
-    return text + sum(_pixels(image) for image in request.images) / 28**2
+            return
+        batches = form_batches(requests, self._size, cost=cost)
+        encoding = prefetched(lambda batch: (batch, runner.encode(batch)), batches)
+        with contextlib.closing(encoding) as ready:
+            for batch, encoded in ready:
+                responses = runner.decode(encoded)
+                self._size.report(batch, runner.fitted)
+                yield from responses
 
 
 def prefetched(
@@ -142,14 +123,3 @@ def prefetched(
         stop.set()
         feeder.join()
         pool.shutdown(cancel_futures=True)
-
-
-def _pixels(image: Image) -> int:
-    """Width times height from the file's head; 0 if it is broken, which `decode` will report."""
-    import PIL.Image
-
-    try:
-        with PIL.Image.open(io.BytesIO(image.data)) as opened:
-            return opened.width * opened.height
-    except Exception:  # Pillow raises nearly anything on broken files
-        return 0

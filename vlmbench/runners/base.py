@@ -45,11 +45,14 @@ class Runner(Protocol):
 class StagedRunner(Runner, Protocol):
     """A runner whose `generate(requests)` is `decode(encode(requests))`."""
 
+    fitted: int | None
+    """The most requests that fitted into memory together in the last `decode`; None if all did."""
+
     def encode(self, requests: Sequence[Request]) -> Any:
         """The model's inputs. Called in other threads than `decode`, several at a time."""
 
     def decode(self, batch: Any) -> list[Response]:
-        """The responses to an encoded batch. Called in one thread only."""
+        """The responses to an encoded batch. Called in one thread at a time."""
 
 
 _RUNNERS = {

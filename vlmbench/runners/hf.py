@@ -54,6 +54,7 @@ class HFRunner:
     """See the module."""
 
     def __init__(self) -> None:
+        self.fitted: int | None = None
         self._loaded: Loaded | None = None
         self._text_only = False
         self._control_tokens: tuple[str, ...] = ()
@@ -107,6 +108,11 @@ class HFRunner:
 
     def decode(self, batch: EncodedBatch) -> list[Response]:
         """See `StagedRunner.decode`."""
+        self.fitted = None
+        return self._decode(batch)
+
+    def _decode(self, batch: EncodedBatch) -> list[Response]:
+        """The responses, those of a batch that fails from its parts."""
         if not batch.requests:
             return batch.failed
         import torch
@@ -128,9 +134,11 @@ class HFRunner:
             return [*batch.failed, _failure(batch.requests[0], reason, _one_line(problem))]
         del problem
         _free_memory()
-        size = 1 if reason == "runner" else (len(batch.requests) + 1) // 2
+        size = 1
+        if reason == "out_of_memory":
+            size = self.fitted = (len(batch.requests) + 1) // 2
         parts = [batch.requests[at : at + size] for at in range(0, len(batch.requests), size)]
-        return batch.failed + [one for part in parts for one in self.decode(self.encode(part))]
+        return batch.failed + [one for part in parts for one in self._decode(self.encode(part))]
 
     def _ready(self) -> Loaded:
         assert self._loaded is not None, "prepare comes first"

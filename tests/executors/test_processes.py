@@ -1,0 +1,96 @@
+"""Several processes give the answers of one, whatever happens to some of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from made_requests import colour_requests
+
+from vlmbench.errors import ModelError
+from vlmbench.executors.local import LocalExecutor
+from vlmbench.executors.pool import PooledExecutor
+from vlmbench.executors.processes import CPU_WORKER, ProcessPool
+from vlmbench.models import ModelSpec, resolve_model
+from vlmbench.records import Request
+
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def spec(checkpoint: Path) -> ModelSpec:
+    return resolve_model(str(checkpoint))
+
+
+@pytest.fixture(scope="module")
+def expected(spec: ModelSpec) -> dict[str, str | None]:
+    executor = LocalExecutor(batch_size=4)
+    found = {one.sample_id: one.text for one in executor.map(spec, colour_requests(COUNT))}
+    executor.close()
+    assert len(set(found.values())) > 5
+    return found
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPool]:
+    made = ProcessPool([CPU_WORKER, CPU_WORKER])
+    yield made
+    made.close()
+
+
+def test_two_processes_answer_like_one(
+    spec: ModelSpec, pool: ProcessPool, expected: dict[str, str | None]
+) -> None:
+    executor = PooledExecutor(pool, batch_size=4)
+    for requests in (colour_requests(COUNT), iter(colour_requests(COUNT))):  # the model stays
+        found = [(one.sample_id, one.text) for one in executor.map(spec, requests)]
+        assert len(found) == COUNT
+        assert dict(found) == expected
+    described = executor.describe()
+    assert (described["replicas"], described["torch_threads"]) == (2, 1)
+    assert executor.memory().host > 500  # of three processes
+    processes = [one.process for one in pool._processes if one is not None]
+    executor.close()
+    assert not any(process.is_alive() for process in processes)
+    assert executor.describe()["replicas"] == 0
+
+
+def test_a_killed_process_loses_no_sample(
+    spec: ModelSpec, pool: ProcessPool, expected: dict[str, str | None]
+) -> None:
+    executor = PooledExecutor(pool, batch_size=4)
+    found = []
+    for number, response in enumerate(executor.map(spec, colour_requests(COUNT))):
+        found.append((response.sample_id, response.text))
+        if number in (3, 17):
+            victim = next(one for one in pool._processes if one is not None)
+            os.kill(victim.process.pid, signal.SIGKILL)
+    assert len(found) == COUNT
+    assert dict(found) == expected
+
+
+def test_requests_are_taken_as_answers_are_fetched(spec: ModelSpec, pool: ProcessPool) -> None:
+    taken: list[str] = []
+
+    def many() -> Iterator[Request]:
+        for request in colour_requests(200, new_tokens=1):
+            taken.append(request.sample_id)
+            yield request
+
+    responses = PooledExecutor(pool, batch_size=2).map(spec, many())
+    next(responses)
+    assert len(taken) == 16  # one window of eight batches
+    responses.close()
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_said_once(
+    spec: ModelSpec, pool: ProcessPool, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2_vl"}', encoding="utf-8")
+    executor = PooledExecutor(pool, batch_size=2)
+    with pytest.raises(ModelError, match="has no image processor"):
+        executor.map(resolve_model(str(tmp_path)), colour_requests(2))
+    executor.close()

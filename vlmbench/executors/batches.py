@@ -1,0 +1,134 @@
+"""Requests -> batches of similar cost, within a bounded look-ahead.
+
+Padding makes a batch as costly as its longest member, so requests are sorted within a window. The
+costliest come first: if memory runs out, it does so at once.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from vlmbench.records import Image, Request, TextPart
+
+WINDOW_BATCHES = 8
+"""Batches are formed among so many batches' worth of requests."""
+
+CPU_BATCH = 16
+"""From here on more requests at a time make a CPU no faster."""
+
+FIRST_GPU_BATCH, LARGEST_GPU_BATCH = 8, 128
+
+Batch: TypeAlias = list[Request]
+
+
+class BatchSize:
+    """How many requests a batch may hold; learns from batches that did not fit into memory.
+
+    Batches are formed in one thread and reported on from another.
+
+    Args:
+        size: Most requests; None to find out: 16 on a CPU, and on a GPU twice as many each time
+            until memory runs out.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self._size = size or CPU_BATCH
+        self._grows = False
+        self._is_auto = size is None
+        self._room: float | None = None
+        self._lock = threading.Lock()
+
+    def begin(self, device: str) -> None:
+        """The model is loaded on this device, such as `cpu` or `cuda:0`."""
+        with self._lock:
+            if self._is_auto and device.startswith("cuda"):
+                self._size, self._grows, self._is_auto = FIRST_GPU_BATCH, True, False
+
+    @property
+    def size(self) -> int:
+        """Most requests of the next batch, if they are cheap."""
+        return self._size
+
+    def fitting(self, largest: float) -> int:
+        """How many requests may go together if the costliest of them costs this much."""
+        with self._lock:
+            if self._room is None:
+                return self._size
+            return max(1, min(self._size, int(self._room / max(largest, 1e-9))))
+
+    def report(self, batch: Sequence[Request], fitted: int | None) -> None:
+        """What became of a batch.
+
+        Args:
+            batch: The requests.
+            fitted: The most of them that fitted into memory together; None if all did.
+        """
+        with self._lock:
+            if fitted is not None:
+                room = fitted * max(map(cost, batch), default=0.0)
+                self._room = room if self._room is None else min(room, self._room)
+                self._grows = False
+            elif self._grows and len(batch) >= self._size:
+                self._size = min(2 * self._size, LARGEST_GPU_BATCH)
+                self._grows = self._size < LARGEST_GPU_BATCH
+
+
+def form_batches(
+    requests: Iterable[Request],
+    size: BatchSize,
+    *,
+    cost: Callable[[Request], float] | None = None,
+    share: int = 1,
+) -> Iterator[Batch]:
+    """Batches of requests, each ready as soon as it is asked for.
+
+    Args:
+        requests: Taken a window at a time.
+        size: Looked at anew for every batch.
+        cost: What to sort a window by; None to keep the order.
+        share: Workers that the batches are for. The last window is cut into equal parts, so that
+            all of them are done at about the same time.
+    """
+    stream = iter(requests)
+    while window := list(itertools.islice(stream, size.size * WINDOW_BATCHES)):
+        is_last = len(window) < size.size * WINDOW_BATCHES
+        if cost is not None:
+            window.sort(key=cost, reverse=True)
+        most = _even(len(window), size.size, share) if is_last else len(window)
+        start = 0
+        while start < len(window):
+            fitting = size.fitting(cost(window[start])) if cost is not None else size.size
+            end = start + min(fitting, most)
+            yield window[start:end]
+            start = end
+
+
+def _even(count: int, size: int, share: int) -> int:
+    """The batch size that gives each of `share` workers as many batches as the others."""
+    rounds = -(-count // (size * share))
+    return -(-count // (rounds * share))
+
+
+def cost(request: Request) -> float:
+    """About the number of tokens that a model reads and writes for a request.
+
+    A character counts as one, so do 28 x 28 pixels, and each token that it may answer.
+    """
+    text = sum(len(part.text) for part in request.parts if isinstance(part, TextPart))
+    pixels = sum(_pixels(image) for image in request.images)
+    return text + pixels / 28**2 + request.generation.max_new_tokens
+
+
+def _pixels(image: Image) -> int:
+    """Width times height from the file's head; 0 if it is broken, which `decode` will report."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(io.BytesIO(image.data)) as opened:
+            return opened.width * opened.height
+    except Exception:  # Pillow raises nearly anything on broken files
+        return 0

@@ -1,0 +1,98 @@
+"""Answers from the cache where it has them, from another executor where not.
+
+If all are there, no model is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from vlmbench.cache import AnswerCache, answer_key
+from vlmbench.environment import Memory
+from vlmbench.executors.base import Executor, Responses
+from vlmbench.models import ModelSpec
+from vlmbench.records import Request, Response, Scalar
+
+SAVE_EVERY = 64
+"""Answers that are written to the cache together."""
+
+
+class CachedExecutor:
+    """Another executor behind a cache.
+
+    Args:
+        inner: Asked what the cache does not know.
+        cache: Stays open when this is closed.
+    """
+
+    def __init__(self, inner: Executor, cache: AnswerCache) -> None:
+        self._inner = inner
+        self._cache = cache
+
+    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
+        """See `Executor.map`."""
+        known: deque[Response] = deque()
+        asked: dict[str, str] = {}
+        unknown = self._unknown(spec, requests, known, asked)
+        first = next(unknown, None)
+        if first is None:
+            return _all_of(known)
+        responses = self._inner.map(spec, chain([first], unknown))
+        return self._merged(responses, known, asked)
+
+    def describe(self) -> Mapping[str, Scalar]:
+        """See `Executor.describe`."""
+        return self._inner.describe()
+
+    def memory(self) -> Memory:
+        """See `Executor.memory`."""
+        return self._inner.memory()
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._inner.close()
+
+    def _unknown(
+        self,
+        spec: ModelSpec,
+        requests: Iterable[Request],
+        known: deque[Response],
+        asked: dict[str, str],
+    ) -> Iterator[Request]:
+        """The requests without an answer; the other executor may take them in another thread."""
+        for request in requests:
+            key = answer_key(spec, request)
+            response = self._cache.find(key, request)
+            if response is not None:
+                known.append(response)
+            else:
+                asked[request.sample_id] = key
+                yield request
+
+    def _merged(
+        self,
+        responses: Responses,
+        known: deque[Response],
+        asked: dict[str, str],
+    ) -> Responses:
+        new: list[tuple[str, Response]] = []
+        with contextlib.closing(responses):
+            try:
+                for response in responses:
+                    new.append((asked.pop(response.sample_id), response))
+                    yield response
+                    yield from _all_of(known)
+                    if len(new) >= SAVE_EVERY:
+                        self._cache.keep(new)
+                        new.clear()
+            finally:
+                self._cache.keep(new)
+        yield from _all_of(known)
+
+
+def _all_of(known: deque[Response]) -> Responses:
+    while known:
+        yield known.popleft()

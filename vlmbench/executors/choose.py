@@ -1,0 +1,117 @@
+"""Which executor a model is best run by on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from vlmbench.executors.base import Executor
+from vlmbench.models import ModelSpec, model_path
+
+EXECUTORS = ("local", "ray")
+
+COPIES_SHARE = 0.7
+"""Part of the free memory that copies of a model may take together."""
+
+BYTES_A_WEIGHT_BYTE = 2.5
+"""What a byte of a checkpoint's weights comes to in memory: float32 on a CPU, and activations."""
+
+PROCESS_BYTES = 900 * 2**20
+"""What a process holds before it has loaded a model, PyTorch and transformers included."""
+
+
+def make_executor(
+    spec: ModelSpec,
+    *,
+    kind: str = "local",
+    replicas: int | None = None,
+    batch_size: int | None = None,
+    ray_address: str | None = None,
+) -> Executor:
+    """An executor for a model; nothing is started yet.
+
+    Args:
+        spec: The model.
+        kind: `local` or `ray`.
+        replicas: Copies of the model; None: one a GPU, on a CPU one a core.
+        batch_size: Requests that a copy answers at a time; None to find out.
+        ray_address: Of a running cluster; None to start one on this machine.
+    """
+    from vlmbench.executors.local import LocalExecutor
+
+    if kind == "ray":
+        from vlmbench.executors.pool import PooledExecutor
+        from vlmbench.executors.ray import RayPool
+
+        pool = RayPool(address=ray_address, replicas=replicas)
+        return PooledExecutor(pool, batch_size=batch_size)
+    environments = worker_environments(spec, replicas)
+    if len(environments) == 1:
+        return LocalExecutor(batch_size=batch_size)
+    from vlmbench.executors.pool import PooledExecutor
+    from vlmbench.executors.processes import ProcessPool
+
+    return PooledExecutor(ProcessPool(environments), batch_size=batch_size)
+
+
+def worker_environments(spec: ModelSpec, replicas: int | None) -> list[dict[str, str]]:
+    """The variables that set each copy of the model apart; one empty dict for this process."""
+    from vlmbench.executors.processes import CPU_WORKER
+
+    if replicas == 1 or not spec.loads_weights or spec.options.get("device_map"):
+        return [{}]
+    gpus = visible_gpus() if spec.device in ("auto", "cuda") else []
+    if gpus:
+        chosen = gpus[:replicas]
+        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in chosen] if len(chosen) > 1 else [{}]
+    if spec.device == "mps" or (spec.device == "auto" and sys.platform == "darwin"):
+        return [{}]
+    count = replicas or min(cpu_cores(), copies_that_fit(spec))
+    return [dict(CPU_WORKER)] * count if count > 1 else [{}]
+
+
+def cpu_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """NVIDIA GPUs by what CUDA_VISIBLE_DEVICES calls them; imports no torch."""
+    listed = environment.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        return [one.strip() for one in listed.split(",") if one.strip() not in ("", "-1")]
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.split()
+
+
+def copies_that_fit(spec: ModelSpec) -> int:
+    """How many copies of a model this machine's free memory holds; 1 where its size is unknown."""
+    folder = model_path(spec.location)
+    files = [path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind)]
+    if not files or not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+        return 1
+    weights = sum(path.stat().st_size for path in files)
+    return max(
+        1, int(free_memory() * COPIES_SHARE / (weights * BYTES_A_WEIGHT_BYTE + PROCESS_BYTES))
+    )
+
+
+def free_memory() -> int:
+    """Bytes that new processes may take without swapping, where the system tells."""
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as handle:
+            for line in handle:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,242 @@
+"""One queue of batches, many workers: whoever is free takes the next batch.
+
+The workers are processes of this machine (processes.py) or actors of a Ray cluster (ray.py). A
+worker that is lost costs nothing but time: its batches go to others, and another one starts in its
+place. A request that takes its worker down again when it is asked alone becomes a typed error.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from vlmbench.environment import Memory, peak_memory
+from vlmbench.errors import ModelError, VlmbenchError
+from vlmbench.executors.base import Responses
+from vlmbench.executors.batches import Batch, BatchSize, cost, form_batches
+from vlmbench.executors.worker import BATCHES_AT_HAND, Answers
+from vlmbench.models import ModelSpec
+from vlmbench.records import Request, Response, ResponseError, Scalar
+
+LOSSES_IN_A_ROW = 4
+"""So often may each worker be lost, on average, without an answer from any in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker has loaded the model."""
+
+    worker: int
+    described: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A worker is done with a batch."""
+
+    worker: int
+    batch: int
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker is gone, with whatever it had at hand."""
+
+    worker: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A worker cannot load the model; no other one could."""
+
+    error: VlmbenchError
+
+
+Event: TypeAlias = Ready | Answered | Lost | Refused
+
+
+class Pool(Protocol):
+    """Workers by number, from 0."""
+
+    name: str
+
+    def start(self, spec: ModelSpec) -> int:
+        """Begin to start workers that load the model, and say how many there are."""
+
+    def submit(self, worker: int, batch: int, requests: Batch) -> None:
+        """Give a batch to a worker that is ready."""
+
+    def events(self) -> Sequence[Event]:
+        """What has happened; waits until something has."""
+
+    def restart(self, worker: int) -> None:
+        """Begin to start another worker in the place of a lost one."""
+
+    def close(self) -> None:
+        """Stop all workers."""
+
+
+@dataclass(slots=True)
+class _Task:
+    """A batch on its way."""
+
+    requests: Batch
+    losses: int = 0
+    """How many workers were lost over it."""
+
+
+@dataclass(slots=True)
+class _Seat:
+    """What is known of a worker."""
+
+    is_ready: bool = False
+    at_hand: list[int] = field(default_factory=list)
+    """Batches that it was given, oldest first."""
+    memory: Memory = field(default_factory=Memory)
+
+
+class PooledExecutor:
+    """Runs a model in the workers of a pool.
+
+    Args:
+        pool: The workers.
+        batch_size: Requests that a worker answers at a time; None to find out.
+    """
+
+    def __init__(self, pool: Pool, *, batch_size: int | None) -> None:
+        self._pool = pool
+        self._size = BatchSize(batch_size)
+        self._spec: ModelSpec | None = None
+        self._seats: list[_Seat] = []
+        self._described: Mapping[str, Scalar] = {}
+        self._number = 0
+        self._losses = 0
+
+    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
+        """See `Executor.map`."""
+        if spec != self._spec:
+            self.close()
+            self._seats = [_Seat() for _ in range(self._pool.start(spec))]
+            self._spec = spec
+            while not self._described:
+                self._handle_all({}, deque())
+        batches = form_batches(requests, self._size, cost=cost, share=len(self._seats))
+        return self._responses(batches)
+
+    def describe(self) -> Mapping[str, Scalar]:
+        """See `Executor.describe`."""
+        return {
+            "executor": self._pool.name,
+            "replicas": len(self._seats),
+            "batch_size": self._size.size,
+            **self._described,
+        }
+
+    def memory(self) -> Memory:
+        """See `Executor.memory`: that of all workers, and of this process."""
+        total = peak_memory()
+        for seat in self._seats:
+            total += seat.memory
+        return total
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        if self._spec is not None:
+            self._pool.close()
+        self._spec, self._seats, self._described = None, [], {}
+
+    def _responses(self, batches: Iterator[Batch]) -> Responses:
+        tasks: dict[int, _Task] = {}
+        waiting: deque[_Task] = deque()
+        for seat in self._seats:
+            seat.at_hand = [number for number in seat.at_hand if number in tasks]
+        while True:
+            self._hand_out(batches, waiting, tasks)
+            if not tasks and not waiting:
+                return
+            yield from self._handle_all(tasks, waiting)
+
+    def _hand_out(
+        self, batches: Iterator[Batch], waiting: deque[_Task], tasks: dict[int, _Task]
+    ) -> None:
+        """Give every worker that has room something to do, the emptiest one first."""
+        for depth in range(BATCHES_AT_HAND):
+            for worker, seat in enumerate(self._seats):
+                if seat.is_ready and len(seat.at_hand) == depth:
+                    if waiting:
+                        task = waiting.popleft()
+                    elif batch := next(batches, None):
+                        task = _Task(batch)
+                    else:
+                        return
+                    self._number += 1
+                    tasks[self._number] = task
+                    seat.at_hand.append(self._number)
+                    self._pool.submit(worker, self._number, task.requests)
+
+    def _handle_all(self, tasks: dict[int, _Task], waiting: deque[_Task]) -> Iterator[Response]:
+        found: list[Response] = []
+        for event in self._pool.events():
+            match event:
+                case Ready(worker, described):
+                    self._seats[worker].is_ready = True
+                    self._described = self._described or {"device": None, **described}
+                    self._size.begin(str(described.get("device")))
+                case Answered(worker, number, answers):
+                    found += self._answered(self._seats[worker], number, answers, tasks)
+                case Lost(worker, reason):
+                    found += self._lost(worker, reason, tasks, waiting)
+                case Refused(error):
+                    raise error
+        return iter(found)
+
+    def _answered(
+        self, seat: _Seat, number: int, answers: Answers, tasks: dict[int, _Task]
+    ) -> list[Response]:
+        self._losses = 0
+        seat.memory = answers.memory
+        if number in seat.at_hand:
+            seat.at_hand.remove(number)
+        task = tasks.pop(number, None)
+        if task is None:  # of an earlier call that was left before its end
+            return []
+        self._size.report(task.requests, answers.fitted)
+        return answers.responses
+
+    def _lost(
+        self, worker: int, reason: str, tasks: dict[int, _Task], waiting: deque[_Task]
+    ) -> list[Response]:
+        """Puts a lost worker's batches back in front, and another worker in its place."""
+        seat = self._seats[worker]
+        self._losses += 1
+        if self._losses > LOSSES_IN_A_ROW * len(self._seats):
+            assert self._spec is not None
+            raise ModelError(
+                f"The processes of the model {self._spec.name} keep ending ({reason}); try a "
+                "smaller --batch-size or fewer --replicas. Answers that were given are kept."
+            )
+        lost = [task for number in seat.at_hand if (task := tasks.pop(number, None))]
+        self._seats[worker] = _Seat(memory=seat.memory)
+        self._pool.restart(worker)
+        if not lost:
+            return []
+        # The oldest one was with the model; the others only waited.
+        suspect, *rest = lost
+        waiting.extendleft(reversed(rest))
+        suspect.losses += 1
+        if len(suspect.requests) > 1:
+            waiting.extend(_Task([request], suspect.losses) for request in suspect.requests)
+        elif suspect.losses <= 2:
+            waiting.append(suspect)
+        else:
+            return [_failed(request, reason) for request in suspect.requests]
+        return []
+
+
+def _failed(request: Request, reason: str) -> Response:
+    message = f"the model's process ended over this sample ({reason})"
+    return Response(request.sample_id, request.key, error=ResponseError("runner", message))

@@ -1,0 +1,56 @@
+"""What every worker does, be it a process of this machine or an actor of a Ray cluster.
+
+Two batches are in a worker's hands: while one is generated, the images of the next are decoded and
+its texts tokenised in another thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vlmbench.environment import Memory, peak_memory
+from vlmbench.models import ModelSpec
+from vlmbench.records import Request, Response, Scalar
+from vlmbench.runners.base import StagedRunner, make_runner
+
+BATCHES_AT_HAND = 2
+"""Batches that a worker is given at a time: one to generate, one to make ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What became of a batch."""
+
+    responses: list[Response]
+    fitted: int | None
+    """The most requests that fitted into memory together; None if all did."""
+    memory: Memory
+    """The most that the worker has held so far."""
+
+
+class Worker:
+    """A loaded runner that several threads may give batches to."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._runner = make_runner(spec.runner)
+        self._runner.prepare(spec)
+        self._model = threading.Lock()
+
+    def describe(self) -> Mapping[str, Scalar]:
+        """See `Runner.describe`."""
+        return self._runner.describe()
+
+    def answer(self, requests: Sequence[Request]) -> Answers:
+        """Responses to a batch; waits while another batch is generated."""
+        runner = self._runner
+        if isinstance(runner, StagedRunner):
+            encoded = runner.encode(requests)
+            with self._model:
+                responses = runner.decode(encoded)
+                fitted = runner.fitted
+        else:
+            with self._model:
+                responses, fitted = runner.generate(requests), None
+        return Answers(responses, fitted, peak_memory())
