@@ -18,6 +18,7 @@ LAYERS = {
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("prompt", "runs", "models", "journal", "environment", "encoders"),
+        *("endpoints", "plugins"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),

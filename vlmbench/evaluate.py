@@ -298,16 +298,35 @@ def _performance(
     seconds = sum(session.seconds for session in content.sessions)
     answered = sum(session.answered for session in content.sessions)
     times = sorted(r.seconds for r in responses.values() if r.seconds is not None)
+    first = sorted(
+        r.first_token_seconds for r in responses.values() if r.first_token_seconds is not None
+    )
     memory = [s.peak_memory_mib for s in content.sessions if s.peak_memory_mib is not None]
+    prompt_tokens = _total([r.prompt_tokens for r in responses.values()])
+    output_tokens = _total([r.output_tokens for r in responses.values()])
     return {
         "seconds": round(seconds, 3),
         "samples_per_second": round(answered / seconds, 3) if seconds else None,
         "latency_p50": _quantile(times, 0.5),
         "latency_p95": _quantile(times, 0.95),
-        "prompt_tokens": _total([r.prompt_tokens for r in responses.values()]),
-        "output_tokens": _total([r.output_tokens for r in responses.values()]),
+        "first_token_p50": _quantile(first, 0.5),
+        "prompt_tokens": prompt_tokens,
+        "output_tokens": output_tokens,
+        "cost_usd": _cost(
+            content.header.model["options"].get("price"), prompt_tokens, output_tokens
+        ),
         "peak_memory_mib": max(memory, default=None),
     }
+
+
+def _cost(
+    price: Mapping[str, float] | None, prompt_tokens: int | None, output_tokens: int | None
+) -> float | None:
+    """What the answers cost in dollars; attempts without an answer are not known of."""
+    if price is None or prompt_tokens is None or output_tokens is None:
+        return None
+    dollars = prompt_tokens * price["input"] + output_tokens * price["output"]
+    return round(dollars / 1e6, 6)
 
 
 def _quantile(ordered: Sequence[float], level: float) -> float | None:

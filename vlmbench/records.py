@@ -178,7 +178,9 @@ class Response:
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float | None = None
-    """Wall time of the batch it was generated in."""
+    """Wall time of the batch it was generated in, or of the call to a server."""
+    first_token_seconds: float | None = None
+    """From the call to the first piece of the answer, where it was streamed."""
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.error is None):
@@ -264,8 +266,8 @@ class RunRecord:
     estimates: tuple[Estimate, ...]
     coverage: Coverage
     performance: Mapping[str, float | None]
-    """samples_per_second, seconds, latency_p50, latency_p95, prompt_tokens, output_tokens,
-    peak_memory_mib."""
+    """samples_per_second, seconds, latency_p50, latency_p95, first_token_p50, prompt_tokens,
+    output_tokens, cost_usd, peak_memory_mib."""
     environment: Mapping[str, Scalar]
     """Versions of Python and packages, platform, device."""
     seed: int

@@ -20,7 +20,7 @@ from typing import TypeVar
 from vlmbench.executors.base import Responses
 from vlmbench.models import ModelSpec
 from vlmbench.records import Image, Request, Scalar, TextPart
-from vlmbench.runners.base import Runner, StagedRunner, make_runner
+from vlmbench.runners.base import Runner, StagedRunner, StreamingRunner, make_runner
 
 WINDOW_BATCHES = 8
 """Batches are formed among so many batches' worth of requests."""
@@ -75,6 +75,9 @@ class LocalExecutor:
             with contextlib.closing(prefetched(runner.encode, batches)) as ready:
                 for encoded in ready:
                     yield from runner.decode(encoded)
+        elif isinstance(runner, StreamingRunner):
+            with contextlib.closing(runner.stream(requests)) as responses:
+                yield from responses
         else:
             for batch in form_batches(requests, self._batch_size):
                 yield from runner.generate(batch)
