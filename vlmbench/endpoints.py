@@ -154,8 +154,8 @@ class ServerEntry(Strict):
     """How long loading may take."""
     install: str
     """How one gets the server, as an imperative."""
-    stream_usage: bool = True
-    """See `CallOptions`."""
+    stream_problem: str = ""
+    """Why its streamed answers cannot be trusted, if they cannot."""
     keeps_special_tokens: bool = False
     """Its answers may hold special tokens of the checkpoint, which other runners leave out."""
 
@@ -232,7 +232,7 @@ def served_options(server: str, given: Mapping[str, Any]) -> ServedOptions:
     """The options of `served:SERVER:...`.
 
     Raises:
-        UsageError: There is no such server.
+        UsageError: There is no such server, or it cannot do what is asked.
         ConfigError: An option is unknown or wrong.
     """
     if server not in known_servers():
@@ -244,8 +244,12 @@ def served_options(server: str, given: Mapping[str, Any]) -> ServedOptions:
                 next_step=f"write served:SERVER:MODEL with {', '.join(known_servers())}",
             )
         )
-    defaults = {"server": server, "stream_usage": known_servers()[server].stream_usage}
-    return parse(ServedOptions, {**defaults, **given}, where=f"the options of 'served:{server}'")
+    data = {"server": server, **given}
+    options = parse(ServedOptions, data, where=f"the options of 'served:{server}'")
+    problem = known_servers()[server].stream_problem
+    if options.stream and problem:
+        raise UsageError(f"The server '{server}' {problem}; leave the option 'stream' out.")
+    return options
 
 
 def _listed_price(base_url: str, name: str) -> Price | None:

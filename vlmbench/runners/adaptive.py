@@ -13,8 +13,6 @@ START = 2
 SHORTEST_ROUND = 4
 TOLERANCE = 2.0
 """How many times the best median latency still counts as well."""
-DRIFT = 1.02
-"""The best median is forgotten so fast, a round: later requests may simply be longer."""
 
 
 class AdaptiveLimit:
@@ -50,7 +48,9 @@ class AdaptiveLimit:
             return
         median = statistics.median(self._times)
         self._times.clear()
-        self._best = median if self._best is None else min(median, self._best * DRIFT)
+        if self._best is None or self._size <= START:
+            self._best = median  # slow with so few: it is the requests that are long now
+        self._best = min(median, self._best)
         if median <= TOLERANCE * self._best:
             self._size = min(self._most, self._size * 2 if self._doubling else self._size + 1)
         else:

@@ -62,7 +62,7 @@ class Gate:
         finally:
             self._under_way -= 1
             async with self._changed:
-                self._changed.notify_all()
+                self._changed.notify(max(1, self.limit.size - self._under_way))
 
 
 class ChatClient:
@@ -72,7 +72,7 @@ class ChatClient:
         http: Made in the running event loop, with the headers that the server wants.
         caller: Address, model and key.
         options: How to ask.
-        limit: What is known of the server's capacity; kept from one client to the next.
+        limit: How many requests the server gets at a time.
         encoders: Where images are encoded.
         check: Raises a ModelError if the server is known to be gone for good.
         left_out: Special tokens that the server leaves in its answers.

@@ -43,7 +43,6 @@ class OpenAIRunner:
     def __init__(self) -> None:
         self._caller: Caller | None = None
         self._options: ApiOptions | None = None
-        self._limit = AdaptiveLimit(1)
         self._check: Callable[[], None] = _nothing
         self._through_proxy = True
         self._left_out: tuple[str, ...] = ()
@@ -93,7 +92,6 @@ class OpenAIRunner:
         """
         self._caller = Caller(options.base_url, model, options.api_key_env, key)
         self._options = options
-        self._limit = AdaptiveLimit(options.concurrency)
         self._check = check or _nothing
         self._through_proxy = through_proxy
         self._left_out = tuple(left_out)
@@ -174,7 +172,7 @@ class OpenAIRunner:
                     http,
                     self._ready(),
                     self._options,
-                    limit=self._limit,
+                    limit=AdaptiveLimit(most),
                     encoders=encoders,
                     check=self._check,
                     left_out=self._left_out,
