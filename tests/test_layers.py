@@ -18,9 +18,10 @@ LAYERS = {
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("prompt", "runs", "models", "journal", "environment", "encoders", "cache"),
+        *("endpoints", "plugins"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),
+    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors", "performance"),
     4: (
         "evaluate",
         "extra_metrics",

@@ -12,6 +12,7 @@ from typing import Any
 from vlmbench import console
 from vlmbench.check import check_task
 from vlmbench.data import sample_count, source_name
+from vlmbench.endpoints import given_options
 from vlmbench.metrics.base import (
     describe,
     family_summary,
@@ -86,7 +87,8 @@ def models_list(options: argparse.Namespace) -> int:
 
 def models_show(options: argparse.Namespace) -> int:
     """How a model will be loaded."""
-    return _show(options, resolve_model(options.name).as_dict())
+    given = given_options(vars(options))
+    return _show(options, resolve_model(options.name, options=given).as_dict())
 
 
 def metrics_list(options: argparse.Namespace) -> int:

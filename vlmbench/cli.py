@@ -88,7 +88,8 @@ def _add_run(commands: Any) -> None:
         action="append",
         required=True,
         metavar="NAME",
-        help="an alias, hf:org/name, baseline:KIND or a checkpoint directory; several with commas",
+        help="an alias, hf:org/name, baseline:KIND, a checkpoint directory, openai:NAME or "
+        "served:SERVER:MODEL; several with commas",
     )
     run.add_argument(
         "--tasks", action="append", required=True, metavar="NAME", help="tasks, or YAML files"
@@ -114,11 +115,35 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
     run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    _add_server_options(run)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
     run.add_argument("--json", action="store_true", help="print the run records as JSON")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.set_defaults(command=_run)
+
+
+def _add_server_options(parser: Any) -> None:
+    parser.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="where openai:NAME is; default: $OPENAI_BASE_URL, or OpenAI's own address",
+    )
+    parser.add_argument(
+        "--api-key-env",
+        metavar="VARIABLE",
+        help="environment variable with the key of openai:NAME; default: OPENAI_API_KEY",
+    )
+    parser.add_argument(
+        "--server-args", metavar="'ARGS'", help="further arguments of served:SERVER:MODEL's command"
+    )
+    parser.add_argument(
+        "--model-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the model, in YAML ('vlmbench models show NAME' lists them)",
+    )
 
 
 def _add_after_run(commands: Any) -> None:
@@ -194,6 +219,8 @@ def _add_catalogues(commands: Any) -> None:
             action = actions.add_parser(verb)
             if takes_name:
                 action.add_argument("name", metavar="NAME")
+            if (noun, verb) == ("models", "show"):
+                _add_server_options(action)
             action.add_argument("--json", action="store_true")
             action.set_defaults(command=_show, show=f"{noun}_{verb}")
         if noun == "metrics":
@@ -357,6 +384,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> list[ModelSpec]:
+    from vlmbench.endpoints import given_options
     from vlmbench.errors import UsageError, unknown_name
     from vlmbench.models import DEVICES, DTYPES, resolve_model
 
@@ -366,8 +394,15 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
     ):
         if value not in known:
             raise UsageError(unknown_name(kind, value, known, next_step=f"use {', '.join(known)}"))
+    given = given_options(vars(options))
     return [
-        resolve_model(name, dtype=options.dtype, device=options.device, seed=options.seed)
+        resolve_model(
+            name,
+            dtype=options.dtype,
+            device=options.device,
+            seed=options.seed,
+            options=given,
+        )
         for name in _split(options.model)
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
@@ -22,6 +22,7 @@ from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
+from vlmbench.performance import performance
 from vlmbench.prompt import build_request
 from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
 from vlmbench.runners import baseline
@@ -263,7 +264,7 @@ def derive(
             rows, metrics, slices=task.slices, total=len(wanted), seed=session.seed
         ),
         coverage=_coverage(rows, len(wanted)),
-        performance=_performance(content, responses),
+        performance=performance(content, responses),
         environment=session.environment,
         seed=session.seed,
         created=session.created,
@@ -308,35 +309,3 @@ def _coverage(rows: Sequence[SampleScores], total: int) -> Coverage:
     return Coverage(
         total=total, answered=len(rows) - errors.total(), errors=dict(sorted(errors.items()))
     )
-
-
-def _performance(
-    content: JournalContent, responses: Mapping[str, Response]
-) -> dict[str, float | None]:
-    seconds = sum(session.seconds for session in content.sessions)
-    answered = sum(session.answered for session in content.sessions)
-    times = sorted(r.seconds for r in responses.values() if r.seconds is not None)
-    ended = [session for session in content.sessions if session.peak_memory_mib is not None]
-    host = [s.peak_memory_mib for s in ended if s.peak_memory_mib is not None]
-    device = [s.peak_device_memory_mib for s in ended if s.peak_device_memory_mib is not None]
-    return {
-        "seconds": round(seconds, 3),
-        "samples_per_second": round(answered / seconds, 3) if seconds else None,
-        "latency_p50": _quantile(times, 0.5),
-        "latency_p95": _quantile(times, 0.95),
-        "prompt_tokens": _total([r.prompt_tokens for r in responses.values()]),
-        "output_tokens": _total([r.output_tokens for r in responses.values()]),
-        "peak_memory_mib": max(host, default=None),
-        "peak_device_memory_mib": max(device, default=None),
-        "cached": sum(response.cached is True for response in responses.values()),
-    }
-
-
-def _quantile(ordered: Sequence[float], level: float) -> float | None:
-    """The nearest-rank quantile."""
-    return ordered[round(level * (len(ordered) - 1))] if ordered else None
-
-
-def _total(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None

@@ -4,6 +4,9 @@ tiny-ja, qwen2-vl-2b ...   an alias of models.yaml
 hf:org/name[@revision]     any model of the Hugging Face Hub that transformers loads
 path/to/checkpoint         a directory, such as the trainer writes
 baseline:oracle ...        an answer without a model, to compare with
+openai:NAME                a service or server with an OpenAI-compatible interface
+served:SERVER:MODEL        a server that vlmbench starts, and the model it loads
+PLUGIN:LOCATION            whatever a runner of another package makes of it
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vlmbench.errors import ModelError, UsageError, unknown_name
+from vlmbench.endpoints import api_options, known_servers, served_options
+from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
+from vlmbench.plugins import package_of, plugin_runners
 from vlmbench.records import stable_hash
 from vlmbench.runs import safe_name
 from vlmbench.schema import Strict, parse, read_yaml
@@ -52,7 +57,8 @@ class ModelSpec:
     """Display name, safe as a directory name."""
     runner: str
     location: str
-    """Hub id, checkpoint directory as it was given, `embedded:NAME`, or kind of baseline."""
+    """Hub id, checkpoint directory as it was given, `embedded:NAME`, kind of baseline, or the
+    name by which a server knows the model."""
     fingerprint: str
     """Hash of what decides the answers; a directory's name is not part of it."""
     revision: str | None = None
@@ -115,20 +121,41 @@ def known_models() -> Mapping[str, ModelEntry]:
 
 
 def resolve_model(
-    text: str, *, dtype: str = "auto", device: str = "auto", seed: int = 0
+    text: str,
+    *,
+    dtype: str = "auto",
+    device: str = "auto",
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
 ) -> ModelSpec:
     """What `--model` names.
 
     Args:
-        text: An alias, `hf:org/name[@revision]`, `baseline:KIND` or a checkpoint directory.
+        text: An alias, `hf:org/name[@revision]`, `baseline:KIND`, `openai:NAME`,
+            `served:SERVER:MODEL`, `PLUGIN:LOCATION` or a checkpoint directory.
         dtype: One of DTYPES.
         device: One of DEVICES.
         seed: Decides the answers of the random baseline; models do not see it.
+        options: For the runner; see `endpoints`.
 
     Raises:
-        UsageError: There is no such model.
+        UsageError: There is no such model, or it takes no options.
+        ConfigError: An option is unknown or wrong.
         ModelError: The directory holds no checkpoint, or the model needs its own code.
     """
+    given = options or {}
+    prefix, _, rest = text.partition(":")
+    if prefix == "openai":
+        return _openai(rest, given)
+    if prefix == "served":
+        return _served(rest, dtype, device, given)
+    if rest and prefix in plugin_runners():
+        return replace(_plugin(prefix, rest, dtype, given), device=device)
+    if given:
+        raise UsageError(
+            f"The model '{text}' takes no option '{next(iter(given))}'; leave that out, or run "
+            "the model by itself."
+        )
     return replace(_resolve(text, dtype, seed), device=device)
 
 
@@ -145,6 +172,76 @@ def _resolve(text: str, dtype: str, seed: int) -> ModelSpec:
     raise UsageError(_unknown_model(text))
 
 
+def _openai(name: str, given: Mapping[str, Any]) -> ModelSpec:
+    if not name:
+        raise UsageError("A model is missing; write openai:NAME as the service calls it.")
+    options = api_options(name, given)
+    return ModelSpec(
+        name=safe_name(name),
+        runner="openai_api",
+        location=name,
+        fingerprint=stable_hash(["openai_api", name, options.identity()]),
+        options=options.as_dict(),
+    )
+
+
+def _served(text: str, dtype: str, device: str, given: Mapping[str, Any]) -> ModelSpec:
+    server, _, model = text.partition(":")
+    options = served_options(server, given)
+    if not model or model.startswith("-"):
+        raise UsageError(f"A model is missing in 'served:{text}'; write served:{server}:MODEL.")
+    for name, value in (("dtype", dtype), ("device", device)):
+        if value != "auto" and not known_servers()[server].takes(name):
+            raise UsageError(
+                f"The server '{server}' takes no --{name}; leave it out, or say it in the "
+                "server's own words with --server-args."
+            )
+    location, identity = _served_model(model)
+    return ModelSpec(
+        name=safe_name(f"{_served_name(model)}-{server}"),
+        runner="served",
+        location=location,
+        fingerprint=stable_hash(["served", identity, dtype, options.identity()]),
+        dtype=dtype,
+        device=device,
+        options=options.as_dict(),
+    )
+
+
+def _served_model(model: str) -> tuple[str, Any]:
+    """Where a served model is, and what tells its content: an alias, a path or a name."""
+    entry = known_models().get(model)
+    if entry is not None:
+        if entry.hub is not None:
+            return entry.hub, entry.hub
+        model = f"{PACKAGED}{entry.embedded}"
+    path = model_path(model)
+    if path.is_dir():
+        return model, _directory_digest(path)
+    if path.is_file():
+        return model, _file_digest(path)
+    if model.startswith((".", "/", "~")):
+        raise UsageError(f"There is no file or directory '{model}'; correct the path.")
+    return model, model
+
+
+def _served_name(model: str) -> str:
+    path = Path(model)
+    return _directory_name(path) if path.is_dir() else path.stem if path.is_file() else model
+
+
+def _plugin(runner: str, location: str, dtype: str, given: Mapping[str, Any]) -> ModelSpec:
+    package = package_of(plugin_runners()[runner])
+    return ModelSpec(
+        name=safe_name(f"{runner}-{location}"),
+        runner=runner,
+        location=location,
+        fingerprint=stable_hash([package, runner, location, dtype, dict(given)]),
+        dtype=dtype,
+        options=dict(given),
+    )
+
+
 def model_path(location: str) -> Path:
     """The directory that a ModelSpec's location stands for; it may not exist."""
     if location.startswith(PACKAGED):
@@ -155,7 +252,13 @@ def model_path(location: str) -> Path:
 def _unknown_model(text: str) -> str:
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         return f"There is no directory '{text}'; give the path of a checkpoint directory."
-    known = [*known_models(), *(f"baseline:{kind}" for kind in BASELINES)]
+    prefix, _, rest = text.partition(":")
+    prefixes = ("baseline", "hf", "openai", "served", *plugin_runners()) if rest else ()
+    known = [
+        *known_models(),
+        *(f"baseline:{kind}" for kind in BASELINES),
+        *(f"{near}:{rest}" for near in near_names(prefix, prefixes)),
+    ]
     hub = f"write 'hf:{text}' for a model of the Hub" if "/" in text else "give hf:org/name"
     return unknown_name(
         "model",

@@ -178,7 +178,9 @@ class Response:
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float | None = None
-    """Wall time of the batch it was generated in."""
+    """Wall time of the batch it was generated in, or of the call to a server."""
+    first_token_seconds: float | None = None
+    """From the call to the first piece of the answer, where it was streamed."""
     cached: bool | None = None
     """True where the answer was not generated but found in the cache."""
 
@@ -266,8 +268,7 @@ class RunRecord:
     estimates: tuple[Estimate, ...]
     coverage: Coverage
     performance: Mapping[str, float | None]
-    """samples_per_second, seconds, latency_p50, latency_p95, prompt_tokens, output_tokens,
-    peak_memory_mib, peak_device_memory_mib, cached."""
+    """See performance.py."""
     environment: Mapping[str, Scalar]
     """Versions of Python and packages, platform, device."""
     seed: int

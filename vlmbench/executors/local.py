@@ -20,7 +20,7 @@ from vlmbench.executors.base import Responses
 from vlmbench.executors.batches import BatchSize, cost, form_batches
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Scalar
-from vlmbench.runners.base import Runner, StagedRunner, make_runner
+from vlmbench.runners.base import Runner, StagedRunner, StreamingRunner, make_runner
 
 PREFETCH = 2
 """Batches that are made ready ahead of the model."""
@@ -72,6 +72,10 @@ class LocalExecutor:
         return self._runner
 
     def _responses(self, runner: Runner, requests: Iterable[Request]) -> Responses:
+        if isinstance(runner, StreamingRunner):
+            with contextlib.closing(runner.stream(requests)) as responses:
+                yield from responses
+            return
         if not isinstance(runner, StagedRunner):
             for batch in form_batches(requests, self._size):
                 yield from runner.generate(batch)
@@ -80,9 +84,9 @@ class LocalExecutor:
         encoding = prefetched(lambda batch: (batch, runner.encode(batch)), batches)
         with contextlib.closing(encoding) as ready:
             for batch, encoded in ready:
-                responses = runner.decode(encoded)
+                answers = runner.decode(encoded)
                 self._size.report(batch, runner.fitted)
-                yield from responses
+                yield from answers
 
 
 def prefetched(

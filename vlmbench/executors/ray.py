@@ -84,7 +84,7 @@ class RayPool:
 
         actor = ray.remote(Worker).options(**self._options).remote(self._spec)
         self._actors[worker] = actor
-        self._pending[actor.describe.remote()] = worker, None
+        self._pending[actor.describe.remote()] = worker, None  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """See `Pool.close`."""

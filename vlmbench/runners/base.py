@@ -2,17 +2,19 @@
 
 A runner turns requests into responses. It knows no task and no metric. One that separates the
 work of the CPU from the model's is a StagedRunner, whose inputs can be made ready in the
-background while the model generates.
+background while the model generates. One that decides itself how many requests it works on at
+a time is a StreamingRunner.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from vlmbench.errors import UsageError, unknown_name
+from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models import ModelSpec
+from vlmbench.plugins import package_of, plugin_runners
 from vlmbench.records import Request, Response, Scalar
 
 
@@ -55,9 +57,22 @@ class StagedRunner(Runner, Protocol):
         """The responses to an encoded batch. Called in one thread at a time."""
 
 
+@runtime_checkable
+class StreamingRunner(Runner, Protocol):
+    """A runner whose `generate(requests)` is `stream(requests)`, put in order."""
+
+    def stream(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
+        """Responses in any order; closing the generator stops whatever is under way.
+
+        Requests are taken lazily, a bounded number ahead, in one thread (not the caller's).
+        """
+
+
 _RUNNERS = {
     "baseline": ("vlmbench.runners.baseline", "BaselineRunner"),
     "hf": ("vlmbench.runners.hf", "HFRunner"),
+    "openai_api": ("vlmbench.runners.openai_api", "OpenAIRunner"),
+    "served": ("vlmbench.runners.served", "ServedRunner"),
 }
 
 
@@ -66,12 +81,29 @@ def make_runner(name: str) -> Runner:
 
     Raises:
         UsageError: There is no such runner.
+        ModelError: It is another package's, which cannot be imported or holds something else.
     """
-    if name not in _RUNNERS:
-        raise UsageError(
-            unknown_name("runner", name, _RUNNERS, next_step=f"there are {', '.join(_RUNNERS)}")
-        )
-    module, attribute = _RUNNERS[name]
-    runner = getattr(importlib.import_module(module), attribute)()
-    assert isinstance(runner, Runner)  # a slip in the table above
-    return runner
+    if name in _RUNNERS:
+        module, attribute = _RUNNERS[name]
+        runner = getattr(importlib.import_module(module), attribute)()
+        assert isinstance(runner, Runner)  # a slip in the table above
+        return runner
+    if name in plugin_runners():
+        return _plugin_runner(name)
+    known = [*_RUNNERS, *plugin_runners()]
+    raise UsageError(unknown_name("runner", name, known, next_step=f"there are {', '.join(known)}"))
+
+
+def _plugin_runner(name: str) -> Runner:
+    point = plugin_runners()[name]
+    problem = "it has not the methods of a runner"
+    try:
+        runner = point.load()()
+        if isinstance(runner, Runner):
+            return runner
+    except Exception as error:  # another package's code raises anything
+        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    raise ModelError(
+        f"The runner '{name}' of {package_of(point)} cannot be used ({problem}); correct or "
+        "remove that package."
+    )

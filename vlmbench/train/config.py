@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from vlmbench.embedded.split import FAMILIES
 from vlmbench.errors import UsageError, unknown_name
-from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.scratch import ScratchSpec
 
 Family = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
@@ -131,19 +131,9 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
 
 def _replace(data: Any, override: str) -> None:
     """Puts the value of one `key=value` into its place."""
-    import yaml
-
-    key, separator, text = override.partition("=")
-    if not separator:
-        raise UsageError(f"'--set {override}' is not of the form key=value; write --set steps=10.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(
-            f"The value in '--set {override}' is not YAML; put it in quotes."
-        ) from error
+    key, value = read_pair(override, "--set", example="steps=10")
     place = data
-    *parents, last = key.strip().split(".")
+    *parents, last = key.split(".")
     for parent in parents:
         place = place.setdefault(parent, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):

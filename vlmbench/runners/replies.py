@@ -1,0 +1,286 @@
+"""What a server says, sorted into an answer and the ways in which there is none.
+
+Answer      a text
+Refused     this request will never be answered: a typed error of the sample
+TryLater    the same request may be answered next time
+ModelError  no request of this run will be answered: wrong key, no such model
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NoReturn
+
+from vlmbench.errors import ModelError
+from vlmbench.records import ErrorKind
+
+_TOO_LONG = re.compile(
+    r"context_length|context[ _-](length|window|size)|max(imum)?_model_len|maximum (model )?length"
+    r"|too many tokens|(prompt|input|request) is too long|exceeds? .{0,40}(tokens|context)",
+    re.I,
+)
+_IMAGE = re.compile(r"\bimages?\b|image_url", re.I)
+_NO_CREDIT = re.compile(r"insufficient_quota|exceeded your current quota", re.I)
+_KEYLIKE = re.compile(r"\b(sk-|Bearer )\S+")
+
+LONGEST_MESSAGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A text, and what is told beside it."""
+
+    text: str
+    finish: Literal["stop", "length"] | None
+    prompt_tokens: int | None
+    output_tokens: int | None
+    first_token_seconds: float | None = None
+
+
+class Refused(Exception):
+    """The request will never be answered."""
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class TryLater(Exception):
+    """The request may be answered next time.
+
+    Args:
+        kind: What the sample's error is called if there is no next time.
+        message: What happened.
+        wait: Seconds that the server asks to wait.
+        limited: The server works; it is asked too often.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["unavailable", "timeout"],
+        message: str,
+        *,
+        wait: float | None = None,
+        limited: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.kind: Literal["unavailable", "timeout"] = kind
+        self.message = message
+        self.wait = wait
+        self.limited = limited
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who was asked for what: what error messages need to know, and to hide."""
+
+    url: str
+    model: str
+    key_name: str
+    key: str | None = None
+
+    def clean(self, text: str) -> str:
+        """One line of a server's text without the key or anything that looks like one."""
+        line = " ".join(text.split())
+        if self.key:
+            line = line.replace(self.key, "***")
+        return _KEYLIKE.sub("***", line)[:LONGEST_MESSAGE]
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, caller: Caller) -> Answer:
+    """The answer in a server's reply.
+
+    Raises:
+        Refused, TryLater, ModelError: See the module.
+    """
+    if status != 200:
+        raise_for(status, headers, body.decode("utf-8", "replace"), caller)
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        raise TryLater("unavailable", "the server's reply is not JSON") from None
+    raise_for_error_inside(payload, caller)
+    try:
+        choice = payload["choices"][0]
+        message, finish = choice["message"], choice.get("finish_reason")
+        text = _text(message, finish)
+        tokens = _tokens(payload)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise TryLater("unavailable", "the server's reply is no chat completion") from None
+    return Answer(text, _finish(finish), *tokens)
+
+
+class StreamedAnswer:
+    """Puts an answer together from server-sent events."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._pieces: list[str] = []
+        self._finish: str | None = None
+        self._tokens: tuple[int | None, int | None] = (None, None)
+        self.first_seconds: float | None = None
+        """Set when the first piece of text comes."""
+
+    def add(self, line: bytes, seconds: float) -> None:
+        """Take a line of the stream, which came so long after the call.
+
+        Raises:
+            Refused, TryLater, ModelError: See the module.
+        """
+        name, _, value = line.partition(b":")
+        if name != b"data" or value.strip() in (b"", b"[DONE]"):
+            return
+        try:
+            event = json.loads(value)
+        except ValueError:
+            raise TryLater("unavailable", "a part of the server's reply is not JSON") from None
+        raise_for_error_inside(event, self._caller)
+        try:
+            if event.get("usage"):
+                self._tokens = _tokens(event)
+            for choice in event.get("choices", ())[:1]:
+                piece = choice["delta"].get("content") or choice["delta"].get("refusal")
+                self._finish = choice.get("finish_reason") or self._finish
+                if piece:
+                    self._pieces.append(piece)
+                    if self.first_seconds is None:
+                        self.first_seconds = seconds
+        except (KeyError, TypeError, AttributeError):
+            raise TryLater("unavailable", "the server's reply is no chat completion") from None
+
+    def answer(self) -> Answer:
+        """What came.
+
+        Raises:
+            Refused: The service held its answer back.
+            TryLater: The stream broke off.
+        """
+        if self._finish is None:
+            raise TryLater("unavailable", "the server's reply broke off")
+        text = _text({"content": "".join(self._pieces)}, self._finish)
+        return Answer(text, _finish(self._finish), *self._tokens, self.first_seconds)
+
+
+def raise_for(status: int, headers: Mapping[str, str], body: str, caller: Caller) -> NoReturn:
+    """The exception for a status other than 200."""
+    reason = caller.clean(_error_text(body)) or "no reason given"
+    if _NO_CREDIT.search(body):
+        raise ModelError(
+            f"{caller.url} gives no more answers for want of credit ({reason}); top it up and run "
+            "the same command again."
+        )
+    if status == 429 or status >= 500 or status in (408, 409, 425):
+        raise TryLater(
+            "timeout" if status in (408, 504) else "unavailable",
+            f"HTTP {status}: {reason}",
+            wait=retry_after(headers.get("retry-after"), datetime.now(UTC)),
+            limited=status == 429,
+        )
+    if status in (401, 402, 403, 404, 405) or status < 400:
+        raise ModelError(_stopping(status, reason, caller))
+    if _TOO_LONG.search(body):
+        raise Refused("too_long", f"HTTP {status}: {reason}")
+    kind: ErrorKind = "image" if _IMAGE.search(_error_text(body)) else "rejected"
+    raise Refused(kind, f"HTTP {status}: {reason}")
+
+
+def raise_for_error_inside(payload: Any, caller: Caller) -> None:
+    """Some services report errors in a reply whose status is 200."""
+    error = payload.get("error") if isinstance(payload, dict) else None
+    if not error:
+        return
+    code = error.get("code") if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    raise_for(status, {}, json.dumps(payload, ensure_ascii=False), caller)
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for; it is a number or a date."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (ValueError, TypeError):  # no date, or one without a zone
+            return None
+    return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _stopping(status: int, reason: str, caller: Caller) -> str:
+    match status:
+        case 401:
+            # The reason is left out: services like to repeat the key in it.
+            state = "does not accept the key" if caller.key else "wants a key"
+            return (
+                f"{caller.url} {state} of {caller.key_name} (HTTP 401); set that variable, or name "
+                "another one with --api-key-env."
+            )
+        case 402 | 403:
+            return (
+                f"{caller.url} does not let you use '{caller.model}' (HTTP {status}: {reason}); "
+                "check the account and its rights."
+            )
+        case 404:
+            return (
+                f"{caller.url} has no model '{caller.model}' or is no OpenAI-compatible address "
+                f"(HTTP 404: {reason}); check the name, and --base-url, which usually ends in /v1."
+            )
+        case _:
+            return (
+                f"{caller.url} takes no chat completions (HTTP {status}: {reason}); check "
+                "--base-url, which usually ends in /v1."
+            )
+
+
+def _error_text(body: str) -> str:
+    """The sentence in an error's JSON, whichever server's."""
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        return body
+    if isinstance(payload, dict):
+        for name in ("error", "message", "detail"):
+            inner = payload.get(name)
+            if isinstance(inner, dict) and inner.get("message"):
+                return f"{inner['message']}"
+            if inner:
+                return inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+    return body
+
+
+def _text(message: Mapping[str, Any], finish: str | None) -> str:
+    if finish == "content_filter":
+        raise Refused("rejected", "the service's content filter held the answer back")
+    content = message.get("content")
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        content = "".join(part.get("text") or "" for part in content)
+    # A model that declines has answered; one that thought until the limit has said nothing.
+    content = content or message.get("refusal") or ""
+    if not isinstance(content, str):
+        raise TypeError("content is neither text nor parts")
+    if not content and message.get("content") is None and finish != "length":
+        raise Refused("rejected", f"the reply holds no text (finish_reason {finish})")
+    return content
+
+
+def _finish(reason: str | None) -> Literal["stop", "length"] | None:
+    match reason:
+        case "stop" | "length":
+            return reason
+        case _:
+            return None
+
+
+def _tokens(payload: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    usage = payload.get("usage") or {}
+    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    first, second = (count if isinstance(count, int) else None for count in counts)
+    return first, second
