@@ -18,7 +18,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 gate: $(VENV)/.installed
-	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs
+	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs --no-cache
 	$(BIN)/vlmbench gate runs/tiny-ja --baseline reports/baseline.json
 
 $(VENV)/bin/python:

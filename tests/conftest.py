@@ -17,6 +17,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads answers of the user's, or writes there."""
+    os.environ["VLMBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 TEXTS = (
     "何色ですか。短く答えてください。",
     "この画像を日本語の一文で説明してください。",

@@ -17,6 +17,7 @@ import pytest
 from made_tasks import colour_rows, write_task
 
 from vlmbench.cli import main
+from vlmbench.environment import Memory
 from vlmbench.errors import DataError
 from vlmbench.evaluate import run, score
 from vlmbench.executors.local import LocalExecutor
@@ -126,6 +127,9 @@ def test_nothing_left_to_ask_loads_no_model(checkpoint: Path, task: Path, tmp_pa
         def describe(self) -> dict[str, Any]:
             return {}
 
+        def memory(self) -> Memory:
+            return Memory()
+
         def close(self) -> None: ...
 
     second = run(
@@ -206,6 +210,7 @@ def test_killed_ten_times(tmp_path: Path) -> None:
 def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task", colour_rows(400), generation={"max_new_tokens": 32})
     arguments = ("--model", str(checkpoint), "--tasks", str(task), "--batch-size", "4")
+    arguments = (*arguments, "--no-cache", "--replicas", "2")
     undisturbed, disturbed = (
         RunDir.of(tmp_path / name, checkpoint.name, "colours") for name in ("a", "b")
     )

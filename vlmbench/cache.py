@@ -6,6 +6,7 @@ versions of the packages that compute it. Only answers are kept, never errors, a
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -129,12 +130,15 @@ def answer_key(spec: ModelSpec, request: Request) -> str:
     """Equal for requests that the model answers alike."""
     # Sampled answers are drawn with a seed made of the sample's id too.
     drawn_for = request.sample_id if request.generation.temperature > 0 else None
-    return stable_hash([spec.fingerprint, request.content_hash, drawn_for, _versions()])
+    return stable_hash([spec.fingerprint, request.content_hash, drawn_for, _code()])
 
 
 @cache
-def _versions() -> list[str | None]:
-    found: list[str | None] = [__version__]
+def _code() -> list[str | None]:
+    """Versions, and a digest of the runners: who works on them must not be shown old answers."""
+    runners = sorted(Path(__file__).with_name("runners").glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in runners)).hexdigest()
+    found: list[str | None] = [__version__, digest]
     for name in DECIDING_PACKAGES:
         try:
             found.append(importlib.metadata.version(name))
