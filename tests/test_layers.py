@@ -33,6 +33,7 @@ LAYERS = {
         "train",
         "embedded",
         "parity",
+        "doctor",
     ),
     5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
 }

@@ -28,6 +28,21 @@ CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 """What `metrics score` says of the whole file."""
 
 
+def doctor(options: argparse.Namespace) -> int:
+    """What this machine can run, and what to install for the rest; 2 if something is broken."""
+    from vlmbench.doctor import examine
+
+    findings = examine()
+    if options.json:
+        console.print_json([asdict(one) for one in findings])
+    else:
+        signs = {"ok": "ok", "missing": "–", "problem": "problem"}
+        columns = dict.fromkeys(("", "what", "found", "what to do"), "left")
+        rows = [[signs[one.state], one.what, one.found, one.advice] for one in findings]
+        console.print_table(columns, rows)
+    return 2 if any(one.state == "problem" for one in findings) else 0
+
+
 def tasks_list(options: argparse.Namespace) -> int:
     """Name, title, capability, number of samples and headline metrics of each task."""
     tasks = [load_task(name) for name in task_names()]

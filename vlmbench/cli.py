@@ -203,6 +203,9 @@ def _add_train(commands: Any) -> None:
     demo = commands.add_parser("demo", help="the whole loop on the embedded tasks, offline")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="default: demo")
     demo.set_defaults(command=_demo)
+    doctor = commands.add_parser("doctor", help="what this machine can run")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(command=_show, show="doctor")
 
 
 def _add_catalogues(commands: Any) -> None:
