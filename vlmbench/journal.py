@@ -28,6 +28,8 @@ from vlmbench.runs import canonical_json
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
 
+_RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
+
 FINGERPRINTS = ("model", "task", "data", "prompt", "code")
 
 _DECIDING = {
@@ -306,7 +308,10 @@ def _count(content: JournalContent, response: Response, elapsed: float) -> None:
 
 
 def _response_line(response: Response) -> dict[str, Any]:
-    return {name: value for name, value in asdict(response).items() if value is not None}
+    values = {name: getattr(response, name) for name in _RESPONSE_FIELDS}
+    if response.error is not None:
+        values["error"] = {"kind": response.error.kind, "message": response.error.message}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _parse_response(line: dict[str, Any]) -> Response:

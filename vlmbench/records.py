@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vlmbench.errors import DataError
@@ -122,6 +123,12 @@ class Generation:
     """Strings at which the answer is cut; they are not part of it."""
 
 
+@lru_cache(maxsize=64)
+def _arguments(generation: Generation) -> dict[str, Any]:
+    """The arguments as JSON values; all requests of a task have the same ones."""
+    return asdict(generation)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a model is asked: text and images in the order in which it shall see them."""
@@ -130,20 +137,21 @@ class Request:
     parts: tuple[Part, ...]
     generation: Generation
     system: str | None = None
+    content_hash: str = field(init=False, compare=False)
+    """Hash of the rendered prompt, the image digests and the generation arguments."""
+
+    def __post_init__(self) -> None:
+        parts = [
+            ["text", part.text] if isinstance(part, TextPart) else ["image", part.image.digest]
+            for part in self.parts
+        ]
+        arguments = _arguments(self.generation)
+        object.__setattr__(self, "content_hash", stable_hash([self.system, parts, arguments]))
 
     @property
     def images(self) -> tuple[Image, ...]:
         """The images in order of appearance."""
         return tuple(part.image for part in self.parts if isinstance(part, ImagePart))
-
-    @property
-    def content_hash(self) -> str:
-        """Hash of the rendered prompt, the image digests and the generation arguments."""
-        parts = [
-            ["text", part.text] if isinstance(part, TextPart) else ["image", part.image.digest]
-            for part in self.parts
-        ]
-        return stable_hash([self.system, parts, asdict(self.generation)])
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ YAML -> TaskSpec, validated; docs of every key stand beside its field. A task is
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,7 +164,7 @@ class TaskSpec(Strict):
         """The YAML file, for a task that does not ship with vlmbench."""
         return self._origin
 
-    @property
+    @cached_property
     def data_path(self) -> Path | None:
         """The local data file; None for a Hub data set."""
         if self.data.path is None or self._folder is None:

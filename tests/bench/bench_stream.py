@@ -1,0 +1,97 @@
+"""Prints how fast 100,000 samples pass through the whole pipeline, and what memory they take.
+
+    python tests/bench/bench_stream.py [COUNT ...]
+
+Scripted answers stand for the model: what is measured is reading, prompting, journal, scoring and
+records. Each count runs in a process of its own. Memory must hardly grow with the count.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+COUNTS = (10_000, 100_000)
+
+ASK = """
+import resource, sys, time
+from vlmbench.cli import main
+started = time.perf_counter()
+code = main(sys.argv[1:])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"{code} {time.perf_counter() - started} {peak}", file=sys.stderr)
+"""
+
+
+def write(folder: Path, count: int) -> tuple[Path, Path]:
+    """A task of so many samples with a small image each, and answers to them."""
+    import pyarrow
+    import pyarrow.parquet
+    from made_tasks import COLOURS, picture, write_task
+
+    folder.mkdir()
+    task = write_task(folder, None, metrics=[{"use": "match.exact"}])
+    names = list(COLOURS)
+    pictures = {name: picture(name) for name in names}
+    writer = None
+    for start in range(0, count, 10_000):
+        rows = [
+            {
+                "id": f"q{number:06}",
+                "images": [{"bytes": pictures[names[number % 4]], "path": None}],
+                "question": f"<image>{number}枚目は何色ですか。",
+                "references": [names[number % 4]],
+                "kind": "colour",
+                "style": "seen",
+            }
+            for number in range(start, min(start + 10_000, count))
+        ]
+        table = pyarrow.Table.from_pylist(rows)
+        writer = writer or pyarrow.parquet.ParquetWriter(folder / "colours.parquet", table.schema)
+        writer.write_table(table, row_group_size=1000)
+    assert writer is not None
+    writer.close()
+    script = folder / "answers.jsonl"
+    with script.open("w", encoding="utf-8") as handle:
+        for number in range(count):
+            line = {"id": f"q{number:06}", "text": names[number % 3]}
+            handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return task, script
+
+
+def measure(count: int, folder: Path) -> tuple[float, float]:
+    """Seconds and peak MiB of a run over so many samples."""
+    task, script = write(folder, count)
+    arguments = ["run", "--quiet", "--model", f"baseline:scripted:{script}", "--tasks", str(task)]
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, *arguments, "--out", str(folder / "runs")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, seconds, peak = done.stderr.split()[-3:]
+    assert code == "0", done.stderr
+    return float(seconds), float(peak)
+
+
+def main() -> None:
+    """Prints a row a count."""
+    counts = [int(one) for one in sys.argv[1:]] or list(COUNTS)
+    print("| samples | seconds | samples/s | peak MiB |")
+    print("|---:|---:|---:|---:|")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            seconds, peak = measure(count, Path(folder) / "task")
+            assert time.perf_counter() > started
+        print(f"| {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {peak:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
