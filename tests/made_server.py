@@ -85,7 +85,7 @@ class MadeServer:
         self.kill()
 
     def kill(self) -> None:
-        """Cut every connection and take no more."""
+        """Cut every connection and take no more; again is fine."""
         self._server.shutdown()
         for connection in self._connections:
             with contextlib.suppress(OSError):  # it may have ended already

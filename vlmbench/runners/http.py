@@ -65,11 +65,41 @@ class Gate:
                 self._changed.notify(max(1, self.limit.size - self._under_way))
 
 
+class Connections:
+    """Clients of one connection each: httpx looks at all of a pool for each request.
+
+    Args:
+        make: Makes one, in the running event loop.
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
+        self._make = make
+        self._all: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that nobody else uses, the one used last if there is a choice."""
+        if not self._idle:
+            self._all.append(self._make())
+            self._idle.append(self._all[-1])
+        client = self._idle.pop()
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
+
+    async def close(self) -> None:
+        """Close them all."""
+        for client in self._all:
+            await client.aclose()
+
+
 class ChatClient:
     """Asks one model of one server.
 
     Args:
-        http: Made in the running event loop, with the headers that the server wants.
+        connections: With the headers that the server wants.
         caller: Address, model and key.
         options: How to ask.
         limit: How many requests the server gets at a time.
@@ -80,7 +110,7 @@ class ChatClient:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        connections: Connections,
         caller: Caller,
         options: CallOptions,
         *,
@@ -89,7 +119,7 @@ class ChatClient:
         check: Callable[[], None],
         left_out: Sequence[str] = (),
     ) -> None:
-        self._http = http
+        self._connections = connections
         self._caller = caller
         self._options = options
         self._gate = Gate(limit)
@@ -162,9 +192,10 @@ class ChatClient:
         import httpx
 
         try:
-            if self._options.stream:
-                return await self._streamed(body)
-            reply = await self._http.post(self._url, content=body)
+            async with self._connections.one() as http:
+                if self._options.stream:
+                    return await self._streamed(http, body)
+                reply = await http.post(self._url, content=body)
             return read_answer(reply.status_code, reply.headers, reply.content, self._caller)
         except httpx.ReadTimeout:
             raise TimeoutError from None
@@ -173,10 +204,10 @@ class ChatClient:
             reason = self._caller.clean(str(error)) or "the connection was lost"
             raise TryLater("unavailable", f"{type(error).__name__}: {reason}") from None
 
-    async def _streamed(self, body: bytes) -> Answer:
+    async def _streamed(self, http: httpx.AsyncClient, body: bytes) -> Answer:
         clock = asyncio.get_running_loop().time
         began = clock()
-        async with self._http.stream("POST", self._url, content=body) as reply:
+        async with http.stream("POST", self._url, content=body) as reply:
             kind = reply.headers.get("content-type", "")
             if reply.status_code != 200 or kind.startswith("application/json"):
                 content = await reply.aread()

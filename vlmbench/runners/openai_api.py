@@ -12,18 +12,31 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from vlmbench.endpoints import OFFICIAL_URL, ApiOptions
 from vlmbench.errors import ModelError
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.adaptive import AdaptiveLimit
-from vlmbench.runners.http import ChatClient
+from vlmbench.runners.http import ChatClient, Connections
 from vlmbench.runners.replies import Caller, raise_for
 from vlmbench.schema import parse
+
+if TYPE_CHECKING:
+    import httpx
 
 ENCODERS = 2
 """Threads that encode images."""
@@ -148,55 +161,62 @@ class OpenAIRunner:
 
     async def _serve(self, work: _Work, requests: Iterator[Request]) -> None:
         """Ask all requests; their number under way and unread is bounded."""
-        import httpx
-
         assert self._options is not None, "prepare comes first"
         most = self._options.concurrency
         work.room = asyncio.Semaphore(2 * most)
         problem: Exception | None = None
+        connections = Connections(self._connector())
         with ThreadPoolExecutor(1) as feeder, ThreadPoolExecutor(ENCODERS) as encoders:
-            async with (
-                httpx.AsyncClient(
-                    headers=self._headers(),
-                    timeout=httpx.Timeout(self._options.timeout, connect=CONNECT_SECONDS),
-                    limits=httpx.Limits(
-                        max_connections=most,
-                        max_keepalive_connections=most,
-                        keepalive_expiry=KEPT_SECONDS,
-                    ),
-                    trust_env=self._through_proxy,
-                ) as http,
-                asyncio.TaskGroup() as tasks,
-            ):
-                client = ChatClient(
-                    http,
-                    self._ready(),
-                    self._options,
-                    limit=AdaptiveLimit(most),
-                    encoders=encoders,
-                    check=self._check,
-                    left_out=self._left_out,
-                )
-                loop = asyncio.get_running_loop()
-                while True:
-                    await work.room.acquire()
-                    try:
-                        request = await loop.run_in_executor(feeder, next, requests, None)
-                    except Exception as error:
-                        # Those under way are answered, and perhaps paid for: let them come in.
-                        problem = error
-                        break
-                    if request is None:
-                        break
-                    tasks.create_task(work.deliver(client.ask(request)))
+            client = ChatClient(
+                connections,
+                self._ready(),
+                self._options,
+                limit=AdaptiveLimit(most),
+                encoders=encoders,
+                check=self._check,
+                left_out=self._left_out,
+            )
+            loop = asyncio.get_running_loop()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    while True:
+                        await work.room.acquire()
+                        try:
+                            request = await loop.run_in_executor(feeder, next, requests, None)
+                        except Exception as error:
+                            # Those under way are answered, and perhaps paid for: let them in.
+                            problem = error
+                            break
+                        if request is None:
+                            break
+                        tasks.create_task(work.deliver(client.ask, request))
+            finally:
+                await connections.close()
         if problem is not None:
             raise problem
+
+    def _connector(self) -> Callable[[], httpx.AsyncClient]:
+        import httpx
+
+        assert self._options is not None, "prepare comes first"
+        return partial(
+            httpx.AsyncClient,
+            headers=self._headers(),
+            timeout=httpx.Timeout(self._options.timeout, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=KEPT_SECONDS),
+            trust_env=self._through_proxy,
+            verify=httpx.create_ssl_context(),
+        )
 
 
 class _Work:
     """An event loop in a thread, whose outcomes another thread reads."""
 
-    def __init__(self, serve: Any, requests: Iterator[Request]) -> None:
+    def __init__(
+        self,
+        serve: Callable[[_Work, Iterator[Request]], Coroutine[None, None, None]],
+        requests: Iterator[Request],
+    ) -> None:
         self.room: asyncio.Semaphore | None = None
         """Free places for requests that are under way or unread."""
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -223,9 +243,11 @@ class _Work:
         self._call_in_loop(self._task.cancel)
         self._thread.join()
 
-    async def deliver(self, asked: Any) -> None:
+    async def deliver(
+        self, ask: Callable[[Request], Awaitable[Response]], request: Request
+    ) -> None:
         """Hand a response over when it is there."""
-        self._outcomes.put(await asked)
+        self._outcomes.put(await ask(request))
 
     def _call_in_loop(self, function: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
