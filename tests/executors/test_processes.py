@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +97,71 @@ def test_a_checkpoint_that_cannot_be_loaded_is_said_once(
     with pytest.raises(ModelError, match="has no image processor"):
         executor.map(resolve_model(str(tmp_path)), colour_requests(2))
     executor.close()
+
+
+FRAGILE = """
+import os
+from vlmbench.records import Response
+
+class Fragile:
+    def prepare(self, spec):
+        pass
+
+    def generate(self, requests):
+        if any(one.sample_id == "q005" for one in requests):
+            os._exit(7)
+        return [Response(one.sample_id, one.key, text="赤") for one in requests]
+
+    def describe(self):
+        return {}
+
+    def close(self):
+        pass
+"""
+
+
+def test_a_sample_that_ends_its_process_is_one_error(
+    pool: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "fragile-1.0.dist-info"
+    metadata.mkdir()
+    (tmp_path / "fragile.py").write_text(FRAGILE, encoding="utf-8")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fragile\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[vlmbench.runners]\nfragile = fragile:Fragile\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # worker processes take it over
+    executor = PooledExecutor(pool, batch_size=4)
+    spec = ModelSpec("fragile", "fragile", "", "fingerprint")
+    found = list(executor.map(spec, colour_requests(12)))
+    assert sorted(one.sample_id for one in found) == [f"q{n:03}" for n in range(12)]
+    (failed,) = [one for one in found if one.error is not None]
+    assert failed.sample_id == "q005"
+    assert failed.error is not None
+    assert "process ended over this sample (exit code 7)" in failed.error.message
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see child processes")
+def test_killing_the_driver_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) -> None:
+    from made_tasks import colour_rows, write_task
+
+    task = write_task(tmp_path / "task", colour_rows(200), generation={"max_new_tokens": 200})
+    arguments = ["--model", str(checkpoint), "--tasks", str(task), "--out", str(tmp_path / "runs")]
+    command = [sys.executable, "-m", "vlmbench", "run", "--quiet", "--no-cache", "--replicas", "2"]
+    driver = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
+    journal = tmp_path / "runs" / checkpoint.name / "colours" / "journal.jsonl"
+    while driver.poll() is None and not (
+        journal.exists() and b'"type":"response"' in journal.read_bytes()
+    ):
+        time.sleep(0.05)
+    workers = children_of(driver.pid)
+    assert len(workers) >= 2
+    driver.kill()
+    driver.wait()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in listed.split()]
