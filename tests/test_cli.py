@@ -94,6 +94,11 @@ FIELDS: dict[str, Any] = {
         (f"{ORACLE} --tasks good/colours.yaml --dtype float3", "Did you mean 'float32'"),
         (f"{ORACLE} --tasks good/colours.yaml --device gpu", "Unknown device 'gpu'"),
         (f"{ORACLE} --tasks good/colours.yaml --modle x", "unrecognized arguments: --modle x"),
+        (f"{ORACLE} --tasks good/colours.yaml --executor rya", "Did you mean 'ray'"),
+        (f"{ORACLE} --tasks good/colours.yaml --ray-address x", "add '--executor ray'"),
+        (f"{ORACLE} --tasks good/colours.yaml --batch-size 0", "'0' is not a whole number from 1"),
+        (f"{ORACLE} --tasks good/colours.yaml --replicas x", "'x' is not a whole number from 1"),
+        (f"{ORACLE} --tasks good/colours.yaml --max-errors=-1", "'-1' is not a whole number from"),
         ("run --quiet --tasks good/colours.yaml", "required: --model"),
         (
             "run --quiet --model checkpoint --tasks image/colours.yaml",
@@ -144,6 +149,34 @@ def test_missing_answers_make_a_run_incomplete(
     captured = capsys.readouterr()
     assert "no answer to 5 of 6 samples" in captured.err
     assert "possible" in captured.out
+
+
+def test_too_many_errors_stop_a_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "answers.jsonl").write_text('{"id": "q000", "text": "赤"}\n')
+    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colours.yaml"
+    assert call(f"{command} --max-errors 2") == 3
+    message = capsys.readouterr().err
+    assert "failed on 3 samples, more than --max-errors allows (the last reason: " in message
+    assert message.count("\n") == 1
+    journal = next((place / "runs").rglob("journal.jsonl"))
+    assert journal.read_text().count('"type":"response"') == 4  # the answer is kept
+    assert call(f"{command} --max-errors 5") == 3  # five samples fail, as many as are allowed
+    assert "no answer to 5 of 6 samples" in capsys.readouterr().err
+
+
+def test_answers_are_found_in_the_cache(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLMBENCH_CACHE", str(place / "cache"))  # without other tests' answers
+    command = "run --quiet --json --replicas 1 --model checkpoint --tasks good/colours.yaml"
+    records = []
+    for more in ("--out a --no-cache", "--out b", "--out c", "--out d --no-cache"):
+        assert call(f"{command} {more}") == 0
+        records += json.loads(capsys.readouterr().out)["runs"]
+    assert [record["performance"]["cached"] for record in records] == [0, 0, 6, 0]
+    assert records[2]["performance"]["samples_per_second"] is None  # nothing was generated
+    scores = [next((place / name).rglob("scores.jsonl")).read_bytes() for name in "abcd"]
+    assert len(set(scores)) == 1
 
 
 def test_another_configuration_keeps_the_journal(
