@@ -151,6 +151,11 @@ def test_missing_answers_make_a_run_incomplete(
     assert "possible" in captured.out
 
 
+def test_a_run_that_has_not_begun_leaves_nothing(place: Path) -> None:
+    assert call("run --quiet --model bare --tasks good/colours.yaml --out out") == 2
+    assert not list((place / "out").iterdir())
+
+
 def test_too_many_errors_stop_a_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "answers.jsonl").write_text('{"id": "q000", "text": "赤"}\n')
     command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colours.yaml"

@@ -189,6 +189,17 @@ class Journal:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        if error is not None and not self.content.sessions:
+            self._remove()
+
+    def _remove(self) -> None:
+        """Leaves no trace of a run that has not begun, as when the model cannot be loaded."""
+        self.path.unlink(missing_ok=True)
+        for folder in (self.path.parent, self.path.parent.parent):
+            try:
+                folder.rmdir()
+            except OSError:  # it holds something else
+                return
 
     def _append(self, line: dict[str, Any]) -> None:
         data = (canonical_json(line) + "\n").encode("utf-8", "backslashreplace")
