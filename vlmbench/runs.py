@@ -133,7 +133,7 @@ class RunDir:
 
     def write_scores(self, rows: Iterable[SampleScores]) -> None:
         """Replace scores.jsonl; the same rows in any order give the same bytes."""
-        lines = [canonical_json(asdict(row)) for row in sorted(rows, key=lambda row: row.id)]
+        lines = [canonical_json(_as_json(row)) for row in sorted(rows, key=lambda row: row.id)]
         text = "".join(line + "\n" for line in lines)
         replace_file(self.scores, text.encode("utf-8", "backslashreplace"))
 
@@ -211,6 +211,18 @@ def _location(error: ValidationError) -> str:
 @cache
 def _record_adapter() -> TypeAdapter[RunRecord]:
     return TypeAdapter(RunRecord)
+
+
+def _as_json(row: SampleScores) -> dict[str, Any]:
+    # asdict would copy each number, which takes longer than scoring.
+    scores = {name: score._asdict() for name, score in row.scores.items()}
+    return {
+        "id": row.id,
+        "key": row.key,
+        "slices": row.slices,
+        "scores": scores,
+        "error": row.error,
+    }
 
 
 @cache
