@@ -28,7 +28,7 @@ def test_every_command_of_the_page_exists() -> None:
         assert name in page and name in metric_names()
 
 
-@pytest.mark.parametrize("name", ["parity", "speed", "long"])
+@pytest.mark.parametrize("name", ["parity", "reader", "speed", "long"])
 def test_measurements_are_on_the_page(name: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     part = page.partition(f"<!-- begin: {name} -->")[2].partition(f"<!-- end: {name} -->")[0]

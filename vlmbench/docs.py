@@ -24,6 +24,7 @@ from pathlib import Path
 from vlmbench.errors import DataError, VlmbenchError
 from vlmbench.metrics.base import describe, family_summary, metric_names
 from vlmbench.parity.checks import ParityRow
+from vlmbench.parity.reasons import reader_table
 from vlmbench.parity.report import markdown, parity_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
@@ -43,6 +44,7 @@ def main() -> int:
         if options.gold:
             rows = parity_rows(options.gold)
             text = with_part(text, "parity", f"{parity_summary(rows, today)}\n\n{markdown(rows)}")
+            text = with_part(text, "reader", reader_table(rows))
         for name in ("speed", "long"):
             if source := getattr(options, name):
                 text = with_part(text, name, measured_part(_read(source), today))

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench.errors import DataError
 
@@ -197,9 +197,11 @@ class Response:
             raise ValueError("a response has either a text or an error")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricScore:
-    """What one metric says of one answer: an additive vector, or why there is none."""
+class MetricScore(NamedTuple):
+    """What one metric says of one answer: an additive vector, or why there is none.
+
+    A tuple, because there are millions of them.
+    """
 
     vector: tuple[float, ...] | None = None
     unscored: str | None = None

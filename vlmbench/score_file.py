@@ -11,23 +11,25 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from vlmbench import encoder_scores
 from vlmbench.aggregate import ScoredMetric, estimates
 from vlmbench.data import image_file
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
+from vlmbench.score_workers import BATCH_SIZE, Batch, Workers, processes_for
 
-STRETCH = 256
-"""Lines that are scored together."""
+_BATCHES = 16
+_HELD_CHARACTERS = 1 << 20
+"""Lines are held until they have so many characters, or make so many batches."""
 
 FORM = (
     'a line is {"id": "1", "prediction": "...", "references": ["..."]}, with "choices" if there '
@@ -77,20 +79,26 @@ def score_file(
     """
     name = "standard input" if str(path) == "-" else str(path)
     with _opened(path) as handle:
-        ready = metric.prepare(_check(handle, name, keep=metric.kind.prepare is not None))
+        count, references = _check(handle, name, keep=metric.kind.prepare is not None)
         handle.seek(0)
         rows = []
-        for line, score in _scores(ready, _lines(handle, name), path):
-            emit(LineScore(line.id, _value(ready, score), score.extracted, score.unscored))
-            # Only what the estimate needs is kept.
-            kept = MetricScore(score.vector, score.unscored)
-            rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
+        with Workers(1 if metric.kind.encoder else processes_for(count)) as workers:
+            ready = workers.prepare(metric, references)
+            for line, score in _scores(ready, _lines(handle, name), path, workers):
+                emit(LineScore(line.id, _value(ready, score), score.extracted, score.unscored))
+                # Only what the estimate needs is kept.
+                kept = MetricScore(score.vector, score.unscored)
+                rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
     scored = ScoredMetric(metric.name, metric)
     return estimates(rows, [scored], total=len(rows), seed=seed)[0]
 
 
-def _check(handle: IO[bytes], name: str, *, keep: bool) -> list[tuple[str, ...]]:
-    """Read all lines for their mistakes; the references, if they are to be kept."""
+def _check(handle: IO[bytes], name: str, *, keep: bool) -> tuple[int, list[tuple[str, ...]]]:
+    """Read all lines for their mistakes.
+
+    Returns:
+        Their number, and the references, if they are to be kept.
+    """
     seen: set[str] = set()
     references = []
     for number, line in enumerate(_lines(handle, name), 1):
@@ -105,17 +113,34 @@ def _check(handle: IO[bytes], name: str, *, keep: bool) -> list[tuple[str, ...]]
             references.append(line.answer.references)
     if not seen:
         raise DataError(f"There are no lines in {name}; {FORM}.")
-    return references
+    return len(seen), references
 
 
 def _scores(
-    metric: Metric, lines: Iterator[Line], path: Path
+    metric: Metric, lines: Iterator[Line], path: Path, workers: Workers
 ) -> Iterator[tuple[Line, MetricScore]]:
-    while stretch := list(islice(lines, STRETCH)):
+    batch_size = encoder_scores.STRETCH if metric.kind.encoder else BATCH_SIZE
+    for stretch in _stretches(lines, _BATCHES * batch_size):
         answers = [
             _with_images(line, path, wanted=metric.kind.encoder == "images") for line in stretch
         ]
-        yield from zip(stretch, metric.score_all(answers), strict=True)
+        starts = range(0, len(answers), batch_size)
+        batches = [Batch(answers[start : start + batch_size], [None]) for start in starts]
+        scores = [score for (column,) in workers.score(batches, [metric]) for score in column]
+        yield from zip(stretch, scores, strict=True)
+
+
+def _stretches(lines: Iterable[Line], most: int) -> Iterator[list[Line]]:
+    held: list[Line] = []
+    characters = 0
+    for line in lines:
+        held.append(line)
+        characters += sum(map(len, (line.answer.prediction, *line.answer.references)))
+        if len(held) == most or characters > _HELD_CHARACTERS:
+            yield held
+            held, characters = [], 0
+    if held:
+        yield held
 
 
 def _with_images(line: Line, path: Path, *, wanted: bool) -> Answer:

@@ -8,24 +8,19 @@ references of the whole task), so neither shows in the result.
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.errors import DataError, unknown_name
 from vlmbench.metrics.base import Answer
 from vlmbench.records import MetricScore, Response, Sample, SampleScores, Scalar
-from vlmbench.score_workers import Batch, score_batch, score_in_processes
-
-BATCH_SIZE = 256
-PARALLEL_FROM = 20_000
-"""Answers from which on starting processes pays."""
+from vlmbench.score_workers import BATCH_SIZE, Batch, Workers, processes_for
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     """What scoring needs of a sample; the images are not kept."""
 
     id: str
@@ -60,23 +55,36 @@ def score_samples(
         DataError: A sample without references, a condition on a field that a sample lacks, or a
             slice that no sample has.
     """
-    items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
-    _check_slices(items, slices)
-    prepared = _prepared(metrics, items)
-    answered = [
-        (item, response) for item in items if (response := responses.get(item.id)) is not None
-    ]
-    scores = _all_scores(answered, prepared, processes)
-    return [
-        SampleScores(
-            item.id,
-            response.key,
-            {field: item.meta.get(field) for field in slices},
-            found,
-            response.error.kind if response.error else None,
-        )
-        for (item, response), found in zip(answered, scores, strict=True)
-    ]
+    with _fewer_collections():
+        items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
+        _check_slices(items, slices)
+        answered = [
+            (item, response) for item in items if (response := responses.get(item.id)) is not None
+        ]
+        with Workers(processes or processes_for(len(answered))) as workers:
+            prepared = _prepared(metrics, items, workers)
+            scores = _all_scores(answered, prepared, workers)
+        return [
+            SampleScores(
+                item.id,
+                response.key,
+                {field: item.meta.get(field) for field in slices} if slices else {},
+                found,
+                response.error.kind if response.error else None,
+            )
+            for (item, response), found in zip(answered, scores, strict=True)
+        ]
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Lets the garbage collector run seldom: it finds nothing among millions of new scores."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
@@ -89,42 +97,42 @@ def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
             raise DataError(problem)
 
 
-def _prepared(metrics: Sequence[ScoredMetric], items: Sequence[_Item]) -> list[ScoredMetric]:
-    """The metrics with what they learn from all references; those that learn the same share it."""
+def _prepared(
+    metrics: Sequence[ScoredMetric], items: Sequence[_Item], workers: Workers
+) -> list[ScoredMetric]:
+    """The metrics with what they need to know of all references that they are for.
+
+    Those with the same function and condition learn it together, once.
+    """
     learned: dict[tuple[Any, Any], Any] = {}
     ready = []
     for scored in metrics:
-        prepare = scored.metric.kind.prepare
-        if prepare is not None and (prepare, scored.where) not in learned:
-            references = [item.references for item in items if scored.applies(item.meta)]
-            learned[prepare, scored.where] = prepare(references)
-        state = learned.get((prepare, scored.where))
-        metric = dataclasses.replace(scored.metric, state=state)
+        metric = scored.metric
+        if metric.kind.prepare is not None:
+            key = metric.kind.prepare, scored.where
+            if key not in learned:
+                references = [item.references for item in items if scored.applies(item.meta)]
+                learned[key] = workers.prepare(metric, references).state
+            metric = dataclasses.replace(metric, state=learned[key])
         ready.append(dataclasses.replace(scored, metric=metric))
     return ready
 
 
 def _all_scores(
-    answered: Sequence[tuple[_Item, Response]],
-    metrics: Sequence[ScoredMetric],
-    processes: int | None,
+    answered: Sequence[tuple[_Item, Response]], metrics: Sequence[ScoredMetric], workers: Workers
 ) -> list[dict[str, MetricScore]]:
     """The scores of each answer; none where there is an error instead."""
     found: list[dict[str, MetricScore]] = [{} for _ in answered]
     rows = [row for row, (_, response) in enumerate(answered) if response.text is not None]
     starts = range(0, len(rows), BATCH_SIZE)
     batches = [_batch(answered, rows[start : start + BATCH_SIZE], metrics) for start in starts]
-    loaded = [scored.metric for scored in metrics]
-    if processes is None:
-        processes = len(os.sched_getaffinity(0)) if len(rows) >= PARALLEL_FROM else 1
-    if processes > 1:
-        results = score_in_processes(batches, loaded, processes)
-    else:
-        results = [score_batch(batch, loaded) for batch in batches]
+    results = workers.score(batches, [scored.metric for scored in metrics])
     for start, batch, scores in zip(starts, batches, results, strict=True):
+        of_batch = [found[row] for row in rows[start : start + BATCH_SIZE]]
         for scored, places, column in zip(metrics, batch.places, scores, strict=True):
-            for place, score in zip(places, column, strict=True):
-                found[rows[start + place]][scored.id] = score
+            own = of_batch if places is None else [of_batch[place] for place in places]
+            for by_metric, score in zip(own, column, strict=True):
+                by_metric[scored.id] = score
     return found
 
 
@@ -140,7 +148,9 @@ def _batch(
             Answer(text, item.references, item.choices, item.meta, finish=response.finish)
         )
     places = [
-        [place for place, answer in enumerate(answers) if scored.applies(answer.meta)]
+        None
+        if scored.where is None
+        else [place for place, answer in enumerate(answers) if scored.applies(answer.meta)]
         for scored in metrics
     ]
     return Batch(answers, places)

@@ -23,7 +23,7 @@ from vlmbench.aggregate import ScoredMetric, estimates
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import Response, Sample, SampleScores
 from vlmbench.scoring import score_samples
-from vlmbench.text import comparison, japanese
+from vlmbench.text import comparison, japanese, mecab
 
 Pairs: TypeAlias = list[tuple[str, str]]
 
@@ -92,7 +92,7 @@ def cpu(action: Callable[[], object], repeats: int) -> float:
 
 def bare(pairs: Pairs) -> None:
     """Tokenisation and nothing else."""
-    tagger = japanese._tagger()
+    tagger = mecab.unidic()
     for pair in pairs:
         for text in pair:
             tagger.parse(text).split()

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from vlmbench.text.cache import WordCache
 
 
-def recorded(seen: list[str]) -> Callable[[str], list[str]]:
+def split_all(texts: Sequence[str]) -> list[list[str]]:
+    return [text.split() for text in texts]
+
+
+def recorded(seen: list[str]) -> Callable[[Sequence[str]], list[list[str]]]:
     """An analysis that notes the texts it was given."""
 
-    def analyse(text: str) -> list[str]:
-        seen.append(text)
-        return text.split()
+    def analyse(texts: Sequence[str]) -> list[list[str]]:
+        seen.extend(texts)
+        return split_all(texts)
 
     return analyse
 
@@ -23,8 +27,23 @@ def test_a_text_is_analysed_once() -> None:
     assert seen == ["a b"]
 
 
+def test_many_texts_are_analysed_once_each_in_their_order() -> None:
+    seen: list[str] = []
+    cache = WordCache(recorded(seen))
+    texts = [f"{number % 700} b" for number in range(1000)]
+    assert cache.all(["5 b", "", ""]) == [("5", "b"), (), ()]
+    assert cache.all(texts) == [tuple(text.split()) for text in texts]
+    assert len(seen) == len(set(seen)) == 701
+
+
+def test_what_was_learned_is_not_analysed() -> None:
+    cache = WordCache(recorded([]))
+    cache.learn(["ab"], [["a", "b"]])
+    assert cache("ab") == ("a", "b")
+
+
 def test_the_cache_stays_small_and_right() -> None:
-    cache = WordCache(str.split, limit=1000)
+    cache = WordCache(split_all, limit=1000)
     source = random.Random(0)
     for _ in range(2000):
         text = f"{source.randrange(300)} b c d"
@@ -42,12 +61,12 @@ def test_what_is_in_use_stays() -> None:
 
 
 def test_equal_words_are_one_object() -> None:
-    cache = WordCache(str.split)
+    cache = WordCache(split_all)
     assert cache("word one")[0] is cache("another word")[1]
 
 
 def test_clear_forgets() -> None:
-    cache = WordCache(str.split)
+    cache = WordCache(split_all)
     cache("a")
     cache.clear()
     assert len(cache) == 0

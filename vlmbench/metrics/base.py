@@ -173,7 +173,7 @@ class Metric:
             self._check(answer)
         state = () if self.kind.prepare is None else (self.state,)
         scored: Any = self.kind.function(answers, *state, **self.options)
-        return list(scored)
+        return scored  # type: ignore[no-any-return]
 
     def combine(self, totals: Floats, n: int) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""

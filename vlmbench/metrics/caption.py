@@ -6,7 +6,8 @@ without white space.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -17,11 +18,13 @@ from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 from vlmbench.text.comparison import Comparison, Unit, compare
 from vlmbench.text.frequencies import DocumentFrequencies, count_documents
-from vlmbench.text.japanese import tokenise
+from vlmbench.text.japanese import tokenise_all
 from vlmbench.text.ngrams import NgramTable
 from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_score
 
 CIDER_ORDER = 4
+_TOGETHER = 1024
+"""Samples whose references are tokenised together."""
 COCO_BETA = 1.2
 """Weight of recall in the COCO evaluation's ROUGE-L."""
 
@@ -31,9 +34,15 @@ _BLEU = "Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words"
 
 def document_frequencies(all_references: References) -> DocumentFrequencies:
     """Frequencies over the references of the whole task, in words."""
-    return count_documents(
-        ([tokenise(text) for text in texts] for texts in all_references), CIDER_ORDER
-    )
+    return count_documents(_in_words(all_references), CIDER_ORDER)
+
+
+def _in_words(all_references: References) -> Iterator[Sequence[Sequence[str]]]:
+    for start in range(0, len(all_references), _TOGETHER):
+        some = all_references[start : start + _TOGETHER]
+        words = iter(tokenise_all([text for texts in some for text in texts]))
+        for texts in some:
+            yield list(islice(words, len(texts)))
 
 
 @metric(

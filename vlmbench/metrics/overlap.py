@@ -193,7 +193,7 @@ def pairs(answers: Sequence[Answer]) -> list[Pair]:
 
 def means(values: Floats) -> list[MetricScore]:
     """Scores of a metric that is the mean of these values."""
-    return [MetricScore((value,)) for value in values.tolist()]
+    return list(map(MetricScore, zip(values.tolist())))
 
 
 def bleu_vectors(compared: Comparison) -> list[MetricScore]:
@@ -203,4 +203,4 @@ def bleu_vectors(compared: Comparison) -> list[MetricScore]:
 
 def vectors(rows: Floats) -> list[MetricScore]:
     """Scores of a metric whose vectors are these rows."""
-    return [MetricScore(tuple(row)) for row in rows.tolist()]
+    return list(map(MetricScore, map(tuple, rows.tolist())))

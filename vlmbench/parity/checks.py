@@ -66,6 +66,8 @@ expected = at("expected")
 
 def sensible(case: Case) -> Any:
     """What a careful reader says: `sensible` where the reference is odd, else `expected`."""
+    if not case.judged:
+        return SKIPPED
     value = case.entry["sensible"] if case.entry.get("quirk") else expected(case)
     return SKIPPED if value is None or value is RAISES else value
 
@@ -123,6 +125,21 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     return flat
 
 
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """An item or aggregate on which ours and theirs differ."""
+
+    case: str
+    """The item's id, or the aggregate's name."""
+    ours: str
+    theirs: str
+    prediction: str = ""
+    references: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.ours}, reference {self.theirs}"
+
+
 @dataclass(frozen=True)
 class ParityRow:
     """A row of the report."""
@@ -137,8 +154,7 @@ class ParityRow:
     agreeing: int
     aggregates: int
     aggregates_agreeing: int
-    exceptions: tuple[str, ...] = ()
-    """Disagreements: id or name, our value, theirs."""
+    exceptions: tuple[Disagreement, ...] = ()
     missing: str | None = None
     """Why nothing was compared."""
 
@@ -181,8 +197,8 @@ class Check:
         scored = self._scored(content["inputs"], run, cases)
         items = list(self._items(scored))
         totals = list(self.aggregates(scored)) if self.against == "expected" else []
-        wrong = [line for line in items if line] + [
-            f"{name}: {ours!r}, reference {theirs!r}"
+        wrong = [item for item in items if item] + [
+            Disagreement(name, repr(ours), repr(theirs))
             for name, ours, theirs in totals
             if not agree(ours, theirs)
         ]
@@ -191,7 +207,7 @@ class Check:
             against=_program(run) if self.against == "expected" else "a careful reader",
             run=f"{self.file}: {self.run}",
             items=len(items),
-            agreeing=sum(not line for line in items),
+            agreeing=items.count(None),
             aggregates=len(totals),
             aggregates_agreeing=sum(agree(ours, theirs) for _, ours, theirs in totals),
             exceptions=tuple(wrong),
@@ -210,8 +226,8 @@ class Check:
         in_order = [scores[index] for index in range(len(cases))]
         return Scored(metric, inputs, run, cases, in_order, self.scale)
 
-    def _items(self, scored: Scored) -> Iterator[str]:
-        """For each item "" if it agrees, else what differs."""
+    def _items(self, scored: Scored) -> Iterator[Disagreement | None]:
+        """For each item None if it agrees, else what differs."""
         for case, score in zip(scored.cases, scored.scores, strict=True):
             theirs = self.theirs(case)
             if theirs is SKIPPED:
@@ -221,7 +237,17 @@ class Check:
             if not unscored and isinstance(ours, float):
                 ours *= self.scale
             agrees = ours is theirs if RAISES in (ours, theirs) else agree(ours, theirs)
-            yield "" if agrees else f"{case.id}: {_shown(ours)}, reference {_shown(theirs)}"
+            yield (
+                None
+                if agrees
+                else Disagreement(
+                    case.id,
+                    _shown(ours),
+                    _shown(theirs),
+                    case.answer.prediction,
+                    case.answer.references,
+                )
+            )
 
 
 def agree(ours: Any, theirs: Any) -> bool:

@@ -29,6 +29,8 @@ class Case:
     """What the reference program made of it: `expected`, or several values."""
     corpus: str = ""
     """The corpus that it belongs to, where a file has several."""
+    judged: bool = True
+    """Whether a careful reader can say what is right."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -70,8 +72,17 @@ def cases_of(name: str, content: Mapping[str, Any], run: Mapping[str, Any]) -> l
     }
     if name in readers:
         found = readers[name](content["inputs"], run)
-        return [Case(id_, answer, entries[id_]) for id_, answer in found if id_ in entries]
+        items = {item["id"]: item for item in content["inputs"].get("items", ())}
+        return [
+            Case(id_, answer, entries[id_], judged=_is_judged(items.get(id_, {})))
+            for id_, answer in found
+            if id_ in entries
+        ]
     return list(_corpora(content["inputs"]["corpora"], entries))
+
+
+def _is_judged(item: Mapping[str, Any]) -> bool:
+    return "?" not in (item.get("flags"), item.get("sensible_letter"))
 
 
 def _choices(inputs: Any, run: Any) -> Iterator[tuple[str, Answer]]:

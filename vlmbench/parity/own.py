@@ -27,13 +27,7 @@ def own_checks() -> list[Check]:
             ours=extracted,
             against="sensible",
         ),
-        Check(
-            "choice_parsing",
-            "score.llm-jp.mecha-ja",
-            "match.choice",
-            theirs=_sensible_choice,
-            against="sensible",
-        ),
+        _own("choice_parsing", "score.llm-jp.mecha-ja", "match.choice"),
         _own("open_parsing", "open.llm-jp.jmmmu", "match.states"),
         _own("vqa_accuracy", "vqa.lmms.vqav2", "match.vqa"),
         _own("ocr_cer", "cer_similarity.llm-jp", "ocr.similarity"),
@@ -54,12 +48,7 @@ def _own(file: str, run: str, metric: str) -> Check:
 
 
 def _sensible_letter(case: Case) -> Any:
-    letter = case.answer.meta["sensible"]
-    return SKIPPED if letter == "?" else letter or None
-
-
-def _sensible_choice(case: Case) -> Any:
-    return SKIPPED if case.answer.meta["sensible"] == "?" else sensible(case)
+    return case.answer.meta["sensible"] or None if case.judged else SKIPPED
 
 
 def _sensible_receipt(case: Case) -> Any:

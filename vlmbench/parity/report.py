@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vlmbench.errors import VlmbenchError
-from vlmbench.parity.checks import Check, ParityRow
+from vlmbench.parity.checks import Check, Disagreement, ParityRow
 from vlmbench.parity.gold import read_gold
 from vlmbench.parity.own import own_checks
 from vlmbench.parity.table import LEFT_OUT, compat_checks
@@ -61,9 +61,9 @@ def _cells(row: ParityRow) -> Iterator[str]:
     yield row.missing or _listed(row.exceptions)
 
 
-def _listed(exceptions: Sequence[str]) -> str:
+def _listed(exceptions: Sequence[Disagreement]) -> str:
     more = len(exceptions) - _SHOWN
-    return "; ".join(exceptions[:_SHOWN]) + (f"; {more} more" if more > 0 else "")
+    return "; ".join(map(str, exceptions[:_SHOWN])) + (f"; {more} more" if more > 0 else "")
 
 
 def _cell(text: str) -> str:

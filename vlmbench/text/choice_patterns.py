@@ -30,12 +30,15 @@ _PREDICATE = (
     "(?:最も|もっとも|一番|明らかに)? ?"
     "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)|妥当"
     "|該当(?!しな)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する|選択肢です|選び|選ぶ"
-    "|選ん|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう"
+    "|選ん|にし(?:ます|た)|にする|に(?:決め|変更し)|とします"
+    "|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう"
+    "|(?<=が)(?:よい|良い|いい)|(?:で|に)間違い(?:あり|な)"
     r"|だ(?=[。\n]|$)|is (?:the )?(?:correct|right|best|answer)|が正)"
 )
 _DENIAL = (
-    r"(?:では?(?:ない|ありません)|じゃない|[^。、,\n]{0,20}?(?:誤り|誤って|間違|不正解|正しくな"
-    "|正しくあり|不適切|適切では|適切でな|違う|違い(?!ない)|違って|ではあり|ではない|除外|外れ"
+    r"(?:では?(?:ない|ありません)|じゃない|か(?:どうか|は不明)|[:は]? ?[×✕✖✗✘❌]"
+    "|GAP{0,20}?(?:誤り|誤って|間違(?!い(?:あり|な|ござい))|不正解|正しくな"
+    "|正しくあり|不適切|適切では|適切でな|違う|違い(?!ない|あり|な)|違って|ではあり|ではない|除外|外れ"
     "|当てはまら|当てはまりません|該当しな|該当しま|is not|isn't|incorrect|wrong|false))"
 )
 
@@ -56,6 +59,8 @@ class LabelPatterns:
     """The second of two alternatives, as in AまたはB."""
     continues: re.Pattern[str]
     """Behind a label: another alternative."""
+    all_but: re.Pattern[str]
+    """A label that is right because all others are wrong."""
     denied: re.Pattern[str]
     not_but: re.Pattern[str]
     any_label: re.Pattern[str]
@@ -66,6 +71,7 @@ class LabelPatterns:
 
     def undenied(self, text: str) -> str:
         """The text without labels that it rules out."""
+        text = self.all_but.sub(lambda found: f"{found['label']}です", text)
         text = self.not_but.sub("", text)
         return self.denied.sub(lambda found: self.any_label.sub("□", found[0]), text)
 
@@ -96,8 +102,10 @@ def _patterns(
 ) -> LabelPatterns:
     label = f"{before}(?P<label>{one}){after}"
     other = f"{before}(?:{one}){after}"
-    separator = " ?(?:または|もしくは|あるいは|および|か|と|、|,|・|/|&|or|and) ?"
+    separator = " ?(?:または|もしくは|あるいは|および|か|も|と|、|,|・|/|&|or|and) ?"
     listed = f"{other}(?:{_CLOSE}{separator}{_OPEN}{other}){{0,6}}{_CLOSE}"
+    # Not beyond another label: of that one the denial speaks.
+    denial = _DENIAL.replace("GAP", f"(?:(?!{other})[^。、,;\\n])")
     noted = r"(?:[(「][^)」\n]{0,30}[)」])?(?:番|の選択肢)? ?"
 
     def compiled(pattern: str) -> re.Pattern[str]:
@@ -111,7 +119,13 @@ def _patterns(
         alone=compiled(label),
         after_other=compiled(f"{other}{_CLOSE}{separator}{_OPEN}{label}"),
         continues=compiled(f"{_CLOSE}番?{separator}{_OPEN}{other}"),
-        denied=compiled(f"{listed}{noted}(?:は|が|も)?(?:すべて|全て)? ?{_DENIAL}"),
+        denied=compiled(
+            rf"\b(?:not|neither|nor|isn't) (?:(?:option|answer|choice) )?{_OPEN}{other}"
+            f"|{listed}{noted}(?:は|が|も)?(?:すべて|全て)? ?{denial}"
+        ),
+        all_but=compiled(
+            f"{_OPEN}(?P<label>{before}(?:{one}){after}){_CLOSE}以外[^。、\n]{{0,6}}?は{denial}"
+        ),
         not_but=compiled(
             rf"{other}{_CLOSE}(?:[^。、,\n]{{0,20}}?(?:では|じゃ)|でも(?:{other}でも){{0,4}})"
             r"(?:なく|無く)(?:て)?[、,]? ?"
@@ -128,7 +142,7 @@ def latin(count: int) -> LabelPatterns:
     after = (
         r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席)"
         # "A cat" and "I think" begin with a word, "A is right" with a label.
-        "|(?<=[AI]) (?!(?:is|are|or|and|was) )[a-z])"
+        "|(?<=[AI]) (?!(?:is|are|or|and|was) )[a-z][a-z])"
     )
     return _patterns(
         labels,
@@ -149,7 +163,7 @@ def _kana(count: int, *, bare: bool) -> LabelPatterns:
     return _patterns(
         labels,
         f"[{labels}]",
-        before="(?<![ァ-ヺー一-鿿ぁ-んA-Za-z])",
+        before=f"(?:(?<![ァ-ヺー一-鿿ぁ-んA-Za-z])|(?<=[{labels}][とかやも]))",
         after="(?![ァ-ヺー一-鿿])",
         head_after=r"(?:$|[.:,、。)\]」』】>}*`\"'!?\s(「『\-|/→=…])",
     )

@@ -20,7 +20,7 @@ from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
 from vlmbench.text.japanese import answer_form, normalise, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 
-CHOICE_FORM = "choice-ja1"
+CHOICE_FORM = "choice-ja2"
 """Version of `read_choice`."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -29,6 +29,16 @@ _UNKNOWN_COUNT = 10
 
 _SHORT = 40
 """Characters of an answer in which a label counts wherever it stands."""
+
+
+_ORDINAL = re.compile(
+    "(?<![一-鿿])([1-9一二三四五六七八九])(?:つ目|番目)(?=の選択|です|が正|$)"
+    "|(?<![一-鿿])([二三四五六七八九])番(?![一-鿿])"
+    r"|(?:第(?=.の選択)|\bno\.? ?)([1-9一二三四五六七八九])(?![0-9])",
+    re.IGNORECASE,
+)
+"""Ordinals as labels. 一番 alone is a superlative in most answers."""
+_KANJI_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
 
 
 class _Several(Enum):
@@ -97,6 +107,9 @@ def _by_latin_letter(lines: str, choices: Sequence[str]) -> _Found:
 
 def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:
     numeric = any(read_quantity(choice) for choice in choices)
+    lines = _ORDINAL.sub(
+        lambda found: (found[1] or found[2] or found[3]).translate(_KANJI_DIGITS) + "番", lines
+    )
     for system in SYSTEMS:
         patterns = system(len(choices) or _UNKNOWN_COUNT, bare=not numeric)
         found = _by_label(lines, patterns, choices)
@@ -116,6 +129,8 @@ def _by_label(lines: str, patterns: LabelPatterns, choices: Sequence[str]) -> _F
                 return _SEVERAL
             return patterns.index(last["label"])
     found = {patterns.index(label) for label in patterns.heads(text)}
+    if not re.search(r"\w", patterns.any_label.sub("", text)):
+        found |= {patterns.index(match["label"]) for match in patterns.alone.finditer(text)}
     if not found and len(text) <= _SHORT:
         found = {patterns.index(match["label"]) for match in patterns.alone.finditer(text)}
     if len(found) > 1 or (found and second_of_two and len(text) <= _SHORT):
@@ -124,8 +139,13 @@ def _by_label(lines: str, patterns: LabelPatterns, choices: Sequence[str]) -> _F
 
 
 def _by_whole_text(lines: str, choices: Sequence[str]) -> _Found:
-    form = answer_form(lines)
-    found = [position for position, choice in enumerate(choices) if answer_form(choice) == form]
+    form, options = answer_form(lines), [answer_form(choice) for choice in choices]
+    found = [position for position, option in enumerate(options) if option == form]
+    if not found and not read_quantity(form):
+        # 札幌 for 札幌市, where no other option begins so.
+        begun = [i for i, option in enumerate(options) if option.startswith(form)]
+        found = [i for i in begun if len(form) >= 2 and len(options[i]) <= 2 * len(form)]
+        found = found if begun == found else []
     return found[0] if len(found) == 1 else None
 
 

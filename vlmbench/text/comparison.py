@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain, islice
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from vlmbench.text.japanese import tokenise
+from vlmbench.text.japanese import tokenise_all
 from vlmbench.text.ngrams import Integers, NgramTable, Texts
-from vlmbench.text.sequences import common_subsequence_length
+from vlmbench.text.sequences import common_subsequence_lengths
 
 Unit: TypeAlias = Literal["words", "characters"]
 """What a text is a sequence of: fugashi words, or characters without white space."""
@@ -27,6 +28,8 @@ CHARACTER_ORDERS = 6
 
 _ITEMS = 1 << 14
 """Words or characters of samples that are counted together, so that arrays stay in the cache."""
+_SAMPLES = 1 << 8
+"""Most samples that are counted together."""
 
 _Result = TypeVar("_Result")
 
@@ -47,10 +50,7 @@ class Comparison:
         """
         self.samples = samples
         self.orders = orders
-        columns = max(map(len, samples), default=1)
-        self.lengths: Integers = np.array(
-            [[*map(len, texts), *[-1] * (columns - len(texts))] for texts in samples]
-        ).reshape(-1, columns)
+        self.lengths: Integers = _lengths(samples)
         """Items of the answer, then of each reference."""
         self._remembered: dict[str, tuple[object, Any]] = {}
 
@@ -73,15 +73,17 @@ class Comparison:
     @cached_property
     def matches_with_any(self) -> Integers:
         """N-grams that the answer shares with its references together: (samples, orders)."""
+        if self.lengths.shape[1] == 2:
+            return self.matches[:, :, 0]
         return np.concatenate([table.matches_with_any() for table in self.tables])
 
     @cached_property
     def subsequences(self) -> Integers:
         """Length of the longest common subsequence: (samples, references)."""
         whole = np.zeros((len(self.samples), self.lengths.shape[1] - 1), np.int64)
-        for row, (answer, *references) in enumerate(self.samples):
-            for column, reference in enumerate(references):
-                whole[row, column] = common_subsequence_length(answer, reference)
+        filled = self.lengths[:, 1:] >= 0
+        pairs = [(texts[0], reference) for texts in self.samples for reference in texts[1:]]
+        whole[filled] = common_subsequence_lengths(pairs)
         return whole
 
     def totals(self, order: int) -> Integers:
@@ -111,29 +113,46 @@ def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
 # Metrics are asked for the same answers one after the other: more is never used again.
 @lru_cache(maxsize=4)
 def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
-    words = [[tokenise(prediction), *map(tokenise, texts)] for prediction, texts in pairs]
+    words = iter(tokenise_all([text for answer, others in pairs for text in (answer, *others)]))
+    samples = [list(islice(words, 1 + len(others))) for _, others in pairs]
+    # Words are the text in pieces: no need to normalise it again.
+    wholes = [list(map("".join, texts)) for texts in samples]
     if unit == "characters":
-        # Words are the text in pieces: no need to normalise it again.
-        return Comparison(
-            [["".join(text) for text in texts] for texts in words], orders=CHARACTER_ORDERS
-        )
-    for texts in words:
-        texts[0] = _respaced(texts[0], texts[1:])
-    return Comparison(words, orders=WORD_ORDERS)
+        return Comparison(wholes, orders=CHARACTER_ORDERS)
+    for texts, (whole, *others) in zip(samples, wholes, strict=True):
+        if whole in others:
+            # What white space alone tells from a reference has the words of the reference.
+            texts[0] = _respaced(whole, texts, others)
+    return Comparison(samples, orders=WORD_ORDERS)
 
 
-def _respaced(answer: tuple[str, ...], references: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The words of a reference from which only white space tells the answer, or the answer's."""
-    whole = "".join(answer)
-    same = (words for words in references if words != answer and "".join(words) == whole)
+def _respaced(
+    whole: str, texts: Sequence[tuple[str, ...]], others: Sequence[str]
+) -> tuple[str, ...]:
+    """The words of the first reference that differs from the answer in white space only."""
+    answer, *references = texts
+    same = (
+        words
+        for words, other in zip(references, others, strict=True)
+        if other == whole and words != answer
+    )
     return next(same, answer)
+
+
+def _lengths(samples: Sequence[Texts]) -> Integers:
+    widths = np.fromiter(map(len, samples), dtype=np.int64)
+    sizes = np.fromiter(map(len, chain.from_iterable(samples)), dtype=np.int64)
+    filled = np.arange(widths.max(initial=1)) < widths[:, None]
+    lengths = np.full(filled.shape, -1)
+    lengths[filled] = sizes
+    return lengths
 
 
 def _parts(samples: Sequence[Texts]) -> Iterator[Sequence[Texts]]:
     start = items = 0
     for position, texts in enumerate(samples):
         size = sum(map(len, texts))
-        if items and items + size > _ITEMS:
+        if position > start and (items + size > _ITEMS or position - start == _SAMPLES):
             yield samples[start:position]
             start, items = position, 0
         items += size

@@ -39,6 +39,11 @@ _CLOCK = re.compile(
     rf"|(?P<hour>{_NUMERAL})時(?:(?P<minute>{_NUMERAL}|半)分?)?(?P<exactly>ちょうど|頃|ごろ)?)"
     r"(?P<after>am|pm)?"
 )
+_IN_TEXT = re.compile(
+    rf"(?:[一-鿿]{{2}}?(?:元|{_NUMERAL})年|(?<![0-9])[0-9]{{4}}年)?{_NUMERAL}月{_NUMERAL}日"
+    rf"|(?:午前|午後)?(?:(?<![0-9:])[0-9]{{1,2}}:[0-9]{{2}}(?![0-9:])|{_NUMERAL}時(?!間)(?:{_NUMERAL}分|半)?)"
+)
+_BOUNDS = ("前", "以前", "以後", "以降", "過ぎ", "すぎ")
 _CLOCK_IN_WORDS = {"正午": (12, 0), "真夜中": (0, 0)}
 
 
@@ -98,6 +103,19 @@ def read_clock(text: str) -> Clock | None:
     elif half in ("午前", "am") and hour == 12:
         hour = 0
     return Clock(hour, minute, int(found["s"] or 0))
+
+
+def find_moments(text: str) -> list[Date | Clock]:
+    """The dates and times of day that stand in a sentence, in order.
+
+    A date there has at least a day; 3時15分前 is none of them. Takes text as `normalise` leaves it.
+    """
+    found = (
+        read_date(match[0]) or read_clock(match[0])
+        for match in _IN_TEXT.finditer(text)
+        if not text.startswith(_BOUNDS, match.end())
+    )
+    return [moment for moment in found if moment]
 
 
 def _short(text: str) -> str:

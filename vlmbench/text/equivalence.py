@@ -12,7 +12,7 @@ from vlmbench.text.numbers import Quantity, read_quantity, read_range
 from vlmbench.text.spelling import same_spelling
 from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
 
-EQUIVALENCE = "same-ja1"
+EQUIVALENCE = "same-ja2"
 """Version of `same_answer`; changes with every form and list that it rests on."""
 
 _LONGEST = 200
@@ -22,6 +22,8 @@ _LONGEST_RAW = 1000
 _LISTED = re.compile(
     "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
 )
+
+_SPAN = re.compile("〜|から|(?<=[0-9])-(?=[0-9]{1,2}:)")
 
 _ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
 
@@ -59,7 +61,8 @@ def _form(text: str) -> str:
     return answer_form(_ARTICLE.sub("", text.lstrip()[:10]) + text.lstrip()[10:])
 
 
-Value: TypeAlias = Quantity | Date | Clock | tuple[Quantity, Quantity]
+Single: TypeAlias = Quantity | Date | Clock
+Value: TypeAlias = Single | tuple[Single, Single]
 
 
 def same_value(first: Value, second: Value) -> bool:
@@ -67,13 +70,28 @@ def same_value(first: Value, second: Value) -> bool:
     if isinstance(first, Quantity) and isinstance(second, Quantity):
         return first.close_to(second)
     if isinstance(first, tuple) and isinstance(second, tuple):
-        return all(one.close_to(other) for one, other in zip(first, second, strict=True))
+        return all(same_value(one, other) for one, other in zip(first, second, strict=True))
     return first == second
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def _value(form: str) -> Value | None:
-    return read_clock(form) or read_date(form) or read_quantity(form) or read_range(form)
+    return (
+        read_clock(form)
+        or read_date(form)
+        or read_quantity(form)
+        or read_range(form)
+        or _span(form)
+    )
+
+
+def _span(form: str) -> tuple[Single, Single] | None:
+    """Two days or times of day: 午前10時〜午後5時."""
+    ends = _SPAN.split(form.removesuffix("まで"))
+    if len(ends) != 2:
+        return None
+    start, end = (read_clock(one) or read_date(one) for one in ends)
+    return (start, end) if start and end else None
 
 
 def members(text: str) -> tuple[str, ...]:

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 
-from vlmbench.text.dates import read_date
+from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.japanese import answer_form, normalise
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 
-EXTRACTION = "final-ja1"
+EXTRACTION = "final-ja2"
 """Version of what this module finds, including `same_answer`."""
 
 _THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _THINK_START = re.compile("<(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
+_FIELD = re.compile('"(?:final_?)?(?:answer|答え|回答|解答)" ?: ?"([^"\n]{0,400})"', re.IGNORECASE)
+_AS_FOLLOWS = re.compile("(?:以下|次|下記)の(?:通り|とおり)(?:です|である)?[。:]?\\s{0,4}")
 _BOX = re.compile(r"\\boxed\s{0,4}\{")
 
 _NOUN = "答え|解答|回答|正解|正答|結論|答|アンサー|answer"
@@ -50,10 +53,19 @@ _TAIL = re.compile(
     "|に?なります|となる|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
 )
 _THERE_IS = re.compile(
-    "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
+    "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:[0-9一二三四五六七八九十]{1,3}[つ個匹人本台枚頭羽杯冊])?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
     "(?:います|いる|あります|ある|見えます|見える|存在します)$"
 )
-_PERHAPS = re.compile("^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、){1,3}")
+_PERHAPS = re.compile(
+    "^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、|やはり|正しくは|実際に?は|実は"
+    "|よく見ると|よく見れば|いや、|いえ、|つまり|すなわち|要するに){1,3}"
+)
+_SUPERLATIVE = re.compile(
+    "^(?P<subject>[^はが、。]{1,40}?)(?:のほう|の方)?が(?:[^はが、。]{0,15}で、?)?"
+    "(?:最も|もっとも|一番|いちばん|最大|最多|最高|最小|最少|最低)[^はが、。]*$"
+)
+_HEAD_NOUN = re.compile("の([^のはがをにで、。]{2,})$")
+_GLOSS = re.compile("(?<=[^a-z(])\\([^()]{1,30}\\)$")
 _WRITTEN = re.compile(
     "と(?:書かれて|書いて|表示されて|記載されて|記されて|呼ばれて|読め|い(?=います))"
     "(?:います|いる|あります|ある|ます|る)$|という(?:文字|名前|言葉|もの)?$"
@@ -100,19 +112,19 @@ def boxed(text: str) -> str | None:
 def marked_answer(text: str) -> str | None:
     """What the text itself marks as its answer, None when it marks none.
 
-    The last of: a box, an <answer> element, a heading such as 「# 解答」 with the line below it, a
-    phrase such as 「答えは…」, "Answer: …" with the rest of its sentence (or, if that is empty, the
-    next line). Takes text as `answer_lines` leaves it.
+    The last of: a box, an <answer> element, an "answer" in JSON, a heading such as 「# 解答」 with
+    the line below it, a phrase such as 「答えは…」, "Answer: …" with the rest of its sentence (or,
+    if that is empty, the next line). Takes text as `answer_lines` leaves it.
     """
     if (content := boxed(text)) is not None:
         return content
-    if tagged := _TAGGED.findall(text):
+    if tagged := _TAGGED.findall(text) or _FIELD.findall(text):
         return str(tagged[-1])
     cues = [*_CUE.finditer(text), *_HEADED.finditer(text)]
     if not cues:
         return None
     rest = text[max(cue.end() for cue in cues) :].lstrip()
-    return _first_sentence(rest)
+    return _first_sentence(_AS_FOLLOWS.sub("", rest, count=1))
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -122,8 +134,9 @@ def candidates(text: str) -> tuple[str, ...]:
     From the answer that the text marks, else from its conclusion (したがって…), else from its
     only sentence, else from its first one if that is short and from its last one: this
     statement as a whole and its parts that can be an answer by themselves, namely what follows
-    「AではなくB」, the last 、, the topic は or an equals sign, and what 「…が写っています」 is
-    about.
+    「AではなくB」, the last 、, the topic は or an equals sign, what 「…が写っています」 or
+    「…が最も高い」 is about, the last noun of 「京都の清水寺」, and each of them without the
+    note in brackets at its end.
     """
     lines = answer_lines(text)
     if not lines:
@@ -137,19 +150,17 @@ def candidates(text: str) -> tuple[str, ...]:
 def says(text: str, reference: str) -> bool:
     """Whether a text gives the reference as its answer, in whatever writing.
 
-    True when the text or one of its `candidates` is the same answer (see `same_answer`), a date
-    that includes the reference, or a statement whose only number is the reference. A reference
-    inside a longer word, one that is denied (犬ではなく猫です) and one of several alternatives
-    (東京か大阪) do not count.
+    True when the text or one of its `candidates` is the same answer (see `same_answer`), or a
+    statement whose only date, time of day or number is the reference (or a date that includes
+    it). A reference inside a longer word, one that is denied (犬ではなく猫です) and one of
+    several alternatives (東京か大阪) do not count.
     """
     if same_answer(text, reference):
         return True
-    wanted_date = read_date(reference)
-    for candidate in candidates(text):
-        if same_answer(candidate, reference):
-            return True
-        if wanted_date and (date := read_date(candidate)) and date.specifies(wanted_date):
-            return True
+    if any(same_answer(candidate, reference) for candidate in candidates(text)):
+        return True
+    if moment := read_date(reference) or read_clock(reference):
+        return any(_gives(told, moment) for told in (*candidates(text), *_told(text)))
     wanted = read_quantity(reference)
     return bool(wanted and (found := stated_quantity(text)) and found.close_to(wanted))
 
@@ -159,15 +170,33 @@ def stated_quantity(text: str) -> Quantity | None:
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
+    for told in _told(text):
+        quantities = find_quantities(told)
+        if len({(one.value, one.unit) for one in quantities}) == 1:
+            return quantities[0]
+    return None
+
+
+def _told(text: str) -> Iterator[str]:
+    """What statements say of their topic, the last one first, without denials."""
     for statement in reversed(_statements(answer_lines(text))):
         told = statement[-_SHORT:]
         if len(topics := list(_TOPIC.finditer(told))) == 1:
             told = told[topics[0].end() :]
         if told and not _DENIED.search(answer_form(told)):
-            quantities = find_quantities(told)
-            if len({(one.value, one.unit) for one in quantities}) == 1:
-                return quantities[0]
-    return None
+            yield told
+
+
+def _gives(text: str, wanted: Date | Clock) -> bool:
+    """Whether the only date or time of day in a text is the wanted one, or says more."""
+    date = read_date(text)
+    moments = {date} if date else set(find_moments(text))
+    if len(moments) != 1:
+        return False
+    (found,) = moments
+    if isinstance(found, Date) and isinstance(wanted, Date):
+        return found.specifies(wanted)
+    return found == wanted
 
 
 def answer_lines(text: str) -> str:
@@ -217,11 +246,15 @@ def _parts(statement: str) -> list[str]:
         parts += [subject, re.split("[はにで、]", subject)[-1]]
     for ending in (_JUST_THERE, _WRITTEN, _OBJECT):
         parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
-    return [_TAIL.sub("", part).strip() for part in parts]
+    if superlative := _SUPERLATIVE.search(bare):
+        parts.append(superlative["subject"])
+    parts = [_TAIL.sub("", _PERHAPS.sub("", part)).strip() for part in parts]
+    parts += [found[1] for part in parts if (found := _HEAD_NOUN.search(part))]
+    return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
 
 
 def _tails(bare: str) -> list[str]:
-    """What follows the last clause, equals sign, topic or subject of a statement.
+    """What follows the last clause, equals sign, reason, topic or subject of a statement.
 
     The members of a list (東京、大阪) are no clauses, and of two topics or subjects (最高は32度、
     最低は25度) neither is the statement's.
@@ -230,7 +263,7 @@ def _tails(bare: str) -> list[str]:
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
         tails.append(after)
-    tails += [bare.rpartition("=")[2]] if "=" in bare else []
+    tails += [bare.rpartition(mark)[2] for mark in ("=", "ので", "ことから") if mark in bare]
     for particle in (_TOPIC, _PLACE, _SUBJECT):
         found = list(particle.finditer(bare))
         if len(found) == 1:

@@ -8,7 +8,9 @@ the table before and the number of that last word: two integers packed into one.
 
 from __future__ import annotations
 
+import itertools
 from array import array
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from vlmbench.text.ngrams import Integers, NgramTable
 
 _WORD_BITS = 32
 _SEPARATOR = -1
+_DIGIT_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,9 @@ class DocumentFrequencies:
 
     def _lines_of_words(self, table: NgramTable) -> Integers:
         """The number of the word at each position; -1 for a rare one and for separators."""
-        find = self.words.get
-        known = [find(word, -1) for items in table.items for word in items]
-        sizes = np.array([len(items) for items in table.items])
-        firsts = np.cumsum(sizes) - sizes
-        is_word = table.ids < sizes[table.sample]
-        places = np.where(is_word, firsts[table.sample] + table.ids, len(known))
-        return np.array([*known, -1], dtype=np.int64)[places]
+        known = [self.words.get(item, -1) for item in table.items]
+        # The last one is that of separators, whose number is -1.
+        return np.array([*known, -1], dtype=np.int64)[table.numbers]
 
     def _next_lines(self, order: int, lines: Integers, words: Integers) -> Integers:
         """Lines in the next table of the n-grams that are one word longer; -1 without one."""
@@ -85,12 +84,12 @@ def count_documents(
         documents: The references of each sample, as words. Read once.
         orders: Highest order of n-grams.
     """
-    numbers: dict[Hashable, int] = {}
+    numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
     flat, lengths = array("q"), array("q")
     for texts in documents:
         before = len(flat)
         for text in texts:
-            flat.extend([numbers.setdefault(word, len(numbers)) for word in text])
+            flat.extend(map(numbers.__getitem__, text))
             flat.append(_SEPARATOR)
         lengths.append(len(flat) - before)
     owners = np.repeat(np.arange(len(lengths)), np.frombuffer(lengths, dtype=np.int64))
@@ -126,8 +125,7 @@ def _lines_of(
         documents of each line.
     """
     lines = np.full(len(every), -1, dtype=np.int64)
-    # Stable, so that equal keys stay in the order of their documents.
-    order = np.argsort(keys, kind="stable")
+    order = _stable_order(keys)
     ordered, owner = keys[order], owners[places[order]]
     new_key = np.ones(len(order), dtype=np.bool_)
     new_key[1:] = ordered[1:] != ordered[:-1]
@@ -139,3 +137,16 @@ def _lines_of(
     line = np.where(frequent, np.cumsum(frequent) - 1, -1)
     lines[places[order]] = line[group]
     return lines, ordered[new_key][frequent], documents[frequent]
+
+
+def _stable_order(keys: Integers) -> Integers:
+    """Positions by key; equal keys stay in the order of their documents.
+
+    Sixteen bits at a time, from the last ones, which numpy sorts several times faster than 64.
+    """
+    order = np.arange(len(keys))
+    for shift in range(0, int(keys.max(initial=0)).bit_length(), _DIGIT_BITS):
+        digits = (keys >> shift).astype(np.uint16)
+        if digits.any():
+            order = order[digits[order].argsort(kind="stable")]
+    return order

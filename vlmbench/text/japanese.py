@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from vlmbench.text.cache import WordCache
-
-if TYPE_CHECKING:
-    import fugashi
+from vlmbench.text.mecab import features, split_words, unidic
 
 NORMALISATION = "nfkc-ja1"
 """Version of `normalise`."""
@@ -45,6 +41,8 @@ _DIGITS_THEN_POWER = re.compile("(?<=[0-9０-９])[²³¹⁰⁴-⁹]+")
 _DIGITS_THEN_FRACTION = re.compile("(?<=[0-9０-９])(?=[¼-¾⅐-⅞])")
 _SPACES = re.compile(r"\s+")
 _LONG_VOWELS = re.compile("ー{2,}")
+# What most short texts consist of stays as it is.
+_NORMAL = re.compile("[!-~々-】〒〔-〛ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿、。〃〜]*")
 # Nearly all Japanese text has no other characters. Of these NFKC changes the width of some, and
 # neighbours do not matter: five lines below do what the rest of `normalise` would.
 _PLAIN = re.compile("[ -~\n\r\t\u3000-\u3003々-】〒〔-〛〜ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿！-｝]*")
@@ -76,6 +74,8 @@ def normalise(text: str) -> str:
 
     Case, punctuation and the choice between kana and kanji stay as they are.
     """
+    if _NORMAL.fullmatch(text) and "ーー" not in text:
+        return text
     if _PLAIN.fullmatch(text):
         text = unicodedata.normalize("NFKC", text)
         if "ーー" in text:
@@ -162,19 +162,24 @@ def _encloses(form: str) -> bool:
     return False
 
 
-_tagger_lock = threading.Lock()
-_LONGEST_PIECE = 4096
-
-
 def tokenise(text: str) -> tuple[str, ...]:
     """The words of `normalise(text)`, punctuation included.
 
     Each distinct text is analysed once while it stays in the cache, so that metrics share the
     work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
-    than 4,096 characters is analysed in pieces, cut at a full stop or space where there is one:
-    on a long run of digits MeCab's time grows with the square of its length.
+    than 4,096 characters is analysed in pieces.
     """
-    return _words(text)
+    return _words.all([text])[0]
+
+
+def tokenise_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """`tokenise` of each text, with less ado."""
+    return _words.all(texts)
+
+
+def learn(texts: Sequence[str], words: Iterable[Sequence[str]]) -> None:
+    """Take the words of texts from another process that has analysed them."""
+    _words.learn(texts, words)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -183,9 +188,7 @@ def read_aloud(text: str) -> str:
 
     Empty if a word has none: digits, Latin letters, what the dictionary does not know.
     """
-    with _tagger_lock:
-        words = [word.feature for word in _tagger()(normalise(text))]
-    readings = [str(getattr(feature, "kana", None) or "") for feature in words]
+    readings = [str(getattr(feature, "kana", None) or "") for feature in features(normalise(text))]
     return "".join(readings) if all(readings) else ""
 
 
@@ -195,33 +198,4 @@ def tokenizer_identity() -> str:
     return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
 
 
-def _analyse(text: str) -> list[str]:
-    normal = normalise(text)
-    with _tagger_lock:
-        parse = _tagger().parse
-        if len(normal) <= _LONGEST_PIECE:
-            return parse(normal).split()  # type: ignore[no-any-return]
-        return [word for piece in _pieces(normal) for word in parse(piece).split()]
-
-
-def _pieces(text: str) -> Iterator[str]:
-    start = 0
-    while start < len(text):
-        end = start + _LONGEST_PIECE
-        if end < len(text):
-            stop = max(text.rfind(mark, start, end) for mark in "。 ")
-            end = stop + 1 if stop > start else end
-        yield text[start:end]
-        start = end
-
-
-_words = WordCache(_analyse)
-
-
-@functools.cache
-def _tagger() -> fugashi.Tagger:
-    import fugashi
-    import unidic_lite
-
-    # Named outright: fugashi would prefer the full UniDic if somebody has installed it.
-    return fugashi.Tagger(f'-O wakati -r "{unidic_lite.DICDIR}/mecabrc" -d "{unidic_lite.DICDIR}"')
+_words = WordCache(lambda texts: split_words(unidic(), map(normalise, texts)))

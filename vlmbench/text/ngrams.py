@@ -8,9 +8,10 @@ operations on arrays, however many there are. An n-gram that crosses a separator
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from itertools import chain
-from typing import TypeAlias, TypeVar
+from itertools import chain, count
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +37,25 @@ class NgramTable:
             orders: Highest order.
         """
         self.orders = orders
-        self.items: list[list[Hashable]] = []
-        """The distinct items of each sample, in order of appearance."""
-        self.ids: Integers = np.array(self._number(samples), dtype=np.int64)
-        """An integer a position: an index of the sample's `items`, or above for a separator."""
-        lengths = np.array([len(text) + 1 for texts in samples for text in texts])
-        widths = np.array([len(texts) for texts in samples])
-        text = np.repeat(np.arange(len(lengths)), lengths)
-        self.sample: Integers = np.repeat(np.arange(len(samples)), widths)[text]
+        sizes = np.fromiter(map(len, chain.from_iterable(samples)), dtype=np.int64)
+        widths = np.fromiter(map(len, samples), dtype=np.int64)
+        text = np.repeat(np.arange(len(sizes)), sizes + 1)
+        sample_of_text = np.repeat(np.arange(len(samples)), widths)
+        self.sample: Integers = sample_of_text[text]
         """The sample of each position."""
-        self.ends: Integers = (np.cumsum(lengths) - 1)[text]
+        self.ends: Integers = (np.cumsum(sizes + 1) - 1)[text]
         """For each position, that of its text's separator."""
-        firsts = np.concatenate([[0], np.cumsum(widths)[:-1]])
-        column = text - firsts[self.sample]
-        bits = max(
-            (len(items) + len(texts)).bit_length()
-            for items, texts in zip(self.items, samples, strict=True)
-        )
-        self._order, self._changes = _sorted_positions(self.ids, self.sample, orders, bits)
+        column = text - (np.cumsum(widths) - widths)[self.sample]
+        self.items, numbers = _numbered(samples)
+        """The distinct items of all texts."""
+        is_item = self.ends > np.arange(len(text))
+        self.numbers: Integers = np.full(len(text), -1)
+        """The item at each position, -1 for a separator."""
+        self.numbers[is_item] = numbers
+        ids, distinct = _numbers_in_samples(self.numbers, self.sample, len(self.items), is_item)
+        ids = np.where(is_item, ids, distinct[self.sample] + column)
+        bits = int((distinct + widths).max()).bit_length()
+        self._order, self._changes = _sorted_positions(ids, self.sample, orders, bits)
         rows = self._changes.ravel().cumsum() - 1
         sorted_starts = np.flatnonzero(np.diff(self.sample, prepend=-1))
         self.starts: Integers = rows.reshape(orders, -1)[:, sorted_starts].ravel()
@@ -93,19 +95,48 @@ class NgramTable:
 
     def first_positions(self) -> tuple[Integers, Integers]:
         """Order (from 0) and a position of each row's n-gram."""
-        order, place = np.divmod(np.flatnonzero(self._changes), len(self.ids))
+        order, place = np.divmod(np.flatnonzero(self._changes), len(self.sample))
         return order, self._order[place]
 
-    def _number(self, samples: Sequence[Texts]) -> list[int]:
-        joined: list[int] = []
-        for texts in samples:
-            items = list(dict.fromkeys(chain(*texts)))
-            number = dict(zip(items, range(len(items)), strict=True))
-            for separator, text in enumerate(texts, len(items)):
-                joined += map(number.__getitem__, text)
-                joined.append(separator)
-            self.items.append(items)
-        return joined
+
+def _numbered(samples: Sequence[Texts]) -> tuple[Sequence[Hashable], Integers]:
+    """The distinct items, and the number of each item of the texts one behind the other."""
+    texts = list(chain.from_iterable(samples))
+    if all(isinstance(text, str) for text in texts):
+        return _numbered_characters("".join(cast(list[str], texts)))
+    number: defaultdict[Hashable, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(number.__getitem__, chain.from_iterable(texts)), np.int64)
+    return list(number), numbers
+
+
+def _numbered_characters(text: str) -> tuple[str, Integers]:
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    present = np.zeros(int(points.max(initial=0)) + 1, dtype=np.bool_)
+    present[points] = True
+    distinct = np.flatnonzero(present)
+    return "".join(map(chr, distinct.tolist())), (present.cumsum() - 1)[points]
+
+
+def _numbers_in_samples(
+    numbers: Integers, sample: Integers, items: int, is_item: NDArray[np.bool_]
+) -> tuple[Integers, Integers]:
+    """Smaller numbers, which only tell the items of one sample apart.
+
+    Returns:
+        For each position, how many other items its sample has before that item's first one; and
+        how many different items each sample has.
+    """
+    samples = int(sample[-1]) + 1
+    cells = sample * (items + 1) + numbers
+    positions = np.arange(len(numbers))
+    first = np.empty(samples * (items + 1), dtype=np.int64)
+    # Of several values for one cell the last one stays: backwards, the first position.
+    first[cells[::-1]] = positions[::-1]
+    first = first[cells]
+    new = is_item & (first == positions)
+    before = new.cumsum() - new
+    starts = np.flatnonzero(np.diff(sample, prepend=-1))
+    return before[first] - before[starts][sample], np.add.reduceat(new, starts, dtype=np.int64)
 
 
 def _sorted_positions(

@@ -18,7 +18,7 @@ from vlmbench.text.japanese import answer_form
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja2"
+NUMBER_FORM = "number-ja3"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -67,16 +67,19 @@ _CALCULATED = re.compile(
     f"|[{NUMERAL_CHARACTERS}]{{1,8}}分の[{NUMERAL_CHARACTERS}]{{1,8}}"
 )
 _UNIT = re.compile(r"[a-z]{1,3}\^?[23]|[^0-9\s.,ぁ-ん]{0,8}|つ|こ|切れ|か[所国月]")
+_PART = f"[{NUMERAL_CHARACTERS}.]{{1,8}}"
 _DURATION = re.compile(
-    rf"(?:(?P<h>[{NUMERAL_CHARACTERS}.]{{1,8}})時間)?(?:(?P<m>[{NUMERAL_CHARACTERS}.]{{1,8}}|半)分?)?"
-    rf"(?:(?P<s>[{NUMERAL_CHARACTERS}.]{{1,8}})秒)?"
+    f"(?:(?P<h>{_PART})時間(?:(?P<half>半)$)?)?(?:(?P<m>{_PART})(?:分|$))?(?:(?P<s>{_PART})秒)?"
 )
+_TENTHS = re.compile(f"(?P<tenths>{_PART})割(?:(?P<percent>{_PART})分)?(?:(?P<mille>{_PART})厘)?")
+_BOUND = re.compile("以上|以下|未満|以内|以降|以前|超|余り|弱|強|数|何")
 _BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
 _ANY_UNIT = "|".join(
     sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
 )
 _IN_TEXT = re.compile(
+    f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|"
     r"(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
     f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
     f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
@@ -122,7 +125,8 @@ def read_quantity(text: str) -> Quantity | None:
     currency sign in front, years of an era, durations of several units, fractions, powers of ten,
     and words such as 約 and ほど around it are understood; packaging goes as in `answer_form`.
     A numeral in kanji alone needs a common unit or none behind it, so that 千葉 and 三重県 are
-    names. A misplaced comma or a second decimal point makes it no number.
+    names. A misplaced comma or a second decimal point makes it no number, and so does a bound
+    (3人以上, 100円未満, 20数人).
     """
     if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
         return None
@@ -135,6 +139,8 @@ def read_quantity(text: str) -> Quantity | None:
         return Quantity(float(sign * _ENGLISH[rest]), "", str(_ENGLISH[rest]))
     if (duration := _duration(rest)) is not None:
         return Quantity(sign * duration, "秒", rest)
+    if (percent := _tenths(rest)) is not None:
+        return Quantity(sign * percent, "%", rest)
     return _with_unit(gregorian(rest), sign)
 
 
@@ -169,9 +175,14 @@ def find_quantities(text: str) -> list[Quantity]:
     """The quantities that stand in a sentence, in order.
 
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
-    words as whole words. Takes text as `normalise` leaves it.
+    words as whole words. A bound such as 3人以上 is none. Takes text as `normalise` leaves it.
     """
-    found = (read_quantity(match[0].rstrip(",.")) for match in _IN_TEXT.finditer(text.casefold()))
+    text = gregorian(text.casefold())
+    found = (
+        read_quantity(match[0].rstrip(",."))
+        for match in _IN_TEXT.finditer(text)
+        if not _BOUND.match(text, match.end())
+    )
     return [quantity for quantity in found if quantity]
 
 
@@ -193,8 +204,6 @@ def _with_unit(rest: str, sign: int) -> Quantity | None:
         return None
     if unit not in _UNITS_OF_KANJI and not re.search("[0-9]", numeral):
         return None
-    if unit == "割":
-        value, unit = value * 10, "%"
     return Quantity(sign * value, unit, numeral)
 
 
@@ -205,7 +214,7 @@ def _sign(text: str) -> tuple[int, str]:
 
 def _unit(text: str, currency: str) -> str | None:
     """The unit in one spelling; None when what follows the number is no unit."""
-    if not _UNIT.fullmatch(text):
+    if not _UNIT.fullmatch(text) or _BOUND.search(text):
         return None
     unit = UNIT_NAMES.get(text, text)
     if currency:
@@ -218,12 +227,23 @@ def _duration(text: str) -> float | None:
     found = _DURATION.fullmatch(text)
     if not found or sum(part is not None for part in found.groups()) < 2:
         return None
-    if found["m"] == "半" and (not found["h"] or found["s"]):
-        return None
-    total = 0.0
-    for part, seconds in ((found["h"], 3600), (found["m"], 60), (found["s"], 1)):
-        value = 30.0 if part == "半" else read_numeral(part) if part else 0.0
-        if value is None:
-            return None
-        total += value * seconds
-    return total
+    half = 1800.0 if found["half"] else 0.0
+    whole = _added((found["h"], 3600), (found["m"], 60), (found["s"], 1))
+    return None if whole is None else half + whole
+
+
+def _tenths(text: str) -> float | None:
+    """Per cent of 3割, 3割5分 or 3割5分2厘."""
+    found = _TENTHS.fullmatch(text)
+    return (
+        _added((found["tenths"], 10), (found["percent"], 1), (found["mille"], 0.1))
+        if found
+        else None
+    )
+
+
+def _added(*parts: tuple[str | None, float]) -> float | None:
+    """The sum of numerals, each times what it is worth; None if one is malformed."""
+    values = [(read_numeral(numeral), worth) for numeral, worth in parts if numeral]
+    known = [value * worth for value, worth in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import starmap
 
 
 def common_subsequence_length(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
@@ -13,3 +14,12 @@ def common_subsequence_length(first: Sequence[Hashable], second: Sequence[Hashab
     from rapidfuzz.distance import LCSseq
 
     return LCSseq.similarity(first, second)
+
+
+def common_subsequence_lengths(
+    pairs: Iterable[tuple[Sequence[Hashable], Sequence[Hashable]]],
+) -> list[int]:
+    """The same for many pairs."""
+    from rapidfuzz.distance import LCSseq
+
+    return list(starmap(LCSseq.similarity, pairs))

@@ -8,6 +8,7 @@ import unicodedata
 
 from vlmbench.text.japanese import answer_form, read_aloud
 from vlmbench.text.kanji import new_forms
+from vlmbench.text.numerals import read_numeral
 
 _KATAKANA_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 _SMALL_VOWELS = str.maketrans("ぁぃぅぇぉ", "あいうえお")
@@ -19,6 +20,9 @@ _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
 _JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
 _COMBINING = re.compile("[\u0300-\u036f]")
 _ADDRESS = re.compile("([0-9]{1,4})(?:丁目|番地?の?|号)(?=[0-9])|(?<=[0-9])(?:番地?|号)$")
+_ORDINAL = re.compile("第([一二三四五六七八九十]{1,3}?)(?=四半期|[^一二三四五六七八九十]|$)")
+_POLITE = re.compile("(?<=[てで]い)ます$")
+_SHOP = re.compile("屋さん$")
 _KANA = re.compile("[ぁ-ゖァ-ヺー]+")
 _NOT_KANJI = re.compile("[^一-鿿々]+")
 _LONGEST = 60
@@ -30,10 +34,12 @@ def spelling_form(text: str) -> str:
 
     Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as
     large, no long mark at the end of a katakana word of three or more, no ・ - , between words,
-    Latin letters without accents, 1丁目2番3号 as 1-2-3.
+    Latin letters without accents, 1丁目2番3号 as 1-2-3, 第一回 as 第1回, 寝ています as 寝ている,
+    魚屋さん as 魚屋.
     """
     form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
-    form = new_forms(form)
+    form = _ORDINAL.sub(_with_digits, form)
+    form = _POLITE.sub("る", _SHOP.sub("屋", new_forms(form)))
     form = _LAST_LONG_VOWEL.sub("", form).translate(_KATAKANA_TO_HIRAGANA)
     form = _V_SOUNDS.sub(lambda found: _V_ROWS[found[1]], form).translate(_SMALL_VOWELS)
     latin = unicodedata.normalize("NFD", form) if not form.isascii() else form
@@ -45,9 +51,9 @@ def spelling_form(text: str) -> str:
 def same_spelling(first: str, second: str) -> bool:
     """Whether two short answers are one word in two spellings.
 
-    Equal in `spelling_form`; or read alike by the dictionary, and either one of them is written
-    in kana (とうきょう, 東京) or both have the same kanji (引っ越し, 引越し). Two words in kanji
-    that merely sound alike (橋, 箸) differ.
+    Equal in `spelling_form`; or read alike by the dictionary, and one of them has no other kanji
+    than the other one, in its order (引っ越し, 引越し; 子ども, 子供; とうきょう, 東京). Two words
+    in kanji that merely sound alike (橋, 箸) differ.
     """
     forms = spelling_form(first), spelling_form(second)
     if forms[0] == forms[1]:
@@ -56,10 +62,23 @@ def same_spelling(first: str, second: str) -> bool:
         return False
     in_kana = [bool(_KANA.fullmatch(form)) for form in forms]
     kanji = [_NOT_KANJI.sub("", form) for form in forms]
-    if all(in_kana) or not (any(in_kana) or kanji[0] == kanji[1]) or not any(kanji):
+    if all(in_kana) or not any(kanji):
+        return False
+    if not (any(in_kana) or _all_in_order(*kanji) or _all_in_order(*reversed(kanji))):
         return False
     readings = [_reading(form) for form in forms]
     return readings[0] == readings[1] != ""
+
+
+def _with_digits(ordinal: re.Match[str]) -> str:
+    value = read_numeral(ordinal[1])
+    return ordinal[0] if value is None else f"第{value:g}"
+
+
+def _all_in_order(some: str, more: str) -> bool:
+    """Whether all of some kanji are among more, in their order; no kanji are in none."""
+    rest = iter(more)
+    return bool(some) and all(kanji in rest for kanji in some)
 
 
 def _reading(form: str) -> str:

@@ -63,13 +63,13 @@ _YES = "はい|ええ|うん|yes|yeah|true|正しい|その通り|そのとお�
 _NO = "いいえ|いえ|いや|no|nope|false|違い|違う|ちがい|誤り|間違"
 _LEADING = re.compile(f"(?:(?P<yes>{_YES})|(?P<no>{_NO}))(?![a-zぁ-んァ-ヺ一-鿿](?<![でだ]))")
 _BARE = {
-    **dict.fromkeys(("はい", "ええ", "yes", "true", "正しい", "そう", "○", "〇"), True),
-    **dict.fromkeys(("いいえ", "no", "false", "誤り", "違う", "×", "✕"), False),
+    **dict.fromkeys(("はい", "ええ", "yes", "true", "正しい", "そう", *"○〇◯⭕"), True),
+    **dict.fromkeys(("いいえ", "いえ", "no", "false", "誤り", "違う", *"×✕✖✗✘❌"), False),
 }
 _DENIES = re.compile(
     "(?:(?<!違いあり)(?<![わ分]かり)(?<!でき)ません|(?<!違い)(?<![わ分]から)ない|なかった|違います|違う|ませんでした)$"
 )
-_AFFIRMS = re.compile("(?:ます|ました|その通り|そのとおり|正しい|そう)$")
+_AFFIRMS = re.compile("(?:ます|ました|ある|いる|その通り|そのとおり|正しい|そう)$")
 _SEPARATORS = "、。,. "
 _SENTENCE = 60
 
