@@ -17,7 +17,8 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "models", "journal", "environment", "encoders"),
+        *("prompt", "runs", "checkpoints", "families", "hf_options", "models"),
+        *("journal", "environment", "encoders"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors"),
@@ -33,7 +34,7 @@ LAYERS = {
         "embedded",
         "parity",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vlmbench.errors import ConfigError, near_names
+from vlmbench.errors import ConfigError, UsageError, near_names
 
 
 class Strict(BaseModel):
@@ -40,6 +40,32 @@ def read_yaml(path: Path) -> Any:
         line = f" at line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it is not UTF-8 text"
         raise ConfigError(f"{path} is not valid YAML{line} ({problem}); correct it.") from error
+
+
+def read_pair(text: str, option: str, *, example: str) -> tuple[str, Any]:
+    """Key and value of `key=value`, the value in YAML.
+
+    Args:
+        text: The pair.
+        option: The command line's option that it was given with, for the error message.
+        example: A pair as it should be, for the same.
+
+    Raises:
+        UsageError: It is no pair, or the value is not YAML.
+    """
+    import yaml
+
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise UsageError(
+            f"'{option} {text}' is not of the form key=value; write {option} {example}."
+        )
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(
+            f"The value in '{option} {text}' is not YAML; put it in quotes."
+        ) from error
 
 
 def parse(model: type[Model], data: Any, *, where: str) -> Model:
