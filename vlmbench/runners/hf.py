@@ -104,7 +104,9 @@ class HFRunner:
 
     def _answers(self, batch: EncodedBatch) -> list[Response]:
         """Generate; sampled answers one by one, so that their seed means the same in any batch."""
-        if batch.requests[0].generation.temperature > 0 and len(batch.requests) > 1:
+        asked = {request.generation for request in batch.requests}
+        sampled = any(generation.temperature > 0 for generation in asked)
+        if len(batch.requests) > 1 and (sampled or len(asked) > 1):
             return [self._answers(self.encode([request]))[0] for request in batch.requests]
         import torch
 
