@@ -17,8 +17,8 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "models", "journal", "environment", "encoders", "cache"),
-        *("endpoints", "plugins"),
+        *("prompt", "runs", "checkpoints", "families", "hf_options", "models", "cache"),
+        *("journal", "environment", "encoders", "endpoints", "plugins"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors", "performance"),
@@ -35,7 +35,7 @@ LAYERS = {
         "parity",
         "doctor",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

@@ -10,6 +10,7 @@ import jinja2
 import pytest
 
 from vlmbench.errors import ModelError, UsageError, VlmbenchError
+from vlmbench.families import known_families
 from vlmbench.models import known_models, resolve_model
 
 
@@ -43,7 +44,8 @@ def test_resolved(text: str, name: str, runner: str, location: str, revision: st
         ("org/name", UsageError, "write 'hf:org/name' for a model of the Hub"),
         ("./gone", UsageError, "There is no directory './gone'"),
         ("hf:name", UsageError, "is not a Hub id"),
-        ("asagi-14b", ModelError, "needs its own Python code"),
+        ("asagi-14b", ModelError, "--trust-remote-code would run on this machine"),
+        ("tiny-ja@abc", UsageError, "ships with vlmbench and has no '@abc'"),
         ("EMPTY", ModelError, "There is no config.json in"),
     ],
 )
@@ -87,16 +89,17 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(
-    ("alias", "prompt"),
+    ("template", "prompt"),
     [
         # The model card of cyberagent/llava-calm2-siglip.
-        ("llava-calm2-siglip", "USER: <image>\n何色？\nASSISTANT: "),
+        (known_models()["llava-calm2-siglip"].chat_template, "USER: <image>\n何色？\nASSISTANT: "),
         # PaliGemma's documented task syntax: "answer {language} {question}".
-        ("paligemma2-3b-mix-448", "<image>answer ja 何色？"),
+        (known_families()["paligemma"].template, "<image>answer ja 何色？"),
+        # The model card of Salesforce/blip2-opt-2.7b; its processor adds the image by itself.
+        (known_families()["blip-2"].template, "Question: 何色？ Answer:"),
     ],
 )
-def test_supplied_chat_templates(alias: str, prompt: str) -> None:
-    template = known_models()[alias].chat_template
+def test_supplied_chat_templates(template: str | None, prompt: str) -> None:
     assert template is not None
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     rendered = environment.from_string(template).render(
@@ -111,9 +114,6 @@ def test_every_family_of_the_reference_list_is_there() -> None:
     if not path.is_file():
         pytest.skip("the reference list is not beside the checkout")
     there = {entry.hub for entry in known_models().values()}
-    converted = {
-        "pixtral-12b",
-        "heron-nvila-lite",
-    }  # other repositories hold what transformers loads
+    converted = {"pixtral-12b"}  # another repository holds what transformers loads
     for family in json.loads(path.read_text())["models"]:
         assert family["id"] in converted or there & set(family["hub_ids"]), family["id"]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from vlmbench.checkpoints import model_path
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import model_path, resolve_model
+from vlmbench.models import resolve_model
 from vlmbench.records import Estimate, RunRecord
 from vlmbench.task import load_task
 

@@ -2,7 +2,7 @@
 
 tiny-ja, qwen2-vl-2b ...   an alias of models.yaml
 hf:org/name[@revision]     any model of the Hugging Face Hub that transformers loads
-path/to/checkpoint         a directory, such as the trainer writes
+path/to/checkpoint         a directory, such as the trainer writes, or one of a LoRA adapter
 baseline:oracle ...        an answer without a model, to compare with
 openai:NAME                a service or server with an OpenAI-compatible interface
 served:SERVER:MODEL        a server that vlmbench starts, and the model it loads
@@ -11,7 +11,7 @@ PLUGIN:LOCATION            whatever a runner of another package makes of it
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -20,8 +20,20 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from vlmbench.checkpoints import (
+    CONFIG_FILE,
+    PACKAGED,
+    adapter_base,
+    directory_digest,
+    directory_name,
+    file_digest,
+    model_path,
+    read_config,
+)
 from vlmbench.endpoints import api_options, known_servers, served_options
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
+from vlmbench.families import family, family_key
+from vlmbench.hf_options import ADAPTER_FILE, HFOptions, hf_options
 from vlmbench.plugins import package_of, plugin_runners
 from vlmbench.records import stable_hash
 from vlmbench.runs import safe_name
@@ -30,10 +42,15 @@ from vlmbench.schema import Strict, parse, read_yaml
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """`auto`: float32 on a CPU, the checkpoint's own elsewhere."""
 
-PACKAGED = "embedded:"
-"""Begins the location of a checkpoint that ships with vlmbench, wherever that is installed."""
-
 DEVICES = ("auto", "cuda", "mps", "cpu")
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+DEFAULT_RECIPE = "chat"
+"""For code of no known family: a processor with a chat template, as most have."""
+
+NOT_WITH_CODE = ("attention", "quantization", "adapter", "min_pixels", "max_pixels")
+"""Options that only models which transformers itself loads can take."""
 
 BASELINES: Mapping[str, str] = {
     "majority": "the most frequent reference of the task",
@@ -42,11 +59,6 @@ BASELINES: Mapping[str, str] = {
     "oracle": "the first reference: the upper end of every metric",
     "scripted": "answers from a file, baseline:scripted:FILE.jsonl with {id, text} a line",
 }
-
-_UNHASHED = frozenset({"trainer_state.json", "training_args.bin", "optimizer.bin"})
-_HASHED_SUFFIXES = frozenset({".json", ".jinja", ".model", ".txt", ".safetensors", ".bin"})
-_WHOLE_FILE = 64 * 2**20
-_BLOCKS, _BLOCK_SIZE = 256, 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +99,14 @@ class ModelEntry(Strict):
     embedded: str | None = None
     """A checkpoint directory that ships in the package."""
     family: str
+    """A key of families.yaml, or what the family is called."""
     revision: str | None = None
-    text_only: bool = False
-    """A language model: it is asked without the images, as a blind reference."""
     remote_code: bool = False
-    """Needs the model's own Python code, which vlmbench does not run yet."""
+    """Needs the Python code that its repository brings."""
     chat_template: str | None = None
     """For checkpoints that bring none, or whose own says something else than their card."""
-    attn_implementation: str | dict[str, str] | None = None
+    licence: str | None = None
+    """Of the weights, as their card says; None where that was not checked."""
     note: str = ""
 
     @model_validator(mode="after")
@@ -131,15 +143,15 @@ def resolve_model(
     """What `--model` names.
 
     Args:
-        text: An alias, `hf:org/name[@revision]`, `baseline:KIND`, `openai:NAME`,
+        text: An alias, `hf:org/name`, either with `@revision`, `baseline:KIND`, `openai:NAME`,
             `served:SERVER:MODEL`, `PLUGIN:LOCATION` or a checkpoint directory.
         dtype: One of DTYPES.
         device: One of DEVICES.
         seed: Decides the answers of the random baseline; models do not see it.
-        options: For the runner; see `endpoints`.
+        options: For the runner; see `endpoints` and `hf_options`. Baselines pass over them.
 
     Raises:
-        UsageError: There is no such model, or it takes no options.
+        UsageError: There is no such model, or it cannot take an option.
         ConfigError: An option is unknown or wrong.
         ModelError: The directory holds no checkpoint, or the model needs its own code.
     """
@@ -151,24 +163,22 @@ def resolve_model(
         return _served(rest, dtype, device, given)
     if rest and prefix in plugin_runners():
         return replace(_plugin(prefix, rest, dtype, given), device=device)
-    if given:
-        raise UsageError(
-            f"The model '{text}' takes no option '{next(iter(given))}'; leave that out, or run "
-            "the model by itself."
-        )
-    return replace(_resolve(text, dtype, seed), device=device)
+    of_checkpoint = hf_options(given)
+    if of_checkpoint.device_map is not None and device != "auto":
+        raise UsageError(f"'--device-map auto' chooses the devices; leave out '--device {device}'.")
+    return replace(_resolve(text, dtype, seed, of_checkpoint), device=device)
 
 
-def _resolve(text: str, dtype: str, seed: int) -> ModelSpec:
+def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:
     if text.startswith("baseline:"):
         return _baseline(text.removeprefix("baseline:"), seed)
+    name, _, revision = text.removeprefix("hf:").partition("@")
     if text.startswith("hf:"):
-        location, _, revision = text.removeprefix("hf:").partition("@")
-        return _hub_model(safe_name(location), location, revision or None, dtype, {})
-    if text in known_models():
-        return _alias(text, known_models()[text], dtype)
+        return _hub_model(safe_name(name), name, revision or None, dtype, given)
+    if name in known_models():
+        return _alias(name, known_models()[name], revision or None, dtype, given)
     if Path(text).is_dir():
-        return _checkpoint(_directory_name(Path(text)), text, Path(text), dtype, {})
+        return _checkpoint(directory_name(Path(text)), text, dtype, given)
     raise UsageError(_unknown_model(text))
 
 
@@ -217,9 +227,9 @@ def _served_model(model: str) -> tuple[str, Any]:
         model = f"{PACKAGED}{entry.embedded}"
     path = model_path(model)
     if path.is_dir():
-        return model, _directory_digest(path)
+        return model, directory_digest(path)
     if path.is_file():
-        return model, _file_digest(path)
+        return model, file_digest(path)
     if model.startswith((".", "/", "~")):
         raise UsageError(f"There is no file or directory '{model}'; correct the path.")
     return model, model
@@ -227,7 +237,7 @@ def _served_model(model: str) -> tuple[str, Any]:
 
 def _served_name(model: str) -> str:
     path = Path(model)
-    return _directory_name(path) if path.is_dir() else path.stem if path.is_file() else model
+    return directory_name(path) if path.is_dir() else path.stem if path.is_file() else model
 
 
 def _plugin(runner: str, location: str, dtype: str, given: Mapping[str, Any]) -> ModelSpec:
@@ -240,13 +250,6 @@ def _plugin(runner: str, location: str, dtype: str, given: Mapping[str, Any]) ->
         dtype=dtype,
         options=dict(given),
     )
-
-
-def model_path(location: str) -> Path:
-    """The directory that a ModelSpec's location stands for; it may not exist."""
-    if location.startswith(PACKAGED):
-        return Path(__file__).parent / "embedded" / location.removeprefix(PACKAGED)
-    return Path(location)
 
 
 def _unknown_model(text: str) -> str:
@@ -299,96 +302,116 @@ def _scripted(file: str) -> ModelSpec:
         name=safe_name(f"scripted-{path.stem}"),
         runner="baseline",
         location="scripted",
-        fingerprint=stable_hash(["scripted", _file_digest(path)]),
+        fingerprint=stable_hash(["scripted", file_digest(path)]),
         options={"file": file},
     )
 
 
-def _alias(name: str, entry: ModelEntry, dtype: str) -> ModelSpec:
-    if entry.remote_code:
+def _alias(
+    name: str, entry: ModelEntry, revision: str | None, dtype: str, given: HFOptions
+) -> ModelSpec:
+    if entry.remote_code and not given.trust_remote_code:
         raise ModelError(
-            f"The model '{name}' needs its own Python code ({entry.location}), which vlmbench "
-            "does not run; choose a model that 'vlmbench models list' does not mark so."
+            f"The model '{name}' needs the Python code of {entry.location}, which "
+            "--trust-remote-code would run on this machine with your rights; read that code, then "
+            f"add the flag and name the commit that you read, as in '{name}@COMMIT'."
         )
-    options: dict[str, Any] = {}
-    if entry.text_only:
-        options["text_only"] = True
     if entry.chat_template is not None:
-        options["chat_template"] = entry.chat_template
-    if entry.attn_implementation is not None:
-        options["attn_implementation"] = entry.attn_implementation
+        given = given.model_copy(update={"chat_template": entry.chat_template})
     if entry.embedded is not None:
-        location = f"{PACKAGED}{entry.embedded}"
-        return _checkpoint(name, location, model_path(location), dtype, options)
+        if revision is not None:
+            raise UsageError(f"The model '{name}' ships with vlmbench and has no '@{revision}'.")
+        return _checkpoint(name, f"{PACKAGED}{entry.embedded}", dtype, given)
     assert entry.hub is not None  # ModelEntry holds one of the two
-    return _hub_model(name, entry.hub, entry.revision, dtype, options)
+    return _hub_model(name, entry.hub, revision or entry.revision, dtype, given)
 
 
 def _hub_model(
-    name: str, location: str, revision: str | None, dtype: str, options: dict[str, Any]
+    name: str, location: str, revision: str | None, dtype: str, given: HFOptions
 ) -> ModelSpec:
     if location.count("/") != 1 or not all(location.split("/")):
         raise UsageError(f"'{location}' is not a Hub id; write hf:org/name.")
+    entry = next((one for one in known_models().values() if one.hub == location), None)
+    # The flag alone does not make a model of a known family run somebody's code.
+    with_code = entry.remote_code if entry is not None else given.trust_remote_code
+    if with_code and given.trust_remote_code:
+        if not COMMIT.fullmatch(revision or ""):
+            raise UsageError(
+                f"The code of {location} is run only at a commit that is named in full; write "
+                "'@' and its 40 hexadecimal digits behind the model, as its page on the Hub "
+                "shows them."
+            )
+        recipe = family(entry.family).recipe if entry is not None else None
+        return _with_code(name, location, [location, revision], revision, recipe, dtype, given)
     return ModelSpec(
         name=name,
         runner="hf",
         location=location,
-        fingerprint=stable_hash(["hf", location, revision, dtype, options]),
+        fingerprint=stable_hash(["hf", location, revision, dtype, given.identity()]),
+        revision=revision,
+        dtype=dtype,
+        options=given.as_dict(),
+    )
+
+
+def _checkpoint(name: str, location: str, dtype: str, given: HFOptions) -> ModelSpec:
+    folder = model_path(location)
+    if (folder / ADAPTER_FILE).is_file() and not (folder / CONFIG_FILE).is_file():
+        return _adapter(name, location, dtype, given)
+    config = read_config(folder)
+    if "auto_map" in config and given.trust_remote_code:
+        recipe = family(family_key(config)).recipe
+        content = directory_digest(folder, deep=True)
+        return _with_code(name, location, content, None, recipe, dtype, given)
+    return ModelSpec(
+        name=name,
+        runner="hf",
+        location=location,
+        fingerprint=stable_hash(["directory", directory_digest(folder), dtype, given.identity()]),
+        dtype=dtype,
+        options=given.as_dict(),
+    )
+
+
+def _adapter(name: str, location: str, dtype: str, given: HFOptions) -> ModelSpec:
+    """The model that an adapter directory was trained on, with the adapter."""
+    if given.adapter is not None:
+        raise UsageError(f"{location} is an adapter itself; leave out --adapter {given.adapter}.")
+    base, revision = adapter_base(Path(location))
+    given = given.model_copy(update={"adapter": location})
+    if model_path(base).is_dir():
+        return _checkpoint(name, base, dtype, given)
+    if base.count("/") == 1 and not base.startswith((".", "/", "~")):
+        return _hub_model(name, base, revision, dtype, given)
+    raise ModelError(
+        f"The adapter {location} was trained on '{base}', which is not here; give that model's "
+        f"directory with --model, and --adapter {location}."
+    )
+
+
+def _with_code(
+    name: str,
+    location: str,
+    content: Any,
+    revision: str | None,
+    recipe: str | None,
+    dtype: str,
+    given: HFOptions,
+) -> ModelSpec:
+    """A model that is asked through the Python code it brings."""
+    for option in NOT_WITH_CODE:
+        if getattr(given, option) is not None:
+            raise UsageError(
+                f"The model '{name}' runs its own code, which takes no "
+                f"--{option.replace('_', '-')}; leave that out."
+            )
+    options = given.as_dict() | {"recipe": recipe or DEFAULT_RECIPE}
+    return ModelSpec(
+        name=name,
+        runner="remote_code",
+        location=location,
+        fingerprint=stable_hash(["remote_code", content, dtype, given.identity(), recipe]),
         revision=revision,
         dtype=dtype,
         options=options,
     )
-
-
-def _checkpoint(
-    name: str, location: str, folder: Path, dtype: str, options: dict[str, Any]
-) -> ModelSpec:
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"There is no config.json in {folder}; give the directory of a checkpoint as "
-            "'save_pretrained' or 'vlmbench train' writes it."
-        )
-    return ModelSpec(
-        name=name,
-        runner="hf",
-        location=location,
-        fingerprint=stable_hash(["directory", _directory_digest(folder), dtype, options]),
-        dtype=dtype,
-        options=options,
-    )
-
-
-def _directory_name(folder: Path) -> str:
-    """The directory's name; with its parent's where it says only which step it is."""
-    folder = folder.resolve()
-    generic = folder.name.startswith("checkpoint-") or folder.name in ("final", "last", "best")
-    return safe_name(f"{folder.parent.name}-{folder.name}" if generic else folder.name)
-
-
-def _directory_digest(folder: Path) -> list[list[str]]:
-    try:
-        return [
-            [path.name, _file_digest(path)]
-            for path in sorted(folder.iterdir())
-            if path.suffix in _HASHED_SUFFIXES and path.name not in _UNHASHED and path.is_file()
-        ]
-    except OSError as error:
-        raise ModelError(
-            f"The checkpoint {folder} cannot be read ({error.strerror}); check its permissions."
-        ) from error
-
-
-def _file_digest(path: Path) -> str:
-    """SHA-256 of a file; of its size and evenly spaced blocks where it is large.
-
-    Two checkpoints of one training have equal sizes and headers, so weights are sampled too.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as handle:
-        if size <= _WHOLE_FILE:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-        digest = hashlib.sha256(str(size).encode())
-        for block in range(_BLOCKS):
-            handle.seek(block * (size - _BLOCK_SIZE) // (_BLOCKS - 1))
-            digest.update(handle.read(_BLOCK_SIZE))
-        return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 import shutil
@@ -162,37 +161,3 @@ def test_a_text_model_is_refused_as_a_vision_model(checkpoint: Path, tmp_path: P
     (copy / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelError, match="'bert', which transformers does not load as a vision"):
         HFRunner().prepare(resolve_model(str(copy)))
-
-
-def test_a_text_model_is_asked_blind_where_its_entry_says_so(
-    checkpoint: Path, tmp_path: Path
-) -> None:
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|im_end|>{% endfor %}<|assistant|>"
-    )
-    tokenizer.save_pretrained(tmp_path)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        initializer_range=0.5,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(tmp_path)
-    spec = dataclasses.replace(resolve_model(str(tmp_path)), options={"text_only": True})
-    runner = HFRunner()
-    runner.prepare(spec)
-    seen = runner.generate([ask(0, ImagePart(RED), "何色ですか。"), MIXED[1]])
-    blind = runner.generate([ask(0, "何色ですか。")])
-    assert seen[0].text == blind[0].text
-    assert seen[0].prompt_tokens == blind[0].prompt_tokens
-    assert runner.describe()["images_in_place"] is None
-    with pytest.raises(ModelError, match="has no image processor"):
-        HFRunner().prepare(resolve_model(str(tmp_path)))

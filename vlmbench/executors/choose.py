@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from vlmbench.checkpoints import model_path
 from vlmbench.executors.base import Executor
-from vlmbench.models import ModelSpec, model_path
+from vlmbench.models import ModelSpec
 
 EXECUTORS = ("local", "ray")
 

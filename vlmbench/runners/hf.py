@@ -1,7 +1,7 @@
 """One code path for every vision-language model that transformers loads.
 
-    encode   decode the images, render the chat template, tokenise, pad on the left   any thread
-    decode   generate, cut the prompt off, count                                      one thread
+    encode   requests -> tensors, see hf_inputs          any thread
+    decode   generate, cut the prompt off, count         one thread
 
 A request that cannot be answered costs only itself: a batch that fails is tried again one by
 one, a batch that does not fit into memory in halves.
@@ -10,44 +10,16 @@ one, a batch that does not fit into memory in halves.
 from __future__ import annotations
 
 import gc
-import threading
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vlmbench.errors import DataError, ModelError
+from vlmbench.errors import ModelError
 from vlmbench.models import ModelSpec
-from vlmbench.records import (
-    ErrorKind,
-    ImagePart,
-    Request,
-    Response,
-    ResponseError,
-    Scalar,
-    TextPart,
-    stable_hash,
-)
+from vlmbench.records import ErrorKind, Request, Response, Scalar, stable_hash
+from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, failure, one_line
 from vlmbench.runners.hf_load import Loaded, load
-
-if TYPE_CHECKING:
-    import PIL.Image
-
-WIDEST = 100
-"""Most times longer than wide; Qwen2-VL refuses 200, other families fail without a word."""
-
-WORD_JOINER = "\u2060"
-"""Put inside what looks like a control token in a data set's text: invisible, no token of any."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedBatch:
-    """Requests that share one set of tensors, and those that never got so far."""
-
-    requests: list[Request]
-    inputs: Any
-    """The processor's output on the CPU; None when no request is left."""
-    failed: list[Response]
 
 
 class HFRunner:
@@ -56,34 +28,38 @@ class HFRunner:
     def __init__(self) -> None:
         self.fitted: int | None = None
         self._loaded: Loaded | None = None
-        self._text_only = False
-        self._control_tokens: tuple[str, ...] = ()
-        # A fast tokenizer keeps its padding state inside and cannot be used by two threads.
-        self._lock = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._generation: Mapping[str, Any] = {}
 
     def prepare(self, spec: ModelSpec) -> None:
         """See `Runner.prepare`."""
         self._loaded = load(spec)
-        self._text_only = bool(spec.options.get("text_only"))
-        self._control_tokens = _control_tokens(self._loaded)
+        self._encoder = Encoder(self._loaded, spec.options)
+        self._generation = spec.options.get("generation", {})
 
     def describe(self) -> Mapping[str, Scalar]:
-        """Device, number format, size, and whether the template leaves images in their place."""
+        """Device, number format, size, and what the family's kind and template make of prompts."""
         import torch
 
         loaded = self._ready()
+        assert self._encoder is not None
         return {
             "device": str(loaded.device),
             "gpu": torch.cuda.get_device_name() if loaded.device.type == "cuda" else None,
             "dtype": str(loaded.dtype).removeprefix("torch."),
+            "attention": getattr(loaded.model.config, "_attn_implementation", None),
             "parameters": sum(p.numel() for p in loaded.model.parameters()),
             "torch_threads": torch.get_num_threads(),
-            "images_in_place": None if self._text_only else self._keeps_places(),
+            "family": loaded.family.title or loaded.model.config.model_type,
+            "quirks": json.dumps(loaded.family.quirks(), ensure_ascii=False),
+            "sees_images": not loaded.family.text_only,
+            "images_in_place": self._encoder.images_in_place,
+            "system_prompt": "system turn" if self._encoder.system_turn else "before the question",
         }
 
     def close(self) -> None:
         """See `Runner.close`."""
-        self._loaded = None
+        self._loaded = self._encoder = None
         _free_memory()
 
     def generate(self, requests: Sequence[Request]) -> list[Response]:
@@ -93,18 +69,8 @@ class HFRunner:
 
     def encode(self, requests: Sequence[Request]) -> EncodedBatch:
         """See `StagedRunner.encode`."""
-        conversations, good, failed = [], [], []
-        for request in requests:
-            try:
-                conversations.append(self._conversation(request))
-                good.append(request)
-            except DataError as error:
-                failed.append(_failure(request, "image", str(error)))
-        try:
-            batch = EncodedBatch(good, self._tensors(conversations) if good else None, failed)
-        except Exception as error:  # processors raise anything on an odd image or template
-            return self._encode_singly(good, failed, error)
-        return self._without_long(batch)
+        assert self._encoder is not None, "prepare comes first"
+        return self._encoder.encode(requests)
 
     def decode(self, batch: EncodedBatch) -> list[Response]:
         """See `StagedRunner.decode`."""
@@ -126,12 +92,12 @@ class HFRunner:
             if "CUDA error" in str(error):
                 # The device is lost for this process: nothing asked after this would be true.
                 raise ModelError(
-                    f"The GPU failed ({_one_line(error)}); run the same command again."
+                    f"The GPU failed ({one_line(error)}); run the same command again."
                 ) from error
             reason = "out_of_memory" if "can't allocate memory" in str(error) else "runner"
             problem = error
         if len(batch.requests) == 1:
-            return [*batch.failed, _failure(batch.requests[0], reason, _one_line(problem))]
+            return [*batch.failed, failure(batch.requests[0], reason, one_line(problem))]
         del problem
         _free_memory()
         size = 1
@@ -144,94 +110,11 @@ class HFRunner:
         assert self._loaded is not None, "prepare comes first"
         return self._loaded
 
-    def _conversation(self, request: Request) -> list[dict[str, Any]]:
-        turns: list[dict[str, Any]] = []
-        if request.system is not None:
-            turns.append({"role": "system", "content": self._content([TextPart(request.system)])})
-        turns.append({"role": "user", "content": self._content(request.parts)})
-        return turns
-
-    def _content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
-        if self._text_only:
-            return "".join(self._escaped(p.text) for p in parts if isinstance(p, TextPart))
-        return [
-            {"type": "text", "text": self._escaped(part.text)}
-            if isinstance(part, TextPart)
-            else {"type": "image", "image": _bounded(part.image.decode())}
-            for part in parts
-        ]
-
-    def _escaped(self, text: str) -> str:
-        """The text, in which no data set can write a token that steers the model."""
-        for token in self._control_tokens:
-            text = text.replace(token, token[0] + WORD_JOINER + token[1:])
-        return text
-
-    def _tensors(self, conversations: list[Any]) -> Any:
-        loaded = self._ready()
-        arguments: dict[str, Any] = (
-            {"padding": True} if self._text_only else {"processor_kwargs": {"padding": True}}
-        )
-        with self._lock:
-            return loaded.processor.apply_chat_template(
-                conversations,
-                chat_template=loaded.chat_template,
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors="pt",
-                **arguments,
-            )
-
-    def _encode_singly(
-        self, requests: list[Request], failed: list[Response], error: Exception
-    ) -> EncodedBatch:
-        if len(requests) == 1:
-            return EncodedBatch(
-                [], None, [*failed, _failure(requests[0], "rejected", _one_line(error))]
-            )
-        good: list[Request] = []
-        for request in requests:
-            batch = self.encode([request])
-            good += batch.requests
-            failed += batch.failed
-        if len(good) == len(requests):
-            # Each one is fine alone, so it is the batch that the processor cannot take.
-            raise error
-        rest = self.encode(good)
-        return EncodedBatch(rest.requests, rest.inputs, failed + rest.failed)
-
-    def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
-        """Take out requests that the model has no positions for."""
-        if not batch.requests:
-            return batch
-        limit = self._positions()
-        lengths = batch.inputs["attention_mask"].sum(dim=1).tolist()
-        room = {r.sample_id: limit - r.generation.max_new_tokens for r in batch.requests}
-        pairs = list(zip(batch.requests, lengths, strict=True))
-        short = [request for request, length in pairs if length <= room[request.sample_id]]
-        if len(short) == len(batch.requests):
-            return batch
-        failed = [
-            _failure(
-                request,
-                "too_long",
-                f"{length} prompt tokens and {request.generation.max_new_tokens} for the answer "
-                f"exceed the model's {limit}",
-            )
-            for request, length in pairs
-            if length > room[request.sample_id]
-        ]
-        rest = self.encode(short)
-        return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
-
-    def _positions(self) -> int:
-        config = self._ready().model.config.get_text_config()
-        return int(getattr(config, "max_position_embeddings", None) or 2**31)
-
     def _answers(self, batch: EncodedBatch) -> list[Response]:
         """Generate; sampled answers one by one, so that their seed means the same in any batch."""
-        if batch.requests[0].generation.temperature > 0 and len(batch.requests) > 1:
+        asked = {request.generation for request in batch.requests}
+        sampled = any(generation.temperature > 0 for generation in asked)
+        if len(batch.requests) > 1 and (sampled or len(asked) > 1):
             return [self._answers(self.encode([request]))[0] for request in batch.requests]
         import torch
 
@@ -267,6 +150,7 @@ class HFRunner:
             "top_p": asked.top_p,
             "top_k": 0 if asked.temperature > 0 else 50,
         }
+        arguments |= self._generation
         if asked.stop:
             arguments |= {"stop_strings": list(asked.stop), "tokenizer": loaded.tokenizer}
         if asked.temperature > 0:
@@ -299,57 +183,6 @@ class HFRunner:
         ends = loaded.model.generation_config.eos_token_id
         found = set(ends) if isinstance(ends, list) else {ends}
         return {token for token in (*found, loaded.tokenizer.eos_token_id) if token is not None}
-
-    def _keeps_places(self) -> bool:
-        """Whether an image between two texts stays there; some templates put images first."""
-        loaded = self._ready()
-        content = [
-            {"type": "text", "text": "before"},
-            {"type": "image"},
-            {"type": "text", "text": "after"},
-        ]
-        try:
-            text = loaded.processor.apply_chat_template(
-                [{"role": "user", "content": content}],
-                chat_template=loaded.chat_template,
-                add_generation_prompt=True,
-            )
-        except Exception:  # a template may refuse such a turn in any way
-            return False
-        between = text.partition("before")[2].partition("after")[0]
-        return any(token in between for token in self._control_tokens)
-
-
-def _control_tokens(loaded: Loaded) -> tuple[str, ...]:
-    """Texts that tokenizer or processor would take for more than text, longest first."""
-    added = loaded.tokenizer.added_tokens_decoder.values()
-    found = {token.content for token in added if token.special}
-    for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
-        token = getattr(loaded.processor, name, None)
-        if isinstance(token, str):
-            found.add(token)
-    return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))
-
-
-def _bounded(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture, on a white ground if it is a mere strip."""
-    import PIL.Image
-
-    width, height = picture.size
-    least = -(-max(width, height) // WIDEST)
-    if min(width, height) >= least:
-        return picture
-    canvas = PIL.Image.new("RGB", (max(width, least), max(height, least)), "white")
-    canvas.paste(picture)
-    return canvas
-
-
-def _failure(request: Request, kind: ErrorKind, message: str) -> Response:
-    return Response(request.sample_id, request.key, error=ResponseError(kind, message))
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 def _free_memory() -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vlmbench.checkpoints import model_path
 from vlmbench.errors import DependencyError, ModelError
+from vlmbench.families import Family, family, family_key
 from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
-from vlmbench.models import ModelSpec, model_path
+from vlmbench.models import ModelSpec
+from vlmbench.runners.hf_adapt import (
+    add_adapter,
+    attention,
+    bound_pixels,
+    placement,
+    quantization,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +40,10 @@ class Loaded:
     tokenizer: Any
     chat_template: str
     device: torch.device
+    """Where inputs go."""
     dtype: torch.dtype
+    family: Family
+    """What is known of its kind."""
 
 
 def load(spec: ModelSpec) -> Loaded:
@@ -37,53 +51,95 @@ def load(spec: ModelSpec) -> Loaded:
 
     Raises:
         ModelError: The checkpoint is missing, incomplete or of no kind that transformers loads.
+        UsageError: Its family cannot take an option.
         DependencyError: It needs a package that is not installed.
     """
-    is_local = model_path(spec.location).is_dir()
-    if not is_local:
+    prepare_libraries(spec)
+    import torch
+    import transformers
+
+    device = pick_device(spec.device)
+    source = source_of(spec)
+    with explained(spec):
+        config = transformers.AutoConfig.from_pretrained(
+            source, revision=spec.revision, trust_remote_code=False
+        )
+        kind = family(family_key(config.to_dict()))
+        processor = _processor(spec, source, kind)
+        bound_pixels(kind, processor, spec.options)
+        model = _model_class(spec, config, kind).from_pretrained(
+            source,
+            revision=spec.revision,
+            config=config,
+            dtype=pick_dtype(spec.dtype, device),
+            trust_remote_code=False,
+            **attention(kind, spec.options),
+            **quantization(spec, device),
+            **placement(spec, device),
+        )
+    tokenizer = getattr(processor, "tokenizer", processor)
+    pad_left(tokenizer)
+    template = _chat_template(spec, processor, tokenizer, kind)
+    if not placement(spec, device):
+        model = model.to(device)
+    if "adapter" in spec.options:
+        add_adapter(model, spec.options["adapter"])
+    dtype: torch.dtype = next(
+        (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
+    )
+    return Loaded(model.eval(), processor, tokenizer, template, model.device, dtype, kind)
+
+
+def prepare_libraries(spec: ModelSpec) -> None:
+    """What must be said to torch and transformers before and after they are imported."""
+    if not model_path(spec.location).is_dir():
         use_cache_when_unreachable()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
     import transformers
 
     messages: Any = transformers.utils.logging
     messages.set_verbosity_error()
     messages.disable_progress_bar()
-    device = _device(spec.device)
-    source = str(model_path(spec.location)) if is_local else spec.location
+
+
+def source_of(spec: ModelSpec) -> str:
+    """What `from_pretrained` is given: a directory or a Hub id."""
+    path = model_path(spec.location)
+    return str(path) if path.is_dir() else spec.location
+
+
+@contextmanager
+def explained(spec: ModelSpec) -> Iterator[None]:
+    """Whatever loading raises, as one sentence.
+
+    Raises:
+        ModelError: The checkpoint is missing, incomplete or of no kind that transformers loads.
+        DependencyError: It needs a package that is not installed.
+    """
     try:
-        config = transformers.AutoConfig.from_pretrained(
-            source, revision=spec.revision, trust_remote_code=False
-        )
-        processor = _processor(spec, source)
-        model = _model_class(spec, config).from_pretrained(
-            source,
-            revision=spec.revision,
-            config=config,
-            dtype=_dtype(spec.dtype, device),
-            trust_remote_code=False,
-            **_attention(spec),
-        )
+        yield
     except ImportError as error:
         raise DependencyError(
             f"The model {spec.location} needs a package that is not installed "
             f"({_first_line(error)}); install it with pip."
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(_why_not(spec, error, is_local=is_local)) from error
-    tokenizer = getattr(processor, "tokenizer", processor)
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+        raise ModelError(_why_not(spec, error)) from error
+
+
+def pad_left(tokenizer: Any) -> None:
+    """Answers begin where prompts end, so prompts of a batch end together."""
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    template = _chat_template(spec, processor, tokenizer)
-    model = model.to(device).eval()
-    dtype: torch.dtype = next(
-        (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
-    )
-    return Loaded(model, processor, tokenizer, template, device, dtype)
 
 
-def _device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
+    """The device of this machine that a name stands for.
+
+    Raises:
+        ModelError: It has none.
+    """
     import torch
 
     usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -94,7 +150,7 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _dtype(name: str, device: torch.device) -> Any:
+def pick_dtype(name: str, device: torch.device) -> Any:
     """float32 on a CPU, where half precision lets batches change answers."""
     import torch
 
@@ -103,10 +159,10 @@ def _dtype(name: str, device: torch.device) -> Any:
     return getattr(torch, name)
 
 
-def _processor(spec: ModelSpec, source: str) -> Any:
+def _processor(spec: ModelSpec, source: str, kind: Family) -> Any:
     import transformers
 
-    if spec.options.get("text_only"):
+    if kind.text_only:
         return transformers.AutoTokenizer.from_pretrained(source, revision=spec.revision)
     folder = Path(source)
     if folder.is_dir() and not any((folder / name).is_file() for name in PROCESSOR_FILES):
@@ -126,10 +182,10 @@ def _no_image_processor(spec: ModelSpec) -> ModelError:
     )
 
 
-def _model_class(spec: ModelSpec, config: Any) -> Any:
+def _model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
     import transformers
 
-    if spec.options.get("text_only"):
+    if kind.text_only:
         return transformers.AutoModelForCausalLM
     for name in ("AutoModelForMultimodalLM", "AutoModelForImageTextToText"):
         auto = getattr(transformers, name, None)
@@ -141,17 +197,13 @@ def _model_class(spec: ModelSpec, config: Any) -> Any:
     )
 
 
-def _attention(spec: ModelSpec) -> dict[str, Any]:
-    implementation = spec.options.get("attn_implementation")
-    return {} if implementation is None else {"attn_implementation": implementation}
-
-
-def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any) -> str:
+def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: Family) -> str:
     # Some processors lose their template when they are saved, while their tokenizer keeps it.
     template = (
         spec.options.get("chat_template")
         or getattr(processor, "chat_template", None)
         or getattr(tokenizer, "chat_template", None)
+        or kind.template
     )
     if not isinstance(template, str):
         raise ModelError(
@@ -161,13 +213,14 @@ def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any) -> str:
     return template
 
 
-def _why_not(spec: ModelSpec, error: Exception, *, is_local: bool) -> str:
+def _why_not(spec: ModelSpec, error: Exception) -> str:
     if "trust_remote_code" in str(error) or "custom code" in str(error):
         return (
-            f"The model {spec.location} needs its own Python code, which vlmbench does not run; "
-            "choose another one ('vlmbench models list')."
+            f"The model {spec.location} needs the Python code that comes with it, which "
+            "--trust-remote-code would run on this machine with your rights; read that code and "
+            "add the flag, or choose another model ('vlmbench models list')."
         )
-    if not is_local:
+    if not model_path(spec.location).is_dir():
         return why_not_loaded(error, f"model '{spec.location}'", local=LOCAL_MODEL)
     return (
         f"The checkpoint {spec.location} cannot be loaded ({_first_line(error)}); give a complete "

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vlmbench.checkpoints import model_path
 from vlmbench.endpoints import ApiOptions, ServedOptions, ServerEntry, known_servers
 from vlmbench.errors import DependencyError
-from vlmbench.models import ModelSpec, model_path
+from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.openai_api import OpenAIRunner
 from vlmbench.runners.server_process import HOST, ServerProcess, find_executable, free_port

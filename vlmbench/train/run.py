@@ -7,8 +7,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+from vlmbench.checkpoints import model_path
 from vlmbench.errors import ModelError, UsageError, unknown_name
-from vlmbench.models import model_path, resolve_model
+from vlmbench.models import resolve_model
 from vlmbench.train.config import TrainConfig, load_config
 from vlmbench.train.output import (
     clear,

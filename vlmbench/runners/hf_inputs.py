@@ -1,0 +1,271 @@
+"""Requests -> the tensors that a model of transformers takes.
+
+decode the images, render the chat template, tokenise, pad on the left
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vlmbench.errors import DataError, ModelError
+from vlmbench.families import ImageLimits
+from vlmbench.hf_options import contradiction
+from vlmbench.records import (
+    ErrorKind,
+    ImagePart,
+    Request,
+    Response,
+    ResponseError,
+    TextPart,
+)
+from vlmbench.runners.hf_load import Loaded
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+WORD_JOINER = "\u2060"
+"""Put inside what looks like a control token in a data set's text: invisible, no token of any."""
+
+PROBE = "vlmbenchprobe"
+"""A text that no template writes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Requests that share one set of tensors, and those that never got so far."""
+
+    requests: list[Request]
+    inputs: Any
+    """The processor's output on the CPU; None when no request is left."""
+    failed: list[Response]
+
+
+class Encoder:
+    """Makes inputs for one loaded model; used by several threads at a time.
+
+    Args:
+        loaded: The model's processor and template are used, never its weights.
+        options: `system` and `generation` of the ModelSpec's.
+    """
+
+    def __init__(self, loaded: Loaded, options: Mapping[str, Any]) -> None:
+        self._loaded = loaded
+        self._kind = loaded.family
+        self._system: str | None = options.get("system")
+        self._options = options
+        # A fast tokenizer keeps its padding state inside and cannot be used by two threads, so
+        # each thread borrows a copy; the original is the decoder's.
+        self._idle: list[Any] = []
+        self._control_tokens = _control_tokens(loaded)
+        self.system_turn = self._find_system_turn()
+        """How the template takes a system prompt; None if it does not, and the user says it."""
+        self.images_in_place = None if self._kind.text_only else self._keeps_places()
+        """Whether an image between two texts stays there; some templates put images first."""
+
+    def encode(self, requests: Sequence[Request]) -> EncodedBatch:
+        """See `StagedRunner.encode`.
+
+        Raises:
+            ModelError: A request contradicts the options that the model was chosen with.
+        """
+        conversations, good, failed = [], [], []
+        for request in requests:
+            if problem := contradiction(self._options, request.generation):
+                raise ModelError(f"{problem[0].upper()}{problem[1:]}; leave one of them out.")
+            if problem := self._limits.refusal(len(request.images)):
+                title = self._kind.title
+                failed.append(failure(request, "rejected", f"{title} cannot answer: {problem}"))
+                continue
+            try:
+                conversations.append(self._conversation(request))
+                good.append(request)
+            except DataError as error:
+                failed.append(failure(request, "image", str(error)))
+        try:
+            batch = EncodedBatch(good, self._tensors(conversations) if good else None, failed)
+        except Exception as error:  # processors raise anything on an odd image or template
+            return self._encode_singly(good, failed, error)
+        return self._without_long(batch)
+
+    @property
+    def _limits(self) -> ImageLimits:
+        return ImageLimits() if self._kind.text_only else self._kind.images
+
+    def _conversation(self, request: Request) -> list[dict[str, Any]]:
+        parts = list(request.parts)
+        system = "\n\n".join(text for text in (self._system, request.system) if text)
+        if not system:
+            return [{"role": "user", "content": self._content(parts)}]
+        if self.system_turn is None:
+            parts.insert(0, TextPart(f"{system}\n\n"))
+            return [{"role": "user", "content": self._content(parts)}]
+        return [self._system_message(system), {"role": "user", "content": self._content(parts)}]
+
+    def _system_message(self, text: str) -> dict[str, Any]:
+        if self.system_turn == "text":
+            return {"role": "system", "content": self._escaped(text)}
+        return {"role": "system", "content": self._content([TextPart(text)])}
+
+    def _content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
+        if self._kind.text_only:
+            return "".join(self._escaped(p.text) for p in parts if isinstance(p, TextPart))
+        return [
+            {"type": "text", "text": self._escaped(part.text)}
+            if isinstance(part, TextPart)
+            else {"type": "image", "image": bounded(part.image.decode(), self._kind.images)}
+            for part in parts
+        ]
+
+    def _escaped(self, text: str) -> str:
+        """The text, in which no data set can write a token that steers the model."""
+        for token in self._control_tokens:
+            text = text.replace(token, token[0] + WORD_JOINER + token[1:])
+        return text
+
+    def _tensors(self, conversations: list[Any]) -> Any:
+        arguments: dict[str, Any] = (
+            {"padding": True} if self._kind.text_only else {"processor_kwargs": {"padding": True}}
+        )
+        with self._processor() as processor:
+            return processor.apply_chat_template(
+                conversations,
+                chat_template=self._loaded.chat_template,
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                **arguments,
+            )
+
+    @contextmanager
+    def _processor(self) -> Iterator[Any]:
+        """A processor that no other thread uses meanwhile."""
+        try:
+            processor = self._idle.pop()
+        except IndexError:
+            processor = copy.deepcopy(self._loaded.processor)
+        try:
+            yield processor
+        finally:
+            self._idle.append(processor)
+
+    def _encode_singly(
+        self, requests: list[Request], failed: list[Response], error: Exception
+    ) -> EncodedBatch:
+        if len(requests) == 1:
+            return EncodedBatch(
+                [], None, [*failed, failure(requests[0], "rejected", one_line(error))]
+            )
+        good: list[Request] = []
+        for request in requests:
+            batch = self.encode([request])
+            good += batch.requests
+            failed += batch.failed
+        if len(good) == len(requests):
+            # Each one is fine alone, so it is the batch that the processor cannot take.
+            raise error
+        rest = self.encode(good)
+        return EncodedBatch(rest.requests, rest.inputs, failed + rest.failed)
+
+    def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
+        """Take out requests that the model has no positions for."""
+        if not batch.requests:
+            return batch
+        limit = self._positions()
+        lengths = batch.inputs["attention_mask"].sum(dim=1).tolist()
+        room = {r.sample_id: limit - r.generation.max_new_tokens for r in batch.requests}
+        pairs = list(zip(batch.requests, lengths, strict=True))
+        short = [request for request, length in pairs if length <= room[request.sample_id]]
+        if len(short) == len(batch.requests):
+            return batch
+        failed = [
+            failure(
+                request,
+                "too_long",
+                f"{length} prompt tokens and {request.generation.max_new_tokens} for the answer "
+                f"exceed the model's {limit}",
+            )
+            for request, length in pairs
+            if length > room[request.sample_id]
+        ]
+        rest = self.encode(short)
+        return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
+
+    def _positions(self) -> int:
+        config = self._loaded.model.config.get_text_config()
+        return int(getattr(config, "max_position_embeddings", None) or 2**31)
+
+    def _keeps_places(self) -> bool:
+        content = [
+            {"type": "text", "text": "before"},
+            {"type": "image"},
+            {"type": "text", "text": "after"},
+        ]
+        text = self._rendered([{"role": "user", "content": content}])
+        between = text.partition("before")[2].partition("after")[0]
+        return any(token in between for token in self._control_tokens)
+
+    def _find_system_turn(self) -> Literal["parts", "text"] | None:
+        user = {"role": "user", "content": self._content([TextPart("user")])}
+        parts = self._content([TextPart(PROBE)])
+        forms: tuple[tuple[Literal["parts", "text"], Any], ...] = (
+            ("parts", parts),
+            ("text", PROBE),
+        )
+        for form, content in forms:
+            text = self._rendered([{"role": "system", "content": content}, user])
+            # A template that expects a text would write a list down as Python does.
+            if PROBE in text and "'type'" not in text:
+                return form
+        return None
+
+    def _rendered(self, conversation: list[dict[str, Any]]) -> str:
+        """The prompt as text; empty where the template refuses it."""
+        try:
+            text = self._loaded.processor.apply_chat_template(
+                conversation,
+                chat_template=self._loaded.chat_template,
+                add_generation_prompt=True,
+                tokenize=False,
+            )
+        except Exception:  # a template may refuse a turn in any way
+            return ""
+        return str(text)
+
+
+def bounded(picture: PIL.Image.Image, limits: ImageLimits) -> PIL.Image.Image:
+    """The picture, on a white ground if it is a mere strip or dot."""
+    import PIL.Image
+
+    width, height = picture.size
+    least = max(-(-max(width, height) // limits.widest), limits.least_side)
+    if min(width, height) >= least:
+        return picture
+    canvas = PIL.Image.new("RGB", (max(width, least), max(height, least)), "white")
+    canvas.paste(picture)
+    return canvas
+
+
+def failure(request: Request, kind: ErrorKind, message: str) -> Response:
+    """The response of a request that has no answer."""
+    return Response(request.sample_id, request.key, error=ResponseError(kind, message))
+
+
+def one_line(error: Exception) -> str:
+    """An error of another library, short enough for a journal."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+def _control_tokens(loaded: Loaded) -> tuple[str, ...]:
+    """Texts that tokenizer or processor would take for more than text, longest first."""
+    added = loaded.tokenizer.added_tokens_decoder.values()
+    found = {token.content for token in added if token.special}
+    for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
+        token = getattr(loaded.processor, name, None)
+        if isinstance(token, str):
+            found.add(token)
+    return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))
