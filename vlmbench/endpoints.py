@@ -138,6 +138,10 @@ class ServedOptions(CallOptions):
         return value
 
 
+SERVER_OPTIONS = frozenset({"base_url", "api_key_env", "server_args"})
+"""Options that only a server has, each with an argument of the command line to itself."""
+
+
 class ServerEntry(Strict):
     """A row of servers.yaml. {model}, {host}, {port}, {dtype} and {device} are filled in."""
 

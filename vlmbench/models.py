@@ -30,7 +30,7 @@ from vlmbench.checkpoints import (
     model_path,
     read_config,
 )
-from vlmbench.endpoints import api_options, known_servers, served_options
+from vlmbench.endpoints import SERVER_OPTIONS, api_options, known_servers, served_options
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
 from vlmbench.families import family, family_key
 from vlmbench.hf_options import ADAPTER_FILE, HFOptions, hf_options
@@ -163,6 +163,12 @@ def resolve_model(
         return _served(rest, dtype, device, given)
     if rest and prefix in plugin_runners():
         return replace(_plugin(prefix, rest, dtype, given), device=device)
+    foreign = next((name for name in given if name in SERVER_OPTIONS), None)
+    if foreign is not None:
+        raise UsageError(
+            f"The model '{text}' takes no option '{foreign}'; leave that out, or run the model by "
+            "itself."
+        )
     of_checkpoint = hf_options(given)
     if of_checkpoint.device_map is not None and device != "auto":
         raise UsageError(f"'--device-map auto' chooses the devices; leave out '--device {device}'.")
