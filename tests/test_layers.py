@@ -34,7 +34,7 @@ LAYERS = {
         "embedded",
         "parity",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs", "model_plan"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

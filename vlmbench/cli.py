@@ -94,13 +94,37 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
     run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
     run.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="default: 16")
-    run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
-    run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    _add_model_options(run)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
     run.add_argument("--json", action="store_true", help="print the run records as JSON")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.set_defaults(command=_run)
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how models are loaded and asked")
+    group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
+    group.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    group.add_argument("--device-map", metavar="auto", help="auto: spread over all GPUs")
+    group.add_argument("--attention", metavar="NAME", help="sdpa, eager, flash_attention_2 ...")
+    group.add_argument("--quantization", metavar="BITS", help="4bit or 8bit, by bitsandbytes")
+    group.add_argument("--adapter", metavar="DIR", help="a LoRA adapter for the model")
+    group.add_argument("--min-pixels", type=_positive, metavar="N", help="enlarge smaller images")
+    group.add_argument("--max-pixels", type=_positive, metavar="N", help="shrink larger images")
+    group.add_argument("--system", metavar="TEXT", help="a system prompt, before the task's own")
+    group.add_argument(
+        "--generation",
+        action="append",
+        metavar="KEY=VALUE",
+        help="top_p, repetition_penalty, num_beams ...; what the task does not decide",
+    )
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        default=None,
+        help="run the Python code that a model brings, with your rights",
+    )
 
 
 def _add_after_run(commands: Any) -> None:
@@ -177,6 +201,8 @@ def _add_catalogues(commands: Any) -> None:
             if takes_name:
                 action.add_argument("name", metavar="NAME")
             action.add_argument("--json", action="store_true")
+            if (noun, verb) == ("models", "show"):
+                _add_model_options(action)
             action.set_defaults(command=_show, show=f"{noun}_{verb}")
         if noun == "metrics":
             _add_metrics_score(actions)
@@ -213,6 +239,7 @@ def _run(options: argparse.Namespace) -> int:
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
+    _refuse_contradictions(models, tasks, seed=options.seed)
     records = []
     for model in models:
         executor = LocalExecutor(batch_size=options.batch_size)
@@ -312,19 +339,31 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> list[ModelSpec]:
-    from vlmbench.errors import UsageError, unknown_name
-    from vlmbench.models import DEVICES, DTYPES, resolve_model
+    from vlmbench.hf_options import given_options
+    from vlmbench.models import resolve_model
 
-    for kind, value, known in (
-        ("dtype", options.dtype, DTYPES),
-        ("device", options.device, DEVICES),
-    ):
-        if value not in known:
-            raise UsageError(unknown_name(kind, value, known, next_step=f"use {', '.join(known)}"))
     return [
-        resolve_model(name, dtype=options.dtype, device=options.device, seed=options.seed)
+        resolve_model(
+            name,
+            dtype=options.dtype,
+            device=options.device,
+            seed=options.seed,
+            options=given_options(vars(options)),
+        )
         for name in _split(options.model)
     ]
+
+
+def _refuse_contradictions(
+    models: Sequence[ModelSpec], tasks: Sequence[TaskSpec], *, seed: int
+) -> None:
+    from vlmbench.errors import UsageError
+    from vlmbench.hf_options import contradiction
+
+    for task in tasks:
+        for model in models:
+            if problem := contradiction(model.options, task.generation_for(seed)):
+                raise UsageError(f"In task '{task.name}', {problem}; leave one of them out.")
 
 
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:

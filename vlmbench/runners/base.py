@@ -55,6 +55,7 @@ class StagedRunner(Runner, Protocol):
 _RUNNERS = {
     "baseline": ("vlmbench.runners.baseline", "BaselineRunner"),
     "hf": ("vlmbench.runners.hf", "HFRunner"),
+    "remote_code": ("vlmbench.runners.code_runner", "CodeRunner"),
 }
 
 
