@@ -17,7 +17,16 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *("prompt", "runs", "checkpoints", "families", "hf_options", "models", "cache"),
+        *(
+            "prompt",
+            "runs",
+            "checkpoints",
+            "families",
+            "hf_options",
+            "model_options",
+            "models",
+            "cache",
+        ),
         *("journal", "environment", "encoders", "endpoints", "plugins"),
     ),
     2: ("metrics", "runners"),
@@ -35,7 +44,7 @@ LAYERS = {
         "parity",
         "doctor",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs", "model_plan"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

@@ -12,7 +12,7 @@ from typing import Any
 from vlmbench import console
 from vlmbench.check import check_task
 from vlmbench.data import sample_count, source_name
-from vlmbench.endpoints import given_options
+from vlmbench.families import family
 from vlmbench.metrics.base import (
     describe,
     family_summary,
@@ -20,7 +20,9 @@ from vlmbench.metrics.base import (
     metric_names,
     read_options,
 )
-from vlmbench.models import BASELINES, known_models, resolve_model
+from vlmbench.model_options import given_options
+from vlmbench.model_plan import plan, plan_with_code
+from vlmbench.models import BASELINES, ModelEntry, known_models, resolve_model
 from vlmbench.score_file import LineScore, score_file
 from vlmbench.task import load_task, task_names
 
@@ -87,9 +89,9 @@ def models_list(options: argparse.Namespace) -> int:
     values: list[dict[str, Any]] = [
         {
             "name": name,
-            "family": entry.family,
+            "family": family(entry.family).title or entry.family,
             "location": entry.location,
-            "note": "needs its own code: not run" if entry.remote_code else entry.note,
+            "note": _model_note(entry),
         }
         for name, entry in known_models().items()
     ]
@@ -100,10 +102,25 @@ def models_list(options: argparse.Namespace) -> int:
     return _list(options, values)
 
 
+def _model_note(entry: ModelEntry) -> str:
+    kind = family(entry.family)
+    if entry.remote_code:
+        return "runs its own code" if kind.recipe else "needs its own code: not run"
+    return "text only: asked blind" if kind.text_only else entry.note
+
+
 def models_show(options: argparse.Namespace) -> int:
     """How a model will be loaded."""
-    given = given_options(vars(options))
-    return _show(options, resolve_model(options.name, options=given).as_dict())
+    entry = known_models().get(options.name)
+    if entry is not None and entry.remote_code and not options.trust_remote_code:
+        return _show(options, plan_with_code(options.name, entry))
+    spec = resolve_model(
+        options.name,
+        dtype=options.dtype,
+        device=options.device,
+        options=given_options(vars(options)),
+    )
+    return _show(options, plan(spec))
 
 
 def metrics_list(options: argparse.Namespace) -> int:
@@ -121,8 +138,8 @@ def metrics_list(options: argparse.Namespace) -> int:
         )
     if options.json:
         return _list(options, values)
-    for family, members in itertools.groupby(values, lambda one: one["name"].partition(".")[0]):
-        print(f"{family}: {family_summary(family)}")
+    for group, members in itertools.groupby(values, lambda one: one["name"].partition(".")[0]):
+        print(f"{group}: {family_summary(group)}")
         console.print_table(
             dict.fromkeys(("name", "range", "definition"), "left"),
             [list(one.values()) for one in members],

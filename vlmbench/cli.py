@@ -113,9 +113,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--max-errors", type=_natural, metavar="N", help="stop when more samples than N fail"
     )
-    run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
-    run.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
-    _add_server_options(run)
+    _add_model_options(run)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
     run.add_argument("--json", action="store_true", help="print the run records as JSON")
@@ -123,26 +121,48 @@ def _add_run(commands: Any) -> None:
     run.set_defaults(command=_run)
 
 
-def _add_server_options(parser: Any) -> None:
-    parser.add_argument(
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how models are loaded and asked")
+    group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
+    group.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    group.add_argument("--device-map", metavar="auto", help="auto: spread over all GPUs")
+    group.add_argument("--attention", metavar="NAME", help="sdpa, eager, flash_attention_2 ...")
+    group.add_argument("--quantization", metavar="BITS", help="4bit or 8bit, by bitsandbytes")
+    group.add_argument("--adapter", metavar="DIR", help="a LoRA adapter for the model")
+    group.add_argument("--min-pixels", type=_positive, metavar="N", help="enlarge smaller images")
+    group.add_argument("--max-pixels", type=_positive, metavar="N", help="shrink larger images")
+    group.add_argument("--system", metavar="TEXT", help="a system prompt, before the task's own")
+    group.add_argument(
+        "--generation",
+        action="append",
+        metavar="KEY=VALUE",
+        help="top_p, repetition_penalty, num_beams ...; what the task does not decide",
+    )
+    group.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        default=None,
+        help="run the Python code that a model brings, with your rights",
+    )
+    group.add_argument(
         "--base-url",
         metavar="URL",
         help="where openai:NAME is; default: $OPENAI_BASE_URL, or OpenAI's own address",
     )
-    parser.add_argument(
+    group.add_argument(
         "--api-key-env",
         metavar="VARIABLE",
         help="environment variable with the key of openai:NAME; default: OPENAI_API_KEY",
     )
-    parser.add_argument(
+    group.add_argument(
         "--server-args", metavar="'ARGS'", help="further arguments of served:SERVER:MODEL's command"
     )
-    parser.add_argument(
+    group.add_argument(
         "--model-option",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="an option of the model, in YAML ('vlmbench models show NAME' lists them)",
+        help="any other option of the model, in YAML (docs/servers.md lists them)",
     )
 
 
@@ -222,9 +242,9 @@ def _add_catalogues(commands: Any) -> None:
             action = actions.add_parser(verb)
             if takes_name:
                 action.add_argument("name", metavar="NAME")
-            if (noun, verb) == ("models", "show"):
-                _add_server_options(action)
             action.add_argument("--json", action="store_true")
+            if (noun, verb) == ("models", "show"):
+                _add_model_options(action)
             action.set_defaults(command=_show, show=f"{noun}_{verb}")
         if noun == "metrics":
             _add_metrics_score(actions)
@@ -260,6 +280,7 @@ def _run(options: argparse.Namespace) -> int:
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
+    _refuse_contradictions(models, tasks, seed=options.seed)
     records = []
     for model in models:
         with _executor(model, options) as executor:
@@ -387,16 +408,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> list[ModelSpec]:
-    from vlmbench.endpoints import given_options
-    from vlmbench.errors import UsageError, unknown_name
-    from vlmbench.models import DEVICES, DTYPES, resolve_model
+    from vlmbench.model_options import given_options
+    from vlmbench.models import resolve_model
 
-    for kind, value, known in (
-        ("dtype", options.dtype, DTYPES),
-        ("device", options.device, DEVICES),
-    ):
-        if value not in known:
-            raise UsageError(unknown_name(kind, value, known, next_step=f"use {', '.join(known)}"))
     given = given_options(vars(options))
     return [
         resolve_model(
@@ -408,6 +422,18 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
         )
         for name in _split(options.model)
     ]
+
+
+def _refuse_contradictions(
+    models: Sequence[ModelSpec], tasks: Sequence[TaskSpec], *, seed: int
+) -> None:
+    from vlmbench.errors import UsageError
+    from vlmbench.hf_options import contradiction
+
+    for task in tasks:
+        for model in models:
+            if problem := contradiction(model.options, task.generation_for(seed)):
+                raise UsageError(f"In task '{task.name}', {problem}; leave one of them out.")
 
 
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:

@@ -50,6 +50,8 @@ class CallOptions(Strict):
     """Images are made smaller until no side is longer."""
     max_pixels: int | None = Field(None, ge=1)
     """Images are made smaller until they have no more pixels."""
+    system: str | None = Field(None, min_length=1)
+    """Stands before a task's own system prompt."""
     stream: bool = False
     """Ask for the answer in pieces, which tells the time to the first token."""
     stream_usage: bool = True

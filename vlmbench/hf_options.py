@@ -140,3 +140,15 @@ def contradiction(options: Mapping[str, Any], asked: Generation) -> str | None:
     if "top_p" in chosen and asked.top_p not in (1.0, chosen["top_p"]):
         return f"the task sets top_p to {asked.top_p:g}, --generation to {chosen['top_p']:g}"
     return None
+
+
+def given_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that a command line gave, for `resolve_model`.
+
+    Raises:
+        UsageError: A --generation is no pair.
+    """
+    given = {name: arguments.get(name) for name in HFOptions.model_fields}
+    if given["generation"] is not None:
+        given["generation"] = read_generation(given["generation"])
+    return {name: value for name, value in given.items() if value is not None}

@@ -155,6 +155,9 @@ def resolve_model(
         ConfigError: An option is unknown or wrong.
         ModelError: The directory holds no checkpoint, or the model needs its own code.
     """
+    for kind, value, known in (("dtype", dtype, DTYPES), ("device", device, DEVICES)):
+        if value not in known:
+            raise UsageError(unknown_name(kind, value, known, next_step=f"use {', '.join(known)}"))
     given = options or {}
     prefix, _, rest = text.partition(":")
     if prefix == "openai":
@@ -347,7 +350,7 @@ def _hub_model(
                 "'@' and its 40 hexadecimal digits behind the model, as its page on the Hub "
                 "shows them."
             )
-        recipe = family(entry.family).recipe if entry is not None else None
+        recipe = DEFAULT_RECIPE if entry is None else family(entry.family).recipe
         return _with_code(name, location, [location, revision], revision, recipe, dtype, given)
     return ModelSpec(
         name=name,
@@ -366,7 +369,7 @@ def _checkpoint(name: str, location: str, dtype: str, given: HFOptions) -> Model
         return _adapter(name, location, dtype, given)
     config = read_config(folder)
     if "auto_map" in config and given.trust_remote_code:
-        recipe = family(family_key(config)).recipe
+        recipe = family(family_key(config)).recipe or DEFAULT_RECIPE
         content = directory_digest(folder, deep=True)
         return _with_code(name, location, content, None, recipe, dtype, given)
     return ModelSpec(
@@ -405,13 +408,18 @@ def _with_code(
     given: HFOptions,
 ) -> ModelSpec:
     """A model that is asked through the Python code it brings."""
+    if recipe is None:
+        raise ModelError(
+            f"There is no recipe for the code of '{name}' yet; add one to runners/remote_code.py, "
+            "or choose another model."
+        )
     for option in NOT_WITH_CODE:
         if getattr(given, option) is not None:
             raise UsageError(
                 f"The model '{name}' runs its own code, which takes no "
                 f"--{option.replace('_', '-')}; leave that out."
             )
-    options = given.as_dict() | {"recipe": recipe or DEFAULT_RECIPE}
+    options = given.as_dict() | {"recipe": recipe}
     return ModelSpec(
         name=name,
         runner="remote_code",

@@ -153,6 +153,10 @@ class Request:
         """The images in order of appearance."""
         return tuple(part.image for part in self.parts if isinstance(part, ImagePart))
 
+    def system_after(self, first: str | None) -> str | None:
+        """The system prompt with a model's own before it; None if there is neither."""
+        return "\n\n".join(text for text in (first, self.system) if text) or None
+
     @property
     def key(self) -> str:
         """What identifies this request in a journal: the sample's id and the content's hash."""

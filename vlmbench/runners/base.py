@@ -73,6 +73,7 @@ _RUNNERS = {
     "hf": ("vlmbench.runners.hf", "HFRunner"),
     "openai_api": ("vlmbench.runners.openai_api", "OpenAIRunner"),
     "served": ("vlmbench.runners.served", "ServedRunner"),
+    "remote_code": ("vlmbench.runners.code_runner", "CodeRunner"),
 }
 
 

@@ -30,8 +30,9 @@ def chat_body(request: Request, model: str, options: CallOptions) -> dict[str, A
         DataError: An image cannot be read.
     """
     messages: list[dict[str, Any]] = []
-    if request.system is not None:
-        messages.append({"role": "system", "content": request.system})
+    system = request.system_after(options.system)
+    if system is not None:
+        messages.append({"role": "system", "content": system})
     content = [_content_part(part, options) for part in request.parts]
     messages.append({"role": "user", "content": content})
     body = {"model": model, "messages": messages, **_generation(request, options)}

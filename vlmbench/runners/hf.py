@@ -17,7 +17,8 @@ from typing import Any
 
 from vlmbench.errors import ModelError
 from vlmbench.models import ModelSpec
-from vlmbench.records import ErrorKind, Request, Response, Scalar, stable_hash
+from vlmbench.records import ErrorKind, Request, Response, Scalar
+from vlmbench.runners.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, failure, one_line
 from vlmbench.runners.hf_load import Loaded, load
 
@@ -54,7 +55,7 @@ class HFRunner:
             "quirks": json.dumps(loaded.family.quirks(), ensure_ascii=False),
             "sees_images": not loaded.family.text_only,
             "images_in_place": self._encoder.images_in_place,
-            "system_prompt": "system turn" if self._encoder.system_turn else "before the question",
+            "system_prompt": self._encoder.system_place,
         }
 
     def close(self) -> None:
@@ -137,25 +138,13 @@ class HFRunner:
         ]
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        import torch
-
-        loaded, asked = self._ready(), request.generation
-        arguments: dict[str, Any] = {
-            "max_new_tokens": asked.max_new_tokens,
-            "do_sample": asked.temperature > 0,
-            "num_beams": 1,
-            "pad_token_id": loaded.tokenizer.pad_token_id,
-            # The checkpoint's own sampling settings must not colour greedy answers.
-            "temperature": asked.temperature or 1.0,
-            "top_p": asked.top_p,
-            "top_k": 0 if asked.temperature > 0 else 50,
+        tokenizer, stop = self._ready().tokenizer, list(request.generation.stop)
+        return {
+            **generation_arguments(request),
+            **self._generation,
+            "pad_token_id": tokenizer.pad_token_id,
+            **({"stop_strings": stop, "tokenizer": tokenizer} if stop else {}),
         }
-        arguments |= self._generation
-        if asked.stop:
-            arguments |= {"stop_strings": list(asked.stop), "tokenizer": loaded.tokenizer}
-        if asked.temperature > 0:
-            torch.manual_seed(int(stable_hash([asked.seed, request.sample_id]), 16) % 2**63)
-        return arguments
 
     def _response(
         self, request: Request, tokens: list[int], prompt_tokens: int, seconds: float
@@ -165,13 +154,13 @@ class HFRunner:
         text = self._ready().tokenizer.decode(
             tokens[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        cut = min((text.find(stop) for stop in request.generation.stop if stop in text), default=-1)
-        stopped = length < len(tokens) or cut >= 0
+        text, cut = cut_at_stops(text, request.generation.stop)
+        stopped = length < len(tokens) or cut
         whole = length < request.generation.max_new_tokens or stopped
         return Response(
             sample_id=request.sample_id,
             key=request.key,
-            text=text if cut < 0 else text[:cut],
+            text=text,
             finish="stop" if whole else "length",
             prompt_tokens=prompt_tokens,
             output_tokens=length,

@@ -21,7 +21,9 @@ def attention(kind: Family, options: Mapping[str, Any]) -> dict[str, Any]:
     chosen = options.get("attention")
     if not kind.attention:
         return {} if chosen is None else {"attn_implementation": chosen}
-    return {"attn_implementation": kind.attention | ({} if chosen is None else {"": chosen})}
+    parts = dict(kind.attention)
+    default = parts.pop("default")
+    return {"attn_implementation": {"": chosen or default, **parts}}
 
 
 def placement(spec: ModelSpec, device: torch.device) -> dict[str, Any]:

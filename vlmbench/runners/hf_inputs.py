@@ -22,7 +22,7 @@ from vlmbench.records import (
     ResponseError,
     TextPart,
 )
-from vlmbench.runners.hf_load import Loaded
+from vlmbench.runners.hf_load import Front
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -45,26 +45,31 @@ class EncodedBatch:
 
 
 class Encoder:
-    """Makes inputs for one loaded model; used by several threads at a time.
+    """Makes inputs for one model; used by several threads at a time.
 
     Args:
-        loaded: The model's processor and template are used, never its weights.
+        front: The model's.
         options: `system` and `generation` of the ModelSpec's.
     """
 
-    def __init__(self, loaded: Loaded, options: Mapping[str, Any]) -> None:
-        self._loaded = loaded
-        self._kind = loaded.family
+    def __init__(self, front: Front, options: Mapping[str, Any]) -> None:
+        self._front = front
+        self._kind = front.family
         self._system: str | None = options.get("system")
         self._options = options
         # A fast tokenizer keeps its padding state inside and cannot be used by two threads, so
         # each thread borrows a copy; the original is the decoder's.
         self._idle: list[Any] = []
-        self._control_tokens = _control_tokens(loaded)
+        self._control_tokens = _control_tokens(front)
         self.system_turn = self._find_system_turn()
         """How the template takes a system prompt; None if it does not, and the user says it."""
         self.images_in_place = None if self._kind.text_only else self._keeps_places()
         """Whether an image between two texts stays there; some templates put images first."""
+
+    @property
+    def system_place(self) -> str:
+        """Where a system prompt stands, for people."""
+        return "before the question" if self.system_turn is None else "system turn"
 
     def encode(self, requests: Sequence[Request]) -> EncodedBatch:
         """See `StagedRunner.encode`.
@@ -97,8 +102,8 @@ class Encoder:
 
     def _conversation(self, request: Request) -> list[dict[str, Any]]:
         parts = list(request.parts)
-        system = "\n\n".join(text for text in (self._system, request.system) if text)
-        if not system:
+        system = request.system_after(self._system)
+        if system is None:
             return [{"role": "user", "content": self._content(parts)}]
         if self.system_turn is None:
             parts.insert(0, TextPart(f"{system}\n\n"))
@@ -133,7 +138,7 @@ class Encoder:
         with self._processor() as processor:
             return processor.apply_chat_template(
                 conversations,
-                chat_template=self._loaded.chat_template,
+                chat_template=self._front.chat_template,
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
@@ -147,7 +152,7 @@ class Encoder:
         try:
             processor = self._idle.pop()
         except IndexError:
-            processor = copy.deepcopy(self._loaded.processor)
+            processor = copy.deepcopy(self._front.processor)
         try:
             yield processor
         finally:
@@ -175,7 +180,7 @@ class Encoder:
         """Take out requests that the model has no positions for."""
         if not batch.requests:
             return batch
-        limit = self._positions()
+        limit = self._front.positions
         lengths = batch.inputs["attention_mask"].sum(dim=1).tolist()
         room = {r.sample_id: limit - r.generation.max_new_tokens for r in batch.requests}
         pairs = list(zip(batch.requests, lengths, strict=True))
@@ -194,10 +199,6 @@ class Encoder:
         ]
         rest = self.encode(short)
         return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
-
-    def _positions(self) -> int:
-        config = self._loaded.model.config.get_text_config()
-        return int(getattr(config, "max_position_embeddings", None) or 2**31)
 
     def _keeps_places(self) -> bool:
         content = [
@@ -226,9 +227,9 @@ class Encoder:
     def _rendered(self, conversation: list[dict[str, Any]]) -> str:
         """The prompt as text; empty where the template refuses it."""
         try:
-            text = self._loaded.processor.apply_chat_template(
+            text = self._front.processor.apply_chat_template(
                 conversation,
-                chat_template=self._loaded.chat_template,
+                chat_template=self._front.chat_template,
                 add_generation_prompt=True,
                 tokenize=False,
             )
@@ -260,12 +261,12 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
-def _control_tokens(loaded: Loaded) -> tuple[str, ...]:
+def _control_tokens(front: Front) -> tuple[str, ...]:
     """Texts that tokenizer or processor would take for more than text, longest first."""
-    added = loaded.tokenizer.added_tokens_decoder.values()
+    added = front.tokenizer.added_tokens_decoder.values()
     found = {token.content for token in added if token.special}
     for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
-        token = getattr(loaded.processor, name, None)
+        token = getattr(front.processor, name, None)
         if isinstance(token, str):
             found.add(token)
     return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))

@@ -31,23 +31,37 @@ LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./d
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model, ready to generate."""
+class Front:
+    """What prompts are made with; small, unlike the weights."""
 
-    model: Any
+    config: Any
+    """The checkpoint's, of transformers."""
+    family: Family
+    """What is known of its kind."""
     processor: Any
     """The checkpoint's processor, or its tokenizer if it sees no images."""
     tokenizer: Any
     chat_template: str
+
+    @property
+    def positions(self) -> int:
+        """Most tokens of prompt and answer together."""
+        text = self.config.get_text_config()
+        return int(getattr(text, "max_position_embeddings", None) or 2**31)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Front):
+    """A model, ready to generate."""
+
+    model: Any
     device: torch.device
     """Where inputs go."""
     dtype: torch.dtype
-    family: Family
-    """What is known of its kind."""
 
 
-def load(spec: ModelSpec) -> Loaded:
-    """Load processor and model onto the device.
+def load_front(spec: ModelSpec) -> Front:
+    """Load all but the weights.
 
     Raises:
         ModelError: The checkpoint is missing, incomplete or of no kind that transformers loads.
@@ -55,10 +69,8 @@ def load(spec: ModelSpec) -> Loaded:
         DependencyError: It needs a package that is not installed.
     """
     prepare_libraries(spec)
-    import torch
     import transformers
 
-    device = pick_device(spec.device)
     source = source_of(spec)
     with explained(spec):
         config = transformers.AutoConfig.from_pretrained(
@@ -67,27 +79,54 @@ def load(spec: ModelSpec) -> Loaded:
         kind = family(family_key(config.to_dict()))
         processor = _processor(spec, source, kind)
         bound_pixels(kind, processor, spec.options)
-        model = _model_class(spec, config, kind).from_pretrained(
-            source,
+        model_class(spec, config, kind)
+    tokenizer = getattr(processor, "tokenizer", processor)
+    tokenizer.padding_side = "left"  # answers begin where prompts end
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    template = _chat_template(spec, processor, tokenizer, kind)
+    return Front(config, kind, processor, tokenizer, template)
+
+
+def load(spec: ModelSpec) -> Loaded:
+    """Load processor and model onto the device.
+
+    Raises:
+        VlmbenchError: See `load_front`.
+    """
+    front = load_front(spec)
+    import torch
+
+    device = pick_device(spec.device)
+    placed = placement(spec, device)
+    with explained(spec):
+        model = model_class(spec, front.config, front.family).from_pretrained(
+            source_of(spec),
             revision=spec.revision,
-            config=config,
+            config=front.config,
             dtype=pick_dtype(spec.dtype, device),
             trust_remote_code=False,
-            **attention(kind, spec.options),
+            **attention(front.family, spec.options),
             **quantization(spec, device),
-            **placement(spec, device),
+            **placed,
         )
-    tokenizer = getattr(processor, "tokenizer", processor)
-    pad_left(tokenizer)
-    template = _chat_template(spec, processor, tokenizer, kind)
-    if not placement(spec, device):
+    if not placed:
         model = model.to(device)
     if "adapter" in spec.options:
         add_adapter(model, spec.options["adapter"])
     dtype: torch.dtype = next(
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
     )
-    return Loaded(model.eval(), processor, tokenizer, template, model.device, dtype, kind)
+    return Loaded(
+        front.config,
+        front.family,
+        front.processor,
+        front.tokenizer,
+        front.chat_template,
+        model=model.eval(),
+        device=model.device,
+        dtype=dtype,
+    )
 
 
 def prepare_libraries(spec: ModelSpec) -> None:
@@ -125,13 +164,6 @@ def explained(spec: ModelSpec) -> Iterator[None]:
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
         raise ModelError(_why_not(spec, error)) from error
-
-
-def pad_left(tokenizer: Any) -> None:
-    """Answers begin where prompts end, so prompts of a batch end together."""
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
 
 
 def pick_device(name: str) -> torch.device:
@@ -182,7 +214,12 @@ def _no_image_processor(spec: ModelSpec) -> ModelError:
     )
 
 
-def _model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
+def model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
+    """The class of transformers that loads such a checkpoint.
+
+    Raises:
+        ModelError: There is none.
+    """
     import transformers
 
     if kind.text_only:
@@ -214,6 +251,11 @@ def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: Family
 
 
 def _why_not(spec: ModelSpec, error: Exception) -> str:
+    if spec.runner == "remote_code" and not isinstance(error, OSError):
+        return (
+            f"The code that {spec.location} brings failed ({type(error).__name__}: "
+            f"{_first_line(error)}); it may need other versions of packages, which its page names."
+        )
     if "trust_remote_code" in str(error) or "custom code" in str(error):
         return (
             f"The model {spec.location} needs the Python code that comes with it, which "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -132,12 +132,7 @@ def save(family: Family, folder: Path) -> Path:
 
     torch.manual_seed(0)
     model, processor = family.build()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.dim() > 1 and not name.endswith("norm.weight"):
-                # Random models repeat their last token, or ignore what they see; those with
-                # large weights and small embeddings do neither.
-                parameter.normal_(std=0.1 if "embed_tokens" in name else 0.25)
+    enlarge(model)
     generation = model.generation_config
     generation.pad_token_id, generation.bos_token_id = 0, None
     generation.eos_token_id = 1
@@ -146,6 +141,14 @@ def save(family: Family, folder: Path) -> Path:
     return folder
 
 
-def names(families: Sequence[Family]) -> list[str]:
-    """The model types, for the parameters of a test."""
-    return [family.model_type for family in families]
+def enlarge(model: Any) -> None:
+    """Draw weights with which a random model's answers depend on what it sees.
+
+    With the usual ones it repeats its last token; with large embeddings too.
+    """
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1 and not name.endswith("norm.weight"):
+                parameter.normal_(std=0.1 if "embed_tokens" in name else 0.25)
