@@ -27,7 +27,7 @@ LAYERS = {
             "models",
             "cache",
         ),
-        *("journal", "environment", "encoders", "endpoints", "plugins"),
+        *("journal", "environment", "encoders", "endpoints", "plugins", "cache"),
     ),
     2: ("metrics", "runners"),
     3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors", "performance"),
