@@ -4,12 +4,15 @@ import random
 
 import pytest
 
-from vlmbench import scoring
+from vlmbench import score_workers, scoring
 from vlmbench.aggregate import ScoredMetric, with_diagnostics
-from vlmbench.errors import DataError
-from vlmbench.metrics.base import load_metric
+from vlmbench.errors import DataError, UsageError
+from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.records import Response, ResponseError, Sample, SampleScores
+from vlmbench.score_workers import Batch, Workers
 from vlmbench.scoring import score_samples
+from vlmbench.text import japanese
+from vlmbench.text.japanese import tokenise
 from vlmbench.where import parse_where
 
 WORDS = [
@@ -76,6 +79,29 @@ def test_processes_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = score_samples(samples, responses, metrics(), processes=1)
     monkeypatch.setattr(scoring, "BATCH_SIZE", 13)
     assert score_samples(samples, responses, metrics(), processes=2) == alone
+
+
+def test_a_worker_that_dies_is_one_sentence() -> None:
+    metric = load_metric("overlap.chrf")
+    batches = [Batch([Answer("猫", ("犬",))], [None])] * 8
+    with Workers(2) as workers:
+        workers._workers[0]._process.kill()
+        workers._workers[0]._process.wait()
+        with pytest.raises(UsageError, match="ended before its time"):
+            workers.score(batches, [metric])
+
+
+def test_words_travel_between_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = [
+        (f"{number}匹の白い猫が箱の中で寝ている。", "犬\u3000と 猫") for number in range(9)
+    ]
+    alone = [[tokenise(text) for text in texts] for texts in references]
+    japanese._words.clear()
+    monkeypatch.setattr(score_workers, "BATCH_SIZE", 1)
+    with Workers(2) as workers:
+        workers.tokenise(references)
+    monkeypatch.delattr(japanese, "unidic")  # nothing is left to analyse
+    assert [[tokenise(text) for text in texts] for texts in references] == alone
 
 
 def test_an_error_in_a_worker_is_the_same_sentence() -> None:

@@ -190,7 +190,15 @@ def _show(options: argparse.Namespace, value: dict[str, Any]) -> int:
         return 0
     import yaml
 
-    print(yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=100).rstrip())
+    class Dumper(yaml.SafeDumper):
+        """Writes texts of several lines as they are, not in quotation marks."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    print(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100).rstrip())
     return 0
 
 

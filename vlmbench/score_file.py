@@ -183,7 +183,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 def _lines(handle: IO[bytes], name: str) -> Iterator[Line]:
     for number, raw in enumerate(handle, 1):
         if raw.strip():
-            yield _line(raw, f"Line {number} of {name}")
+            yield _line(raw, f"line {number} of {name}")
 
 
 def _line(raw: bytes, where: str) -> Line:
@@ -191,12 +191,12 @@ def _line(raw: bytes, where: str) -> Line:
         # The signature that some editors put at the start of a file.
         value = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON ({_short(error)}); {FORM}.") from error
+        raise DataError(f"{_capital(where)} is not JSON ({_short(error)}); {FORM}.") from error
     if not isinstance(value, dict):
-        raise DataError(f"{where} is {_kind(value)} and no JSON object; {FORM}.")
+        raise DataError(f"{_capital(where)} is {_kind(value)} and no JSON object; {FORM}.")
     for field in ("id", "prediction", "references"):
         if field not in value:
-            raise DataError(f"{where} has no '{field}'; {FORM}.")
+            raise DataError(f"{_capital(where)} has no '{field}'; {FORM}.")
     key = value["id"]
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise DataError(f"The id in {where} is {_kind(key)}; make it a text or a whole number.")
@@ -243,6 +243,10 @@ def _meta(value: Mapping[str, Any]) -> dict[str, Scalar]:
 def _kind(value: Any) -> str:
     names = {type(None): "null", bool: "a truth value", str: "a text", list: "a list"}
     return names.get(type(value), "an object" if isinstance(value, dict) else "a number")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _short(error: Exception) -> str:

@@ -186,22 +186,30 @@ LONG = {
     "spaces": " \n" * 50_000,
     "words": "猫が窓辺で眠っている。" * 9_090,
 }
-SECONDS = 3.0
-"""Three times what is promised: the machine of the test is busy with other things."""
+SECONDS = 1.5
+"""Of processor time. One is promised, and docs/metrics.md has what each takes; the rest is for a
+machine whose caches other programs use too."""
+ATTEMPTS = 3
+"""The quickest counts."""
+
+
+def seconds(name: str, text: str) -> float:
+    one = answer(text, (text[50_000:] + text[:50_000], "猫が眠る"))
+    metric = load_metric(name).prepare([one.references, ["犬"], ["鳥"]])
+    start = time.process_time()
+    metric.score(one)
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_long_texts_are_scored_within_a_second(name: str) -> None:
     load_metric(name).prepare([["猫"], ["犬"]]).score(answer("猫", ("猫",)))  # loads a dictionary
-    # Two kinds for each metric, other ones for each: `tests/bench/bench_long.py` takes all.
-    kinds = random.Random(name).sample(sorted(LONG), 2)
-    for kind in kinds:
-        text = LONG[kind]
-        one = answer(text, (text[50_000:] + text[:50_000], "猫が眠る"))
-        metric = load_metric(name).prepare([one.references, ["犬"], ["鳥"]])
-        start = time.process_time()
-        metric.score(one)
-        assert time.process_time() - start < SECONDS, kind
+    # Distances take longest on many different characters, tokenizers on brackets. Two more kinds
+    # for each metric, other ones for each; `tests/bench/bench_long.py` takes all.
+    for kind in {"kanji", "brackets", *random.Random(name).sample(sorted(LONG), 2)}:
+        # Another first character each time, or the words would be remembered.
+        times = (seconds(name, chr(0x3041 + attempt) + LONG[kind]) for attempt in range(ATTEMPTS))
+        assert any(spent < SECONDS for spent in times), kind
 
 
 def approximately(value: float | None) -> object:

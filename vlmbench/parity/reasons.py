@@ -51,7 +51,9 @@ def reader_table(rows: Iterable[ParityRow]) -> str:
 def _quoted(text: str) -> str:
     """A text that a table can show, with the code point of what looks like something else."""
     shown = "".join(
-        one if (normal := normalise(one)) == one else f"{one if normal else ''}[U+{ord(one):04X}]"
+        one
+        if one == " " or (normal := normalise(one)) == one
+        else f"{one if normal else ''}[U+{ord(one):04X}]"
         for one in text
     )
     return "`" + (shown if len(shown) <= 40 else shown[:40] + "…").replace("|", "\\|") + "`"
