@@ -75,6 +75,27 @@ FIELDS: dict[str, Any] = {
             "The Hugging Face Hub can't be reached, so model 'Qwen/Qwen2-VL-2B-Instruct' cannot be "
             "loaded; pass the directory of a downloaded checkpoint, as in '--model ./dir'.",
         ),
+        (
+            "run --quiet --model checkpoint --tasks good/colours.yaml --generation top_k=5",
+            "In task 'colours', --generation top_k means nothing to greedy answers",
+        ),
+        (
+            "run --quiet --model checkpoint --tasks good/colours.yaml --generation num_beam=5",
+            "Did you mean 'num_beams'",
+        ),
+        (
+            "run --quiet --model checkpoint --tasks good/colours.yaml --quantization 3bit",
+            "input should be '4bit' or '8bit'",
+        ),
+        (
+            "run --quiet --model checkpoint --tasks good/colours.yaml --adapter good",
+            "there is no adapter_config.json in good",
+        ),
+        (
+            "run --quiet --model asagi-14b --tasks good/colours.yaml",
+            "needs the Python code of MIL-UT/Asagi-14B",
+        ),
+        ("models show checkpoint --dtype float23", "Did you mean 'float32'"),
         (f"{ORACLE} --tasks ja-vq", "Did you mean 'ja-vqa'"),
         (f"{ORACLE} --tasks gone.yaml", "There is no task file gone.yaml"),
         (f"{ORACLE} --tasks key/colours.yaml", "did you mean 'prompt'?"),

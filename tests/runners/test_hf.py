@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,14 @@ def test_a_text_model_is_refused_as_a_vision_model(checkpoint: Path, tmp_path: P
     (copy / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelError, match="'bert', which transformers does not load as a vision"):
         HFRunner().prepare(resolve_model(str(copy)))
+
+
+def test_threads_make_the_same_inputs(runner: HFRunner) -> None:
+    """Batches of other lengths, encoded and decoded at the same time by more threads than usual."""
+    batches = [MIXED[at : at + 2] for at in range(5)] * 8
+    expected = [runner.encode(batch).inputs["input_ids"].tolist() for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        encoded = pool.map(runner.encode, batches)
+        texts = [runner.generate(batch)[0].text for batch in batches[:5]]
+        assert [one.inputs["input_ids"].tolist() for one in encoded] == expected
+    assert texts == [runner.generate(batch)[0].text for batch in batches[:5]]

@@ -151,10 +151,8 @@ class HFRunner:
     ) -> Response:
         ends = self._end_tokens()
         length = next((at for at, token in enumerate(tokens) if token in ends), len(tokens))
-        text = self._ready().tokenizer.decode(
-            tokens[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        text, cut = cut_at_stops(text, request.generation.stop)
+        assert self._encoder is not None
+        text, cut = cut_at_stops(self._encoder.text(tokens[:length]), request.generation.stop)
         stopped = length < len(tokens) or cut
         whole = length < request.generation.max_new_tokens or stopped
         return Response(

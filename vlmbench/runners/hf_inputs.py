@@ -6,8 +6,8 @@ decode the images, render the chat template, tokenise, pad on the left
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,14 +57,22 @@ class Encoder:
         self._kind = front.family
         self._system: str | None = options.get("system")
         self._options = options
-        # A fast tokenizer keeps its padding state inside and cannot be used by two threads, so
-        # each thread borrows a copy; the original is the decoder's.
-        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._processor = _sharing(front, self._lock)
         self._control_tokens = _control_tokens(front)
         self.system_turn = self._find_system_turn()
         """How the template takes a system prompt; None if it does not, and the user says it."""
         self.images_in_place = None if self._kind.text_only else self._keeps_places()
         """Whether an image between two texts stays there; some templates put images first."""
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens say, control tokens left out."""
+        with self._lock:
+            return str(
+                self._front.tokenizer.decode(
+                    tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+                )
+            )
 
     @property
     def system_place(self) -> str:
@@ -135,28 +143,15 @@ class Encoder:
         arguments: dict[str, Any] = (
             {"padding": True} if self._kind.text_only else {"processor_kwargs": {"padding": True}}
         )
-        with self._processor() as processor:
-            return processor.apply_chat_template(
-                conversations,
-                chat_template=self._front.chat_template,
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
-                return_tensors="pt",
-                **arguments,
-            )
-
-    @contextmanager
-    def _processor(self) -> Iterator[Any]:
-        """A processor that no other thread uses meanwhile."""
-        try:
-            processor = self._idle.pop()
-        except IndexError:
-            processor = copy.deepcopy(self._front.processor)
-        try:
-            yield processor
-        finally:
-            self._idle.append(processor)
+        return self._processor.apply_chat_template(
+            conversations,
+            chat_template=self._front.chat_template,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            **arguments,
+        )
 
     def _encode_singly(
         self, requests: list[Request], failed: list[Response], error: Exception
@@ -236,6 +231,37 @@ class Encoder:
         except Exception:  # a template may refuse a turn in any way
             return ""
         return str(text)
+
+
+class _OneAtATime:
+    """A tokenizer that several threads may call: a fast one keeps its padding state inside."""
+
+    def __init__(self, tokenizer: Any, lock: threading.Lock) -> None:
+        self._tokenizer, self._lock = tokenizer, lock
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with self._lock:
+            return self._tokenizer(*arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
+
+
+class _WholeTemplate(_OneAtATime):
+    """The same for a text-only model, whose tokenizer renders the template too."""
+
+    def apply_chat_template(self, *arguments: Any, **named: Any) -> Any:
+        with self._lock:
+            return self._tokenizer.apply_chat_template(*arguments, **named)
+
+
+def _sharing(front: Front, lock: threading.Lock) -> Any:
+    """The processor for several threads: images are worked on while another thread tokenises."""
+    if front.processor is front.tokenizer:
+        return _WholeTemplate(front.tokenizer, lock)
+    processor = copy.copy(front.processor)
+    processor.tokenizer = _OneAtATime(front.tokenizer, lock)
+    return processor
 
 
 def bounded(picture: PIL.Image.Image, limits: ImageLimits) -> PIL.Image.Image:

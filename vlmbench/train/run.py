@@ -125,7 +125,13 @@ def _load(config: TrainConfig) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     name = config.model.checkpoint or ""
-    location = str(model_path(resolve_model(name).location))
+    start = resolve_model(name)
+    if "adapter" in start.options:
+        raise ModelError(
+            f"The checkpoint {name} is an adapter, which is not trained further; give the model "
+            f"it was trained on ({start.location})."
+        )
+    location = str(model_path(start.location))
     try:
         family = AutoConfig.from_pretrained(location).model_type
         if family != FAMILY:
