@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from families import gemma, phi, qwen, text
+from families import gemma, internvl, phi, qwen, text
 from families.common import Family, save
 from families.observe import ONE, TWO, ask, load, logits
 
@@ -212,6 +212,7 @@ def test_quantised_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: 
     build_processor(tokens, spec).save_pretrained(tmp_path)
     runner, exact = load(tmp_path, quantization=bits), load(tmp_path)
     assert kind in {type(module).__name__ for module in runner._ready().model.modules()}
+    assert runner.describe()["bitsandbytes"]
     assert [one.error for one in runner.generate([ONE, TWO])] == [None, None]
     expected = logits(exact, [ONE])
     difference = (logits(runner, [ONE]) - expected).abs().mean()
@@ -283,6 +284,20 @@ def test_an_adapter_of_another_model_is_refused(adapter: Path, tmp_path: Path) -
         _spoil(copy / "adapter_model.safetensors", name)
         with pytest.raises(ModelError, match="does not fit the Qwen2VL"):
             load(adapter.with_name("qwen"), adapter=str(copy))
+
+
+@pytest.mark.parametrize(("pixels", "fragment"), [(3, "is less than models"), (None, "lacks what")])
+def test_bounds_that_cannot_be_set(tmp_path: Path, pixels: int | None, fragment: str) -> None:
+    folder = save(internvl.FAMILIES[0], tmp_path / "m")
+    if pixels is None:
+        path = folder / "processor_config.json"
+        said = json.loads(path.read_text())
+        # A processor that counts no tiles, as another version's may not.
+        said["image_processor"] = {"image_processor_type": "SiglipImageProcessor"}
+        path.write_text(json.dumps(said))
+        pixels = 10**6
+    with pytest.raises(UsageError, match=fragment):
+        load(folder, max_pixels=pixels)
 
 
 def test_a_device_map_answers_as_one_device_does(base: Path) -> None:

@@ -313,3 +313,13 @@ def test_recipes_by_name(tmp_path: Path) -> None:
     assert find_recipe(str(tmp_path / "own.yaml")) == tmp_path / "own.yaml"
     with pytest.raises(UsageError, match=r"Unknown recipe 'tiny-jp'. Did you mean 'tiny-ja"):
         find_recipe("tiny-jp")
+
+
+def test_an_adapter_is_no_start(seedling: Path, tmp_path: Path, write_recipe: WriteRecipe) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    settings = {"base_model_name_or_path": str(seedling)}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    recipe = find_recipe(str(write_recipe(model={"checkpoint": str(folder)})))
+    with pytest.raises(ModelError, match="is an adapter, which is not trained further"):
+        train(recipe, out=tmp_path / "out", quiet=True)

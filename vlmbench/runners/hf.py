@@ -10,6 +10,7 @@ one, a batch that does not fit into memory in halves.
 from __future__ import annotations
 
 import gc
+import importlib.metadata
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ from vlmbench.runners.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, failure, one_line
 from vlmbench.runners.hf_load import Loaded, load
 
+NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
+"""Packages on which answers depend where such an option is given."""
+
 
 class HFRunner:
     """See the module."""
@@ -30,13 +34,13 @@ class HFRunner:
         self.fitted: int | None = None
         self._loaded: Loaded | None = None
         self._encoder: Encoder | None = None
-        self._generation: Mapping[str, Any] = {}
+        self._options: Mapping[str, Any] = {}
 
     def prepare(self, spec: ModelSpec) -> None:
         """See `Runner.prepare`."""
         self._loaded = load(spec)
         self._encoder = Encoder(self._loaded, spec.options)
-        self._generation = spec.options.get("generation", {})
+        self._options = spec.options
 
     def describe(self) -> Mapping[str, Scalar]:
         """Device, number format, size, and what the family's kind and template make of prompts."""
@@ -56,6 +60,11 @@ class HFRunner:
             "sees_images": not loaded.family.text_only,
             "images_in_place": self._encoder.images_in_place,
             "system_prompt": self._encoder.system_place,
+            **{
+                package: importlib.metadata.version(package)
+                for option, package in NEEDED.items()
+                if option in self._options
+            },
         }
 
     def close(self) -> None:
@@ -141,7 +150,7 @@ class HFRunner:
         tokenizer, stop = self._ready().tokenizer, list(request.generation.stop)
         return {
             **generation_arguments(request),
-            **self._generation,
+            **self._options.get("generation", {}),
             "pad_token_id": tokenizer.pad_token_id,
             **({"stop_strings": stop, "tokenizer": tokenizer} if stop else {}),
         }

@@ -114,17 +114,25 @@ def bound_pixels(kind: Family, processor: Any, options: Mapping[str, Any]) -> No
                 f"Models of the family {kind.title or 'of this checkpoint'} have no bound that "
                 f"{flag} could set; leave it out."
             )
-        value = _bound_value(bound, processor, wanted, at_least=option == "min_pixels")
+        try:
+            if _look_up(processor, bound.attribute) is None:
+                raise KeyError(bound.attribute)  # set, it would be passed over without a word
+            value = _bound_value(bound, processor, wanted)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"This checkpoint's {type(processor).__name__} lacks what {flag} would set "
+                f"({bound.attribute}); leave it out."
+            ) from error
         if value is None:
             raise UsageError(
-                f"{flag} {wanted} is out of reach for models of the family {kind.title}; give a "
-                f"{'smaller' if option == 'min_pixels' else 'larger'} number of pixels."
+                f"{flag} {wanted} is less than models of the family {kind.title} can do; give a "
+                "larger number of pixels."
             )
         _assign(processor, bound.attribute, value)
 
 
-def _bound_value(bound: PixelBound, processor: Any, pixels: int, *, at_least: bool) -> int | None:
-    """What to set so that an image has at most (or at least) so many pixels; None if nothing."""
+def _bound_value(bound: PixelBound, processor: Any, pixels: int) -> int | None:
+    """What to set for a bound of so many pixels; None if it cannot be as low."""
     if bound.measure == "area":
         return pixels
     if bound.measure == "side":

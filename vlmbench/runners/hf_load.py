@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.checkpoints import model_path
-from vlmbench.errors import DependencyError, ModelError
+from vlmbench.errors import DependencyError, ModelError, VlmbenchError
 from vlmbench.families import Family, family, family_key
 from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
 from vlmbench.models import ModelSpec
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import torch
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
+
+BAD_CHECKPOINT = (OSError, ValueError, KeyError, RuntimeError)
+"""What transformers raises at files that are missing, broken or of another kind."""
 
 LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./dir'"
 
@@ -157,12 +160,17 @@ def explained(spec: ModelSpec) -> Iterator[None]:
     """
     try:
         yield
+    except VlmbenchError:
+        raise
     except ImportError as error:
         raise DependencyError(
             f"The model {spec.location} needs a package that is not installed "
             f"({_first_line(error)}); install it with pip."
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+    except Exception as error:
+        # Code that a checkpoint brings raises anything; from ours it would be a bug.
+        if spec.runner != "remote_code" and not isinstance(error, BAD_CHECKPOINT):
+            raise
         raise ModelError(_why_not(spec, error)) from error
 
 
