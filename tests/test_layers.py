@@ -17,6 +17,7 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
+        *("filters", "sources"),
         *("prompt", "runs", "models", "journal", "environment", "encoders", "cache"),
         *("endpoints", "plugins"),
     ),

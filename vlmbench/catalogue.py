@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmbench import console
 from vlmbench.check import check_task
-from vlmbench.data import sample_count, source_name
+from vlmbench.data import sample_count
 from vlmbench.endpoints import given_options
 from vlmbench.metrics.base import (
     describe,
@@ -22,6 +22,7 @@ from vlmbench.metrics.base import (
 )
 from vlmbench.models import BASELINES, known_models, resolve_model
 from vlmbench.score_file import LineScore, score_file
+from vlmbench.sources import data_state, source_name
 from vlmbench.task import load_task, task_names
 
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
@@ -45,13 +46,14 @@ def doctor(options: argparse.Namespace) -> int:
 
 def tasks_list(options: argparse.Namespace) -> int:
     """Name, title, capability, number of samples and headline metrics of each task."""
-    tasks = [load_task(name) for name in task_names()]
+    tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
     values = [
         {
             "name": task.name,
             "title": task.display.title,
             "capability": task.display.capability,
-            "samples": sample_count(task),
+            "state": data_state(task),
+            "samples": sample_count(task) or task.display.items,
             "headlines": list(task.headlines),
         }
         for task in tasks
@@ -61,13 +63,13 @@ def tasks_list(options: argparse.Namespace) -> int:
 
 def tasks_show(options: argparse.Namespace) -> int:
     """Everything that a task file says, and where its data is."""
-    task = load_task(options.name)
+    task = load_task(options.name, data_dir=options.data_dir)
     return _show(options, {**task.as_dict(), "fingerprint": task.fingerprint})
 
 
 def tasks_check(options: argparse.Namespace) -> int:
     """Read the whole task; 2 if something is wrong with it."""
-    task = load_task(options.name)
+    task = load_task(options.name, data_dir=options.data_dir)
     found = check_task(task)
     if options.json:
         console.print_json(asdict(found))

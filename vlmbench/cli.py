@@ -94,6 +94,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--tasks", action="append", required=True, metavar="NAME", help="tasks, or YAML files"
     )
+    _add_data_dir(run)
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
     run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
     run.add_argument(
@@ -121,6 +122,15 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--json", action="store_true", help="print the run records as JSON")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.set_defaults(command=_run)
+
+
+def _add_data_dir(parser: Any) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where data sets of the Hub lie as <task>.parquet, <task>/*.parquet or <task>.jsonl",
+    )
 
 
 def _add_server_options(parser: Any) -> None:
@@ -222,6 +232,8 @@ def _add_catalogues(commands: Any) -> None:
             action = actions.add_parser(verb)
             if takes_name:
                 action.add_argument("name", metavar="NAME")
+            if noun == "tasks":
+                _add_data_dir(action)
             if (noun, verb) == ("models", "show"):
                 _add_server_options(action)
             action.add_argument("--json", action="store_true")
@@ -413,7 +425,7 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
     from vlmbench.task import load_task
 
-    return [load_task(name) for name in _split(options.tasks)]
+    return [load_task(name, data_dir=options.data_dir) for name in _split(options.tasks)]
 
 
 def _split(values: Sequence[str]) -> list[str]:
