@@ -22,7 +22,10 @@ LAYERS = {
         *("endpoints", "plugins"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors", "performance"),
+    3: (
+        *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
+        "performance",
+    ),
     4: (
         "evaluate",
         "extra_metrics",

@@ -13,6 +13,7 @@ from vlmbench import console
 from vlmbench.check import check_task
 from vlmbench.data import sample_count
 from vlmbench.endpoints import given_options
+from vlmbench.groups import load_groups
 from vlmbench.metrics.base import (
     describe,
     family_summary,
@@ -45,7 +46,8 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def tasks_list(options: argparse.Namespace) -> int:
-    """Name, title, capability, number of samples and headline metrics of each task."""
+    """Name, state of the data, number of samples, headlines and groups of each task."""
+    groups = load_groups()
     tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
     values = [
         {
@@ -55,10 +57,16 @@ def tasks_list(options: argparse.Namespace) -> int:
             "state": data_state(task),
             "samples": sample_count(task) or task.display.items,
             "headlines": list(task.headlines),
+            "groups": [name for name, group in groups.items() if task.name in group.tasks],
         }
         for task in tasks
     ]
-    return _list(options, values, numbers=("samples",))
+    _list(options, values, numbers=("samples",))
+    if not options.json:
+        rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
+        columns = {"group": "left", "title": "left", "tasks": "right", "what it is for": "left"}
+        console.print_table(columns, rows)
+    return 0
 
 
 def tasks_show(options: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vlmbench.executors.base import Executor
     from vlmbench.models import ModelSpec
     from vlmbench.records import RunRecord
+    from vlmbench.runs import RunDir
     from vlmbench.task import TaskSpec
 
 EXIT_CODES = """\
@@ -92,7 +93,11 @@ def _add_run(commands: Any) -> None:
         "served:SERVER:MODEL; several with commas",
     )
     run.add_argument(
-        "--tasks", action="append", required=True, metavar="NAME", help="tasks, or YAML files"
+        "--tasks",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="tasks, groups of them, or YAML files",
     )
     _add_data_dir(run)
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
@@ -267,6 +272,7 @@ def _add_metrics_score(actions: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.evaluate import load_metrics, run
+    from vlmbench.runs import RunDir
 
     models = _models(options)
     tasks = _tasks(options)
@@ -290,7 +296,8 @@ def _run(options: argparse.Namespace) -> int:
                         progress=progress,
                     )
                 records.append(record)
-    _print_records(records, json=options.json)
+    runs = [RunDir.of(options.out, record.model, record.task) for record in records]
+    _print_records(records, runs, json=options.json)
     if not options.json:
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
@@ -333,8 +340,9 @@ def _score(options: argparse.Namespace) -> int:
     from vlmbench.runs import find_runs
 
     extra = extra_metrics(_split(options.metrics), options.option)
-    records = [score(run, extra=extra) for run in find_runs(options.runs)]
-    _print_records(records, json=options.json)
+    runs = find_runs(options.runs)
+    records = [score(run, extra=extra) for run in runs]
+    _print_records(records, runs, json=options.json)
     return 0
 
 
@@ -423,9 +431,11 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
 
 
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
+    from vlmbench.groups import expand_names
     from vlmbench.task import load_task
 
-    return [load_task(name, data_dir=options.data_dir) for name in _split(options.tasks)]
+    names = expand_names(_split(options.tasks))
+    return [load_task(name, data_dir=options.data_dir) for name in names]
 
 
 def _split(values: Sequence[str]) -> list[str]:
@@ -453,15 +463,20 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _print_records(records: Sequence[RunRecord], *, json: bool) -> None:
+def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
     from dataclasses import asdict
 
     from vlmbench import console
+    from vlmbench.groups import group_scores
 
+    places = {(one.model, one.task): run for one, run in zip(records, runs, strict=True)}
+    groups = group_scores(records, lambda one: places[one.model, one.task].read_scores())
     if json:
-        console.print_json({"runs": [asdict(record) for record in records]})
+        values = {"runs": [asdict(one) for one in records], "groups": [asdict(g) for g in groups]}
+        console.print_json(values)
     else:
         console.print_records(records)
+        console.print_groups(groups)
 
 
 def _run_exit_code(records: Sequence[RunRecord], out: Path) -> int:

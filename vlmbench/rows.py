@@ -53,9 +53,7 @@ def count_rows(task: TaskSpec) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def _by_subset(
-    task: TaskSpec, skip: Collection[str]
-) -> Iterator[tuple[str | None, Iterator[Row]]]:
+def _by_subset(task: TaskSpec, skip: Collection[str]) -> Iterator[tuple[str | None, Iterator[Row]]]:
     files = local_files(task)
     if files is not None:
         for subset, paths in files.items():
