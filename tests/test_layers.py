@@ -39,7 +39,7 @@ LAYERS = {
         "parity",
         "doctor",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs"),
+    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "docs_benchmarks"),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

@@ -72,7 +72,9 @@ def tasks_list(options: argparse.Namespace) -> int:
 def tasks_show(options: argparse.Namespace) -> int:
     """Everything that a task file says, and where its data is."""
     task = load_task(options.name, data_dir=options.data_dir)
-    return _show(options, {**task.as_dict(), "fingerprint": task.fingerprint})
+    return _show(
+        options, {**task.as_dict(), "fingerprint": task.fingerprint, "state": data_state(task)}
+    )
 
 
 def tasks_check(options: argparse.Namespace) -> int:
