@@ -31,6 +31,7 @@ LAYERS = {
         "extra_metrics",
         "score_file",
         "check",
+        "prepare",
         "gate",
         "gate_baseline",
         "report",

@@ -13,6 +13,7 @@ from vlmbench import console
 from vlmbench.check import check_task
 from vlmbench.data import sample_count
 from vlmbench.endpoints import given_options
+from vlmbench.errors import UsageError
 from vlmbench.groups import load_groups
 from vlmbench.metrics.base import (
     describe,
@@ -92,6 +93,21 @@ def tasks_check(options: argparse.Namespace) -> int:
     for problem in found.problems:
         print(f"vlmbench: {problem}", file=sys.stderr)
     return 2 if found.problems else 0
+
+
+def tasks_prepare(options: argparse.Namespace) -> int:
+    """Make a task's data out of files that were fetched by hand."""
+    from vlmbench.prepare import prepare
+
+    if options.data_dir is None:
+        raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
+    done = prepare(load_task(options.name, data_dir=options.data_dir), options.data_dir)
+    if options.json:
+        file = str(done.file) if done.file else None
+        console.print_json({"file": file, "rows": done.rows, "message": done.message})
+    else:
+        print(done.message)
+    return 0
 
 
 def models_list(options: argparse.Namespace) -> int:

@@ -225,7 +225,10 @@ def _add_train(commands: Any) -> None:
 
 def _add_catalogues(commands: Any) -> None:
     kinds = {
-        "tasks": ("what can be asked", {"list": False, "show": True, "check": True}),
+        "tasks": (
+            "what can be asked",
+            {"list": False, "show": True, "check": True, "prepare": True},
+        ),
         "models": ("who can be asked", {"list": False, "show": True}),
         "metrics": ("how answers are scored", {"list": False, "show": True}),
     }
