@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, picture, write_task
 
-from vlmbench.data import data_fingerprint, load_samples, sample_count
+from vlmbench.data import load_samples, sample_count
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
+from vlmbench.sources import data_fingerprint
 from vlmbench.task import load_task
 
 FIELDS: dict[str, Any] = {
@@ -157,7 +158,7 @@ def test_the_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DataError) as caught:
         samples(path)
     assert "The Hugging Face Hub can't be reached" in str(caught.value)
-    assert "'data: {path: file.parquet}'" in str(caught.value)
+    assert "put it as colours.parquet into a directory that '--data-dir' names" in str(caught.value)
 
 
 def test_a_data_set_of_the_hub_layout(tmp_path: Path) -> None:

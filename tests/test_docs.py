@@ -1,4 +1,4 @@
-"""docs/metrics.md says what the code says."""
+"""docs/metrics.md says what the code says, and docs/benchmarks.md what the task files say."""
 
 from __future__ import annotations
 
@@ -6,14 +6,34 @@ from datetime import date
 
 import pytest
 
-from vlmbench.docs import PAGE, measured_part, metrics_part, with_part
+from vlmbench.docs import (
+    BENCHMARKS_PAGE,
+    PAGE,
+    measured_part,
+    metrics_part,
+    with_benchmarks,
+    with_part,
+)
+from vlmbench.docs_benchmarks import cards_part
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import metric_names
+from vlmbench.task import task_names
 
 
 def test_the_page_lists_the_metrics_as_they_are() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert with_part(page, "metrics", metrics_part()) == page, "run: python -m vlmbench.docs"
+
+
+def test_the_page_of_benchmarks_is_what_the_task_files_say() -> None:
+    page = BENCHMARKS_PAGE.read_text(encoding="utf-8")
+    assert with_benchmarks(page) == page, "run: python -m vlmbench.docs"
+
+
+def test_every_task_has_one_card() -> None:
+    cards = cards_part().split("\n")
+    for name in task_names():
+        assert cards.count(f"### {name}") == 1
 
 
 def test_every_metric_has_one_row() -> None:

@@ -17,25 +17,21 @@ LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
-        *(
-            "prompt",
-            "runs",
-            "checkpoints",
-            "families",
-            "hf_options",
-            "model_options",
-            "models",
-            "cache",
-        ),
-        *("journal", "environment", "encoders", "endpoints", "plugins", "cache"),
+        *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
+        *("model_options", "models", "journal", "environment", "encoders", "endpoints"),
+        *("plugins", "cache"),
     ),
     2: ("metrics", "runners"),
-    3: ("aggregate", "encoder_scores", "scoring", "score_workers", "executors", "performance"),
+    3: (
+        *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
+        "performance",
+    ),
     4: (
         "evaluate",
         "extra_metrics",
         "score_file",
         "check",
+        "prepare",
         "gate",
         "gate_baseline",
         "report",
@@ -44,7 +40,10 @@ LAYERS = {
         "parity",
         "doctor",
     ),
-    5: ("cli", "__main__", "console", "catalogue", "demo", "docs", "family_docs", "model_plan"),
+    5: (
+        *("cli", "__main__", "console", "catalogue", "demo", "docs", "docs_benchmarks"),
+        *("family_docs", "model_plan"),
+    ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
 

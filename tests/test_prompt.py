@@ -16,9 +16,9 @@ from vlmbench.task import TaskSpec
 FIRST, SECOND = Image(picture("赤")), Image(picture("青"))
 
 
-def shown(prompt: str, images: int = 1, **row: Any) -> list[str | int]:
+def shown(prompt: str, images: int = 1, order: str = "marked", **row: Any) -> list[str | int]:
     """The parts of a prompt, images by their number."""
-    task = parse(TaskSpec, task_data(prompt=prompt), where="test")
+    task = parse(TaskSpec, task_data(prompt=prompt, image_order=order), where="test")
     pictures = (FIRST, SECOND)[:images]
     sample = Sample("s1", pictures, ("赤",), row=row, choices=("赤", "青"))
     return [
@@ -56,6 +56,33 @@ def shown(prompt: str, images: int = 1, **row: Any) -> list[str | int]:
 )
 def test_places(prompt: str, images: int, row: dict[str, str], parts: list[str | int]) -> None:
     assert shown(prompt, images, **row) == parts
+
+
+NUMBERED = "{{ row.q | interleave }}\n{{ row.o | interleave }}"
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "marked", "reference"),
+    [
+        ("図<image 1>は", "B", ["図", 0, "は\nB"], [0, "図は\nB"]),
+        ("図<image 2>と<image 1>", "B", ["図", 1, "と", 0, "\nB"], [0, 1, "図と\nB"]),
+        # An image that is named twice is shown twice, one that isn't named not at all.
+        ("図<image 1>は", "<image 1>", ["図", 0, "は\n", 0], [0, "図は\n"]),
+        ("図は", "<image 2>", ["図は\n", 1], [1, "図は\n"]),
+        ("図は", "B", [0, 1, "図は\nB"], [0, 1, "図は\nB"]),
+    ],
+)
+def test_images_named_by_number(
+    text: str, option: str, marked: list[str | int], reference: list[str | int]
+) -> None:
+    """As (J)MMMU marks them; the reference order is llm-jp-eval-mm's: each once, by number."""
+    assert shown(NUMBERED, 2, q=text, o=option) == marked
+    assert shown(NUMBERED, 2, "reference", q=text, o=option) == reference
+
+
+def test_a_number_without_an_image() -> None:
+    with pytest.raises(DataError, match="places image 2 of sample 's1'"):
+        shown(NUMBERED, 2, q="<image 3>", o="")
 
 
 @pytest.mark.parametrize(

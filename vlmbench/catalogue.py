@@ -11,8 +11,10 @@ from typing import Any
 
 from vlmbench import console
 from vlmbench.check import check_task
-from vlmbench.data import sample_count, source_name
+from vlmbench.data import sample_count
+from vlmbench.errors import UsageError
 from vlmbench.families import family
+from vlmbench.groups import load_groups
 from vlmbench.metrics.base import (
     describe,
     family_summary,
@@ -24,6 +26,7 @@ from vlmbench.model_options import given_options
 from vlmbench.model_plan import plan, plan_with_code
 from vlmbench.models import BASELINES, ModelEntry, known_models, resolve_model
 from vlmbench.score_file import LineScore, score_file
+from vlmbench.sources import data_state, source_name
 from vlmbench.task import load_task, task_names
 
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
@@ -46,30 +49,40 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def tasks_list(options: argparse.Namespace) -> int:
-    """Name, title, capability, number of samples and headline metrics of each task."""
-    tasks = [load_task(name) for name in task_names()]
+    """Name, state of the data, number of samples, headlines and groups of each task."""
+    groups = load_groups()
+    tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
     values = [
         {
             "name": task.name,
             "title": task.display.title,
             "capability": task.display.capability,
-            "samples": sample_count(task),
+            "state": data_state(task),
+            "samples": sample_count(task) or task.display.items,
             "headlines": list(task.headlines),
+            "groups": [name for name, group in groups.items() if task.name in group.tasks],
         }
         for task in tasks
     ]
-    return _list(options, values, numbers=("samples",))
+    _list(options, values, numbers=("samples",))
+    if not options.json:
+        rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
+        columns = {"group": "left", "title": "left", "tasks": "right", "what it is for": "left"}
+        console.print_table(columns, rows)
+    return 0
 
 
 def tasks_show(options: argparse.Namespace) -> int:
     """Everything that a task file says, and where its data is."""
-    task = load_task(options.name)
-    return _show(options, {**task.as_dict(), "fingerprint": task.fingerprint})
+    task = load_task(options.name, data_dir=options.data_dir)
+    return _show(
+        options, {**task.as_dict(), "fingerprint": task.fingerprint, "state": data_state(task)}
+    )
 
 
 def tasks_check(options: argparse.Namespace) -> int:
     """Read the whole task; 2 if something is wrong with it."""
-    task = load_task(options.name)
+    task = load_task(options.name, data_dir=options.data_dir)
     found = check_task(task)
     if options.json:
         console.print_json(asdict(found))
@@ -82,6 +95,21 @@ def tasks_check(options: argparse.Namespace) -> int:
     for problem in found.problems:
         print(f"vlmbench: {problem}", file=sys.stderr)
     return 2 if found.problems else 0
+
+
+def tasks_prepare(options: argparse.Namespace) -> int:
+    """Make a task's data out of files that were fetched by hand."""
+    from vlmbench.prepare import prepare
+
+    if options.data_dir is None:
+        raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
+    done = prepare(load_task(options.name, data_dir=options.data_dir), options.data_dir)
+    if options.json:
+        file = str(done.file) if done.file else None
+        console.print_json({"file": file, "rows": done.rows, "message": done.message})
+    else:
+        print(done.message)
+    return 0
 
 
 def models_list(options: argparse.Namespace) -> int:

@@ -89,5 +89,5 @@ def _value(scored: ScoredMetric, sample: Sample, answer: str) -> float | None:
     import numpy as np
 
     metric = scored.metric.prepare([sample.references])
-    vector = metric.score(Answer(answer, sample.references, sample.choices)).vector
+    vector = metric.score(Answer(answer, sample.references, sample.choices, sample.meta)).vector
     return None if vector is None else value_of(np.array([vector]), metric.combine)

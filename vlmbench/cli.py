@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vlmbench.executors.base import Executor
     from vlmbench.models import ModelSpec
     from vlmbench.records import RunRecord
+    from vlmbench.runs import RunDir
     from vlmbench.task import TaskSpec
 
 EXIT_CODES = """\
@@ -92,8 +93,13 @@ def _add_run(commands: Any) -> None:
         "served:SERVER:MODEL; several with commas",
     )
     run.add_argument(
-        "--tasks", action="append", required=True, metavar="NAME", help="tasks, or YAML files"
+        "--tasks",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="tasks, groups of them, or YAML files",
     )
+    _add_data_dir(run)
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
     run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
     run.add_argument(
@@ -119,6 +125,15 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--json", action="store_true", help="print the run records as JSON")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.set_defaults(command=_run)
+
+
+def _add_data_dir(parser: Any) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where data sets of the Hub lie as <task>.parquet, <task>/*.parquet or <task>.jsonl",
+    )
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -230,7 +245,10 @@ def _add_train(commands: Any) -> None:
 
 def _add_catalogues(commands: Any) -> None:
     kinds = {
-        "tasks": ("what can be asked", {"list": False, "show": True, "check": True}),
+        "tasks": (
+            "what can be asked",
+            {"list": False, "show": True, "check": True, "prepare": True},
+        ),
         "models": ("who can be asked", {"list": False, "show": True}),
         "metrics": ("how answers are scored", {"list": False, "show": True}),
     }
@@ -242,6 +260,8 @@ def _add_catalogues(commands: Any) -> None:
             action = actions.add_parser(verb)
             if takes_name:
                 action.add_argument("name", metavar="NAME")
+            if noun == "tasks":
+                _add_data_dir(action)
             action.add_argument("--json", action="store_true")
             if (noun, verb) == ("models", "show"):
                 _add_model_options(action)
@@ -275,6 +295,7 @@ def _add_metrics_score(actions: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.evaluate import load_metrics, run
+    from vlmbench.runs import RunDir
 
     models = _models(options)
     tasks = _tasks(options)
@@ -299,7 +320,8 @@ def _run(options: argparse.Namespace) -> int:
                         progress=progress,
                     )
                 records.append(record)
-    _print_records(records, json=options.json)
+    runs = [RunDir.of(options.out, record.model, record.task) for record in records]
+    _print_records(records, runs, json=options.json)
     if not options.json:
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
@@ -342,8 +364,9 @@ def _score(options: argparse.Namespace) -> int:
     from vlmbench.runs import find_runs
 
     extra = extra_metrics(_split(options.metrics), options.option)
-    records = [score(run, extra=extra) for run in find_runs(options.runs)]
-    _print_records(records, json=options.json)
+    runs = find_runs(options.runs)
+    records = [score(run, extra=extra) for run in runs]
+    _print_records(records, runs, json=options.json)
     return 0
 
 
@@ -437,9 +460,11 @@ def _refuse_contradictions(
 
 
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
+    from vlmbench.groups import expand_names
     from vlmbench.task import load_task
 
-    return [load_task(name) for name in _split(options.tasks)]
+    names = expand_names(_split(options.tasks))
+    return [load_task(name, data_dir=options.data_dir) for name in names]
 
 
 def _split(values: Sequence[str]) -> list[str]:
@@ -467,15 +492,20 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _print_records(records: Sequence[RunRecord], *, json: bool) -> None:
+def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
     from dataclasses import asdict
 
     from vlmbench import console
+    from vlmbench.groups import group_scores
 
+    places = {(one.model, one.task): run for one, run in zip(records, runs, strict=True)}
+    groups = group_scores(records, lambda one: places[one.model, one.task].read_scores())
     if json:
-        console.print_json({"runs": [asdict(record) for record in records]})
+        values = {"runs": [asdict(one) for one in records], "groups": [asdict(g) for g in groups]}
+        console.print_json(values)
     else:
         console.print_records(records)
+        console.print_groups(groups)
 
 
 def _run_exit_code(records: Sequence[RunRecord], out: Path) -> int:

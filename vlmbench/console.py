@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vlmbench.gate import GateReport
+    from vlmbench.groups import GroupScore
     from vlmbench.records import Estimate, RunRecord
 
 
@@ -66,6 +67,21 @@ def print_records(records: Sequence[RunRecord]) -> None:
     columns = dict.fromkeys(("model", "task", "metric"), "left")
     print_table(columns | dict.fromkeys(("value", "95 % interval", "n", "errors"), "right"), rows)
     print("* headline metric: on the leaderboard, and compared by the gate")
+
+
+def print_groups(groups: Sequence[GroupScore]) -> None:
+    """The score of each group that was run as a whole, with its parts; nothing without one."""
+    if not groups:
+        return
+    rows = []
+    for group in groups:
+        interval = f"[{_number(group.low)}, {_number(group.high)}]"
+        rows.append([group.model, group.group, "", _number(group.value), interval, group.reason])
+        rows += [["", "", task, _number(value), "", ""] for task, value in group.parts.items()]
+    columns = dict.fromkeys(("model", "group", "task"), "left")
+    numbers = dict.fromkeys(("value", "95 % interval"), "right")
+    title = "Groups: 0 is chance, 1 the best possible; plain mean over tasks"
+    print_table(columns | numbers | {"note": "left"}, rows, title=title)
 
 
 def print_gate(report: GateReport) -> None:

@@ -7,16 +7,19 @@ it, a file name relative to the data file (never outside its folder), or a list 
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import binascii
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
-from vlmbench.records import Image, Sample, Scalar, stable_hash
+from vlmbench.filters import as_list
+from vlmbench.records import Image, Sample, Scalar
 from vlmbench.rows import count_rows, read_rows
-from vlmbench.task import Column, TaskSpec
+from vlmbench.sources import local_files, source_name
+from vlmbench.task import Column, Fields, TaskSpec
 from vlmbench.template import missing_column, render
 
 
@@ -35,11 +38,12 @@ def load_samples(
             there twice, or a row cannot become a sample.
     """
     where = source_name(task)
+    folder = _folder(task)
     seen: set[str] = set()
     skip: Collection[str] = () if images else task.fields.images
     rows = read_rows(task, skip=skip)
     for index, row in enumerate(itertools.islice(rows, limit)):
-        sample = build_sample(task, row, index=index, images=images)
+        sample = build_sample(task, row, index=index, images=images, folder=folder, source=where)
         if sample.id in seen:
             raise DataError(
                 f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; "
@@ -52,12 +56,18 @@ def load_samples(
 
 
 def sample_count(task: TaskSpec) -> int | None:
-    """Number of rows, where that can be known without reading them all."""
+    """Number of samples, where that can be known without reading them all."""
     return count_rows(task)
 
 
 def build_sample(
-    task: TaskSpec, row: Mapping[str, Any], *, index: int, images: bool = True
+    task: TaskSpec,
+    row: Mapping[str, Any],
+    *,
+    index: int,
+    images: bool = True,
+    folder: Path | None = None,
+    source: str = "",
 ) -> Sample:
     """One row as a sample.
 
@@ -66,11 +76,13 @@ def build_sample(
         row: The columns; images may be absent when `images` is false.
         index: Position of the row, from 0.
         images: Whether to read the image columns.
+        folder: Where image files lie that a column names.
+        source: The data set as error messages call it; the task's own if empty.
 
     Raises:
         DataError: A column is missing or holds something of another kind.
     """
-    where = f"row {index} of {source_name(task)}"
+    where = f"row {index} of {source or source_name(task)}"
     fields = task.fields
     columns = {name: value for name, value in row.items() if name not in fields.images}
     sample_id = render(fields.id, columns, where=where, index=index)
@@ -79,39 +91,18 @@ def build_sample(
     references = _texts(fields.references, columns, where, index)
     if not references:
         raise DataError(f"There is no reference answer in {where}; add one or leave the row out.")
+    derived = {
+        name: render(template, columns, where=where, index=index) or None
+        for name, template in fields.derived.items()
+    }
     return Sample(
         id=sample_id,
-        images=_images(task, row, where) if images else (),
+        images=_images(fields, row, where, folder) if images else (),
         references=references,
         row=columns,
         choices=_texts(fields.choices, columns, where, index),
-        meta={name: _scalar(name, columns, where) for name in fields.meta},
+        meta={**{name: _scalar(name, columns, where) for name in fields.meta}, **derived},
     )
-
-
-def source_name(task: TaskSpec) -> str:
-    """The data set as error messages call it."""
-    if task.data.path is not None:
-        return str(task.data_path or task.data.path)
-    return f"Hub data set {task.data.hub} ({task.data.split})"
-
-
-def data_fingerprint(task: TaskSpec) -> str:
-    """Identity of the data: a file's digest, or a Hub data set's name, revision and split.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    if task.data_path is None:
-        return stable_hash(task.data.model_dump(mode="json"))
-    try:
-        with task.data_path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
-    except OSError as error:
-        raise DataError(
-            f"The data file {task.data_path} cannot be read ({error.strerror}); check 'data.path' "
-            f"of task '{task.name}'."
-        ) from error
 
 
 def _texts(
@@ -119,7 +110,8 @@ def _texts(
 ) -> tuple[str, ...]:
     if isinstance(source, Column):
         value = _column(source.column, row, where)
-        values = value if isinstance(value, list | tuple) else [value]
+        listed = source.parse == "list" or isinstance(value, list | tuple)
+        values = as_list(value) if listed else [value]
         texts = ["" if value is None else str(value) for value in values]
     else:
         texts = [render(template, row, where=where, index=index) for template in source]
@@ -142,16 +134,34 @@ def _column(name: str, row: Mapping[str, Any], where: str) -> Any:
     return row[name]
 
 
-def _images(task: TaskSpec, row: Mapping[str, Any], where: str) -> tuple[Image, ...]:
-    folder = task.data_path.parent if task.data_path is not None else None
+def _folder(task: TaskSpec) -> Path | None:
+    """Where image files lie that a column names: beside the data."""
+    files = local_files(task)
+    return next(iter(files.values()))[0].parent if files else None
+
+
+def _images(
+    fields: Fields, row: Mapping[str, Any], where: str, folder: Path | None
+) -> tuple[Image, ...]:
     found: list[Image] = []
-    for name in task.fields.images:
+    for name in fields.images:
         value = _column(name, row, where)
         values = value if isinstance(value, list | tuple) else [value]
-        found += [
-            _image(one, f"column '{name}' of {where}", folder) for one in values if one is not None
-        ]
+        place = f"column '{name}' of {where}"
+        for one in values:
+            if isinstance(one, str) and fields.base64:
+                found.append(_from_base64(one, place))
+            elif one is not None:
+                found.append(_image(one, place, folder))
     return tuple(found)
+
+
+def _from_base64(text: str, where: str) -> Image:
+    try:
+        return Image(base64.b64decode(text, validate=True), source=where)
+    except binascii.Error as error:
+        # As with a lost file, one sample's trouble.
+        return Image(b"", source=f"{where}, which is not base64 ({error})")
 
 
 def _image(value: Any, where: str, folder: Path | None) -> Image:

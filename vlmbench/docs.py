@@ -1,11 +1,11 @@
-"""python -m vlmbench.docs: writes the generated parts of docs/metrics.md.
+"""python -m vlmbench.docs: writes the generated parts of docs/metrics.md and docs/benchmarks.md.
 
-    python -m vlmbench.docs                                      the metrics
+    python -m vlmbench.docs                                      the metrics and the tasks
     python -m vlmbench.docs --gold ../shared/reference/gold      also the parity report
     python tests/bench/bench_metrics.py | python -m vlmbench.docs --speed -
     python tests/bench/bench_long.py | python -m vlmbench.docs --long -
 
-The page itself is written by hand; what stands between `<!-- begin: NAME -->` and
+The pages themselves are written by hand; what stands between `<!-- begin: NAME -->` and
 `<!-- end: NAME -->` is not, and parts that are not asked for stay as they are.
 """
 
@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from vlmbench.docs_benchmarks import cards_part, groups_part, list_part
 from vlmbench.errors import DataError, VlmbenchError
 from vlmbench.metrics.base import describe, family_summary, metric_names
 from vlmbench.parity.checks import ParityRow
@@ -28,10 +29,11 @@ from vlmbench.parity.reasons import reader_table
 from vlmbench.parity.report import markdown, parity_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
+BENCHMARKS_PAGE = PAGE.with_name("benchmarks.md")
 
 
 def main() -> int:
-    """Rewrites the page and returns the exit code."""
+    """Rewrites the pages and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m vlmbench.docs", description=__doc__)
     parser.add_argument("--page", type=Path, default=PAGE, help="default: docs/metrics.md")
     parser.add_argument("--gold", type=Path, help="folder with the reference values")
@@ -52,7 +54,20 @@ def main() -> int:
         print(f"vlmbench: {problem}", file=sys.stderr)
         return problem.exit_code
     options.page.write_text(text, encoding="utf-8")
+    page = BENCHMARKS_PAGE.read_text(encoding="utf-8")
+    BENCHMARKS_PAGE.write_text(with_benchmarks(page), encoding="utf-8")
     return 0
+
+
+def with_benchmarks(page: str) -> str:
+    """The page of the benchmarks with what the task files say now."""
+    for name, content in (
+        ("groups", groups_part()),
+        ("list", list_part()),
+        ("cards", cards_part()),
+    ):
+        page = with_part(page, name, content)
+    return page
 
 
 def with_part(page: str, name: str, content: str) -> str:

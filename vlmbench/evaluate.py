@@ -13,7 +13,7 @@ from typing import Any
 
 from vlmbench import __version__
 from vlmbench.aggregate import ScoredMetric, estimates, with_diagnostics
-from vlmbench.data import data_fingerprint, load_samples
+from vlmbench.data import load_samples
 from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import versions
 from vlmbench.errors import DataError, IncompleteError
@@ -28,6 +28,7 @@ from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, Sam
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
 from vlmbench.scoring import score_samples
+from vlmbench.sources import data_fingerprint
 from vlmbench.task import TaskSpec, restore_task
 from vlmbench.where import parse_where
 
@@ -300,6 +301,7 @@ def _described(model: ModelSpec) -> dict[str, Any]:
 
 def _task_card(task: TaskSpec) -> dict[str, Any]:
     values = task.as_dict()
+    values["data"].pop("local")  # a directory of this machine, which concerns no reader
     kept = ("data", "prompt", "system", "generation", "metrics", "slices")
     return {**values["display"], **{name: values[name] for name in kept}}
 

@@ -6,15 +6,19 @@ of a data set can forge one. Afterwards the text is cut at the markers.
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from vlmbench.errors import DataError
-from vlmbench.records import Generation, Image, ImagePart, Part, Request, Sample, TextPart
+from vlmbench.records import Generation, ImagePart, Part, Request, Sample, TextPart
 from vlmbench.task import TaskSpec
 from vlmbench.template import render
 
 IMAGE_MARK = "<image>"
 """How data sets write the place of an image inside a text."""
+
+_MARK = re.compile(r"<image(?: (\d{1,3}))?>")
+"""`<image>` is the next image, `<image 2>` the second one."""
 
 
 def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
@@ -35,7 +39,9 @@ def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> 
 def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
     """The prompt: text and images in the order in which the model shall see them.
 
-    Images come first unless the template places them.
+    Images come first unless the template places them. Of images that a text names by number
+    (`<image 2>`) those that it doesn't name are not shown, and those that it names twice are
+    shown twice; with `image_order: reference` once and in order.
     """
     where = f"sample '{sample.id}' of task '{task.name}'"
     places = _Places(len(sample.images), where)
@@ -47,7 +53,16 @@ def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
         image=places.image,
         place_marks=places.place_marks,
     )
-    return _cut(text, places, sample.images, where)
+    order, pieces = _cut(text, places, where)
+    if task.image_order == "reference":
+        order, pieces = sorted(set(order)), [""] * len(set(order)) + ["".join(pieces)]
+    parts: list[Part] = []
+    for position, piece in enumerate(pieces):
+        if piece:
+            parts.append(TextPart(piece))
+        if position < len(order):
+            parts.append(ImagePart(sample.images[order[position]]))
+    return tuple(parts)
 
 
 class _Places:
@@ -56,6 +71,8 @@ class _Places:
     def __init__(self, count: int, where: str) -> None:
         self.count = count
         self.nonce = secrets.token_hex(16)
+        self.numbered = False
+        """Whether a text has named an image by its number."""
         self._where = where
         self._next = 0
 
@@ -69,34 +86,31 @@ class _Places:
         return f"\x02{self.nonce}:{number}\x03"
 
     def place_marks(self, text: str) -> str:
-        """`text` with the next image's marker for each `<image>`."""
-        pieces = text.split(IMAGE_MARK)
-        out = [pieces[0]]
-        for piece in pieces[1:]:
-            out += [self.image(self._next), piece]
-            self._next += 1
-        return "".join(out)
+        """`text` with an image's marker for each `<image>` or `<image 2>`."""
+        return _MARK.sub(self._marker, text)
+
+    def _marker(self, mark: re.Match[str]) -> str:
+        if mark[1] is not None:
+            self.numbered = True
+            return self.image(int(mark[1]) - 1)
+        self._next += 1
+        return self.image(self._next - 1)
 
 
-def _cut(text: str, places: _Places, images: tuple[Image, ...], where: str) -> tuple[Part, ...]:
+def _cut(text: str, places: _Places, where: str) -> tuple[list[int], list[str]]:
+    """Which images stand in the text, and what stands before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
     order, pieces = [], [first]
     for piece in rest:
         number, _, after = piece.partition("\x03")
         order.append(int(number))
         pieces.append(after)
+    everything = list(range(places.count))
     if not order:
-        order = list(range(len(images)))
-        pieces = [""] * len(order) + [text]
-    if sorted(order) != list(range(len(images))):
+        return everything, [""] * places.count + [text]
+    if sorted(order) != everything and not places.numbered:
         raise DataError(
-            f"The prompt of {where} places images {order} where it has {len(images)}; mark each "
+            f"The prompt of {where} places images {order} where it has {places.count}; mark each "
             "image exactly once, or none to put them all before the text."
         )
-    parts: list[Part] = []
-    for position, piece in enumerate(pieces):
-        if piece:
-            parts.append(TextPart(piece))
-        if position < len(order):
-            parts.append(ImagePart(images[order[position]]))
-    return tuple(parts)
+    return order, pieces

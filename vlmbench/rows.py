@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import DataError
+from vlmbench.errors import ConfigError, DataError
+from vlmbench.filters import as_list
 from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
+from vlmbench.sources import local_files, source_name
 from vlmbench.task import TaskSpec
+from vlmbench.template import missing_column, render
 
 ROWS_AT_ONCE = 32
 """Rows of a Parquet file that are in memory together; each may hold megabytes of images."""
@@ -18,28 +22,84 @@ Row = dict[str, Any]
 
 
 def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[Row]:
-    """The rows of a task's data.
+    """The rows of a task's data, one subset after the other.
 
     Args:
         task: The task.
         skip: Columns that need not be read.
 
     Raises:
-        DataError: The data set cannot be found or read.
+        DataError: The data set cannot be found or read, or a column is missing that says which
+            rows there are.
     """
-    if task.data_path is None:
-        return _hub_rows(task, skip)
-    if not task.data_path.is_file():
-        raise DataError(
-            f"There is no data file {task.data_path}; check 'data.path' of task '{task.name}'."
-        )
-    return _READERS[_kind(task.data_path)](task.data_path, skip)
+    number = 0
+    for subset, rows in _by_subset(task, skip):
+        for row in rows:
+            if subset is not None:
+                row["subset"] = subset
+            where = f"row {number} of {source_name(task)}" if task.data.keep else ""
+            number += 1
+            if task.data.keep is None or _kept(task.data.keep, row, where):
+                yield from _elements(task, row)
 
 
 def count_rows(task: TaskSpec) -> int | None:
     """Number of rows; None where only reading them all would tell, or where there is no file."""
-    path = task.data_path
-    if path is None or _kind(path) != ".parquet" or not path.is_file():
+    files = local_files(task)
+    if files is None or task.data.keep or task.data.each:
+        return None
+    counts = [_parquet_count(path) for paths in files.values() for path in paths]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _by_subset(task: TaskSpec, skip: Collection[str]) -> Iterator[tuple[str | None, Iterator[Row]]]:
+    files = local_files(task)
+    if files is not None:
+        for subset, paths in files.items():
+            yield subset, chain.from_iterable(_file_rows(task, path, skip) for path in paths)
+    elif task.data.manual is not None:
+        raise DataError(
+            f"The data of task '{task.name}' must be fetched by hand: {task.data.manual} Then "
+            "name its directory with '--data-dir'."
+        )
+    elif task.data.subsets:
+        for subset in task.data.subsets:
+            yield subset, _hub_rows(task, subset, skip)
+    else:
+        yield None, _hub_rows(task, task.data.config, skip)
+
+
+def _file_rows(task: TaskSpec, path: Path, skip: Collection[str]) -> Iterator[Row]:
+    if not path.is_file():
+        raise DataError(f"There is no data file {path}; check 'data.path' of task '{task.name}'.")
+    return _READERS[_kind(path)](path, skip)
+
+
+def _kept(condition: str, row: Row, where: str) -> bool:
+    answer = render(condition, row, where=where).strip()
+    if answer not in ("True", "False"):
+        raise ConfigError(
+            f"The condition 'data.keep' gives {answer[:40]!r} at {where}; write one that is True "
+            "or False."
+        )
+    return answer == "True"
+
+
+def _elements(task: TaskSpec, row: Row) -> Iterator[Row]:
+    """A row for each element of the column that `data.each` names; else the row itself."""
+    column = task.data.each
+    if column is None:
+        yield row
+    elif column not in row:
+        raise DataError(missing_column(column, row, source_name(task)))
+    else:
+        for element in as_list(row[column]):
+            yield {**row, column: element}
+
+
+def _parquet_count(path: Path) -> int | None:
+    if _kind(path) != ".parquet" or not path.is_file():
         return None
     import pyarrow
     import pyarrow.parquet
@@ -98,7 +158,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"The data file {path} cannot be read ({reason}); replace it.")
 
 
-def _hub_rows(task: TaskSpec, skip: Collection[str]) -> Iterator[Row]:
+def _hub_rows(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iterator[Row]:
     use_cache_when_unreachable()
     import datasets
 
@@ -106,26 +166,38 @@ def _hub_rows(task: TaskSpec, skip: Collection[str]) -> Iterator[Row]:
     try:
         rows = datasets.load_dataset(
             source.hub,
-            source.config,
+            config,
             split=source.split,
             revision=source.revision,
             streaming=True,
         )
+        features = rows.features or {}
         for name in task.fields.images:
-            if name in skip:
+            if name in skip and name in features:
                 rows = rows.remove_columns([name])
-            elif isinstance((rows.features or {}).get(name), datasets.Image):
-                rows = rows.cast_column(name, datasets.Image(decode=False))
+            elif (encoded := _encoded(features.get(name))) is not None:
+                rows = rows.cast_column(name, encoded)
         yield from rows
     except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
         raise DataError(
             why_not_loaded(
                 error,
                 f"data set '{source.hub}'",
-                local="download it elsewhere and name the file in 'data: {path: file.parquet}' of "
-                "a copy of the task's YAML",
+                local=f"download it elsewhere and put it as {task.name}.parquet into a directory "
+                "that '--data-dir' names",
             )
         ) from error
+
+
+def _encoded(feature: Any) -> Any:
+    """The feature that leaves images encoded; None for one that holds no images."""
+    import datasets
+
+    if isinstance(feature, datasets.Image):
+        return datasets.Image(decode=False)
+    if isinstance(getattr(feature, "feature", None), datasets.Image):
+        return type(feature)(datasets.Image(decode=False))
+    return None
 
 
 _READERS = {".parquet": _parquet_rows, ".jsonl": _jsonl_rows}

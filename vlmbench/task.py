@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
@@ -20,6 +20,12 @@ from vlmbench.where import parse_where
 
 Template = Annotated[str, AfterValidator(check_template)]
 """jinja2 source; `row` holds the row's columns, `index` its position from 0."""
+
+SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+"""A configuration of a Hub data set; also a file name, so no path."""
+
+GROUPS_FILE = "groups.yaml"
+"""Beside the tasks: which of them are reported together."""
 
 
 def _check_where(text: str) -> str:
@@ -41,10 +47,13 @@ class Display(Strict):
     citation: str = ""
     card: str = ""
     """What the task measures, how it was made, its chance level and its known flaws."""
+    items: int | None = Field(default=None, ge=1)
+    """Published number of samples, where it is known."""
 
 
 class DataSource(Strict):
-    """Where the rows are: a file beside the YAML, or a data set of the Hugging Face Hub."""
+    """Where the rows are: a file beside the YAML, a data set of the Hugging Face Hub, or a local
+    directory with the columns of one (`--data-dir`)."""
 
     path: str | None = None
     """Parquet or JSON Lines, relative to the YAML file."""
@@ -52,18 +61,35 @@ class DataSource(Strict):
     """`org/name`."""
     config: str | None = None
     """Name of the Hub data set's configuration, where it has several."""
+    subsets: tuple[SubsetName, ...] = ()
+    """Configurations that the task reads one after the other; rows have it as `row.subset`."""
     revision: str | None = None
     """Commit of the Hub data set; without one the newest is taken."""
     split: str | None = None
+    manual: str | None = None
+    """What to fetch by hand, for data that the Hub does not hold as this task reads it."""
+    keep: Template | None = None
+    """Renders to True for the rows that belong to the task; None for all."""
+    each: str | None = None
+    """A column with a list, or with a text that is one: each element becomes a row of its own, in
+    which the column holds that element."""
+    local: str | None = None
+    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl comes before the Hub;
+    with subsets, <task>/<subset> is what <task> is otherwise. `--data-dir` sets it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSource:
-        if (self.path is None) == (self.hub is None):
+        if (self.path is None) == (self.hub is None and self.manual is None):
             raise ValueError("give either 'path' or 'hub'")
-        if self.hub is not None and self.split is None:
+        if self.hub is not None and self.split is None and self.manual is None:
             raise ValueError("a Hub data set needs 'split'")
-        if self.path is not None and (self.config or self.revision or self.split):
-            raise ValueError("'config', 'revision' and 'split' go with 'hub' only")
+        hub_only = self.config or self.subsets or self.revision or self.split or self.local
+        if self.path is not None and hub_only:
+            raise ValueError(
+                "'config', 'subsets', 'revision', 'split' and 'local' go with 'hub' only"
+            )
+        if self.config and self.subsets:
+            raise ValueError("give either 'config' or 'subsets'")
         return self
 
 
@@ -71,6 +97,8 @@ class Column(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
+    parse: Literal["list"] | None = None
+    """`list`: a text that is a Python or JSON list stands for its elements."""
 
 
 class Fields(Strict):
@@ -79,12 +107,16 @@ class Fields(Strict):
     id: Template
     images: tuple[str, ...] = ()
     """Columns that hold an image or a list of images, in the order in which they are shown."""
+    base64: bool = False
+    """Whether images are texts in base64."""
     references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
     """`{column: name}`, or a template for each accepted answer; empty ones are left out."""
     choices: Column | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways."""
     meta: tuple[str, ...] = ()
     """Columns that `slices` and `where` may name."""
+    derived: dict[str, Template] = Field(default_factory=dict)
+    """Further fields of `meta`, each a template; one that renders to nothing is None."""
 
 
 class GenerationArguments(Strict):
@@ -108,6 +140,8 @@ class MetricUse(Strict):
     where: Annotated[str, AfterValidator(_check_where)] | None = None
     """Condition on `meta`, such as `meta.answer == 'open'`; others are not scored by it."""
     options: dict[str, Scalar] = Field(default_factory=dict)
+    published: dict[str, str] = Field(default_factory=dict)
+    """Harness -> what it calls this metric, where its published numbers were computed so."""
 
     @property
     def key(self) -> str:
@@ -136,8 +170,10 @@ class TaskSpec(Strict):
     data: DataSource
     fields: Fields
     prompt: Template
-    """`{{ row.question | interleave }}` puts images where the text says `<image>`,
+    """`{{ row.question | interleave }}` puts images where the text says `<image>` or `<image 2>`,
     `{{ image(0) }}` puts one there; otherwise they come before the text."""
+    image_order: Literal["marked", "reference"] = "marked"
+    """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm asks."""
     system: str | None = None
     generation: GenerationArguments = Field(default_factory=GenerationArguments)
     metrics: tuple[MetricUse, ...] = Field(min_length=1)
@@ -154,8 +190,9 @@ class TaskSpec(Strict):
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
             raise ValueError(f"metric '{twice}' stands there twice, give one of them an 'id'")
+        known = {*self.fields.meta, *self.fields.derived}
         for name in self.slices:
-            if name not in self.fields.meta:
+            if name not in known:
                 raise ValueError(f"slice '{name}' is not listed under fields.meta")
         return self
 
@@ -185,7 +222,7 @@ class TaskSpec(Strict):
     @property
     def prompt_fingerprint(self) -> str:
         """Hash of what decides which answers are given: prompt, system, generation."""
-        return stable_hash(self._part("prompt", "system", "generation"))
+        return stable_hash(self._part("prompt", "system", "generation", "image_order"))
 
     def as_dict(self) -> dict[str, Any]:
         """The task as the YAML file could say it."""
@@ -203,7 +240,33 @@ class TaskSpec(Strict):
         )
 
     def _part(self, *names: str) -> dict[str, Any]:
-        return self.model_dump(mode="json", include=set(names))
+        part: dict[str, Any] = without_new_defaults(self.model_dump(mode="json", include={*names}))
+        return part
+
+
+_NEW_DEFAULTS: dict[str, Any] = {
+    "base64": False,
+    "derived": {},
+    "image_order": "marked",
+    "parse": None,
+    **dict.fromkeys(("manual", "keep", "each", "local")),
+    "subsets": [],
+}
+"""Keys that came later: at their defaults they are in no fingerprint, so that old ones hold."""
+
+
+def without_new_defaults(value: Any) -> Any:
+    """What of a dumped task, or of a part of one, decides over fingerprints."""
+    if isinstance(value, list):
+        return [without_new_defaults(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: without_new_defaults(one)
+        for key, one in value.items()
+        # Which published numbers compare decides nothing about an answer.
+        if key != "published" and not (key in _NEW_DEFAULTS and one == _NEW_DEFAULTS[key])
+    }
 
 
 def tasks_root() -> Path:
@@ -215,16 +278,30 @@ def tasks_root() -> Path:
 
 def task_names() -> list[str]:
     """Names of the tasks that ship with vlmbench, sorted."""
-    return sorted(path.stem for path in tasks_root().glob("*.yaml"))
+    return sorted(p.stem for p in tasks_root().glob("*.yaml") if p.name != GROUPS_FILE)
 
 
-def load_task(name_or_path: str) -> TaskSpec:
+def load_task(name_or_path: str, *, data_dir: Path | None = None) -> TaskSpec:
     """The task of that name, or of that YAML file.
+
+    Args:
+        name_or_path: One that ships with vlmbench, or a path that ends in .yaml or .yml.
+        data_dir: Where the rows of a Hub task may lie, see `DataSource.local`.
 
     Raises:
         UsageError: There is no such task.
         ConfigError: Its file does not follow the schema.
     """
+    task = _find_task(name_or_path)
+    if data_dir is None or task.data.path is not None:
+        return task
+    if not data_dir.is_dir():
+        raise UsageError(f"There is no directory {data_dir}; check '--data-dir'.")
+    local = task.data.model_copy(update={"local": str(data_dir.resolve())})
+    return task.model_copy(update={"data": local})
+
+
+def _find_task(name_or_path: str) -> TaskSpec:
     if name_or_path.endswith((".yaml", ".yml")):
         path = Path(name_or_path)
         if not path.is_file():

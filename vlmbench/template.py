@@ -12,6 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 
 from vlmbench.errors import ConfigError, DataError, near_names
+from vlmbench.filters import FILTERS
 
 
 class _MissingColumn(UndefinedError):
@@ -46,7 +47,7 @@ def _interleave(context: Context, text: object) -> str:
 @lru_cache(maxsize=256)
 def _compile(source: str) -> Template:
     environment = _RowEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["interleave"] = _interleave
+    environment.filters.update(FILTERS, interleave=_interleave)
     return environment.from_string(source)
 
 
@@ -78,7 +79,7 @@ def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> 
         return _compile(source).render(row=row, **names)
     except _MissingColumn as error:
         raise DataError(missing_column(str(error), row, where)) from error
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
         raise ConfigError(
             f"The template {shown!r} fails at {where} ({str(error).rstrip('.')}); correct it in "

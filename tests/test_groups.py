@@ -1,0 +1,127 @@
+"""The score of a group: chance correction, weights, interval, and when there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_public import PUBLIC, write_public
+
+from vlmbench.cli import main
+from vlmbench.errors import UsageError
+from vlmbench.groups import (
+    Headline,
+    expand_names,
+    group_scores,
+    load_groups,
+    macro_average,
+    task_value,
+)
+from vlmbench.metrics.base import load_metric
+from vlmbench.runs import RunDir
+from vlmbench.task import load_task, task_names
+
+
+def headline(name: str, values: list[float], chance: float = 0.0) -> Headline:
+    return Headline(load_metric(name), np.array(values, dtype=np.float64)[:, None], chance)
+
+
+def test_a_value_by_hand() -> None:
+    """Choices: 3 of 4 right at a chance of 1/4 is (0.75 - 0.25) / 0.75 = 2/3; with 2 open
+    answers, 1 right, weighted by samples: (4 * 2/3 + 2 * 1/2) / 6 = 11/18. CIDEr-D 2.5 of 10 is
+    0.25. Their mean is (11/18 + 1/4) / 2 = 31/72."""
+    mixed = [headline("match.choice", [1, 1, 1, 0], 0.25), headline("match.states", [1, 0])]
+    caption = [headline("caption.cider_d", [2.0, 3.0])]
+    assert task_value(mixed) == pytest.approx(11 / 18)
+    assert task_value(caption) == pytest.approx(0.25)
+    found = macro_average({"a": mixed, "b": caption})
+    assert found.value == pytest.approx(31 / 72)
+    assert found.low < found.value < found.high
+    assert found == macro_average({"a": mixed, "b": caption})
+
+
+def test_worse_than_chance_is_below_zero() -> None:
+    assert task_value([headline("match.choice", [0, 0], 0.25)]) == pytest.approx(-1 / 3)
+
+
+def test_an_interval_that_resampling_would_close_is_wilsons() -> None:
+    """10 of 10: Wilson's lower end is 1 / (1 + 1.96**2 / 10) = 0.722 (E. B. Wilson, 1927)."""
+    found = macro_average({"a": [headline("match.exact", [1.0] * 10)]})
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.7225, abs=1e-3)
+
+
+def test_the_interval_covers_what_it_says() -> None:
+    """Tasks with known means, drawn 200 times: near 95 % of the intervals contain the true mean
+    (1/2 of 0.8 and 0.5 and 0.3 = 0.5333); the binomial bounds for 200 draws are 91 to 99 %."""
+    generator = np.random.Generator(np.random.PCG64(7))
+    means = {"a": (0.8, 150), "b": (0.5, 80), "c": (0.3, 60)}
+    truth = float(np.mean([mean for mean, _ in means.values()]))
+    covered = 0
+    for number in range(200):
+        tasks = {
+            name: [headline("match.exact", (generator.random(n) < mean).astype(float).tolist())]
+            for name, (mean, n) in means.items()
+        }
+        found = macro_average(tasks, seed=number)
+        covered += found.low <= truth <= found.high
+    assert 0.91 <= covered / 200 <= 0.99
+
+
+def test_tasks_of_one_size_are_drawn_independently() -> None:
+    """Were the same samples drawn in both, the mean of two equal tasks would be as uncertain as
+    one of them; independent ones make it narrower by the square root of 2."""
+    values = [float(n % 2) for n in range(200)]
+    one = macro_average({"a": [headline("match.exact", values)]})
+    two = macro_average({n: [headline("match.exact", values)] for n in ("a", "b")})
+    ratio = (one.high - one.low) / (two.high - two.low)
+    assert ratio == pytest.approx(2**0.5, rel=0.15)
+
+
+def test_names_of_groups_are_names_of_tasks() -> None:
+    names = expand_names(["ja-chart-all", "jgraphqa", "mine.yaml"])
+    assert names == ["ja-chart", "jammeval-jgraphqa", "jgraphqa", "mine.yaml"]
+    with pytest.raises(UsageError, match="Did you mean 'ja-core'"):
+        expand_names(["ja-cor"])
+
+
+def test_the_groups_hold_what_they_promise() -> None:
+    groups = load_groups()
+    japanese = {name for name in task_names() if load_task(name).display.language == "ja"}
+    # The first questions of a set that is there as a whole would count it twice.
+    assert set(groups["ja-all"].tasks) == japanese - {"ja-vg-vqa-500-first"}
+    for kind in ("caption", "chart", "multi-image"):
+        members = {name for name in japanese if load_task(name).display.capability == kind}
+        assert set(groups[f"ja-{kind}-all"].tasks) == members
+    for name in groups["ja-core"].tasks:
+        assert load_task(name).data.manual is None
+    for name in groups["en-core"].tasks:
+        assert load_task(name).display.language == "en"
+    assert set(PUBLIC) >= set(groups["ja-core"].tasks)
+
+
+def test_a_group_is_run_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in load_groups()["ja-chart-all"].tasks:
+        write_public(load_task(name), tmp_path / "data") if name in PUBLIC else None
+    out = tmp_path / "out"
+    command = ["run", "--model", "baseline:oracle", "--tasks", "ja-chart-all", "--limit", "3"]
+    command += ["--out", str(out), "--data-dir", str(tmp_path / "data"), "--quiet"]
+    assert main([*command, "--json"]) == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert (group["group"], group["value"], group["high"]) == ("ja-chart-all", 1.0, 1.0)
+    assert group["reason"] == "only the first 3 samples of a task"
+    assert set(group["parts"].values()) == {1.0}
+    assert main(["score", str(out)]) == 0
+    assert "ja-chart-all" in capsys.readouterr().out
+
+    runs = [RunDir.of(out, "baseline:oracle", name) for name in load_groups()["ja-chart-all"].tasks]
+    records = [run.read_record() for run in runs]
+    by_task = {record.task: run for record, run in zip(records, runs, strict=True)}
+    assert group_scores(records[1:], lambda one: by_task[one.task].read_scores()) == []
+    coverage = dataclasses.replace(records[0].coverage, answered=2)
+    broken = [dataclasses.replace(records[0], coverage=coverage), *records[1:]]
+    (found,) = group_scores(broken, lambda one: by_task[one.task].read_scores())
+    assert (found.value, found.reason) == (None, "ja-chart is incomplete")

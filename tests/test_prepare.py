@@ -1,0 +1,102 @@
+"""`tasks prepare`: downloaded files become what the task reads, or one sentence says what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from made_tasks import picture
+
+from vlmbench.check import check_task
+from vlmbench.cli import main
+from vlmbench.data import load_samples
+from vlmbench.task import load_task
+
+
+def prepare(name: str, folder: Path) -> int:
+    return main(["tasks", "prepare", name, "--data-dir", str(folder)])
+
+
+def coco(folder: Path, images: int = 2) -> None:
+    """Two captioned images in COCO's form."""
+    annotations = [
+        {"id": n, "image_id": number, "caption": f"{number}枚目の説明{n}。"}
+        for number in (7, 9)
+        for n in range(3)
+    ]
+    content = {"images": [{"id": 9, "file_name": "../nine.jpg"}], "annotations": annotations}
+    (folder / "stair-captions.json").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "coco").mkdir()
+    for name in ("COCO_val2014_000000000007.jpg", "nine.jpg")[:images]:
+        (folder / "coco" / name).write_bytes(picture())
+
+
+def test_captions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coco(tmp_path)
+    assert prepare("stair-captions", tmp_path) == 0
+    assert "stair-captions.parquet: 2 rows." in capsys.readouterr().out
+    task = load_task("stair-captions", data_dir=tmp_path)
+    assert check_task(task).problems == ()
+    first, second = load_samples(task)
+    assert (first.id, second.id) == ("7", "9")
+    assert first.references == ("7枚目の説明0。", "7枚目の説明1。", "7枚目の説明2。")
+    assert prepare("stair-captions", tmp_path) == 0
+    assert "already" in capsys.readouterr().out
+
+
+def test_a_table_with_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["id,url,category,question"]
+    lines += [f"{n},http://x/{n},桜,この花は何ですか？桜、梅から。" for n in (1, 2)]
+    (tmp_path / "jic-vqa.csv").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "jic-vqa-images").mkdir()
+    (tmp_path / "jic-vqa-images" / "2.png").write_bytes(picture())
+    assert prepare("jic-vqa", tmp_path) == 0
+    assert "1 rows. 1 rows without an image are left out." in capsys.readouterr().out
+    task = load_task("jic-vqa", data_dir=tmp_path)
+    (sample,) = load_samples(task)
+    assert (sample.id, sample.references, sample.meta) == ("2", ("桜",), {"domain": "jaflower30"})
+
+
+def test_missing_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coco(tmp_path, images=1)
+    assert prepare("stair-captions", tmp_path) == 2
+    assert "1 of 2 images are not in" in capsys.readouterr().err
+    assert not (tmp_path / "stair-captions.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "fragment"),
+    [
+        ("ja-vqa", 0, "ships with vlmbench; nothing is to be prepared."),
+        ("jmmmu", 0, "is read from the Hub (JMMMU/JMMMU); nothing is to be prepared."),
+        ("yj-captions", 2, "There is no yj-captions.json in"),
+        ("jic-vqa", 2, "There is no jic-vqa.csv in"),
+        ("llava-bench-coco-ja", 2, "cannot be prepared without you: join questions"),
+    ],
+)
+def test_sentences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, fragment: str
+) -> None:
+    assert prepare(name, tmp_path) == code
+    captured = capsys.readouterr()
+    text = (captured.out + captured.err).strip()
+    assert fragment in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [("{", "is not JSON"), ("[]", "is not in COCO's form"), ('{"annotations": [1]}', "form")],
+)
+def test_broken_annotations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, fragment: str
+) -> None:
+    (tmp_path / "stair-captions.json").write_text(text, encoding="utf-8")
+    assert prepare("stair-captions", tmp_path) == 2
+    assert fragment in capsys.readouterr().err
+
+
+def test_a_directory_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "prepare", "jic-vqa"]) == 2
+    assert "add '--data-dir DIR'" in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""--data-dir: shards, subsets, JSON Lines, and one sentence where something is not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from made_public import write_public
+from made_tasks import colour_rows, picture, write_task
+
+from vlmbench.cli import main
+from vlmbench.data import load_samples, sample_count
+from vlmbench.errors import ConfigError, DataError, UsageError
+from vlmbench.records import stable_hash
+from vlmbench.sources import data_fingerprint, data_state, source_name
+from vlmbench.task import TaskSpec, load_task
+
+HUB = {"hub": "org/name", "split": "test"}
+
+
+def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+
+
+def hub_task(folder: Path, **changes: Any) -> TaskSpec:
+    """A task of the Hub whose rows lie in `folder`/data, if anywhere."""
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    # Task files are read once a path, so each has its own.
+    path = write_task(folder / stable_hash(changes), **{"data": HUB, **changes})
+    return load_task(str(path), data_dir=folder / "data")
+
+
+def ids(task: TaskSpec) -> list[str]:
+    return [sample.id for sample in load_samples(task)]
+
+
+@pytest.mark.parametrize("layout", ["one file", "shards", "lines"])
+def test_layouts(tmp_path: Path, layout: str) -> None:
+    rows = colour_rows(6)
+    data = tmp_path / "data"
+    match layout:
+        case "one file":
+            write_rows(data / "colours.parquet", rows)
+        case "shards":
+            write_rows(data / "colours" / "a-00000.parquet", rows[:4])
+            write_rows(data / "colours" / "a-00001.parquet", rows[4:])
+        case "lines":
+            data.mkdir()
+            (data / "a.png").write_bytes(picture())
+            lines = [json.dumps({**row, "images": ["a.png"]}) for row in rows]
+            (data / "colours.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    task = hub_task(tmp_path)
+    assert data_state(task) == "local"
+    assert ids(task) == [row["id"] for row in rows]
+    assert all(len(sample.images) == 1 for sample in load_samples(task))
+    assert sample_count(task) == (None if layout == "lines" else 6)
+
+
+def test_subsets_come_one_after_the_other(tmp_path: Path) -> None:
+    for name, rows in (("B", colour_rows(2)), ("A", colour_rows(3))):
+        write_rows(tmp_path / "data" / "colours" / f"{name}.parquet", rows)
+    fields = {
+        "id": "{{ row.subset }}-{{ row.id }}",
+        "images": ["images"],
+        "references": {"column": "references"},
+        "meta": ["subset"],
+    }
+    data = {**HUB, "subsets": ["B", "A"]}
+    task = hub_task(tmp_path, data=data, fields=fields, slices=["subset"])
+    samples = list(load_samples(task))
+    assert [one.id for one in samples] == ["B-q000", "B-q001", "A-q000", "A-q001", "A-q002"]
+    assert [one.meta["subset"] for one in samples] == ["B", "B", "A", "A", "A"]
+    assert sample_count(task) == 5
+    (tmp_path / "data" / "colours" / "A.parquet").unlink()
+    with pytest.raises(DataError, match=r"lacks 1 of the 2 subsets .* add A.parquet"):
+        ids(task)
+
+
+def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> None:
+    rows = [
+        {"lang": "JA", "qas": "[{'q': '何色？', 'a': '赤'}, {'q': '何匹？', 'a': '二匹'}]"},
+        {"lang": "KO", "qas": "[{'q': 'x', 'a': 'y'}]"},
+        {"lang": "JA", "qas": '[{"q": "どこ？", "a": "京都"}]'},
+    ]
+    write_rows(tmp_path / "data" / "colours.parquet", rows)
+    changes: dict[str, Any] = {
+        "fields": {"id": "{{ index }}", "references": ["{{ row.qas.a }}"]},
+        "prompt": "{{ row.qas.q }}",
+        "slices": [],
+    }
+    data = {**HUB, "keep": "{{ row.lang == 'JA' }}", "each": "qas"}
+    task = hub_task(tmp_path, data=data, **changes)
+    found = list(load_samples(task))
+    assert [(one.id, one.references) for one in found] == [
+        ("0", ("赤",)),
+        ("1", ("二匹",)),
+        ("2", ("京都",)),
+    ]
+    whole = hub_task(tmp_path, data=HUB, **changes)
+    assert data_fingerprint(task) != data_fingerprint(whole)
+    with pytest.raises(ConfigError, match=r"'data\.keep' gives 'JA' at row 0"):
+        ids(hub_task(tmp_path, data={**HUB, "keep": "{{ row.lang }}"}, **changes))
+    with pytest.raises(DataError, match="There is no column 'qs'"):
+        ids(hub_task(tmp_path, data={**HUB, "each": "qs"}, **changes))
+
+
+def test_images_in_base64(tmp_path: Path) -> None:
+    import base64
+
+    fields = {"id": "{{ row.id }}", "images": ["image"], "base64": True, "references": ["x"]}
+    rows = [
+        {"id": "a", "image": base64.b64encode(picture()).decode()},
+        {"id": "b", "image": "not base64"},
+    ]
+    write_rows(tmp_path / "data" / "colours.parquet", rows)
+    good, bad = load_samples(hub_task(tmp_path, fields=fields, slices=[]))
+    assert good.images[0].data == picture()
+    with pytest.raises(DataError, match="is not base64"):
+        bad.images[0].decode()
+
+
+def test_the_fingerprint_is_that_of_the_files(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a" / "data" / "colours.parquet", colour_rows(2))
+    write_rows(tmp_path / "b" / "data" / "colours.parquet", colour_rows(2))
+    write_rows(tmp_path / "c" / "data" / "colours.parquet", colour_rows(3))
+    first, same, other = (data_fingerprint(hub_task(tmp_path / name)) for name in "abc")
+    assert first == same != other
+
+
+def test_without_local_rows_it_is_the_hub(tmp_path: Path) -> None:
+    task = hub_task(tmp_path)
+    assert (data_state(task), source_name(task)) == ("Hub", "Hub data set org/name (test)")
+    plain = load_task(str(next(tmp_path.glob("*/colours.yaml"))))
+    assert data_fingerprint(task) == data_fingerprint(plain)
+
+
+def test_what_must_be_fetched_by_hand(tmp_path: Path) -> None:
+    task = hub_task(tmp_path, data={"manual": "ask the library."})
+    assert data_state(task) == "manual"
+    with pytest.raises(DataError, match=r"fetched by hand: ask the library\. Then name"):
+        ids(task)
+
+
+def test_a_data_directory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no directory"):
+        load_task("jgraphqa", data_dir=tmp_path / "gone")
+
+
+def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    write_public(load_task("jgraphqa"), data)
+    given = ["--data-dir", str(data)]
+    assert main(["tasks", "check", "jgraphqa", *given]) == 0
+    assert "3 samples, 3 images and 1 examples of the data of task" in capsys.readouterr().out
+    run = ["run", "--model", "baseline:oracle", "--tasks", "jgraphqa", "--out", str(out)]
+    assert main([*run, *given, "--quiet", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["runs"]
+    assert record["estimates"][0]["value"] == 1.0
+    assert str(tmp_path) not in json.dumps(record)
+    # The journal remembers where the rows were, so that scoring needs no option.
+    assert main(["score", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == [record]
+    assert main(["tasks", "list", *given, "--json"]) == 0
+    states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
+    assert (states["jgraphqa"], states["jmmmu"]) == ("local", "Hub")
+    assert (states["ja-vqa"], states["stair-captions"]) == ("embedded", "manual")

@@ -1,0 +1,97 @@
+"""What templates do to columns that hold more than a text: named functions, never code of a task.
+
+Each works on plain values (texts, numbers, lists, mappings) as Parquet and JSON give them.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+MAX_LIST_TEXT = 100_000
+"""Longer texts are not read as lists; Python's parser is not safe on deeply nested ones."""
+
+
+def as_list(value: Any) -> list[Any]:
+    """The elements of a list, also of one that was stored as the text of a Python or JSON list.
+
+    Any other value is a list of itself, and None an empty one. The text is read as a literal:
+    nothing in it is ever evaluated.
+    """
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, str) and value.strip().startswith("[") and len(value) <= MAX_LIST_TEXT:
+        for read in (ast.literal_eval, json.loads):
+            try:
+                found = read(value.strip())
+            except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+                continue
+            if isinstance(found, list):
+                return found
+    return [value]
+
+
+def letter(position: Any) -> str:
+    """The letter of an option by its position from 0, a number or its digits; else as it is.
+
+    A letter stays, and so does one in parentheses without these: "(B)" is B.
+    """
+    text = str(position).strip().removeprefix("(").removesuffix(")")
+    if text.isdecimal() and int(text) < len(LETTERS):
+        return LETTERS[int(text)]
+    return text
+
+
+def lettered(options: Sequence[Any], separator: str = ". ") -> str:
+    """A line an option, behind its letter: "A. 赤", "B. 青"."""
+    return "\n".join(
+        f"{name}{separator}{option}" for name, option in zip(LETTERS, options, strict=False)
+    )
+
+
+def plain_json(value: Any) -> str:
+    """JSON on one line, with Japanese as it is."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def unwrapped(value: Any, key: str = "value") -> Any:
+    """A nested value in which each mapping with `key` is replaced by what it holds there."""
+    if isinstance(value, Mapping):
+        if key in value:
+            return unwrapped(value[key], key)
+        return {name: unwrapped(one, key) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [unwrapped(one, key) for one in value]
+    return value
+
+
+def reading_order(regions: Sequence[Mapping[str, Any]]) -> str:
+    """The texts of regions {polygon, text}, a line each, from top to bottom and left to right.
+
+    Sorted by the exact height of their centres and then by their distance from the left, as
+    llm-jp-eval-mm does for JaWildText: slanted and vertical writing comes in an arbitrary order.
+    """
+
+    def centre(region: Mapping[str, Any]) -> tuple[float, float]:
+        points = region["polygon"]
+        across, down = zip(*points, strict=True)
+        return sum(down) / len(points), sum(across) / len(points)
+
+    return "\n".join(str(region["text"]) for region in sorted(regions, key=centre))
+
+
+FILTERS = {
+    "as_list": as_list,
+    "letter": letter,
+    "lettered": lettered,
+    "plain_json": plain_json,
+    "unwrapped": unwrapped,
+    "reading_order": reading_order,
+}
+"""By the name that templates use."""
