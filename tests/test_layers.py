@@ -32,6 +32,7 @@ LAYERS = {
         "score_file",
         "check",
         "prepare",
+        "published",
         "gate",
         "gate_baseline",
         "report",

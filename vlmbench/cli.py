@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_after_run(commands)
+    _add_compare(commands)
     _add_gate(commands)
     _add_train(commands)
     _add_catalogues(commands)
@@ -207,6 +208,16 @@ def _add_after_run(commands: Any) -> None:
         "--samples", type=_positive, metavar="N", help="show only N samples a task, evenly chosen"
     )
     report.set_defaults(command=_report)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser("compare", help="put runs beside published scores")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="RUNS")
+    compare.add_argument(
+        "--published", action="store_true", required=True, help="scores that others published"
+    )
+    compare.add_argument("--json", action="store_true")
+    compare.set_defaults(command=_compare)
 
 
 def _add_gate(commands: Any) -> None:
@@ -367,6 +378,22 @@ def _score(options: argparse.Namespace) -> int:
     runs = find_runs(options.runs)
     records = [score(run, extra=extra) for run in runs]
     _print_records(records, runs, json=options.json)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.published import compare
+    from vlmbench.runs import find_runs
+
+    comparisons, mismatches = compare([run.read_record() for run in find_runs(options.runs)])
+    if options.json:
+        rows = {"comparisons": comparisons, "mismatches": mismatches}
+        console.print_json({name: [asdict(one) for one in ones] for name, ones in rows.items()})
+    else:
+        console.print_published(comparisons, mismatches)
     return 0
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vlmbench.gate import GateReport
     from vlmbench.groups import GroupScore
+    from vlmbench.published import Comparison, Mismatch
     from vlmbench.records import Estimate, RunRecord
 
 
@@ -82,6 +83,27 @@ def print_groups(groups: Sequence[GroupScore]) -> None:
     numbers = dict.fromkeys(("value", "95 % interval"), "right")
     title = "Groups: 0 is chance, 1 the best possible; plain mean over tasks"
     print_table(columns | numbers | {"note": "left"}, rows, title=title)
+
+
+def print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mismatch]) -> None:
+    """Ours beside published scores, then what cannot be put beside ours and why."""
+    columns = {"": "left", "model": "left", "value": "right", "source": "left"}
+    for one in comparisons:
+        rows = [[">" if r.ours else "", r.model, _number(r.value), r.source] for r in one.rows]
+        print_table(columns, rows, title=f"{one.task}: {one.metric} ({one.harness} {one.name})")
+        for caveat in one.caveats:
+            print(f"Mind: {caveat}.")
+    if mismatches:
+        keys = dict.fromkeys(("task", "harness", "metric"), "left")
+        rows = [
+            [one.task, one.harness, one.name, str(one.models), one.reason, one.source]
+            for one in mismatches
+        ]
+        title = "Published, but not comparable"
+        other = {"models": "right", "what differs": "left", "source": "left"}
+        print_table(keys | other, rows, title=title)
+    if not comparisons and not mismatches:
+        print("No published scores of these tasks ship with vlmbench.")
 
 
 def print_gate(report: GateReport) -> None:

@@ -302,7 +302,7 @@ def _described(model: ModelSpec) -> dict[str, Any]:
 def _task_card(task: TaskSpec) -> dict[str, Any]:
     values = task.as_dict()
     values["data"].pop("local")  # a directory of this machine, which concerns no reader
-    kept = ("data", "prompt", "system", "generation", "metrics", "slices")
+    kept = ("data", "prompt", "system", "generation", "metrics", "slices", "image_order")
     return {**values["display"], **{name: values[name] for name in kept}}
 
 

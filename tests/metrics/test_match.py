@@ -8,6 +8,7 @@ from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.metrics.match import (
     anls,
     choice,
+    choice_chance,
     choice_read,
     confusion,
     contains,
@@ -242,6 +243,11 @@ def test_choice(
     assert (score.vector, score.extracted) == (vector, read)
     assert (score.unscored is None) == (vector is not None)
     assert choice_read(Answer(prediction, (reference,), CITIES)).extracted in (read, "B")
+
+
+@pytest.mark.parametrize(("options", "vector"), [(4, (0.25,)), (3, (1 / 3,)), (0, None)])
+def test_choice_chance(options: int, vector: tuple[float, ...] | None) -> None:
+    assert choice_chance(Answer("B", ("A",), ("x",) * options)).vector == vector
 
 
 def test_confusion_counts_what_was_not_read() -> None:

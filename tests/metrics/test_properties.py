@@ -20,7 +20,8 @@ from vlmbench.stats import value_of
 
 NAMES = [name for name in metric_names() if load_metric(name).kind.encoder is None]
 OWN = [name for name in NAMES if not name.startswith("compat_")]
-COMPARING = [name for name in OWN if not name.startswith(("language.", "judge.", "match.jdocqa"))]
+NOT_COMPARING = ("language.", "judge.", "match.jdocqa", "match.choice_chance")
+COMPARING = [name for name in OWN if not name.startswith(NOT_COMPARING)]
 """Own forms that compare the answer with references, so that a reference itself is the best."""
 
 SNIPPETS = (

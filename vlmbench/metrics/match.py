@@ -254,9 +254,9 @@ def choice_read(answer: Answer) -> MetricScore:
     return MetricScore((float(found is not None),), extracted=_letter(found))
 
 
-@metric(bounds=(0, 1), compares="own", source="vlmbench")
+@metric(bounds=None, compares="own", source="vlmbench")
 def choice_chance(answer: Answer) -> MetricScore:
-    """Chance level of multiple choice, from 0 to 1, neither lower nor higher is better.
+    """Chance level of multiple choice, above 0 to 1, neither lower nor higher is better.
 
     The mean of 1 over the number of options: what drawing options at random scores on average,
     whatever the answers are. A sample without options is not scored.

@@ -1,0 +1,206 @@
+"""Published scores beside ours: only where benchmark, metric and harness are the same.
+
+`published.json` holds numbers that others published, as facts with their sources: a table for each
+benchmark, metric, harness, judge and source. A task says which of its metrics computes what a
+harness publishes (`published:` beside the metric). Everything else is named with what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from vlmbench.records import Estimate, RunRecord
+from vlmbench.schema import Strict, parse
+
+FILE = Path(__file__).with_name("published.json")
+
+BENCHMARKS = {"yj-captions": "yj-captions-26k"}
+"""Tasks that the published numbers call otherwise."""
+
+REFERENCE_TOKENS = {"llm-jp-eval-mm": 256}
+"""What a harness lets a model answer unless told otherwise, on all tasks."""
+
+IMAGES_FIRST = ("llm-jp-eval-mm",)
+"""Harnesses that put all images before the text."""
+
+
+class Source(Strict):
+    """Where numbers were published."""
+
+    repo: str | None = None
+    path: str | None = None
+    commit: str | None = None
+    url: str | None = None
+    last_changed: str | None = None
+
+    def __str__(self) -> str:
+        if self.url is not None:
+            return self.url
+        commit = f"@{self.commit[:7]}" if self.commit else ""
+        return f"{self.repo}{commit} {self.path}"
+
+
+class Table(Strict):
+    """Scores of several models that one source publishes side by side."""
+
+    benchmark: str
+    subset: str | None = None
+    metric: str
+    scale: str
+    judge: str | None = None
+    harness: str
+    published: str | None = None
+    """The day, where it is known."""
+    source: str
+    source_id: str
+    scores: dict[str, float]
+
+
+class PublishedFile(Strict):
+    """What `published.json` holds."""
+
+    sources: dict[str, Source]
+    tables: tuple[Table, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A score beside others."""
+
+    model: str
+    value: float
+    """On our metric's scale."""
+    ours: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One of our metrics beside what its harness published, best first."""
+
+    task: str
+    metric: str
+    harness: str
+    name: str
+    """What the harness calls the metric."""
+    rows: tuple[Row, ...]
+    caveats: tuple[str, ...]
+    """Settings in which the run differs from the harness's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Published numbers of a task that none of its metrics reproduces."""
+
+    task: str
+    harness: str
+    name: str
+    models: int
+    source: str
+    reason: str
+
+
+@cache
+def published() -> PublishedFile:
+    """All published numbers that ship with vlmbench."""
+    import json
+
+    return parse(PublishedFile, json.loads(FILE.read_text(encoding="utf-8")), where=str(FILE))
+
+
+def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismatch]]:
+    """What can be put beside published numbers, and what cannot, task by task.
+
+    Args:
+        records: Runs of any models and tasks.
+    """
+    by_task: dict[str, list[RunRecord]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    comparisons: list[Comparison] = []
+    mismatches: list[Mismatch] = []
+    for task, runs in by_task.items():
+        name = BENCHMARKS.get(task, task)
+        tables = [one for one in published().tables if one.benchmark == name]
+        used: list[Table] = []
+        for use in runs[0].task_spec["metrics"]:
+            for harness, metric in use.get("published", {}).items():
+                same = [t for t in tables if _is(t, harness, metric)]
+                used += same
+                if same:
+                    comparisons.append(_comparison(task, use, harness, metric, same, runs))
+        mismatches += [_mismatch(task, one, used) for one in tables if one not in used]
+    return comparisons, mismatches
+
+
+def _is(table: Table, harness: str, metric: str) -> bool:
+    return (table.harness, table.metric, table.subset) == (harness, metric, None)
+
+
+def _comparison(
+    task: str,
+    use: Mapping[str, Any],
+    harness: str,
+    name: str,
+    tables: Sequence[Table],
+    runs: Sequence[RunRecord],
+) -> Comparison:
+    key = use["id"] or use["use"]
+    rows: list[Row] = []
+    caveats: dict[str, None] = {}
+    highest = 1.0
+    for run in runs:
+        estimate = _overall(run, key)
+        if estimate is not None and estimate.value is not None:
+            rows.append(Row(run.model, estimate.value, True, "this run"))
+            highest = _highest(estimate.signature)
+        caveats.update(dict.fromkeys(_caveats(run, harness)))
+    for table in tables:
+        scale = highest / (100.0 if table.scale == "0-100" else 1.0)
+        source = str(published().sources[table.source_id])
+        rows += [Row(model, score * scale, False, source) for model, score in table.scores.items()]
+    rows.sort(key=lambda row: (-row.value, row.model))
+    return Comparison(task, key, harness, name, tuple(rows), tuple(caveats))
+
+
+def _overall(run: RunRecord, metric: str) -> Estimate | None:
+    return next((one for one in run.estimates if one.metric == metric and one.slice is None), None)
+
+
+def _highest(signature: str) -> float:
+    """The upper end of a metric's range, 1 or 100, out of its signature."""
+    span = next(part for part in signature.split("|") if part.startswith("range:"))
+    return float(span.removeprefix("range:").split("-")[1])
+
+
+def _caveats(run: RunRecord, harness: str) -> Iterator[str]:
+    if run.limit is not None:
+        yield f"{run.model} answered only the first {run.limit} samples"
+    if not run.coverage.complete:
+        yield f"the run of {run.model} is incomplete"
+    tokens, usual = run.task_spec["generation"]["max_new_tokens"], REFERENCE_TOKENS.get(harness)
+    if usual is not None and tokens != usual:
+        yield f"answers may have {tokens:,} tokens here and {usual} there"
+    marked = "interleave" in run.task_spec["prompt"]
+    if harness in IMAGES_FIRST and marked and run.task_spec.get("image_order") != "reference":
+        yield "images stand where the question marks them here and before the text there"
+
+
+def _mismatch(task: str, table: Table, used: Sequence[Table]) -> Mismatch:
+    """Names the first thing that differs from every metric of ours."""
+    if table.judge is not None or "judge" in table.metric:
+        reason = f"it needs a judge ({table.judge or 'not named'})"
+    elif table.subset is not None:
+        reason = f"it is of the subset {table.subset}"
+    elif any(table.harness == one.harness for one in used):
+        reason = "another metric"
+    else:
+        reason = "another harness, whose metric is not reproduced here"
+    source = str(published().sources[table.source_id])
+    return Mismatch(task, table.harness, table.metric, len(table.scores), source, reason)
