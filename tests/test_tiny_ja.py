@@ -58,14 +58,11 @@ def test_beats_guessing_with_intervals_apart(
     assert low > high
 
 
-SHORT = pytest.mark.xfail(strict=True, reason="tiny-ja needs a longer training to get there")
-
-
 @pytest.mark.parametrize(
     ("task", "where", "floor"),
     [  # the floors of the issue that asked for this model
-        pytest.param("ja-vqa", {"style": "seen"}, 0.65, marks=SHORT),
-        pytest.param("ja-vqa", {"style": "unseen"}, 0.55, marks=SHORT),
+        ("ja-vqa", {"style": "seen"}, 0.65),
+        ("ja-vqa", {"style": "unseen"}, 0.55),
         ("ja-chart", {"level": "basic"}, 0.45),
         ("ja-multi-image", {"level": "basic"}, 0.60),
     ],
