@@ -169,3 +169,34 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
     assert (states["jgraphqa"], states["jmmmu"]) == ("local", "Hub")
     assert (states["ja-vqa"], states["stair-captions"]) == ("embedded", "manual")
+
+
+def test_subsets_and_lists_of_images_of_the_hub_layout(tmp_path: Path) -> None:
+    """`datasets` reads a local folder with a card as it reads a data set of the Hub."""
+    import datasets
+
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "images": datasets.Sequence(datasets.Image()),
+            "answer": datasets.Value("string"),
+        }
+    )
+    folder = tmp_path / "set"
+    folder.mkdir()
+    card = "---\nconfigs:\n"
+    for name in ("A", "B"):
+        rows = [{"id": name, "images": [{"bytes": picture(), "path": None}] * 2, "answer": "赤"}]
+        datasets.Dataset.from_list(rows, features=features).to_parquet(folder / f"{name}.parquet")
+        card += f"- config_name: {name}\n  data_files:\n  - split: test\n    path: {name}.parquet\n"
+    (folder / "README.md").write_text(f"{card}---\n", encoding="utf-8")
+    task = hub_task(
+        tmp_path,
+        data={"hub": str(folder), "split": "test", "subsets": ["B", "A"]},
+        fields={"id": "{{ row.id }}", "images": ["images"], "references": ["{{ row.answer }}"]},
+        slices=[],
+    )
+    samples = list(load_samples(task))
+    assert [one.id for one in samples] == ["B", "A"]
+    assert [image.data for image in samples[0].images] == [picture(), picture()]
+    assert [one.images for one in load_samples(task, images=False)] == [(), ()]

@@ -390,8 +390,12 @@ def _compare(options: argparse.Namespace) -> int:
 
     comparisons, mismatches = compare([run.read_record() for run in find_runs(options.runs)])
     if options.json:
-        rows = {"comparisons": comparisons, "mismatches": mismatches}
-        console.print_json({name: [asdict(one) for one in ones] for name, ones in rows.items()})
+        console.print_json(
+            {
+                "comparisons": [asdict(one) for one in comparisons],
+                "mismatches": [asdict(one) for one in mismatches],
+            }
+        )
     else:
         console.print_published(comparisons, mismatches)
     return 0

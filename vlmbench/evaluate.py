@@ -153,8 +153,11 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Sequence[Sample])
 
     Raises:
         DataError: A condition names a field that a sample lacks.
+        DependencyError: A package is missing that a metric needs.
     """
     for metric in metrics:
+        if metric.metric.kind.encoder is None:
+            _ = metric.metric.signature  # names its packages' versions, so it asks for them
         for sample in samples:
             metric.applies(sample.meta)
 

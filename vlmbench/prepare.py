@@ -101,7 +101,7 @@ def _table_with_images(task: TaskSpec, data_dir: Path) -> Prepared:
     try:
         with source.open(encoding="utf-8-sig", newline="") as handle:
             table = list(csv.DictReader(handle))
-        rows = [{**row, "id": int(row["id"])} for row in table]
+        rows: list[dict[str, Any]] = [{**row, "id": int(row["id"])} for row in table]
     except OSError as error:
         raise _not_there(task, source) from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:

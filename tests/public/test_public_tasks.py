@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,18 @@ def test_examples_freeze_prompt_and_scores(name: str) -> None:
         assert example.scores[""] == 0.0
         assert 1.0 in example.scores.values()
         assert any(text and score == 0.0 for text, score in example.scores.items())
+
+
+def test_a_missing_package_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    """Its own process, since the package is looked up once."""
+    write_public(load_task("jdocqa"), tmp_path)
+    run = ["run", "--model", "baseline:oracle", "--tasks", "jdocqa", "--quiet"]
+    arguments = [*run, "--data-dir", str(tmp_path), "--out", str(tmp_path / "out")]
+    code = (
+        "import sys; sys.modules['ipadic'] = None; from vlmbench.cli import main; "
+        f"sys.exit(main({arguments!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "ipadic" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
