@@ -336,7 +336,8 @@ def test_a_killed_server_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFix
             threading.Thread(target=server.kill).start()
         return Reply(completion("赤"), seconds=0.05)
 
-    quick = ("--model-option", "retries=0", "--model-option", "concurrency=4")
+    # Questions repeat, so that most answers would be found in the cache.
+    quick = ("--model-option", "retries=0", "--model-option", "concurrency=4", "--no-cache")
     with MadeServer(mortal) as server:
         assert run(tmp_path, server.url, *quick) == 3
         url, port = server.url, server.port
