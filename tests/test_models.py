@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from vlmbench.endpoints import OFFICIAL_URL
 from vlmbench.errors import ModelError, UsageError, VlmbenchError
 from vlmbench.families import known_families
 from vlmbench.models import known_models, resolve_model
@@ -117,3 +118,11 @@ def test_every_family_of_the_reference_list_is_there() -> None:
     converted = {"pixtral-12b"}  # another repository holds what transformers loads
     for family in json.loads(path.read_text())["models"]:
         assert family["id"] in converted or there & set(family["hub_ids"]), family["id"]
+
+
+def test_whose_answers_may_come_from_the_cache(checkpoint: Path) -> None:
+    assert resolve_model(str(checkpoint)).keeps_its_answers
+    assert resolve_model("openai:gpt", options={"base_url": OFFICIAL_URL}).keeps_its_answers
+    mine = resolve_model("openai:gpt", options={"base_url": "http://127.0.0.1:9/v1"})
+    assert not mine.keeps_its_answers
+    assert not resolve_model("baseline:oracle").keeps_its_answers

@@ -361,7 +361,7 @@ def _executor(model: ModelSpec, options: argparse.Namespace) -> Iterator[Executo
     )
     with ExitStack() as open_things:
         open_things.callback(inner.close)
-        if options.no_cache or model.runner == "baseline":
+        if options.no_cache or not model.keeps_its_answers:
             yield inner
         else:
             cache = AnswerCache(default_cache())

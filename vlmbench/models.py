@@ -30,7 +30,13 @@ from vlmbench.checkpoints import (
     model_path,
     read_config,
 )
-from vlmbench.endpoints import SERVER_OPTIONS, api_options, known_servers, served_options
+from vlmbench.endpoints import (
+    OFFICIAL_URL,
+    SERVER_OPTIONS,
+    api_options,
+    known_servers,
+    served_options,
+)
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
 from vlmbench.families import family, family_key
 from vlmbench.hf_options import ADAPTER_FILE, HFOptions, hf_options
@@ -79,6 +85,16 @@ class ModelSpec:
     """cuda, mps, cpu or auto; not part of the fingerprint."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """For the runner, such as a chat template; JSON values."""
+
+    @property
+    def keeps_its_answers(self) -> bool:
+        """Whether an answer of another day stands for what it would answer now.
+
+        A baseline needs no cache, and a server that is not a known service may have been started
+        again with another model under the same name.
+        """
+        at = self.options.get("base_url", OFFICIAL_URL)
+        return self.runner != "baseline" and at == OFFICIAL_URL
 
     @property
     def loads_weights(self) -> bool:
