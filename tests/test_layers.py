@@ -18,7 +18,16 @@ LAYERS = {
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
-        *("model_options", "models", "journal", "environment", "encoders", "endpoints"),
+        *(
+            "model_options",
+            "model_spec",
+            "server_models",
+            "models",
+            "journal",
+            "environment",
+            "encoders",
+            "endpoints",
+        ),
         *("plugins", "cache"),
     ),
     2: ("metrics", "runners"),

@@ -56,7 +56,7 @@ def test_transformers_serve_answers_as_the_model_does(tmp_path: Path) -> None:
 @needs_vllm
 def test_vllm_answers_as_the_model_does(tmp_path: Path) -> None:
     folder = str(model_path("embedded:tiny-ja"))
-    small = "--max-model-len 512 --enforce-eager"
+    small = "--max-model-len 512 --enforce-eager --gpu-memory-utilization 0.15"
     assert run(tmp_path, f"served:vllm:{folder}", "--server-args", small) == 0
     assert run(tmp_path, folder, "--device", "cpu") == 0
     assert answers(tmp_path, "tiny-ja-vllm") == answers(tmp_path, "tiny-ja")
