@@ -228,7 +228,12 @@ def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
     journal = RunDir.of(tmp_path, "baseline-oracle", "colours").journal
     arguments = ("--model", "baseline:oracle", "--tasks", str(task), "--out", str(tmp_path))
     process = subprocess.Popen(
-        command(*arguments), stderr=subprocess.PIPE, text=True, env={**os.environ}
+        command(*arguments),
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+        # A shell that runs the tests in the background has SIGINT ignored for all below it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while process.poll() is None and not responses(journal):
         time.sleep(0.001)

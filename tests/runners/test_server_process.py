@@ -25,8 +25,10 @@ time.sleep(600)
 """Says its own number and its worker's."""
 
 OWNER = """
-import os, sys, time
+import os, signal, sys, time
 from vlmbench.runners.server_process import ServerProcess
+# A shell that runs the tests in the background has SIGINT ignored for all below it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 server = ServerProcess("made", [sys.executable, "-c", *sys.argv[1:]], os.environ)
 time.sleep(600)
 """
@@ -76,7 +78,7 @@ def test_no_orphan_is_left(how: signal.Signals, tmp_path: Path) -> None:
     processes = numbers(file)
     assert all(alive(number) for number in processes)
     os.kill(owner.pid, how)
-    owner.wait()
+    owner.wait(30)
     assert wait_for_end(processes, 10)
 
 
