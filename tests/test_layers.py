@@ -18,7 +18,16 @@ LAYERS = {
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
-        *("model_options", "models", "journal", "environment", "encoders", "endpoints"),
+        *(
+            "model_options",
+            "model_spec",
+            "server_models",
+            "models",
+            "journal",
+            "environment",
+            "encoders",
+            "endpoints",
+        ),
         *("plugins", "cache"),
     ),
     2: ("metrics", "runners"),
@@ -42,8 +51,8 @@ LAYERS = {
         "doctor",
     ),
     5: (
-        *("cli", "__main__", "console", "catalogue", "demo", "docs", "docs_benchmarks"),
-        *("family_docs", "model_plan"),
+        *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
+        *("docs_benchmarks", "family_docs", "model_plan"),
     ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}

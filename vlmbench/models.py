@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -30,20 +30,16 @@ from vlmbench.checkpoints import (
     model_path,
     read_config,
 )
-from vlmbench.endpoints import (
-    OFFICIAL_URL,
-    SERVER_OPTIONS,
-    api_options,
-    known_servers,
-    served_options,
-)
+from vlmbench.endpoints import SERVER_OPTIONS
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
 from vlmbench.families import family, family_key
 from vlmbench.hf_options import ADAPTER_FILE, HFOptions, hf_options
-from vlmbench.plugins import package_of, plugin_runners
+from vlmbench.model_spec import ModelSpec as ModelSpec
+from vlmbench.plugins import plugin_runners
 from vlmbench.records import stable_hash
 from vlmbench.runs import safe_name
 from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.server_models import openai_model, plugin_model, served_model
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 """`auto`: float32 on a CPU, the checkpoint's own elsewhere."""
@@ -65,45 +61,6 @@ BASELINES: Mapping[str, str] = {
     "oracle": "the first reference: the upper end of every metric",
     "scripted": "answers from a file, baseline:scripted:FILE.jsonl with {id, text} a line",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """Everything a runner needs to load a model; two equal fingerprints answer alike."""
-
-    name: str
-    """Display name, safe as a directory name."""
-    runner: str
-    location: str
-    """Hub id, checkpoint directory as it was given, `embedded:NAME`, kind of baseline, or the
-    name by which a server knows the model."""
-    fingerprint: str
-    """Hash of what decides the answers; a directory's name is not part of it."""
-    revision: str | None = None
-    dtype: str = "auto"
-    device: str = "auto"
-    """cuda, mps, cpu or auto; not part of the fingerprint."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """For the runner, such as a chat template; JSON values."""
-
-    @property
-    def keeps_its_answers(self) -> bool:
-        """Whether an answer of another day stands for what it would answer now.
-
-        A baseline needs no cache, and a server that is not a known service may have been started
-        again with another model under the same name.
-        """
-        at = self.options.get("base_url", OFFICIAL_URL)
-        return self.runner != "baseline" and at == OFFICIAL_URL
-
-    @property
-    def loads_weights(self) -> bool:
-        """Whether a process that runs it loads the model's weights."""
-        return self.runner in ("hf", "remote_code")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a journal or a run record."""
-        return asdict(self)
 
 
 class ModelEntry(Strict):
@@ -177,11 +134,11 @@ def resolve_model(
     given = options or {}
     prefix, _, rest = text.partition(":")
     if prefix == "openai":
-        return _openai(rest, given)
+        return openai_model(rest, given)
     if prefix == "served":
-        return _served(rest, dtype, device, given)
+        return served_model(rest, dtype, device, given, place=_place)
     if rest and prefix in plugin_runners():
-        return replace(_plugin(prefix, rest, dtype, given), device=device)
+        return replace(plugin_model(prefix, rest, dtype, given), device=device)
     foreign = next((name for name in given if name in SERVER_OPTIONS), None)
     if foreign is not None:
         raise UsageError(
@@ -207,74 +164,10 @@ def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:
     raise UsageError(_unknown_model(text))
 
 
-def _openai(name: str, given: Mapping[str, Any]) -> ModelSpec:
-    if not name:
-        raise UsageError("A model is missing; write openai:NAME as the service calls it.")
-    options = api_options(name, given)
-    return ModelSpec(
-        name=safe_name(name),
-        runner="openai_api",
-        location=name,
-        fingerprint=stable_hash(["openai_api", name, options.identity()]),
-        options=options.as_dict(),
-    )
-
-
-def _served(text: str, dtype: str, device: str, given: Mapping[str, Any]) -> ModelSpec:
-    server, _, model = text.partition(":")
-    options = served_options(server, given)
-    if not model or model.startswith("-"):
-        raise UsageError(f"A model is missing in 'served:{text}'; write served:{server}:MODEL.")
-    for name, value in (("dtype", dtype), ("device", device)):
-        if value != "auto" and not known_servers()[server].takes(name):
-            raise UsageError(
-                f"The server '{server}' takes no --{name}; leave it out, or say it in the "
-                "server's own words with --server-args."
-            )
-    location, identity = _served_model(model)
-    return ModelSpec(
-        name=safe_name(f"{_served_name(model)}-{server}"),
-        runner="served",
-        location=location,
-        fingerprint=stable_hash(["served", identity, dtype, options.identity()]),
-        dtype=dtype,
-        device=device,
-        options=options.as_dict(),
-    )
-
-
-def _served_model(model: str) -> tuple[str, Any]:
-    """Where a served model is, and what tells its content: an alias, a path or a name."""
-    entry = known_models().get(model)
-    if entry is not None:
-        if entry.hub is not None:
-            return entry.hub, entry.hub
-        model = f"{PACKAGED}{entry.embedded}"
-    path = model_path(model)
-    if path.is_dir():
-        return model, directory_digest(path)
-    if path.is_file():
-        return model, file_digest(path)
-    if model.startswith((".", "/", "~")):
-        raise UsageError(f"There is no file or directory '{model}'; correct the path.")
-    return model, model
-
-
-def _served_name(model: str) -> str:
-    path = Path(model)
-    return directory_name(path) if path.is_dir() else path.stem if path.is_file() else model
-
-
-def _plugin(runner: str, location: str, dtype: str, given: Mapping[str, Any]) -> ModelSpec:
-    package = package_of(plugin_runners()[runner])
-    return ModelSpec(
-        name=safe_name(f"{runner}-{location}"),
-        runner=runner,
-        location=location,
-        fingerprint=stable_hash([package, runner, location, dtype, dict(given)]),
-        dtype=dtype,
-        options=dict(given),
-    )
+def _place(name: str) -> str:
+    """Where an alias is; anything else is a place itself."""
+    entry = known_models().get(name)
+    return name if entry is None else entry.hub or f"{PACKAGED}{entry.embedded}"
 
 
 def _unknown_model(text: str) -> str:

@@ -1,0 +1,263 @@
+"""What each command does, once its options are parsed.
+
+The work itself is imported where it is called, so that no command waits for another's imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vlmbench.executors.base import Executor
+    from vlmbench.model_spec import ModelSpec
+    from vlmbench.records import RunRecord
+    from vlmbench.runs import RunDir
+    from vlmbench.task import TaskSpec
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask models the questions of tasks, score and print."""
+    from vlmbench import console
+    from vlmbench.evaluate import load_metrics, run
+    from vlmbench.runs import RunDir
+
+    models = _models(options)
+    tasks = _tasks(options)
+    for task in tasks:
+        load_metrics(task)
+    _refuse_contradictions(models, tasks, seed=options.seed)
+    records = []
+    for model in models:
+        with _executor(model, options) as executor:
+            for task in tasks:
+                label = f"{model.name} · {task.name}"
+                with console.progress_bar(label, quiet=options.quiet) as progress:
+                    record = run(
+                        model,
+                        task,
+                        executor=executor,
+                        out=options.out,
+                        limit=options.limit,
+                        seed=options.seed,
+                        fresh=options.fresh,
+                        max_errors=options.max_errors,
+                        progress=progress,
+                    )
+                records.append(record)
+    runs = [RunDir.of(options.out, record.model, record.task) for record in records]
+    _print_records(records, runs, json=options.json)
+    if not options.json:
+        print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
+        print(f"Next: vlmbench report {options.out}")
+    return _run_exit_code(records, options.out)
+
+
+@contextmanager
+def _executor(model: ModelSpec, options: argparse.Namespace) -> Iterator[Executor]:
+    """What runs the model, behind the cache of answers where that makes sense."""
+    from vlmbench.cache import AnswerCache, default_cache
+    from vlmbench.errors import UsageError, unknown_name
+    from vlmbench.executors.cached import CachedExecutor
+    from vlmbench.executors.choose import EXECUTORS, make_executor
+
+    if options.executor not in EXECUTORS:
+        known = f"use {' or '.join(EXECUTORS)}"
+        raise UsageError(unknown_name("executor", options.executor, EXECUTORS, next_step=known))
+    if options.ray_address and options.executor != "ray":
+        raise UsageError("'--ray-address' goes with a cluster; add '--executor ray'.")
+    inner = make_executor(
+        model,
+        kind=options.executor,
+        replicas=options.replicas,
+        batch_size=options.batch_size,
+        ray_address=options.ray_address,
+    )
+    with ExitStack() as open_things:
+        open_things.callback(inner.close)
+        if options.no_cache or not model.keeps_its_answers:
+            yield inner
+        else:
+            cache = AnswerCache(default_cache())
+            open_things.callback(cache.close)
+            yield CachedExecutor(inner, cache)
+
+
+def score(options: argparse.Namespace) -> int:
+    """Derive scores again from journals."""
+    from vlmbench.evaluate import score
+    from vlmbench.extra_metrics import extra_metrics
+    from vlmbench.runs import find_runs
+
+    extra = extra_metrics(_split(options.metrics), options.option)
+    runs = find_runs(options.runs)
+    records = [score(run, extra=extra) for run in runs]
+    _print_records(records, runs, json=options.json)
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Put runs beside published scores."""
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.published import compare
+    from vlmbench.runs import find_runs
+
+    comparisons, mismatches = compare([run.read_record() for run in find_runs(options.runs)])
+    if options.json:
+        console.print_json(
+            {
+                "comparisons": [asdict(one) for one in comparisons],
+                "mismatches": [asdict(one) for one in mismatches],
+            }
+        )
+    else:
+        console.print_published(comparisons, mismatches)
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Build the HTML leaderboard."""
+    from vlmbench.report.html import build_report
+
+    page = build_report(options.runs, options.out, samples_per_task=options.samples)
+    print(f"The leaderboard: {page}")
+    return 0
+
+
+def gate(options: argparse.Namespace) -> int:
+    """Save a baseline, or compare runs with one."""
+    from vlmbench import console
+    from vlmbench.errors import UsageError
+    from vlmbench.gate import DEFAULT_MARGIN, check, save_baseline
+
+    saving = options.runs[0] == "save"
+    runs = [Path(run) for run in options.runs[1 if saving else 0 :]]
+    if saving:
+        if not runs or options.output is None:
+            raise UsageError("'gate save' needs runs and a file; write 'gate save RUNS -o FILE'.")
+        save_baseline(runs, options.output)
+        print(f"Saved; compare with it: vlmbench gate RUNS --baseline {options.output}")
+        return 0
+    if options.baseline is None:
+        raise UsageError("'gate' needs a baseline; write 'gate RUNS --baseline FILE'.")
+    margin = DEFAULT_MARGIN if options.margin is None else options.margin
+    report = check(runs, options.baseline, margin=margin, seed=options.seed)
+    if options.json:
+        console.print_json(report.as_json())
+    else:
+        console.print_gate(report)
+    return report.exit_code
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model by a recipe."""
+    from vlmbench.train.run import find_recipe, train
+
+    checkpoint = train(
+        find_recipe(options.recipe),
+        out=options.out,
+        resume=options.resume,
+        overrides=options.set,
+        quiet=options.quiet,
+    )
+    print(f"The checkpoint: {checkpoint}")
+    print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
+    return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """The whole loop on the embedded tasks."""
+    from vlmbench.demo import demo
+
+    demo(out=options.out)
+    return 0
+
+
+def _models(options: argparse.Namespace) -> list[ModelSpec]:
+    from vlmbench.model_options import given_options
+    from vlmbench.models import resolve_model
+
+    given = given_options(vars(options))
+    return [
+        resolve_model(
+            name,
+            dtype=options.dtype,
+            device=options.device,
+            seed=options.seed,
+            options=given,
+        )
+        for name in _split(options.model)
+    ]
+
+
+def _refuse_contradictions(
+    models: Sequence[ModelSpec], tasks: Sequence[TaskSpec], *, seed: int
+) -> None:
+    from vlmbench.errors import UsageError
+    from vlmbench.hf_options import contradiction
+
+    for task in tasks:
+        for model in models:
+            if problem := contradiction(model.options, task.generation_for(seed)):
+                raise UsageError(f"In task '{task.name}', {problem}; leave one of them out.")
+
+
+def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
+    from vlmbench.groups import expand_names
+    from vlmbench.task import load_task
+
+    names = expand_names(_split(options.tasks))
+    return [load_task(name, data_dir=options.data_dir) for name in names]
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.groups import group_scores
+
+    places = {(one.model, one.task): run for one, run in zip(records, runs, strict=True)}
+    groups = group_scores(records, lambda one: places[one.model, one.task].read_scores())
+    if json:
+        values = {"runs": [asdict(one) for one in records], "groups": [asdict(g) for g in groups]}
+        console.print_json(values)
+    else:
+        console.print_records(records)
+        console.print_groups(groups)
+
+
+def _run_exit_code(records: Sequence[RunRecord], out: Path) -> int:
+    """0 if every sample has an answer; 2 where an image is to blame, which no retry will cure."""
+    errors = [(record, kind) for record in records for kind in record.coverage.errors]
+    for record in records:
+        if not record.coverage.complete:
+            print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
+    if any(kind == "image" for _, kind in errors):
+        return 2
+    return 0 if all(record.coverage.complete for record in records) else 3
+
+
+def _incomplete(record: RunRecord, out: Path) -> str:
+    from vlmbench.journal import read_journal
+    from vlmbench.runs import RunDir
+
+    coverage = record.coverage
+    journal = RunDir.of(out, record.model, record.task).journal
+    failed = [one for one in read_journal(journal).responses.values() if one.error is not None]
+    first = failed[0].error.message.rstrip(".") if failed and failed[0].error else "no response"
+    return (
+        f"{record.model} has no answer to {coverage.total - coverage.answered} of "
+        f"{coverage.total} samples of {record.task}, so its scores are incomplete (first reason: "
+        f"{first}); correct that and run the same command, which asks only those again."
+    )
