@@ -26,21 +26,28 @@ _CUE = (
 )
 _TEXT_BEHIND = r"(?:[(「『][^)」』\n]{0,40}[)」』]|[:.、] ?[^。\n]{0,30}?)?"
 _PREDICATE = (
-    " ?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|だけが)? ?"
+    " ?(?:の方が|のほうが|番が|番を|番は|番|が|は|も|を|に|だけが)? ?"
     "(?:最も|もっとも|一番|明らかに)? ?"
     "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)|妥当"
-    "|該当(?!しな)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する|選択肢です|選び|選ぶ"
+    "|該当(?!しな|しませ)|当てはまる|当てはまり(?!ません)|ふさわしい|選択し|選択する|選択肢です|選び|選ぶ"
     "|選ん|にし(?:ます|た)|にする|に(?:決め|変更し)|とします"
     "|で ?す|です|だと|である|かと|と考え|と思|とな[るり]|にな[るり]|でしょう|だろう"
     "|(?<=が)(?:よい|良い|いい)|(?:で|に)間違い(?:あり|な)"
     r"|だ(?=[。\n]|$)|is (?:the )?(?:correct|right|best|answer)|が正)"
 )
 _DENIAL = (
-    r"(?:では?(?:ない|ありません)|じゃない|か(?:どうか|は不明)|[:は]? ?[×✕✖✗✘❌]"
+    r"(?:では?(?:ない|ありません)|じゃない|か(?:どうか|は不明)|以外|を除|[:は]? ?[×✕✖✗✘❌]"
     "|GAP{0,20}?(?:誤り|誤って|間違(?!い(?:あり|な|ござい))|不正解|正しくな"
     "|正しくあり|不適切|適切では|適切でな|違う|違い(?!ない|あり|な)|違って|ではあり|ではない|除外|外れ"
-    "|当てはまら|当てはまりません|該当しな|該当しま|is not|isn't|incorrect|wrong|false))"
+    "|当てはまら|当てはまりません|該当しな|該当しませ|is not|isn't|incorrect|wrong|false))"
 )
+
+
+_AT_FIRST = (
+    "(?:だ|か|も|の方|のほう|のよう)*[とに]も?(?:思|考え|言え|見え|迷|感じ)[^。、\\n]{0,10}?"
+    "(?:が|けど|けれど|けれども|ものの)[、,]?"
+)
+"""Behind a label that was thought of before another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,10 @@ class LabelPatterns:
     all_but: re.Pattern[str]
     """A label that is right because all others are wrong."""
     denied: re.Pattern[str]
+    at_first: re.Pattern[str]
+    """A label that another one of the same sentence takes the place of."""
+    span: re.Pattern[str]
+    """All labels from one to another, as in A~D."""
     not_but: re.Pattern[str]
     any_label: re.Pattern[str]
 
@@ -73,6 +84,8 @@ class LabelPatterns:
         """The text without labels that it rules out."""
         text = self.all_but.sub(lambda found: f"{found['label']}です", text)
         text = self.not_but.sub("", text)
+        text = self.span.sub("□", text)
+        text = self.at_first.sub("□", text)
         return self.denied.sub(lambda found: self.any_label.sub("□", found[0]), text)
 
     def heads(self, text: str) -> Iterator[str]:
@@ -126,6 +139,8 @@ def _patterns(
         all_but=compiled(
             f"{_OPEN}(?P<label>{before}(?:{one}){after}){_CLOSE}以外[^。、\n]{{0,6}}?は{denial}"
         ),
+        at_first=compiled(rf"{other}{_CLOSE}{_AT_FIRST}(?=[^。\n]*?{other})"),
+        span=compiled(f"{other} ?[~〜-] ?{other}"),
         not_but=compiled(
             rf"{other}{_CLOSE}(?:[^。、,\n]{{0,20}}?(?:では|じゃ)|でも(?:{other}でも){{0,4}})"
             r"(?:なく|無く)(?:て)?[、,]? ?"
@@ -147,7 +162,7 @@ def latin(count: int) -> LabelPatterns:
     return _patterns(
         labels,
         one,
-        before=r"(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])",
+        before=r"(?:(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])|(?<=多分))",
         after=after,
         head_after=r"(?:$|[.:,、。)\]」』】>}*`\"'!?\s(「『\-–|/→=…_$])",
     )

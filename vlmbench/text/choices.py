@@ -20,7 +20,7 @@ from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
 from vlmbench.text.japanese import answer_form, normalise, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 
-CHOICE_FORM = "choice-ja2"
+CHOICE_FORM = "choice-ja3"
 """Version of `read_choice`."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -107,6 +107,11 @@ def _by_latin_letter(lines: str, choices: Sequence[str]) -> _Found:
 
 def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:
     numeric = any(read_quantity(choice) for choice in choices)
+    if choices:
+        lines = re.sub("最初(?=の選択肢)", "1番", lines)
+        lines = re.sub("最後(?=の選択肢)", f"{len(choices)}番", lines)
+    if not numeric and re.fullmatch("[一二三四五六七八九](?:です)?[。.]?", lines):
+        lines = lines.translate(_KANJI_DIGITS)
     lines = _ORDINAL.sub(
         lambda found: (found[1] or found[2] or found[3]).translate(_KANJI_DIGITS) + "番", lines
     )
@@ -178,8 +183,6 @@ class _Mention:
 def _only_mentioned(statement: str, choices: Sequence[str]) -> _Found:
     """The only option whose text the statement has; 小犬 is not a mention of 犬 as well."""
     text = answer_form(statement)
-    if re.search("(?:ません|ない|誤り|間違い)$", text):
-        return None
     mentions = []
     for position, choice in enumerate(choices):
         form = answer_form(choice)
@@ -188,6 +191,8 @@ def _only_mentioned(statement: str, choices: Sequence[str]) -> _Found:
             while start >= 0:
                 mentions.append(_Mention(start, start + len(form), position))
                 start = text.find(form, start + len(form))
+    if re.search("(?:ません|ない|誤り|間違い)$", text) and all(m.end < len(text) for m in mentions):
+        return None
     outer = {
         one.choice
         for one in mentions
