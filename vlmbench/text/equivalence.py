@@ -12,7 +12,7 @@ from vlmbench.text.numbers import Quantity, read_quantity, read_range
 from vlmbench.text.spelling import same_spelling
 from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
 
-EQUIVALENCE = "same-ja2"
+EQUIVALENCE = "same-ja3"
 """Version of `same_answer`; changes with every form and list that it rests on."""
 
 _LONGEST = 200

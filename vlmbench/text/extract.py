@@ -17,7 +17,7 @@ from vlmbench.text.equivalence import same_answer
 from vlmbench.text.japanese import answer_form, normalise
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 
-EXTRACTION = "final-ja2"
+EXTRACTION = "final-ja3"
 """Version of what this module finds, including `same_answer`."""
 
 _THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
@@ -74,6 +74,8 @@ _OBJECT = re.compile("を[^、。を]{1,12}(?:ます|ました|ている|てい�
 _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
+_STATE = re.compile("(?<=[一-鿿])して(?:います|いる|いました|いた)$")
+_HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
 )
@@ -244,7 +246,7 @@ def _parts(statement: str) -> list[str]:
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
-    for ending in (_JUST_THERE, _WRITTEN, _OBJECT):
+    for ending in (_JUST_THERE, _WRITTEN, _OBJECT, _STATE, _HONORIFIC):
         parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
     if superlative := _SUPERLATIVE.search(bare):
         parts.append(superlative["subject"])

@@ -20,7 +20,10 @@ _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
 _JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
 _COMBINING = re.compile("[\u0300-\u036f]")
 _ADDRESS = re.compile("([0-9]{1,4})(?:丁目|番地?の?|号)(?=[0-9])|(?<=[0-9])(?:番地?|号)$")
-_ORDINAL = re.compile("第([一二三四五六七八九十]{1,3}?)(?=四半期|[^一二三四五六七八九十]|$)")
+_ORDINAL = re.compile(
+    "第([一二三四五六七八九十]{1,3}?)(?=四半期|[^一二三四五六七八九十]|$)"
+    "|(?<=[ぁ-ん])([一二三四五六七八九十]{1,3})(?=[番つ人回列段行個枚本]目)"
+)
 _POLITE = re.compile("(?<=[てで]い)ます$")
 _SHOP = re.compile("屋さん$")
 _KANA = re.compile("[ぁ-ゖァ-ヺー]+")
@@ -34,7 +37,7 @@ def spelling_form(text: str) -> str:
 
     Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as
     large, no long mark at the end of a katakana word of three or more, no ・ - , between words,
-    Latin letters without accents, 1丁目2番3号 as 1-2-3, 第一回 as 第1回, 寝ています as 寝ている,
+    Latin letters without accents, 1丁目2番3号 as 1-2-3, 第一回 as 第1回, 右から二番目 as 右から2番目, 寝ています as 寝ている,
     魚屋さん as 魚屋.
     """
     form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
@@ -71,8 +74,9 @@ def same_spelling(first: str, second: str) -> bool:
 
 
 def _with_digits(ordinal: re.Match[str]) -> str:
-    value = read_numeral(ordinal[1])
-    return ordinal[0] if value is None else f"第{value:g}"
+    value = read_numeral(ordinal[1] or ordinal[2])
+    before = "第" if ordinal[1] else ""
+    return ordinal[0] if value is None else f"{before}{value:g}"
 
 
 def _all_in_order(some: str, more: str) -> bool:
