@@ -37,8 +37,8 @@ def spelling_form(text: str) -> str:
 
     Kanji in today's forms, katakana as hiragana, ヴ as ば び ぶ べ ぼ, small ぁ ぃ ぅ ぇ ぉ as
     large, no long mark at the end of a katakana word of three or more, no ・ - , between words,
-    Latin letters without accents, 1丁目2番3号 as 1-2-3, 第一回 as 第1回, 右から二番目 as 右から2番目, 寝ています as 寝ている,
-    魚屋さん as 魚屋.
+    Latin letters without accents, 1丁目2番3号 as 1-2-3, 第一回 as 第1回, 右から二番目 as
+    右から2番目, 寝ています as 寝ている, 魚屋さん as 魚屋.
     """
     form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
     form = _ORDINAL.sub(_with_digits, form)
