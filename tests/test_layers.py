@@ -28,7 +28,7 @@ LAYERS = {
             "encoders",
             "endpoints",
         ),
-        *("plugins", "cache"),
+        *("plugins", "cache", "variants"),
     ),
     2: ("metrics", "runners"),
     3: (
@@ -37,6 +37,7 @@ LAYERS = {
     ),
     4: (
         "evaluate",
+        "diagnostics",
         "extra_metrics",
         "score_file",
         "check",
@@ -51,7 +52,17 @@ LAYERS = {
         "doctor",
     ),
     5: (
-        *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
+        *(
+            "cli",
+            "arguments",
+            "commands",
+            "__main__",
+            "console",
+            "console_diagnostics",
+            "catalogue",
+            "demo",
+            "docs",
+        ),
         *("docs_benchmarks", "family_docs", "model_plan"),
     ),
 }

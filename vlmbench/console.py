@@ -54,7 +54,7 @@ def print_records(records: Sequence[RunRecord]) -> None:
     rows = [
         [
             record.model,
-            record.task,
+            record.title,
             estimate.metric + (" *" if estimate.headline else ""),
             _number(estimate.value),
             _interval(estimate),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs import RunDir, find_runs
 
@@ -160,13 +161,20 @@ class SliceTable:
 
 
 def load_runs(roots: Sequence[Path]) -> list[Run]:
-    """Every run below `roots`, in the order of its path.
+    """Every plain run below `roots`, in the order of its path; variants are no rows of their own.
 
     Raises:
         UsageError: No run is there, or a directory does not exist.
         JournalError: A run record is missing or damaged.
     """
-    return [Run(directory, directory.read_record()) for directory in find_runs(roots)]
+    runs = [Run(directory, directory.read_record()) for directory in find_runs(roots)]
+    plain = [run for run in runs if run.record.variant is None]
+    if not plain:
+        raise UsageError(
+            f"{runs[0].directory.path} asked its task otherwise ({runs[0].record.variant}), and "
+            "the run of the task itself is not there; give the directory of both."
+        )
+    return plain
 
 
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
