@@ -251,7 +251,7 @@ def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json
     from dataclasses import asdict
 
     from vlmbench import console
-    from vlmbench.console_diagnostics import print_diagnoses
+    from vlmbench.console_diagnostics import print_answers, print_diagnoses
     from vlmbench.diagnostics.runs import diagnoses
     from vlmbench.groups import group_scores
 
@@ -270,6 +270,7 @@ def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json
     else:
         console.print_records(plain or records)
         console.print_groups(groups)
+        print_answers(records)
         print_diagnoses(found)
 
 

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.console import print_table
 
 if TYPE_CHECKING:
     from vlmbench.diagnostics.rotation import RotationBias
     from vlmbench.diagnostics.runs import Diagnosis
+    from vlmbench.records import RunRecord
     from vlmbench.stats import Interval
+
+_SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
+
+
+def print_answers(records: Sequence[RunRecord]) -> None:
+    """What the answers of each run are like: their language, refusals, repetition, truncation."""
+    names = [name for name in DIAGNOSTICS if name not in _SCRIPTS]
+    rows = []
+    for record in records:
+        overall = {one.metric: one.value for one in record.estimates if one.slice is None}
+        values = [_number(overall.get(name)) for name in names]
+        rows.append([record.model, record.title, *values])
+    columns = dict.fromkeys(("model", "task"), "left")
+    numbers = dict.fromkeys((name.partition(".")[2] for name in names), "right")
+    _print(columns | numbers, rows, "Answers: shares in a language, of refusals and so on")
 
 
 def print_diagnoses(diagnoses: Sequence[Diagnosis]) -> None:
