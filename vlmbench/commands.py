@@ -258,7 +258,7 @@ def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json
     places = {(one.model, one.title): run for one, run in zip(records, runs, strict=True)}
     plain = [one for one in records if one.variant is None]
     groups = group_scores(plain, lambda one: places[one.model, one.task].read_scores())
-    found = diagnoses(runs)
+    found = [*diagnoses(runs).values()]
     if json:
         values = {
             "runs": [asdict(one) for one in plain],

@@ -26,8 +26,8 @@ class Diagnosis:
     """What does not compare, a sentence each."""
 
 
-def diagnoses(runs: Sequence[RunDir]) -> list[Diagnosis]:
-    """A diagnosis for each plain run that has variants beside it among `runs`.
+def diagnoses(runs: Sequence[RunDir]) -> dict[RunDir, Diagnosis]:
+    """By plain run, where it has variants beside it among `runs`.
 
     Args:
         runs: Run directories of any models and tasks, plain ones and variants.
@@ -35,14 +35,11 @@ def diagnoses(runs: Sequence[RunDir]) -> list[Diagnosis]:
     Raises:
         JournalError: A file of a run is missing or damaged.
     """
-    found = []
-    for plain, variants in families(runs).items():
-        if variants:
-            found.append(_diagnosis(plain, variants))
-    return found
+    families = _families(runs)
+    return {run: _diagnosis(run, variants) for run, variants in families.items() if variants}
 
 
-def families(runs: Sequence[RunDir]) -> dict[RunDir, dict[str, RunDir]]:
+def _families(runs: Sequence[RunDir]) -> dict[RunDir, dict[str, RunDir]]:
     """Each plain run with its variants by label, those of one place and task."""
     records = {run: run.read_record() for run in runs}
     plain = {

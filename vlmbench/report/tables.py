@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs import RunDir, find_runs
@@ -83,8 +84,12 @@ class TaskRuns:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """All metrics of the task, headline metrics first."""
-        names = [e.metric for e in self.reference.record.estimates if e.slice is None]
+        """All metrics of the task but diagnostics of answers, headline metrics first."""
+        names = [
+            e.metric
+            for e in self.reference.record.estimates
+            if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
+        ]
         return tuple(sorted(names, key=lambda name: name not in self.headlines))
 
 
