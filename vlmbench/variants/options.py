@@ -50,7 +50,8 @@ def _reference(reference: str, choices: Sequence[str], by: int) -> str:
     if position is None:
         return reference
     form = surface_form(reference)
-    if len(form) > 1 and form == surface_form(choices[position]):
+    named_by_letter = len(form) == 1 and form.upper() in LETTERS
+    if form == surface_form(choices[position]) and not named_by_letter:
         return reference
     return LETTERS[(position - by) % len(choices)]
 
