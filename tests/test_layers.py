@@ -30,10 +30,10 @@ LAYERS = {
         ),
         *("plugins", "cache"),
     ),
-    2: ("metrics", "runners"),
+    2: ("metrics", "runners", "variants"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        "performance",
+        *("performance", "diagnostics"),
     ),
     4: (
         "evaluate",
@@ -51,7 +51,17 @@ LAYERS = {
         "doctor",
     ),
     5: (
-        *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
+        *(
+            "cli",
+            "arguments",
+            "commands",
+            "__main__",
+            "console",
+            "console_diagnostics",
+            "catalogue",
+            "demo",
+            "docs",
+        ),
         *("docs_benchmarks", "family_docs", "model_plan"),
     ),
 }

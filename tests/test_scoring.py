@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
 from vlmbench import score_workers, scoring
-from vlmbench.aggregate import ScoredMetric, with_diagnostics
+from vlmbench.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
 from vlmbench.errors import DataError, UsageError
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.records import Response, ResponseError, Sample, SampleScores
@@ -129,7 +130,6 @@ def _differ(row: SampleScores) -> bool:
 def test_what_is_learned_of_the_references_is_learned_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import dataclasses
 
     calls: list[int] = []
     first, second = (load_metric(name) for name in ("caption.cider", "caption.cider_d"))
@@ -150,23 +150,31 @@ def test_what_is_learned_of_the_references_is_learned_once(
     assert calls == [1]
 
 
-def test_open_answers_are_diagnosed_without_being_asked() -> None:
+def test_answers_are_diagnosed_without_being_asked() -> None:
     condition = parse_where("meta.open == True")
     exact = ScoredMetric("match.exact", load_metric("match.exact"), headline=True)
     rouge = ScoredMetric("overlap.rouge_l", load_metric("overlap.rouge_l"), where=condition)
-    assert with_diagnostics([exact]) == [exact]
-    found = with_diagnostics([exact, rouge])
-    added = [one for one in found if one.metric.name.startswith("language.")]
-    assert len(added) == 8
-    assert not any(one.headline for one in added)
-    # For the samples of the open metric only; for all where one of them has no condition.
-    assert [added[0].applies({"open": value}) for value in (True, False)] == [True, False]
+    conduct = ["language.refusal", "language.repetition", "language.truncation"]
+    language = ["language.japanese", "language.chinese", "language.english"]
+    assert [one.id for one in with_diagnostics([exact])[1:]] == [*language, *conduct]
+    found = {one.id: one for one in with_diagnostics([exact, rouge])[2:]}
+    assert set(found) == set(DIAGNOSTICS)
+    assert not any(one.headline for one in found.values())
+    # Scripts for the samples of the open metric only; for all where one of them has no condition.
+    for name, expected in (("kana", [True, False]), ("refusal", [True, True])):
+        one = found[f"language.{name}"]
+        assert [one.applies({"open": value}) for value in (True, False)] == expected
     everywhere = with_diagnostics([rouge, ScoredMetric("bleu", load_metric("overlap.bleu"))])
-    assert everywhere[-1].applies({"open": False})
+    assert all(one.applies({"open": False}) for one in everywhere[2:])
+    # An option's letter is in no language.
+    choice = ScoredMetric("match.choice", load_metric("match.choice"), headline=True)
+    assert [one.id for one in with_diagnostics([choice])[1:]] == conduct
+    mixed = with_diagnostics([dataclasses.replace(choice, where=condition)])
+    assert [mixed[1].applies({"open": value}) for value in (True, False)] == [False, True]
     # What a task lists itself stays as it is.
     own = ScoredMetric("language.japanese", load_metric("language.japanese"), headline=True)
     assert with_diagnostics([rouge, own])[1] == own
-    assert len(with_diagnostics([rouge, own])) == 9
+    assert len(with_diagnostics([rouge, own])) == 1 + len(DIAGNOSTICS)
 
 
 def test_truncation_comes_from_the_response() -> None:

@@ -42,33 +42,47 @@ class ScoredMetric:
 _OPEN_FAMILIES = {"overlap", "caption"}
 """Families of metrics that a task has for answers of any wording."""
 
-_DIAGNOSTICS = (
-    *("japanese", "chinese", "english", "kana", "kanji", "latin"),
-    *("repetition", "truncation"),
-)
+_CHOICE = "match.choice"
+
+_FIDELITY = ("language.japanese", "language.chinese", "language.english")
+_SCRIPTS = ("language.kana", "language.kanji", "language.latin")
+_CONDUCT = ("language.refusal", "language.repetition", "language.truncation")
+
+DIAGNOSTICS = (*_FIDELITY, *_SCRIPTS, *_CONDUCT)
+"""Metrics that say what answers are like, not whether they are right."""
 
 
 def with_diagnostics(metrics: Sequence[ScoredMetric]) -> list[ScoredMetric]:
-    """The metrics, and the `language` ones behind them for the samples with open answers.
+    """The metrics, and the `language` ones behind them.
 
-    A task has open answers where one of its metrics is of the families overlap or caption. Nobody
-    needs to ask for these diagnostics, and none of them is a headline. What the task itself lists
-    is left as it is.
+    Refusals, repetition and truncation are for every sample; the language of the answer for those
+    that are not answered by an option's letter; the scripts for open answers, which a task has
+    where one of its metrics is of the families overlap or caption. Nobody needs to ask for these
+    diagnostics, and none of them is a headline. What the task itself lists is left as it is.
     """
     opened = [one for one in metrics if one.metric.name.partition(".")[0] in _OPEN_FAMILIES]
-    if not opened:
-        return list(metrics)
+    chosen = [one for one in metrics if one.metric.name == _CHOICE]
 
     def is_open(meta: Mapping[str, Scalar]) -> bool:
         return any(one.applies(meta) for one in opened)
 
-    where = is_open if all(one.where for one in opened) else None
+    def is_worded(meta: Mapping[str, Scalar]) -> bool:
+        return not any(one.applies(meta) for one in chosen)
+
+    added: list[tuple[str, Condition | None]] = []
+    if not chosen or all(one.where for one in chosen):
+        added += [(name, is_worded if chosen else None) for name in _FIDELITY]
+    if opened:
+        some = all(one.where for one in opened)
+        added += [(name, is_open if some else None) for name in _SCRIPTS]
+    added += [(name, None) for name in _CONDUCT]
     known = {one.id for one in metrics} | {one.metric.name for one in metrics}
-    names = [f"language.{name}" for name in _DIAGNOSTICS]
-    added = [
-        ScoredMetric(name, load_metric(name), where=where) for name in names if name not in known
+    more = [
+        ScoredMetric(name, load_metric(name), where=where)
+        for name, where in added
+        if name not in known
     ]
-    return [*metrics, *added]
+    return [*metrics, *more]
 
 
 def estimates(

@@ -82,6 +82,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--max-errors", type=_natural, metavar="N", help="stop when more samples than N fail"
     )
+    _add_diagnostics(run)
     _add_model_options(run)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
@@ -96,6 +97,28 @@ def _add_data_dir(parser: Any) -> None:
         type=Path,
         metavar="DIR",
         help="where data sets of the Hub lie as <task>.parquet, <task>/*.parquet or <task>.jsonl",
+    )
+
+
+def _add_diagnostics(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "diagnostics: also ask otherwise, and say what that changes (docs/diagnostics.md)"
+    )
+    group.add_argument(
+        "--image-mode",
+        action="append",
+        default=[],
+        metavar="MODE",
+        help="blind (no image), shuffled (another sample's) or noise; several with commas",
+    )
+    group.add_argument(
+        "--prompts", type=_natural, default=0, metavar="K", help="K paraphrases of the prompt"
+    )
+    group.add_argument(
+        "--options",
+        dest="option_order",
+        choices=["rotate"],
+        help="rotate: every order of multiple-choice options that rotating gives",
     )
 
 

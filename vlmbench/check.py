@@ -38,14 +38,16 @@ def check_task(task: TaskSpec) -> TaskCheck:
     problems: list[str] = []
     samples = images = 0
     generation = task.generation_for(0)
+    rephrased = [task.with_prompt(prompt) for prompt in task.paraphrases.values()]
     for sample in load_samples(task):
         samples += 1
         images += len(sample.images)
         problems += _image_problems(sample)
-        try:
-            build_request(task, sample, generation=generation)
-        except DataError as error:
-            problems.append(str(error))
+        for asked in (task, *rephrased):
+            try:
+                build_request(asked, sample, generation=generation)
+            except DataError as error:
+                problems.append(str(error))
         if not any(metric.applies(sample.meta) for metric in metrics):
             problems.append(f"No metric of task '{task.name}' is for sample '{sample.id}'.")
     for number, example in enumerate(task.examples, 1):

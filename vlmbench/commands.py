@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vlmbench.records import RunRecord
     from vlmbench.runs import RunDir
     from vlmbench.task import TaskSpec
+    from vlmbench.variants.base import Variant
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,11 +32,12 @@ def run(options: argparse.Namespace) -> int:
     for task in tasks:
         load_metrics(task)
     _refuse_contradictions(models, tasks, seed=options.seed)
+    asked = _with_variants(options, tasks)
     records = []
     for model in models:
         with _executor(model, options) as executor:
-            for task in tasks:
-                label = f"{model.name} · {task.name}"
+            for task, variant in asked:
+                label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
                 with console.progress_bar(label, quiet=options.quiet) as progress:
                     record = run(
                         model,
@@ -46,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
                         seed=options.seed,
                         fresh=options.fresh,
                         max_errors=options.max_errors,
+                        variant=variant,
                         progress=progress,
                     )
                 records.append(record)
-    runs = [RunDir.of(options.out, record.model, record.task) for record in records]
+    runs = [RunDir.of(options.out, one.model, one.task, one.variant) for one in records]
     _print_records(records, runs, json=options.json)
     if not options.json:
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
@@ -108,7 +111,8 @@ def compare(options: argparse.Namespace) -> int:
     from vlmbench.published import compare
     from vlmbench.runs import find_runs
 
-    comparisons, mismatches = compare([run.read_record() for run in find_runs(options.runs)])
+    records = [run.read_record() for run in find_runs(options.runs)]
+    comparisons, mismatches = compare([one for one in records if one.variant is None])
     if options.json:
         console.print_json(
             {
@@ -216,6 +220,28 @@ def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
     return [load_task(name, data_dir=options.data_dir) for name in names]
 
 
+def _with_variants(
+    options: argparse.Namespace, tasks: Sequence[TaskSpec]
+) -> list[tuple[TaskSpec, Variant | None]]:
+    """What to ask: each task as it is, and behind it what the options add."""
+    from vlmbench.errors import UsageError
+    from vlmbench.variants.choose import Wanted, choose_variants
+
+    wanted = Wanted(
+        image_modes=tuple(_split(options.image_mode)),
+        prompts=options.prompts,
+        rotate=options.option_order == "rotate",
+        seed=options.seed,
+    )
+    choices = [(task, choose_variants(task, wanted)) for task in tasks]
+    problems = [problem for _, choice in choices for problem in choice.problems]
+    if problems and not any(choice.variants for _, choice in choices):
+        raise UsageError(problems[0])
+    for problem in problems:
+        print(f"vlmbench: {problem}", file=sys.stderr)
+    return [(task, one) for task, choice in choices for one in (None, *choice.variants)]
+
+
 def _split(values: Sequence[str]) -> list[str]:
     names = [name.strip() for value in values for name in value.split(",")]
     return list(dict.fromkeys(name for name in names if name))
@@ -225,16 +251,27 @@ def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json
     from dataclasses import asdict
 
     from vlmbench import console
+    from vlmbench.console_diagnostics import print_answers, print_diagnoses
+    from vlmbench.diagnostics.runs import diagnoses
     from vlmbench.groups import group_scores
 
-    places = {(one.model, one.task): run for one, run in zip(records, runs, strict=True)}
-    groups = group_scores(records, lambda one: places[one.model, one.task].read_scores())
+    places = {(one.model, one.title): run for one, run in zip(records, runs, strict=True)}
+    plain = [one for one in records if one.variant is None]
+    groups = group_scores(plain, lambda one: places[one.model, one.task].read_scores())
+    found = [*diagnoses(runs).values()]
     if json:
-        values = {"runs": [asdict(one) for one in records], "groups": [asdict(g) for g in groups]}
+        values = {
+            "runs": [asdict(one) for one in plain],
+            "variants": [asdict(one) for one in records if one.variant is not None],
+            "groups": [asdict(one) for one in groups],
+            "diagnostics": [asdict(one) for one in found],
+        }
         console.print_json(values)
     else:
-        console.print_records(records)
+        console.print_records(plain or records)
         console.print_groups(groups)
+        print_answers(records)
+        print_diagnoses(found)
 
 
 def _run_exit_code(records: Sequence[RunRecord], out: Path) -> int:
@@ -253,11 +290,11 @@ def _incomplete(record: RunRecord, out: Path) -> str:
     from vlmbench.runs import RunDir
 
     coverage = record.coverage
-    journal = RunDir.of(out, record.model, record.task).journal
+    journal = RunDir.of(out, record.model, record.task, record.variant).journal
     failed = [one for one in read_journal(journal).responses.values() if one.error is not None]
     first = failed[0].error.message.rstrip(".") if failed and failed[0].error else "no response"
     return (
         f"{record.model} has no answer to {coverage.total - coverage.answered} of "
-        f"{coverage.total} samples of {record.task}, so its scores are incomplete (first reason: "
+        f"{coverage.total} samples of {record.title}, so its scores are incomplete (first reason: "
         f"{first}); correct that and run the same command, which asks only those again."
     )

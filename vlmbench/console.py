@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.evaluate import Progress
 
 if TYPE_CHECKING:
@@ -50,11 +51,14 @@ def print_table(
 
 
 def print_records(records: Sequence[RunRecord]) -> None:
-    """The overall estimates: model, task, metric, value, interval, n, errors."""
+    """The overall estimates: model, task, metric, value, interval, n, errors.
+
+    What `print_answers` prints is left out.
+    """
     rows = [
         [
             record.model,
-            record.task,
+            record.title,
             estimate.metric + (" *" if estimate.headline else ""),
             _number(estimate.value),
             _interval(estimate),
@@ -63,7 +67,7 @@ def print_records(records: Sequence[RunRecord]) -> None:
         ]
         for record in records
         for estimate in record.estimates
-        if estimate.slice is None
+        if estimate.slice is None and (estimate.headline or estimate.metric not in DIAGNOSTICS)
     ]
     columns = dict.fromkeys(("model", "task", "metric"), "left")
     print_table(columns | dict.fromkeys(("value", "95 % interval", "n", "errors"), "right"), rows)

@@ -23,13 +23,13 @@ from vlmbench.journal import Header, Journal, JournalContent, Session, read_jour
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
 from vlmbench.performance import performance
-from vlmbench.prompt import build_request
 from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
 from vlmbench.scoring import score_samples
 from vlmbench.sources import data_fingerprint
 from vlmbench.task import TaskSpec, restore_task
+from vlmbench.variants.base import Variant, restore_variant, variant_requests
 from vlmbench.where import parse_where
 
 Progress = Callable[[int, int, int], None]
@@ -69,6 +69,7 @@ def run(
     seed: int = 0,
     fresh: bool = False,
     max_errors: int | None = None,
+    variant: Variant | None = None,
     progress: Progress = lambda done, total, errors: None,
 ) -> RunRecord:
     """Evaluate a model on a task, or go on where an earlier call stopped.
@@ -77,11 +78,12 @@ def run(
         model: Who answers.
         task: What is asked.
         executor: How requests get to the model.
-        out: Output directory; the run's own is `<out>/<model>/<task>`.
+        out: Output directory; the run's own is `<out>/<model>/<task>`, or `<task>@<variant>`.
         limit: Ask only so many samples from the start.
         seed: Of the bootstrap and of sampled generation.
         fresh: Drop the answers of earlier calls.
         max_errors: Stop when more samples than this have failed in this call; None to go on.
+        variant: Ask otherwise than the task does, in a directory of its own.
         progress: Told how far it is.
 
     Returns:
@@ -91,14 +93,15 @@ def run(
         VlmbenchError: See `load_samples`, `Journal` and `Executor.map`. Answers that were given
             before stay in the journal.
     """
+    task = variant.of_task(task) if variant else task
     metrics = load_metrics(task)
-    samples = load_texts(task)
+    samples = load_texts(task, variant)
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
-    directory = RunDir.of(out, model.name, task.name)
-    meter = Meter(len(samples[:limit]), progress)
-    with Journal(directory.journal, make_header(model, task), fresh=fresh) as journal:
-        requests = pending_requests(task, journal, meter, limit=limit, seed=seed)
+    directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
+    meter = Meter(len(asked_ids(samples, variant, limit)), progress)
+    with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
+        requests = pending_requests(task, journal, meter, variant, limit=limit, seed=seed)
         generate(
             *(model, requests, executor, journal, meter),
             limit=limit,
@@ -128,7 +131,8 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
             "restore it, or run the model again with --fresh."
         )
     metrics = with_extra(load_metrics(task), extra)
-    return derive(directory, content, task, load_texts(task), metrics)
+    samples = load_texts(task, restore_variant(content.header.variant))
+    return derive(directory, content, task, samples, metrics)
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
@@ -162,10 +166,16 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Sequence[Sample])
             metric.applies(sample.meta)
 
 
-def load_texts(task: TaskSpec) -> list[Sample]:
+def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
     """All samples of the task without images and rows: what scoring and baselines look at."""
     samples = load_samples(task, images=False)
-    return [dataclasses.replace(sample, row={}) for sample in samples]
+    texts = (dataclasses.replace(sample, row={}) for sample in samples)
+    return [variant.of_sample(sample) if variant else sample for sample in texts]
+
+
+def asked_ids(samples: Sequence[Sample], variant: Variant | None, limit: int | None) -> list[str]:
+    """Ids of the samples that a run is to answer."""
+    return [one.id for one in samples[:limit] if variant is None or variant.concerns(one)]
 
 
 def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> ModelSpec:
@@ -179,7 +189,7 @@ def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> Mode
     return dataclasses.replace(model, options={**model.options, "answers": answers})
 
 
-def make_header(model: ModelSpec, task: TaskSpec) -> Header:
+def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None) -> Header:
     """What the journal of this model on this task is about."""
     return Header(
         model=_described(model),
@@ -191,18 +201,24 @@ def make_header(model: ModelSpec, task: TaskSpec) -> Header:
             "data": data_fingerprint(task),
             "prompt": task.prompt_fingerprint,
             "code": __version__,
+            **({"variant": variant.fingerprint} if variant else {}),
         },
+        variant=variant.as_dict() if variant else None,
     )
 
 
 def pending_requests(
-    task: TaskSpec, journal: Journal, meter: Meter, *, limit: int | None, seed: int
+    task: TaskSpec,
+    journal: Journal,
+    meter: Meter,
+    variant: Variant | None = None,
+    *,
+    limit: int | None,
+    seed: int,
 ) -> Iterator[Request]:
     """The requests that the journal has no answer to, one at a time."""
-    generation = task.generation_for(seed)
-    for sample in load_samples(task, limit=limit):
-        request = build_request(task, sample, generation=generation)
-        if journal.answered(request.key, sample.id):
+    for request in variant_requests(task, variant, limit=limit, seed=seed):
+        if journal.answered(request.key, request.sample_id):
             meter.skip()
         else:
             yield request
@@ -248,7 +264,8 @@ def derive(
     """Score, aggregate and record what a journal holds."""
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
-    wanted = {sample.id for sample in samples[: session.limit]}
+    variant = restore_variant(content.header.variant)
+    wanted = set(asked_ids(samples, variant, session.limit))
     responses = {key: value for key, value in content.responses.items() if key in wanted}
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
     encoded = [metric for metric in metrics if metric.metric.kind.encoder]
@@ -273,6 +290,7 @@ def derive(
         seed=session.seed,
         created=session.created,
         limit=session.limit,
+        variant=variant.label if variant else None,
     )
     directory.write_scores(rows)
     directory.write_record(record)

@@ -30,7 +30,7 @@ SYNC_SECONDS = 1.0
 
 _RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
 
-FINGERPRINTS = ("model", "task", "data", "prompt", "code")
+FINGERPRINTS = ("model", "task", "data", "variant", "prompt", "code")
 
 _DECIDING = {
     "model": ("runner", "revision", "dtype", "options"),
@@ -51,7 +51,10 @@ class Header:
     origin: str | None
     """The task's YAML file, for a task that does not ship with vlmbench."""
     fingerprints: Mapping[str, str]
-    """By the names in FINGERPRINTS. A journal is continued only if all are equal."""
+    """By the names in FINGERPRINTS, `variant` only where there is one. A journal is continued only
+    if all are equal."""
+    variant: Mapping[str, Any] | None = None
+    """`Variant.as_dict`, for a run that asks otherwise than the task does."""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -279,7 +282,8 @@ def _parse_header(path: Path, line: bytes) -> Header:
     try:
         values = json.loads(line)
         version = values["schema_version"]
-        header = Header(**{one.name: values[one.name] for one in fields(Header)})
+        known = {one.name: values[one.name] for one in fields(Header) if one.name != "variant"}
+        header = Header(**known, variant=values.get("variant"))  # older journals have none
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(
             f"{path} does not begin with a journal's header; move it away, or start over with "

@@ -278,7 +278,7 @@ class RunRecord:
     task_spec: Mapping[str, Any]
     """Title, capability, language, licence and data location of the task."""
     fingerprints: Mapping[str, str]
-    """`model`, `task`, `data`, `prompt` and `code`."""
+    """`model`, `task`, `data`, `prompt` and `code`; `variant` where there is one."""
     estimates: tuple[Estimate, ...]
     coverage: Coverage
     performance: Mapping[str, float | None]
@@ -290,4 +290,11 @@ class RunRecord:
     """ISO 8601, UTC."""
     limit: int | None = None
     """`--limit`: the run covers only the first samples of the task."""
+    variant: str | None = None
+    """How the questions were asked otherwise, such as blind; None for the task as it is."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def title(self) -> str:
+        """The task, and the variant behind an @: also the name of the run's directory."""
+        return self.task if self.variant is None else f"{self.task}@{self.variant}"

@@ -4,6 +4,8 @@
     <out>/<model>/<task>/scores.jsonl    derived: a SampleScores a line, sorted by id
     <out>/<model>/<task>/run.json        derived: the RunRecord
 
+A run that asks otherwise (without images, say) has the same files in a directory of its own,
+<out>/<model>/<task>@<variant>.
 Derived files are replaced as a whole, so a reader never sees half of one.
 """
 
@@ -57,9 +59,10 @@ class RunDir:
     path: Path
 
     @classmethod
-    def of(cls, out: Path, model: str, task: str) -> RunDir:
+    def of(cls, out: Path, model: str, task: str, variant: str | None = None) -> RunDir:
         """The directory of `model` on `task` below the output directory `out`."""
-        return cls(out / safe_name(model) / safe_name(task))
+        name = safe_name(task) if variant is None else f"{safe_name(task)}@{safe_name(variant)}"
+        return cls(out / safe_name(model) / name)
 
     @property
     def journal(self) -> Path:

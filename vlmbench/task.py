@@ -24,6 +24,9 @@ Template = Annotated[str, AfterValidator(check_template)]
 SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 """A configuration of a Hub data set; also a file name, so no path."""
 
+VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+"""Part of the name of a run's directory, so no path."""
+
 GROUPS_FILE = "groups.yaml"
 """Beside the tasks: which of them are reported together."""
 
@@ -172,6 +175,8 @@ class TaskSpec(Strict):
     prompt: Template
     """`{{ row.question | interleave }}` puts images where the text says `<image>` or `<image 2>`,
     `{{ image(0) }}` puts one there; otherwise they come before the text."""
+    paraphrases: dict[VariantName, Template] = Field(default_factory=dict)
+    """Name -> the prompt in other words; asked only by `--prompts`, and in no fingerprint."""
     image_order: Literal["marked", "reference"] = "marked"
     """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm asks."""
     system: str | None = None
@@ -227,6 +232,10 @@ class TaskSpec(Strict):
     def as_dict(self) -> dict[str, Any]:
         """The task as the YAML file could say it."""
         return self.model_dump(mode="json")
+
+    def with_prompt(self, prompt: str) -> TaskSpec:
+        """The same task with another prompt."""
+        return _located(self.model_copy(update={"prompt": prompt}), self._folder, self._origin)
 
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""
@@ -343,7 +352,7 @@ def _load_file(path: Path, *, shipped: bool) -> TaskSpec:
     return _located(task, path.parent, None if shipped else path)
 
 
-def _located(task: TaskSpec, folder: Path, origin: Path | None) -> TaskSpec:
+def _located(task: TaskSpec, folder: Path | None, origin: Path | None) -> TaskSpec:
     located = task.model_copy()
     located._folder = folder
     located._origin = origin

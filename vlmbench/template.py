@@ -96,3 +96,12 @@ def missing_column(name: str, columns: Collection[str], where: str) -> str:
         else f"the columns there are {(', '.join(sorted(columns)) or 'none')[:200]}."
     )
     return f"There is no column '{name}' in {where}; {hint}"
+
+
+def names_in(source: str) -> set[str]:
+    """The names that a template uses and does not set itself."""
+    from jinja2 import meta
+
+    environment = _RowEnvironment()
+    environment.filters.update(FILTERS, interleave=_interleave)
+    return set(meta.find_undeclared_variables(environment.parse(source)))

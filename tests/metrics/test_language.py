@@ -17,6 +17,9 @@ CASES: list[tuple[str, str, float | None]] = [
     ("kanji", "猫がネる", 1 / 4),
     ("latin", "JR駅", 2 / 3),
     ("latin", "…", None),
+    ("refusal", "申し訳ありませんが、お答えできません。", 1.0),
+    ("refusal", "猫が寝ている。", 0.0),
+    ("refusal", "", 0.0),
     ("repetition", "猫が寝ている。", 0.0),
     ("repetition", "", 0.0),
     # 40 words, 37 runs, of which four differ.

@@ -1,7 +1,7 @@
-"""What language answers are in, and signs of a model that does not know how to stop.
+"""What language answers are in, refusals, and signs of a model that does not know how to stop.
 
-These are shown for every task with open answers. They look at the answer only: references don't
-count.
+These are shown for every run, those about scripts for tasks with open answers. They look at the
+answer only: references don't count.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text.japanese import tokenise, tokenizer_identity
 from vlmbench.text.language import LANGUAGE_FORM, Language, count_scripts, language_of
+from vlmbench.text.refusal import REFUSAL_FORM, is_refusal
 
 REPEATED = 4
 """Words of a run that counts as repeated."""
@@ -113,6 +114,24 @@ def truncation(answer: Answer) -> MetricScore:
     if answer.finish is None:
         return MetricScore(unscored="how the answer ended is unknown")
     return MetricScore((float(answer.finish == "length"),))
+
+
+@metric(
+    bounds=(0, 1),
+    compares="own",
+    source="vlmbench; the patterns are in text/refusal.py",
+    identity=lambda options: [f"form:{REFUSAL_FORM}"],
+    lower_is_better=True,
+)
+def refusal(answer: Answer) -> float:
+    """Share of answers that decline to answer, from 0 to 1, lower is better.
+
+    In Japanese or English, by a list of patterns: the answer begins, after an apology, with a
+    sentence that it cannot or will not answer, help, judge or see the image, or that there is no
+    image. One that first says something, or goes on with が or "but", is none. An empty answer is
+    none either.
+    """
+    return float(is_refusal(answer.prediction))
 
 
 def _in_language(answer: Answer, wanted: Language) -> MetricScore:

@@ -15,7 +15,9 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from vlmbench.diagnostics.runs import Diagnosis, diagnoses
 from vlmbench.records import RunRecord, stable_hash
+from vlmbench.report import diagnostics
 from vlmbench.report.images import ImageStore
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
@@ -27,7 +29,7 @@ from vlmbench.report.tables import (
     slice_tables,
     task_columns,
 )
-from vlmbench.runs import safe_name
+from vlmbench.runs import RunDir, find_runs, safe_name
 
 if TYPE_CHECKING:
     import jinja2
@@ -60,7 +62,7 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         JournalError: A run cannot be read.
     """
     board = build_leaderboard(load_runs(runs))
-    pages = _Pages(board)
+    pages = _Pages(board, diagnoses(find_runs(runs)))
     with replaced_site(out) as site:
         (site / "tasks").mkdir()
         _copy_static(site / "static")
@@ -76,19 +78,31 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
 class _Pages:
     """Renders the templates for one leaderboard."""
 
-    def __init__(self, board: Leaderboard) -> None:
+    def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
         strings = json.loads(_package_file("strings.json"))
         self.board = board
+        self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
         self._environment = _environment(strings)
         self._environment.globals.update(
             board=board, slugs=self.slugs, policy=POLICY, strings=_embedded(strings)
         )
+        self._environment.globals.update(
+            diagnosis_labels=diagnostics.LABELS,
+            gain_reach=diagnostics.gain_reach,
+            answer_metrics=diagnostics.answer_metrics,
+            answer_estimate=diagnostics.answer_estimate,
+        )
 
     def index(self) -> str:
         """The leaderboard."""
         template = self._environment.get_template("index.html.j2")
-        return template.render(root="", current=None, slices=slice_tables(self.board))
+        return template.render(
+            root="",
+            current=None,
+            slices=slice_tables(self.board),
+            diagnosed=diagnostics.arranged(self.board, self.found),
+        )
 
     def task(self, task: TaskRuns, data: TaskData) -> str:
         """A task's page."""
@@ -98,6 +112,7 @@ class _Pages:
             current=task.name,
             task=task,
             columns=task_columns(task),
+            diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
             card=_card(task.reference.record),
             problem=data["problem"],
             data=_embedded(data),
@@ -127,13 +142,17 @@ def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
     )
     environment.globals.update(t=label, t_attr=label_attribute)
     environment.filters.update(
-        num=_number, at=_position, breakable=breakable, lang=_language, plain=_plain
+        num=_number, signed=_signed, at=_position, breakable=breakable, lang=_language, plain=_plain
     )
     return environment
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def _position(value: float, scale: float) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmbench.aggregate import DIAGNOSTICS
+from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs import RunDir, find_runs
 
@@ -82,8 +84,12 @@ class TaskRuns:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """All metrics of the task, headline metrics first."""
-        names = [e.metric for e in self.reference.record.estimates if e.slice is None]
+        """All metrics of the task but diagnostics of answers, headline metrics first."""
+        names = [
+            e.metric
+            for e in self.reference.record.estimates
+            if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
+        ]
         return tuple(sorted(names, key=lambda name: name not in self.headlines))
 
 
@@ -160,13 +166,20 @@ class SliceTable:
 
 
 def load_runs(roots: Sequence[Path]) -> list[Run]:
-    """Every run below `roots`, in the order of its path.
+    """Every plain run below `roots`, in the order of its path; variants are no rows of their own.
 
     Raises:
         UsageError: No run is there, or a directory does not exist.
         JournalError: A run record is missing or damaged.
     """
-    return [Run(directory, directory.read_record()) for directory in find_runs(roots)]
+    runs = [Run(directory, directory.read_record()) for directory in find_runs(roots)]
+    plain = [run for run in runs if run.record.variant is None]
+    if not plain:
+        raise UsageError(
+            f"{runs[0].directory.path} asked its task otherwise ({runs[0].record.variant}), and "
+            "the run of the task itself is not there; give the directory of both."
+        )
+    return plain
 
 
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:

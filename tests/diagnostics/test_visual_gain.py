@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_runs import make_task, question
+
+from vlmbench.diagnostics.base import Scored, read_scored
+from vlmbench.diagnostics.gain import VisualGain, verdict_of, visual_gains
+from vlmbench.evaluate import run
+from vlmbench.executors.local import LocalExecutor
+from vlmbench.models import resolve_model
+from vlmbench.runs import RunDir
+from vlmbench.task import load_task
+from vlmbench.variants.base import Variant
+
+N = 100
+BLIND = Variant("image", "blind")
+
+
+def answered(task: Path, out: Path, answers: dict[str, str], variant: Variant | None) -> Scored:
+    """A run of the real pipeline with given answers."""
+    out.mkdir(parents=True, exist_ok=True)
+    script = out / "script.jsonl"
+    script.write_text("".join(json.dumps({"id": k, "text": v}) + "\n" for k, v in answers.items()))
+    model = resolve_model(f"baseline:scripted:{script}")
+    executor = LocalExecutor(batch_size=8)
+    record = run(model, load_task(str(task)), executor=executor, out=out, variant=variant)
+    return read_scored(RunDir.of(out, record.model, record.task, record.variant))
+
+
+def right(count: int) -> dict[str, str]:
+    return {f"q{number}": "赤" if number < count else "青" for number in range(N)}
+
+
+def gain(
+    tmp_path: Path, seen: dict[str, str], unseen: dict[str, str], **changes: Any
+) -> VisualGain:
+    rows = [question(number) for number in range(N)]
+    task = make_task(tmp_path / "task", rows, **changes)
+    plain = answered(task, tmp_path / "a", seen, None)
+    (found,) = visual_gains(plain, answered(task, tmp_path / "b", unseen, BLIND), "blind")
+    return found
+
+
+# 20 or 12 samples right only with the image; their number in a resample is binomial. R's
+# qbinom(c(.025, .975), 100, .2) is 12, 28 and qbinom(c(.025, .975), 100, .12) is 6, 19.
+@pytest.mark.parametrize(
+    ("seen", "unseen", "low", "high", "verdict"),
+    [
+        (70, 50, 0.12, 0.28, "looks"),
+        (62, 50, 0.06, 0.19, "looks"),
+        (50, 70, -0.28, -0.12, "better without"),
+        (50, 50, 0.0, 0.0, "does not look"),
+        (0, 0, 0.0, 0.0, "does not look"),
+    ],
+)
+def test_the_gain_is_paired(
+    tmp_path: Path, seen: int, unseen: int, low: float, high: float, verdict: str
+) -> None:
+    found = gain(tmp_path, right(seen), right(unseen))
+    assert (found.plain, found.other, found.n) == (seen / N, unseen / N, N)
+    assert found.gain == pytest.approx((seen - unseen) / N)
+    # One answer more or less in a quantile of the resamples.
+    assert found.low == pytest.approx(low, abs=0.011 if seen != unseen else 0)
+    assert found.high == pytest.approx(high, abs=0.011 if seen != unseen else 0)
+    assert found.verdict == verdict
+
+
+def test_samples_that_one_side_lacks_are_left_out(tmp_path: Path) -> None:
+    unseen = {key: text for key, text in right(50).items() if key not in ("q0", "q1")}
+    found = gain(tmp_path, right(70), unseen)
+    assert (found.n, found.left_out) == (N - 2, 2)
+    assert found.gain == pytest.approx(20 / (N - 2))
+
+
+def test_lower_is_better_turns_the_gain(tmp_path: Path) -> None:
+    metrics = [{"use": "ocr.cer", "headline": True}]
+    found = gain(tmp_path, right(70), right(50), metrics=metrics)
+    assert found.plain is not None and found.other is not None
+    assert found.plain < found.other
+    assert found.gain == pytest.approx(found.other - found.plain)
+    assert found.verdict == "looks"
+
+
+def test_samples_without_an_image_say_nothing(tmp_path: Path) -> None:
+    rows = [question(number, images=[] if number % 2 else [f"{number}.png"]) for number in range(N)]
+    task = make_task(tmp_path / "task", rows)
+    plain = answered(task, tmp_path / "a", right(70), None)
+    (found,) = visual_gains(plain, answered(task, tmp_path / "b", right(70), BLIND), "blind")
+    assert (found.n, found.left_out) == (N // 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.01, 0.2, "looks"),
+        (0.0, 0.2, "does not look"),
+        (-0.1, 0.0, "does not look"),
+        (-0.2, -0.1, "better without"),
+    ],
+)
+def test_verdict(low: float, high: float, verdict: str) -> None:
+    assert verdict_of(low, high) == verdict

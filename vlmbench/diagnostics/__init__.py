@@ -1,0 +1,1 @@
+"""What runs that asked otherwise say of a model and of a task, beside the plain run."""

@@ -1,0 +1,88 @@
+"""Does an answer decline to answer? A list of patterns for Japanese and English, and its limits.
+
+What counts is how the answer begins: its first sentence, after apologies and "as an AI", has to end
+in something like お答えできません, or say that there is no image. So an answer that first says
+something and then passes over a detail is none, and neither is one that goes on after が or "but".
+
+Not found: refusals behind a sentence of content, an empty answer, refusals in other languages, and
+indirect ones (「専門家にご相談ください」). Wrongly found: a caption whose whole first sentence says
+that something cannot be judged.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vlmbench.text.extract import answer_lines
+
+REFUSAL_FORM = "refusal1"
+"""Version of `is_refusal`."""
+
+_CANNOT = (
+    "(?:(?:でき|出来)(?:ません|ない)|かね(?:ます|る)|(?:られ|え|め|け|れ)(?:ません|ない)"
+    "|控え(?:ます|る|させていただきます))(?:でした|です|ん?です)?"
+)
+_PICTURE = "(?:画像|写真|図|イラスト|イメージ|ファイル)(?:自体|そのもの|の内容|データ|ファイル)?"
+_JAPANESE = re.compile(
+    # お答えできません、回答することは控えさせていただきます
+    f"(?:答え|回答|返答|お応え).{{0,12}}{_CANNOT}$"
+    # お手伝いできません、そのご要望には応じられません
+    f"|(?:手伝|協力|支援|お力に|応じ|対応|提供|お役に).{{0,12}}{_CANNOT}$"
+    # 画像を見ることができません
+    f"|{_PICTURE}[をがはに](?:直接|実際に|現在)?"
+    f"(?:見|閲覧|確認|表示|認識|アクセス|読み込|参照|解析|分析|処理|開).{{0,10}}{_CANNOT}$"
+    # 画像が提供されていません、画像がありません
+    f"|{_PICTURE}[がはも](?:提供|添付|提示|アップロード|送信|共有|届|見当た|あり).{{0,8}}ません(?:でした)?$"
+    # この画像からは判断できません
+    f"|(?:判断|判定|特定|識別|断定|推測)(?:する)?(?:こと)?[はがも]?{_CANNOT}$"
+    "|^(?:私には)?(?:わか|分か|判)り(?:ません|かねます)$"
+)
+_APOLOGY = re.compile(
+    "^(?:(?:大変|誠に)?(?:申し訳|申しわけ)(?:あり|ござい)ません|(?:すみ|すい)ません|ごめんなさい"
+    "|恐れ入りますが|残念ながら|残念ですが)(?:でした)?(?:が|けれども|けど)?[、, ]*"
+)
+_ABOUT_ITSELF = re.compile(
+    "^(?:私は)?(?:AI|人工知能|(?:大規模)?言語モデル)[^、。]{0,20}(?:なので|のため|ですので|であり)、"
+)
+
+_SEEN = "(?:any|the|this|that|your|an?) ?(?:attached )?(?:image|picture|photo|attachment|file)"
+_HELP = (
+    "answer|help|assist|provide|identify|determine|comply|fulfill?|do that|tell|recogni[sz]e"
+    "|discuss|process|respond|support|analy[sz]e"
+)
+_ENGLISH = re.compile(
+    "^(?:i|we)(?: am|'m| are)? ?(?:can(?:no|')t|can not|(?:am )?(?:not able|unable) to|won't"
+    "|will not|(?:must|have to) decline|(?:do not|don't) have the ability to)"
+    f"(?: \\w+){{0,2}}? (?:(?:{_HELP})\\b|(?:see|view|access|open|read) {_SEEN})"
+    "|^(?:there is )?no (?:image|picture|photo) (?:was|is|has|attached|provided|given|to)\\b"
+    "|^(?:the|your) (?:image|picture|photo) (?:was not|wasn't|is not|isn't|has not|hasn't) "
+    "(?:been )?(?:provided|attached|given|shared|uploaded|visible)"
+    "|^i (?:do not|don't) know$"
+)
+_SORRY = re.compile(
+    "^(?:(?:i'm|i am|we are) (?:very )?(?:sorry|afraid)|sorry|apologies|i apologi[sz]e"
+    "|unfortunately)"
+    "(?:,? (?:but|that))?[, ]*"
+)
+_MODEL = re.compile("^as an? (?:ai|(?:large )?language model)[^,]{0,40}, ")
+_GOES_ON = re.compile("[, ](?:but|however|although|though) ")
+_END = re.compile(r"[。！？!?\n]+|\.(?:\s|$)")
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the answer declines to answer; the rules stand at the top of this file."""
+    for sentence in _END.split(answer_lines(text)):
+        japanese = _without(sentence.strip(" 「」"), _APOLOGY, _ABOUT_ITSELF)
+        english = _without(sentence.strip().lower().replace("’", "'"), _SORRY, _MODEL)
+        if not japanese or not english:
+            continue  # an apology alone, or nothing
+        found = _ENGLISH.search(english)
+        return bool(_JAPANESE.search(japanese) or (found and not _GOES_ON.search(english)))
+    return False
+
+
+def _without(sentence: str, *beginnings: re.Pattern[str]) -> str:
+    """The sentence behind any of the beginnings, in whatever order."""
+    for pattern in (*beginnings, *beginnings):
+        sentence = pattern.sub("", sentence, count=1)
+    return sentence
