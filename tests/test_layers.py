@@ -28,7 +28,7 @@ LAYERS = {
             "encoders",
             "endpoints",
         ),
-        *("plugins", "cache"),
+        *("plugins", "cache", "pdf_pages"),
     ),
     2: ("metrics", "runners", "variants"),
     3: (
@@ -40,7 +40,7 @@ LAYERS = {
         "extra_metrics",
         "score_file",
         "check",
-        "prepare",
+        *("prepare", "prepare_documents", "prepared"),
         "published",
         "gate",
         "gate_baseline",

@@ -15,7 +15,12 @@ from made_tasks import colour_rows, picture, write_task
 from vlmbench.cli import main
 from vlmbench.data import load_samples, sample_count
 from vlmbench.errors import ConfigError, DataError, UsageError
+from vlmbench.evaluate import run as run_task
+from vlmbench.executors.local import LocalExecutor
+from vlmbench.journal import read_journal
+from vlmbench.models import resolve_model
 from vlmbench.records import stable_hash
+from vlmbench.runs import RunDir
 from vlmbench.sources import data_fingerprint, data_state, source_name
 from vlmbench.task import TaskSpec, load_task
 
@@ -61,24 +66,56 @@ def test_layouts(tmp_path: Path, layout: str) -> None:
     assert sample_count(task) == (None if layout == "lines" else 6)
 
 
-def test_subsets_come_one_after_the_other(tmp_path: Path) -> None:
-    for name, rows in (("B", colour_rows(2)), ("A", colour_rows(3))):
-        write_rows(tmp_path / "data" / "colours" / f"{name}.parquet", rows)
+def subset_task(folder: Path) -> TaskSpec:
+    """Subsets of 2, 4 and 1 rows; of C, the one row is not the task's."""
+    for name, count in (("B", 2), ("A", 4), ("C", 1)):
+        write_rows(folder / "data" / "colours" / f"{name}.parquet", colour_rows(count))
     fields = {
-        "id": "{{ row.subset }}-{{ row.id }}",
+        "id": "{{ row.subset }}{{ row.id[-1] }}",
         "images": ["images"],
         "references": {"column": "references"},
         "meta": ["subset"],
     }
-    data = {**HUB, "subsets": ["B", "A"]}
-    task = hub_task(tmp_path, data=data, fields=fields, slices=["subset"])
+    data = {**HUB, "subsets": ["B", "C", "A"], "keep": "{{ row.subset != 'C' }}"}
+    return hub_task(folder, data=data, fields=fields, slices=["subset"])
+
+
+def test_subsets_take_turns(tmp_path: Path) -> None:
+    task = subset_task(tmp_path)
     samples = list(load_samples(task))
-    assert [one.id for one in samples] == ["B-q000", "B-q001", "A-q000", "A-q001", "A-q002"]
-    assert [one.meta["subset"] for one in samples] == ["B", "B", "A", "A", "A"]
-    assert sample_count(task) == 5
+    assert [one.id for one in samples] == ["B0", "A0", "B1", "A1", "A2", "A3"]
+    assert [one.meta["subset"] for one in samples] == ["B", "A", "B", "A", "A", "A"]
+    for limit in range(1, 7):
+        found = [one.id for one in load_samples(task, limit=limit)]
+        assert found == [one.id for one in samples[:limit]]
     (tmp_path / "data" / "colours" / "A.parquet").unlink()
-    with pytest.raises(DataError, match=r"lacks 1 of the 2 subsets .* add A.parquet"):
+    with pytest.raises(DataError, match=r"lacks 1 of the 3 subsets .* add A.parquet"):
         ids(task)
+
+
+def test_a_larger_limit_goes_on_and_none_ends_where_a_whole_run_does(tmp_path: Path) -> None:
+    task = subset_task(tmp_path)
+
+    def scores(out: Path, limit: int | None) -> bytes:
+        record = run_task(
+            resolve_model("baseline:oracle"),
+            task,
+            executor=LocalExecutor(batch_size=2),
+            out=out,
+            limit=limit,
+        )
+        assert record.coverage.complete
+        return RunDir.of(out, record.model, record.task).scores.read_bytes()
+
+    whole = scores(tmp_path / "whole", None)
+    out = tmp_path / "out"
+    for limit, expected in ((2, ["A0", "B0"]), (3, ["A0", "B0", "B1"])):
+        lines = scores(out, limit).decode().splitlines()
+        assert [json.loads(line)["id"] for line in lines] == expected
+    journal = out / "baseline-oracle" / "colours" / "journal.jsonl"
+    assert len(read_journal(journal).responses) == 3
+    assert scores(out, None) == whole
+    assert len(read_journal(journal).responses) == 6
 
 
 def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from vlmbench.model_plan import plan, plan_with_code
 from vlmbench.models import BASELINES, ModelEntry, known_models, resolve_model
 from vlmbench.score_file import LineScore, score_file
 from vlmbench.sources import data_state, source_name
-from vlmbench.task import load_task, task_names
+from vlmbench.task import TaskSpec, load_task, task_names
 
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 """What `metrics score` says of the whole file."""
@@ -58,7 +58,7 @@ def tasks_list(options: argparse.Namespace) -> int:
             "title": task.display.title,
             "capability": task.display.capability,
             "state": data_state(task),
-            "samples": sample_count(task) or task.display.items,
+            "samples": _samples(task),
             "headlines": list(task.headlines),
             "groups": [name for name, group in groups.items() if task.name in group.tasks],
         }
@@ -70,6 +70,11 @@ def tasks_list(options: argparse.Namespace) -> int:
         columns = {"group": "left", "title": "left", "tasks": "right", "what it is for": "left"}
         console.print_table(columns, rows)
     return 0
+
+
+def _samples(task: TaskSpec) -> int | None:
+    """The number of rows that are there, or of those that the Hub is said to have."""
+    return task.display.items if data_state(task) in ("Hub", "manual") else sample_count(task)
 
 
 def tasks_show(options: argparse.Namespace) -> int:

@@ -96,7 +96,7 @@ def print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mism
         rows = [[">" if r.ours else "", r.model, _number(r.value), r.source] for r in one.rows]
         print_table(columns, rows, title=f"{one.task}: {one.metric} ({one.harness} {one.name})")
         for caveat in one.caveats:
-            print(f"Mind: {caveat}.")
+            print(f"Mind: {caveat.text}.")
     if mismatches:
         keys = dict.fromkeys(("task", "harness", "metric"), "left")
         rows = [

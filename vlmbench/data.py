@@ -26,7 +26,7 @@ from vlmbench.template import missing_column, render
 def load_samples(
     task: TaskSpec, *, limit: int | None = None, images: bool = True
 ) -> Iterator[Sample]:
-    """The task's samples in the order of the data.
+    """The task's samples in the order of the data; subsets take turns, whatever the limit.
 
     Args:
         task: The task.

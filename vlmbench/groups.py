@@ -78,7 +78,7 @@ class GroupScore:
     low: float | None = None
     high: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Each task's chance-corrected value."""
+    """The chance-corrected value of each task that has one."""
     reason: str = ""
     """Why there is no value, or what limits it."""
 
@@ -143,11 +143,53 @@ def group_scores(
     for record in records:
         by_model.setdefault(record.model, {})[record.task] = record
     return [
-        _group_score(model, name, [runs[task] for task in group.tasks], read_scores, seed)
+        group_score(model, name, runs, read_scores, seed=seed)
         for model, runs in by_model.items()
         for name, group in load_groups().items()
         if set(group.tasks) <= set(runs)
     ]
+
+
+def group_score(
+    model: str,
+    group: str,
+    runs: Mapping[str, RunRecord],
+    read_scores: ReadScores,
+    *,
+    seed: int = 0,
+) -> GroupScore:
+    """The score of one model on one group; without a value, but with parts, if tasks are missing.
+
+    Args:
+        model: Its name.
+        group: The group's name.
+        runs: By task; those of other tasks do not matter.
+        read_scores: Gives a run's scores.
+        seed: Of the bootstrap.
+
+    Raises:
+        VlmbenchError: Scores cannot be read, or a metric is unknown.
+    """
+    wanted = load_groups()[group].tasks
+    tasks: dict[str, list[Headline]] = {}
+    reasons = []
+    for record in (runs[task] for task in wanted if task in runs):
+        if not record.coverage.complete:
+            reasons.append(f"{record.task} is incomplete")
+        elif headlines := _headlines(record, read_scores(record)):
+            tasks[record.task] = headlines
+        else:
+            reasons.append(f"no headline of {record.task} has a range")
+    parts = {task: task_value(headlines) for task, headlines in tasks.items()}
+    there = sum(task in runs for task in wanted)
+    if there < len(wanted):
+        reasons.insert(0, f"{there} of {len(wanted)} tasks were run")
+    if reasons:
+        return GroupScore(model, group, None, parts=parts, reason="; ".join(reasons))
+    result = macro_average(tasks, seed=seed)
+    limits = sorted({limit for task in wanted if (limit := runs[task].limit) is not None})
+    reason = f"only the first {limits[0]} samples of a task" if limits else ""
+    return GroupScore(model, group, result.value, result.low, result.high, parts, reason)
 
 
 def macro_average(tasks: Mapping[str, Sequence[Headline]], *, seed: int = 0) -> Interval:
@@ -192,31 +234,9 @@ def _resampled(
     return np.asarray(np.average(values, axis=0, weights=weights))
 
 
-def _group_score(
-    model: str,
-    group: str,
-    records: Sequence[RunRecord],
-    read_scores: ReadScores,
-    seed: int,
-) -> GroupScore:
-    tasks: dict[str, list[Headline]] = {}
-    for record in records:
-        if not record.coverage.complete:
-            return GroupScore(model, group, None, reason=f"{record.task} is incomplete")
-        tasks[record.task] = _headlines(record, read_scores(record))
-        if not tasks[record.task]:
-            return GroupScore(
-                model, group, None, reason=f"no headline of {record.task} has a range"
-            )
-    result = macro_average(tasks, seed=seed)
-    parts = {task: task_value(headlines) for task, headlines in tasks.items()}
-    limits = sorted({record.limit for record in records if record.limit is not None})
-    reason = f"only the first {limits[0]} samples of a task" if limits else ""
-    return GroupScore(model, group, result.value, result.low, result.high, parts, reason)
-
-
 def _headlines(record: RunRecord, rows: Sequence[SampleScores]) -> list[Headline]:
-    uses: dict[str, Any] = {use["id"] or use["use"]: use for use in record.task_spec["metrics"]}
+    listed = record.task_spec.get("metrics", ())
+    uses: dict[str, Any] = {use["id"] or use["use"]: use for use in listed}
     overall = {one.metric: one for one in record.estimates if one.slice is None}
     found = []
     for name, use in uses.items():

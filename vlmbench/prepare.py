@@ -1,37 +1,34 @@
 """`vlmbench tasks prepare`: files that somebody downloaded -> the Parquet file that a task reads.
 
-For benchmarks that no data set of the Hub holds as a task needs them. Nothing is downloaded here:
-what to fetch stands in the task's `data.manual`.
+For benchmarks that no data set of the Hub holds as a task needs them, and for document sets whose
+pages can be rendered anew. Nothing is downloaded here: what to fetch stands in the task's
+`data.manual`, or beside the recipe where the Hub has the rows too.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
+from vlmbench.prepare_documents import BUSINESS_SLIDES, JDOCQA, business_slides, jdocqa
+from vlmbench.prepared import Prepared, image_cell, no_source, read_source, write_rows
 from vlmbench.sources import data_state
 from vlmbench.task import TaskSpec
-
-ROWS_AT_ONCE = 64
-"""Rows that are in memory together."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What was done, in a sentence for people."""
+class Recipe:
+    """How a task's rows are made out of local files."""
 
-    file: Path | None
-    """The file that was written; None where there was nothing to do."""
-    rows: int
-    message: str
+    make: Callable[[TaskSpec, Path], Prepared]
+    fetch: str = ""
+    """What to fetch first, where the Hub has the rows too; else `data.manual` says it."""
 
 
 def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
@@ -43,25 +40,27 @@ def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
 
     Raises:
         DataError: Something is missing or cannot be read.
+        DependencyError: A package is missing that renders pages.
     """
-    state = data_state(task)
+    state, recipe = data_state(task), _RECIPES.get(task.name)
     if state == "embedded":
         return Prepared(None, 0, f"{task.name} ships with vlmbench; nothing is to be prepared.")
     if state == "local":
         return Prepared(None, 0, f"The rows of {task.name} are in {data_dir} already.")
-    if state == "Hub":
-        where = f"the Hub ({task.data.hub})"
-        return Prepared(None, 0, f"{task.name} is read from {where}; nothing is to be prepared.")
-    recipe = _RECIPES.get(task.name)
-    if recipe is None:
+    if state == "manual" and recipe is None:
         raise DataError(f"{task.name} cannot be prepared without you: {task.data.manual}")
-    return recipe(task, data_dir)
+    if recipe is not None and (state == "manual" or (data_dir / f"{task.name}.json").is_file()):
+        return recipe.make(task, data_dir)
+    where = f"the Hub ({task.data.hub})"
+    other = f" To render it from the PDFs instead, {recipe.fetch}" if recipe is not None else ""
+    return Prepared(None, 0, f"{task.name} is read from {where}; nothing is to be prepared.{other}")
 
 
 def _captions(task: TaskSpec, data_dir: Path) -> Prepared:
     """Annotations in COCO's form and COCO's images."""
     source = data_dir / f"{task.name}.json"
-    content = _read_json(source, task)
+    found = read_source(source, task)
+    content: dict[str, Any] = found if isinstance(found, dict) else {}
     by_image: dict[int, list[str]] = {}
     names = {one["id"]: one["file_name"] for one in content.get("images", ()) if "file_name" in one}
     try:
@@ -81,10 +80,11 @@ def _captions(task: TaskSpec, data_dir: Path) -> Prepared:
             f"{missing[0]} for one; add COCO's 2014 images."
         )
     rows = (
-        {"image_id": key, "image": _struct(files[key]), "captions": captions}
-        for key, captions in by_image.items()
+        {"image_id": key, "image": image_cell(file), "captions": by_image[key]}
+        for key, file in files.items()
+        if file is not None
     )
-    return _written(task, data_dir, rows, left_out=0)
+    return write_rows(task, data_dir, rows)
 
 
 def _coco_image(folder: Path, number: int, name: str | None) -> Path | None:
@@ -103,14 +103,14 @@ def _table_with_images(task: TaskSpec, data_dir: Path) -> Prepared:
             table = list(csv.DictReader(handle))
         rows: list[dict[str, Any]] = [{**row, "id": int(row["id"])} for row in table]
     except OSError as error:
-        raise _not_there(task, source) from error
+        raise no_source(task, source) from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(
             f"{source} is not a CSV file with a column 'id' of numbers; fetch it again."
         ) from error
     found = [(row, file) for row in rows if (file := _image_of(folder, row["id"])) is not None]
-    made = ({**row, "image": _struct(file)} for row, file in found)
-    return _written(task, data_dir, made, left_out=len(rows) - len(found))
+    made = ({**row, "image": image_cell(file)} for row, file in found)
+    return write_rows(task, data_dir, made, left_out=len(rows) - len(found))
 
 
 def _image_of(folder: Path, number: int) -> Path | None:
@@ -118,63 +118,11 @@ def _image_of(folder: Path, number: int) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-_RECIPES: dict[str, Callable[[TaskSpec, Path], Prepared]] = {
-    "stair-captions": _captions,
-    "yj-captions": _captions,
-    "jic-vqa": _table_with_images,
+_RECIPES: dict[str, Recipe] = {
+    "stair-captions": Recipe(_captions),
+    "yj-captions": Recipe(_captions),
+    "jic-vqa": Recipe(_table_with_images),
+    "jdocqa": Recipe(jdocqa, JDOCQA),
+    "business-slide-vqa": Recipe(business_slides, BUSINESS_SLIDES),
 }
 """What can be made out of local files, by task."""
-
-
-def _read_json(path: Path, task: TaskSpec) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _not_there(task, path) from error
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON ({error}); fetch it again.") from error
-    return content if isinstance(content, dict) else {}
-
-
-def _not_there(task: TaskSpec, path: Path) -> DataError:
-    return DataError(f"There is no {path.name} in {path.parent}; {task.data.manual}")
-
-
-def _struct(file: Path | None) -> dict[str, Any]:
-    assert file is not None
-    return {"bytes": file.read_bytes(), "path": file.name}
-
-
-def _written(
-    task: TaskSpec, data_dir: Path, rows: Iterable[dict[str, Any]], *, left_out: int
-) -> Prepared:
-    """The rows as <data_dir>/<task>.parquet, which is there as a whole or not at all."""
-    import pyarrow
-    import pyarrow.parquet
-
-    file = data_dir / f"{task.name}.parquet"
-    partial = file.with_suffix(".partial")
-    count, writer = 0, None
-    try:
-        for batch in _batches(rows):
-            table = pyarrow.Table.from_pylist(batch)
-            if writer is None:
-                writer = pyarrow.parquet.ParquetWriter(partial, table.schema)
-            writer.write_table(table.cast(writer.schema))
-            count += len(batch)
-    except OSError as error:
-        raise DataError(f"{file} cannot be written ({error.strerror}); make room.") from error
-    finally:
-        if writer is not None:
-            writer.close()
-    if writer is None:
-        raise DataError(f"There is nothing to write for {task.name}: {task.data.manual}")
-    partial.replace(file)
-    lost = f" {left_out} rows without an image are left out." if left_out else ""
-    return Prepared(file, count, f"{file}: {count} rows.{lost}")
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, ROWS_AT_ONCE)):
-        yield batch

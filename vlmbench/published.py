@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,13 @@ class Source(Strict):
     commit: str | None = None
     url: str | None = None
     last_changed: str | None = None
+
+    @property
+    def link(self) -> str:
+        """Where the numbers can be read."""
+        if self.url is not None:
+            return self.url
+        return f"https://github.com/{self.repo}/blob/{self.commit or 'HEAD'}/{self.path}"
 
     def __str__(self) -> str:
         if self.url is not None:
@@ -78,6 +85,22 @@ class Row:
     """On our metric's scale."""
     ours: bool
     source: str
+    link: str = ""
+    """Of the source; empty for ours."""
+    low: float | None = None
+    """Lower end of our 95 % interval; published scores come without one."""
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A setting in which our runs differ from the harness's."""
+
+    kind: Literal["limit", "incomplete", "tokens", "images"]
+    detail: str
+    """Names and numbers, in no language; may be empty."""
+    text: str
+    """As a sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +113,7 @@ class Comparison:
     name: str
     """What the harness calls the metric."""
     rows: tuple[Row, ...]
-    caveats: tuple[str, ...]
-    """Settings in which the run differs from the harness's."""
+    caveats: tuple[Caveat, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,11 @@ class Mismatch:
     name: str
     models: int
     source: str
+    link: str
+    kind: Literal["judge", "subset", "metric", "harness"]
+    """What differs."""
+    detail: str
+    """Which judge or subset; empty for the others."""
     reason: str
 
 
@@ -129,7 +156,7 @@ def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismat
         name = BENCHMARKS.get(task, task)
         tables = [one for one in published().tables if one.benchmark == name]
         used: list[Table] = []
-        for use in runs[0].task_spec["metrics"]:
+        for use in runs[0].task_spec.get("metrics", ()):
             for harness, metric in use.get("published", {}).items():
                 same = [t for t in tables if _is(t, harness, metric)]
                 used += same
@@ -153,18 +180,20 @@ def _comparison(
 ) -> Comparison:
     key = use["id"] or use["use"]
     rows: list[Row] = []
-    caveats: dict[str, None] = {}
+    caveats: dict[Caveat, None] = {}
     highest = 1.0
     for run in runs:
         estimate = _overall(run, key)
         if estimate is not None and estimate.value is not None:
-            rows.append(Row(run.model, estimate.value, True, "this run"))
+            ends = {"low": estimate.low, "high": estimate.high}
+            rows.append(Row(run.model, estimate.value, True, "this run", **ends))
             highest = _highest(estimate.signature)
         caveats.update(dict.fromkeys(_caveats(run, harness)))
     for table in tables:
         scale = highest / (100.0 if table.scale == "0-100" else 1.0)
-        source = str(published().sources[table.source_id])
-        rows += [Row(model, score * scale, False, source) for model, score in table.scores.items()]
+        source = published().sources[table.source_id]
+        cited = (False, str(source), source.link)
+        rows += [Row(model, score * scale, *cited) for model, score in table.scores.items()]
     rows.sort(key=lambda row: (-row.value, row.model))
     return Comparison(task, key, harness, name, tuple(rows), tuple(caveats))
 
@@ -179,28 +208,47 @@ def _highest(signature: str) -> float:
     return float(span.removeprefix("range:").split("-")[1])
 
 
-def _caveats(run: RunRecord, harness: str) -> Iterator[str]:
+def _caveats(run: RunRecord, harness: str) -> Iterator[Caveat]:
     if run.limit is not None:
-        yield f"{run.model} answered only the first {run.limit} samples"
+        text = f"{run.model} answered only the first {run.limit} samples"
+        yield Caveat("limit", f"{run.model}: {run.limit}", text)
     if not run.coverage.complete:
-        yield f"the run of {run.model} is incomplete"
+        yield Caveat("incomplete", run.model, f"the run of {run.model} is incomplete")
     tokens, usual = run.task_spec["generation"]["max_new_tokens"], REFERENCE_TOKENS.get(harness)
     if usual is not None and tokens != usual:
-        yield f"answers may have {tokens:,} tokens here and {usual} there"
+        text = f"answers may have {tokens:,} tokens here and {usual} there"
+        yield Caveat("tokens", f"{tokens:,} / {usual}", text)
     marked = "interleave" in run.task_spec["prompt"]
     if harness in IMAGES_FIRST and marked and run.task_spec.get("image_order") != "reference":
-        yield "images stand where the question marks them here and before the text there"
+        text = "images stand where the question marks them here and before the text there"
+        yield Caveat("images", "", text)
 
 
 def _mismatch(task: str, table: Table, used: Sequence[Table]) -> Mismatch:
     """Names the first thing that differs from every metric of ours."""
+    kind, detail, reason = _difference(table, used)
+    source = published().sources[table.source_id]
+    return Mismatch(
+        task,
+        table.harness,
+        table.metric,
+        len(table.scores),
+        str(source),
+        source.link,
+        kind,
+        detail,
+        reason,
+    )
+
+
+def _difference(
+    table: Table, used: Sequence[Table]
+) -> tuple[Literal["judge", "subset", "metric", "harness"], str, str]:
     if table.judge is not None or "judge" in table.metric:
-        reason = f"it needs a judge ({table.judge or 'not named'})"
-    elif table.subset is not None:
-        reason = f"it is of the subset {table.subset}"
-    elif any(table.harness == one.harness for one in used):
-        reason = "another metric"
-    else:
-        reason = "another harness, whose metric is not reproduced here"
-    source = str(published().sources[table.source_id])
-    return Mismatch(task, table.harness, table.metric, len(table.scores), source, reason)
+        judge = table.judge or "not named"
+        return "judge", judge, f"it needs a judge ({judge})"
+    if table.subset is not None:
+        return "subset", table.subset, f"it is of the subset {table.subset}"
+    if any(table.harness == one.harness for one in used):
+        return "metric", "", "another metric"
+    return "harness", "", "another harness, whose metric is not reproduced here"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from itertools import chain
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from vlmbench.task import TaskSpec
 from vlmbench.template import missing_column, render
 
 ROWS_AT_ONCE = 32
-"""Rows of a Parquet file that are in memory together; each may hold megabytes of images."""
+"""Rows of Parquet files that are in memory together; each may hold megabytes of images."""
 
 Row = dict[str, Any]
 
 
 def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[Row]:
-    """The rows of a task's data, one subset after the other.
+    """The rows of a task's data; subsets take turns, a row each, until all have ended.
+
+    So the first rows, which a run with a limit asks about, are spread evenly over the subsets, and
+    the order is the same with any limit and without one.
 
     Args:
         task: The task.
@@ -32,15 +36,7 @@ def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[Row]:
         DataError: The data set cannot be found or read, or a column is missing that says which
             rows there are.
     """
-    number = 0
-    for subset, rows in _by_subset(task, skip):
-        for row in rows:
-            if subset is not None:
-                row["subset"] = subset
-            where = f"row {number} of {source_name(task)}" if task.data.keep else ""
-            number += 1
-            if task.data.keep is None or _kept(task.data.keep, row, where):
-                yield from _elements(task, row)
+    yield from _in_turns(_rows_of(task, subset, rows) for subset, rows in _by_subset(task, skip))
 
 
 def count_rows(task: TaskSpec) -> int | None:
@@ -53,11 +49,35 @@ def count_rows(task: TaskSpec) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
+def _in_turns(subsets: Iterable[Iterator[Row]]) -> Iterator[Row]:
+    """A row of each subset, then another of each; a subset is opened at its first turn."""
+    waiting: deque[Iterator[Row]] = deque()
+    for rows in subsets:
+        for row in islice(rows, 1):
+            yield row
+            waiting.append(rows)
+    while waiting:
+        rows = waiting.popleft()
+        for row in islice(rows, 1):
+            yield row
+            waiting.append(rows)
+
+
+def _rows_of(task: TaskSpec, subset: str | None, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows of a subset that belong to the task."""
+    name = source_name(task) if subset is None else f"subset {subset} of {source_name(task)}"
+    for number, row in enumerate(rows):
+        if subset is not None:
+            row["subset"] = subset
+        if task.data.keep is None or _kept(task.data.keep, row, f"row {number} of {name}"):
+            yield from _elements(task, row)
+
+
 def _by_subset(task: TaskSpec, skip: Collection[str]) -> Iterator[tuple[str | None, Iterator[Row]]]:
     files = local_files(task)
     if files is not None:
         for subset, paths in files.items():
-            yield subset, chain.from_iterable(_file_rows(task, path, skip) for path in paths)
+            yield subset, _files_rows(task, paths, skip, at_once=max(1, ROWS_AT_ONCE // len(files)))
     elif task.data.manual is not None:
         raise DataError(
             f"The data of task '{task.name}' must be fetched by hand: {task.data.manual} Then "
@@ -70,10 +90,18 @@ def _by_subset(task: TaskSpec, skip: Collection[str]) -> Iterator[tuple[str | No
         yield None, _hub_rows(task, task.data.config, skip)
 
 
-def _file_rows(task: TaskSpec, path: Path, skip: Collection[str]) -> Iterator[Row]:
-    if not path.is_file():
-        raise DataError(f"There is no data file {path}; check 'data.path' of task '{task.name}'.")
-    return _READERS[_kind(path)](path, skip)
+def _files_rows(
+    task: TaskSpec, paths: Iterable[Path], skip: Collection[str], *, at_once: int
+) -> Iterator[Row]:
+    for path in paths:
+        if not path.is_file():
+            raise DataError(
+                f"There is no data file {path}; check 'data.path' of task '{task.name}'."
+            )
+        if _kind(path) == ".parquet":
+            yield from _parquet_rows(path, skip, at_once)
+        else:
+            yield from _jsonl_rows(path, skip)
 
 
 def _kept(condition: str, row: Row, where: str) -> bool:
@@ -112,21 +140,21 @@ def _parquet_count(path: Path) -> int | None:
 
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in _READERS:
+    if suffix not in (".parquet", ".jsonl"):
         raise DataError(
             f"The data file {path} is neither .parquet nor .jsonl; convert it to one of them."
         )
     return suffix
 
 
-def _parquet_rows(path: Path, skip: Collection[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, skip: Collection[str], at_once: int) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             columns = [name for name in file.schema_arrow.names if name not in skip]
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+            for batch in file.iter_batches(at_once, columns=columns):
                 yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
@@ -198,6 +226,3 @@ def _encoded(feature: Any) -> Any:
     if isinstance(getattr(feature, "feature", None), datasets.Image):
         return type(feature)(datasets.Image(decode=False))
     return None
-
-
-_READERS = {".parquet": _parquet_rows, ".jsonl": _jsonl_rows}

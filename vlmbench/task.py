@@ -65,7 +65,7 @@ class DataSource(Strict):
     config: str | None = None
     """Name of the Hub data set's configuration, where it has several."""
     subsets: tuple[SubsetName, ...] = ()
-    """Configurations that the task reads one after the other; rows have it as `row.subset`."""
+    """Configurations that the task reads in turns, a row each; rows have it as `row.subset`."""
     revision: str | None = None
     """Commit of the Hub data set; without one the newest is taken."""
     split: str | None = None

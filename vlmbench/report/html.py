@@ -16,9 +16,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.diagnostics.runs import Diagnosis, diagnoses
-from vlmbench.records import RunRecord, stable_hash
+from vlmbench.records import stable_hash
 from vlmbench.report import diagnostics
+from vlmbench.report.card import task_card
+from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
+from vlmbench.report.published import beside
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
 from vlmbench.report.tables import (
@@ -102,6 +105,7 @@ class _Pages:
             current=None,
             slices=slice_tables(self.board),
             diagnosed=diagnostics.arranged(self.board, self.found),
+            groups=group_tables(self.board),
         )
 
     def task(self, task: TaskRuns, data: TaskData) -> str:
@@ -113,7 +117,8 @@ class _Pages:
             task=task,
             columns=task_columns(task),
             diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
-            card=_card(task.reference.record),
+            card=task_card(task.reference.record),
+            beside=beside(task, self.board.entries),
             problem=data["problem"],
             data=_embedded(data),
         )
@@ -185,20 +190,6 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, str) and PurePath(value).is_absolute():
         return f"…/{PurePath(value).name}"
     return value
-
-
-def _card(record: RunRecord) -> list[tuple[str, str]]:
-    """What the task says of itself, as (label, text)."""
-    known = record.task_spec
-    rows = [
-        ("description", known.get("card")),
-        ("measures", known.get("capability")),
-        ("task_language", known.get("language")),
-        ("licence", known.get("licence")),
-        ("citation", known.get("citation")),
-        ("samples", record.coverage.total),
-    ]
-    return [(key, str(value).strip()) for key, value in rows if value]
 
 
 def _embedded(value: Any) -> Markup:
