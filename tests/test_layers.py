@@ -19,12 +19,12 @@ LAYERS = {
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
         *("model_options", "models", "journal", "environment", "encoders", "endpoints"),
-        *("plugins", "cache"),
+        *("plugins", "cache", "spool", "stored"),
     ),
     2: ("metrics", "runners"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        "performance",
+        *("performance", "score_table"),
     ),
     4: (
         "evaluate",
