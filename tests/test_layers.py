@@ -18,22 +18,13 @@ LAYERS = {
     1: (
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
-        *(
-            "model_options",
-            "model_spec",
-            "server_models",
-            "models",
-            "journal",
-            "environment",
-            "encoders",
-            "endpoints",
-        ),
-        *("plugins", "cache", "pdf_pages"),
+        *("model_options", "model_spec", "server_models", "models", "journal", "environment"),
+        *("encoders", "endpoints", "plugins", "cache", "pdf_pages", "spool", "stored"),
     ),
     2: ("metrics", "runners", "variants"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        *("performance", "diagnostics"),
+        *("performance", "diagnostics", "score_table"),
     ),
     4: (
         "evaluate",

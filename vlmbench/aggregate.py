@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import Estimate, SampleScores, Scalar
+from vlmbench.score_table import ScoreTable
 from vlmbench.stats import (
     Floats,
     percentile_interval,
@@ -114,14 +115,36 @@ def estimates(
         First the overall estimates, then the slices by field and value.
     """
     ordered = sorted(rows, key=lambda row: row.id)
-    unseen = total - len(ordered)
+    table = ScoreTable.of(ordered, sizes_of(metrics), slices)
+    return table_estimates(table, metrics, total=total, seed=seed, resamples=resamples)
+
+
+def sizes_of(metrics: Sequence[ScoredMetric]) -> dict[str, int]:
+    """The lengths of the metrics' vectors, as a ScoreTable takes them."""
+    return {scored.id: scored.metric.size for scored in metrics}
+
+
+def table_estimates(
+    table: ScoreTable,
+    metrics: Sequence[ScoredMetric],
+    *,
+    total: int,
+    seed: int,
+    resamples: int = 1000,
+) -> tuple[Estimate, ...]:
+    """`estimates` of rows that lie in a table, ordered by id."""
+    unseen = total - len(table)
     found: list[Estimate] = []
-    for part, members in _parts(ordered, slices):
-        missing = unseen + sum(row.error is not None for row in members)
+    for part, members in table.parts():
+        errors = int(np.count_nonzero(table.errors(members)))
+        missing = unseen + errors
+        # A slice has estimates of the metrics that are for any of its samples; of all where
+        # there is nothing but errors, which must show.
+        all_failed = errors == np.count_nonzero(members)
         columns = [
-            _column(scored, members)
+            _Column(scored, table.vectors(scored.id, members), table.unscored(scored.id, members))
             for scored in metrics
-            if part is None or _concerns(scored, members)
+            if part is None or all_failed or table.concerns(scored.id, members)
         ]
         totals = _resampled(columns, seed=seed, resamples=resamples)
         found += (
@@ -129,27 +152,6 @@ def estimates(
             for number, column in enumerate(columns)
         )
     return tuple(found)
-
-
-def _parts(
-    rows: Sequence[SampleScores], slices: Sequence[str]
-) -> Iterator[tuple[Slice, Sequence[SampleScores]]]:
-    """The whole and each slice with its rows."""
-    yield None, rows
-    for field in slices:
-        by_value: dict[tuple[str, Scalar], list[SampleScores]] = defaultdict(list)
-        for row in rows:
-            value = row.slices.get(field)
-            if value is not None:
-                # The type belongs to the key: 1 and True are equal but two values.
-                by_value[type(value).__name__, value].append(row)
-        for kind, value in sorted(by_value, key=lambda key: (key[0], key[1])):
-            yield {field: value}, by_value[kind, value]
-
-
-def _concerns(scored: ScoredMetric, rows: Sequence[SampleScores]) -> bool:
-    """Whether a slice has samples for a metric, or nothing but errors, which must show."""
-    return any(scored.id in row.scores for row in rows) or all(row.error for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +170,6 @@ class _Column:
         return metric.is_mean and ends is not None and bool(np.isin(self.vectors, ends).all())
 
 
-def _column(scored: ScoredMetric, rows: Sequence[SampleScores]) -> _Column:
-    scores = [row.scores[scored.id] for row in rows if scored.id in row.scores]
-    vectors = [score.vector for score in scores if score.vector is not None]
-    matrix = np.array(vectors, dtype=np.float64).reshape(len(vectors), scored.metric.size)
-    return _Column(scored, matrix, len(scores) - len(vectors))
-
-
 def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
     """Sums of resamples by column, for the columns whose interval needs them.
 
@@ -186,9 +181,9 @@ def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict
             by_length[len(column.vectors)].append(number)
     found: dict[int, Floats] = {}
     for numbers in by_length.values():
-        side_by_side = np.hstack([columns[number].vectors for number in numbers])
-        totals = resampled_totals(side_by_side, resamples=resamples, seed=seed)
-        ends = np.cumsum([columns[number].vectors.shape[1] for number in numbers])
+        matrices = [columns[number].vectors for number in numbers]
+        totals = resampled_totals(*matrices, resamples=resamples, seed=seed)
+        ends = np.cumsum([matrix.shape[1] for matrix in matrices])
         found.update(zip(numbers, np.split(totals, ends[:-1], axis=1), strict=True))
     return found
 

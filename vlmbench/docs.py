@@ -1,9 +1,12 @@
-"""python -m vlmbench.docs: writes the generated parts of docs/metrics.md and docs/benchmarks.md.
+"""python -m vlmbench.docs: writes the generated parts of docs/metrics.md, docs/benchmarks.md and
+docs/performance.md.
 
     python -m vlmbench.docs                                      the metrics and the tasks
     python -m vlmbench.docs --gold ../shared/reference/gold      also the parity report
     python tests/bench/bench_metrics.py | python -m vlmbench.docs --speed -
     python tests/bench/bench_long.py | python -m vlmbench.docs --long -
+    python tests/bench/bench_engine.py | python -m vlmbench.docs --engine -
+    ... and the same with stream, startup and client
 
 The pages themselves are written by hand; what stands between `<!-- begin: NAME -->` and
 `<!-- end: NAME -->` is not, and parts that are not asked for stay as they are.
@@ -17,7 +20,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -30,6 +33,16 @@ from vlmbench.parity.report import markdown, parity_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 BENCHMARKS_PAGE = PAGE.with_name("benchmarks.md")
+PERFORMANCE_PAGE = PAGE.with_name("performance.md")
+
+SCORING = {"speed": "bench_metrics.py", "long": "bench_long.py"}
+RUNNING = {
+    "engine": "bench_engine.py",
+    "stream": "bench_stream.py",
+    "startup": "bench_startup.py",
+    "client": "bench_client.py",
+}
+"""What is measured, and by which program of tests/bench/."""
 
 
 def main() -> int:
@@ -37,23 +50,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m vlmbench.docs", description=__doc__)
     parser.add_argument("--page", type=Path, default=PAGE, help="default: docs/metrics.md")
     parser.add_argument("--gold", type=Path, help="folder with the reference values")
-    parser.add_argument("--speed", help="what bench_metrics.py printed; - for standard input")
-    parser.add_argument("--long", help="what bench_long.py printed; - for standard input")
+    for name, program in {**SCORING, **RUNNING}.items():
+        parser.add_argument(f"--{name}", help=f"what {program} printed; - for standard input")
     options = parser.parse_args()
     today = datetime.now(UTC).date()
+
+    def measured(page: str, names: Iterable[str]) -> str:
+        for name in names:
+            if source := getattr(options, name):
+                page = with_part(page, name, measured_part(_read(source), today))
+        return page
+
     try:
         text = with_part(options.page.read_text(encoding="utf-8"), "metrics", metrics_part())
         if options.gold:
             rows = parity_rows(options.gold)
             text = with_part(text, "parity", f"{parity_summary(rows, today)}\n\n{markdown(rows)}")
             text = with_part(text, "reader", reader_table(rows))
-        for name in ("speed", "long"):
-            if source := getattr(options, name):
-                text = with_part(text, name, measured_part(_read(source), today))
+        text = measured(text, SCORING)
+        performance = measured(PERFORMANCE_PAGE.read_text(encoding="utf-8"), RUNNING)
     except VlmbenchError as problem:
         print(f"vlmbench: {problem}", file=sys.stderr)
         return problem.exit_code
     options.page.write_text(text, encoding="utf-8")
+    PERFORMANCE_PAGE.write_text(performance, encoding="utf-8")
     page = BENCHMARKS_PAGE.read_text(encoding="utf-8")
     BENCHMARKS_PAGE.write_text(with_benchmarks(page), encoding="utf-8")
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.metrics.base import Answer
@@ -19,36 +19,43 @@ STRETCH = 256
 
 
 def add_encoder_scores(
-    rows: Iterable[SampleScores],
-    texts: Sequence[Sample],
+    rows: Iterator[tuple[SampleScores, Response]],
+    texts: Iterable[Sample],
     samples: Iterable[Sample],
-    responses: Mapping[str, Response],
     metrics: Sequence[ScoredMetric],
-) -> list[SampleScores]:
+) -> Iterator[tuple[SampleScores, Response]]:
     """The rows with these metrics' scores in them.
 
     Args:
-        rows: What the other metrics said.
+        rows: What the other metrics said, and of which response, in the order of the samples.
         texts: All samples of the task, for metrics that look at all references.
         samples: The same samples, with images if a metric looks at them. Read once.
-        responses: By sample id.
         metrics: Those with an encoder.
     """
     ready = [_prepared(scored, texts) for scored in metrics]
-    found: dict[str, dict[str, MetricScore]] = {}
-    stream = (s for s in samples if s.id in responses and responses[s.id].text is not None)
-    while stretch := list(itertools.islice(stream, STRETCH)):
+    stream = iter(samples)
+    while stretch := list(itertools.islice(rows, STRETCH)):
+        found: list[dict[str, MetricScore]] = [{} for _ in stretch]
+        seen = [_next(stream, row.id) for row, _ in stretch]
         for scored in ready:
-            meant = [sample for sample in stretch if scored.applies(sample.meta)]
-            answers = [_answer(scored, sample, responses[sample.id]) for sample in meant]
-            for sample, score in zip(meant, scored.metric.score_all(answers), strict=True):
-                found.setdefault(sample.id, {})[scored.id] = score
-    return [
-        dataclasses.replace(row, scores={**row.scores, **found.get(row.id, {})}) for row in rows
-    ]
+            meant = [
+                place
+                for place, (_, response) in enumerate(stretch)
+                if response.text is not None and scored.applies(seen[place].meta)
+            ]
+            answers = [_answer(scored, seen[place], stretch[place][1]) for place in meant]
+            for place, score in zip(meant, scored.metric.score_all(answers), strict=True):
+                found[place][scored.id] = score
+        for (row, response), own in zip(stretch, found, strict=True):
+            yield dataclasses.replace(row, scores={**row.scores, **own}), response
 
 
-def _prepared(scored: ScoredMetric, texts: Sequence[Sample]) -> ScoredMetric:
+def _next(samples: Iterator[Sample], sample_id: str) -> Sample:
+    """The next sample with this id."""
+    return next(sample for sample in samples if sample.id == sample_id)
+
+
+def _prepared(scored: ScoredMetric, texts: Iterable[Sample]) -> ScoredMetric:
     references = [sample.references for sample in texts if scored.applies(sample.meta)]
     return dataclasses.replace(scored, metric=scored.metric.prepare(references))
 

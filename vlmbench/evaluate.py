@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from vlmbench import __version__
-from vlmbench.aggregate import ScoredMetric, estimates, with_diagnostics
+from vlmbench.aggregate import ScoredMetric, sizes_of, table_estimates, with_diagnostics
 from vlmbench.data import load_samples
 from vlmbench.encoder_scores import add_encoder_scores
 from vlmbench.environment import versions
@@ -22,12 +22,15 @@ from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
-from vlmbench.performance import performance
+from vlmbench.performance import Effort
 from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
-from vlmbench.scoring import score_samples
+from vlmbench.score_table import ScoreTable
+from vlmbench.scoring import stream_scores
 from vlmbench.sources import data_fingerprint
+from vlmbench.spool import Spool
+from vlmbench.stored import stored_texts
 from vlmbench.task import TaskSpec, restore_task
 from vlmbench.variants.base import Variant, restore_variant, variant_requests
 from vlmbench.where import parse_where
@@ -99,7 +102,7 @@ def run(
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
-    meter = Meter(len(asked_ids(samples, variant, limit)), progress)
+    meter = Meter(asked_count(samples, variant, limit), progress)
     with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
         requests = pending_requests(task, journal, meter, variant, limit=limit, seed=seed)
         generate(
@@ -152,7 +155,7 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
-def check_conditions(metrics: Sequence[ScoredMetric], samples: Sequence[Sample]) -> None:
+def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample]) -> None:
     """Try every `where:` on every sample: better now than when the answers are there.
 
     Raises:
@@ -162,28 +165,35 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Sequence[Sample])
     for metric in metrics:
         if metric.metric.kind.encoder is None:
             _ = metric.metric.signature  # names its packages' versions, so it asks for them
-        for sample in samples:
+    conditional = [metric for metric in metrics if metric.where is not None]
+    for sample in samples if conditional else ():
+        for metric in conditional:
             metric.applies(sample.meta)
 
 
-def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
+def load_texts(task: TaskSpec, variant: Variant | None = None) -> Spool[Sample]:
     """All samples of the task without images and rows: what scoring and baselines look at."""
     samples = load_samples(task, images=False)
-    texts = (dataclasses.replace(sample, row={}) for sample in samples)
-    return [variant.of_sample(sample) if variant else sample for sample in texts]
+    return Spool(
+        map(variant.of_sample, samples) if variant else samples,
+        pack=lambda sample: (sample.id, sample.references, sample.choices, sample.meta),
+        unpack=lambda texts: Sample(texts[0], (), texts[1], {}, texts[2], texts[3]),
+    )
 
 
-def asked_ids(samples: Sequence[Sample], variant: Variant | None, limit: int | None) -> list[str]:
-    """Ids of the samples that a run is to answer."""
-    return [one.id for one in samples[:limit] if variant is None or variant.concerns(one)]
+def asked_count(samples: Collection[Sample], variant: Variant | None, limit: int | None) -> int:
+    """How many samples a run is to answer."""
+    if variant is None:
+        return len(samples) if limit is None else min(limit, len(samples))
+    return sum(map(variant.concerns, islice(samples, limit)))
 
 
-def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> ModelSpec:
+def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> ModelSpec:
     """A baseline together with its answers; any other model as it is."""
     if model.runner != "baseline":
         return model
     if model.location == "scripted":
-        answers = baseline.read_script(Path(model.options["file"]))
+        answers = stored_texts(Path(model.options["file"]))
     else:
         answers = baseline.plan(model.location, samples, seed)
     return dataclasses.replace(model, options={**model.options, "answers": answers})
@@ -258,43 +268,62 @@ def derive(
     directory: RunDir,
     content: JournalContent,
     task: TaskSpec,
-    samples: Sequence[Sample],
+    samples: Collection[Sample],
     metrics: Sequence[ScoredMetric],
 ) -> RunRecord:
-    """Score, aggregate and record what a journal holds."""
+    """Score, aggregate and record what a journal holds, one sample after the other."""
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
     variant = restore_variant(content.header.variant)
-    wanted = set(asked_ids(samples, variant, session.limit))
-    responses = {key: value for key, value in content.responses.items() if key in wanted}
-    # The metrics see all samples, so that a limited run is scored by the same yardstick.
-    encoded = [metric for metric in metrics if metric.metric.kind.encoder]
-    others = [metric for metric in metrics if not metric.metric.kind.encoder]
-    rows = score_samples(samples, responses, others, slices=task.slices)
-    if encoded:
-        looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
-        seen = load_samples(task) if looks else samples
-        rows = add_encoder_scores(rows, samples, seen, responses, encoded)
+    table = ScoreTable(sizes_of(metrics), task.slices)
+    effort, errors = Effort(), Counter[str]()
+
+    def rows() -> Iterator[SampleScores]:
+        for row, response in score_all(content, task, samples, metrics, limit=session.limit):
+            table.add(row)
+            effort.add(response)
+            if row.error is not None:
+                errors[row.error] += 1
+            yield row
+
+    table.put_in_order(directory.write_scores(rows()))
+    total = asked_count(samples, variant, session.limit)
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,
         model_spec=content.header.model,
         task_spec=_task_card(task),
         fingerprints=content.header.fingerprints,
-        estimates=estimates(
-            rows, metrics, slices=task.slices, total=len(wanted), seed=session.seed
-        ),
-        coverage=_coverage(rows, len(wanted)),
-        performance=performance(content, responses),
+        estimates=table_estimates(table, metrics, total=total, seed=session.seed),
+        coverage=Coverage(total, len(table) - errors.total(), dict(sorted(errors.items()))),
+        performance=effort.performance(content),
         environment=session.environment,
         seed=session.seed,
         created=session.created,
         limit=session.limit,
         variant=variant.label if variant else None,
     )
-    directory.write_scores(rows)
     directory.write_record(record)
     return record
+
+
+def score_all(
+    content: JournalContent,
+    task: TaskSpec,
+    samples: Collection[Sample],
+    metrics: Sequence[ScoredMetric],
+    *,
+    limit: int | None,
+) -> Iterator[tuple[SampleScores, Response]]:
+    """The scores of what a journal holds, in the order of the samples."""
+    # The metrics see all samples, so that a limited run is scored by the same yardstick.
+    encoded = [metric for metric in metrics if metric.metric.kind.encoder]
+    others = [metric for metric in metrics if not metric.metric.kind.encoder]
+    rows = stream_scores(samples, content.responses, others, slices=task.slices, limit=limit)
+    if not encoded:
+        return rows
+    looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
+    return add_encoder_scores(rows, samples, load_samples(task) if looks else samples, encoded)
 
 
 def _note_settings(journal: Journal, session: Session) -> None:
@@ -325,10 +354,3 @@ def _task_card(task: TaskSpec) -> dict[str, Any]:
     values["data"].pop("local")  # a directory of this machine, which concerns no reader
     kept = ("data", "prompt", "system", "generation", "metrics", "slices", "image_order")
     return {**values["display"], **{name: values[name] for name in kept}}
-
-
-def _coverage(rows: Sequence[SampleScores], total: int) -> Coverage:
-    errors = Counter(row.error for row in rows if row.error is not None)
-    return Coverage(
-        total=total, answered=len(rows) - errors.total(), errors=dict(sorted(errors.items()))
-    )

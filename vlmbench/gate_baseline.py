@@ -120,7 +120,7 @@ def write_baseline(baseline: Baseline, file: Path) -> None:
         f'{{"schema_version":{baseline.schema_version},"model":{canonical_json(baseline.model)},'
         f'"tasks":{{\n{tasks}}}}}\n'
     )
-    replace_file(file, text.encode("utf-8", "backslashreplace"))
+    replace_file(file, [text.encode("utf-8", "backslashreplace")])
 
 
 def read_baseline(file: Path) -> Baseline:

@@ -24,6 +24,7 @@ from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
 from vlmbench.records import SCHEMA_VERSION, Response, ResponseError, Scalar
 from vlmbench.runs import canonical_json
+from vlmbench.stored import StoredLines
 
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
@@ -83,8 +84,8 @@ class JournalContent:
 
     header: Header
     sessions: list[Session] = field(default_factory=list)
-    responses: dict[str, Response] = field(default_factory=dict)
-    """By sample id, the last one of each."""
+    responses: Mapping[str, Response] = field(default_factory=dict)
+    """By sample id, the last one of each; they stay in the file until they are asked for."""
     damaged: list[int] = field(default_factory=list)
     """Numbers of lines that cannot be read, from 1; their samples count as not asked."""
 
@@ -96,13 +97,12 @@ def read_journal(path: Path) -> JournalContent:
         JournalError: There is none, or its first line is not a header.
     """
     try:
-        data = path.read_bytes()
+        content = _read(path)[0]
     except OSError as error:
         raise JournalError(
             f"The journal {path} cannot be read ({error.strerror}); give a run directory that "
             "'vlmbench run' wrote."
         ) from error
-    content = _parse(path, data)
     if content is None:
         raise JournalError(f"The journal {path} is empty; run the model on the task again.")
     return content
@@ -125,14 +125,13 @@ class Journal:
         self.path = path
         self._fd = _open_locked(path)
         try:
-            content = None if fresh else _parse(path, _read_all(self._fd))
+            content, self._end = (None, 0) if fresh else _read(path)
             if content is not None:
                 _check_same(path, content.header, header)
-            self._end = 0 if content is None else _whole_lines(self._fd)
             os.ftruncate(self._fd, self._end)
             self._synced = time.monotonic()
             self._started = self._synced
-            self.content = content or JournalContent(header)
+            self.content = content or JournalContent(header, responses=_stored(path))
             if content is None:
                 self._append({"type": "header", **asdict(header)})
         except OSError as error:
@@ -164,8 +163,9 @@ class Journal:
     def add(self, response: Response) -> None:
         """Note a response; it survives whatever happens to the process afterwards."""
         elapsed = round(time.monotonic() - self._started, 3)
+        offset = self._end
         self._append({"type": "response", "at": elapsed, **_response_line(response)})
-        _count(self.content, response, elapsed)
+        _count(self.content, response, elapsed, offset)
 
     def end(self, memory: Memory) -> None:
         """Note that the call ended by itself, and the most memory that it held."""
@@ -234,17 +234,6 @@ def _open_locked(path: Path) -> int:
     return descriptor
 
 
-def _read_all(descriptor: int) -> bytes:
-    with os.fdopen(os.dup(descriptor), "rb") as handle:
-        handle.seek(0)
-        return handle.read()
-
-
-def _whole_lines(descriptor: int) -> int:
-    """Number of bytes up to and with the last line feed."""
-    return _read_all(descriptor).rfind(b"\n") + 1
-
-
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     """Write at `offset`, or leave the file as long as it was."""
     written = 0
@@ -264,18 +253,27 @@ def _unwritable(path: Path, error: OSError) -> JournalError:
     )
 
 
-def _parse(path: Path, data: bytes) -> JournalContent | None:
-    """What the complete lines say; None if not even the header is complete."""
-    lines = data.split(b"\n")[:-1]
-    if not lines:
-        return None
-    content = JournalContent(_parse_header(path, lines[0]))
-    for number, line in enumerate(lines[1:], 2):
-        try:
-            _take(content, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            content.damaged.append(number)
-    return content
+def _read(path: Path) -> tuple[JournalContent | None, int]:
+    """What the complete lines say and where they end; None if not even the header is complete."""
+    with path.open("rb") as handle:
+        header = handle.readline()
+        if not header.endswith(b"\n"):
+            return None, 0
+        content = JournalContent(_parse_header(path, header), responses=_stored(path))
+        end = len(header)
+        for number, line in enumerate(handle, 2):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                _take(content, json.loads(line), end)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                content.damaged.append(number)
+            end += len(line)
+    return content, end
+
+
+def _stored(path: Path) -> StoredLines[Response]:
+    return StoredLines(path, _parse_response_line)
 
 
 def _parse_header(path: Path, line: bytes) -> Header:
@@ -297,11 +295,11 @@ def _parse_header(path: Path, line: bytes) -> Header:
     return header
 
 
-def _take(content: JournalContent, line: dict[str, Any]) -> None:
+def _take(content: JournalContent, line: dict[str, Any], offset: int) -> None:
     kind = line.pop("type")
     if kind == "response":
         elapsed = float(line.pop("at"))
-        _count(content, _parse_response(line), elapsed)
+        _count(content, _parse_response(line), elapsed, offset)
     elif kind == "session":
         content.sessions.append(Session(**line))
     elif kind == "end":
@@ -314,8 +312,9 @@ def _end(content: JournalContent, values: Mapping[str, float | None]) -> None:
         content.sessions[-1].peak_device_memory_mib = values.get("peak_device_memory_mib")
 
 
-def _count(content: JournalContent, response: Response, elapsed: float) -> None:
-    content.responses[response.sample_id] = response
+def _count(content: JournalContent, response: Response, elapsed: float, offset: int) -> None:
+    assert isinstance(content.responses, StoredLines)
+    content.responses.note(response.sample_id, offset)
     if content.sessions:
         session = content.sessions[-1]
         session.seconds = max(session.seconds, elapsed)
@@ -327,6 +326,13 @@ def _response_line(response: Response) -> dict[str, Any]:
     if response.error is not None:
         values["error"] = {"kind": response.error.kind, "message": response.error.message}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _parse_response_line(data: bytes) -> tuple[str, Response]:
+    line = json.loads(data)
+    del line["type"], line["at"]
+    response = _parse_response(line)
+    return response.sample_id, response
 
 
 def _parse_response(line: dict[str, Any]) -> Response:

@@ -15,7 +15,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import SCHEMA_VERSION, RunRecord, SampleScores
+from vlmbench.spool import sorted_keys
 
 JOURNAL_NAME = "journal.jsonl"
 SCORES_NAME = "scores.jsonl"
@@ -112,7 +114,7 @@ class RunDir:
         text = json.dumps(
             asdict(record), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False
         )
-        replace_file(self.record, (text + "\n").encode("utf-8", "backslashreplace"))
+        replace_file(self.record, [(text + "\n").encode("utf-8", "backslashreplace")])
 
     def read_scores(self) -> list[SampleScores]:
         """The sample scores, sorted by id.
@@ -134,11 +136,25 @@ class RunDir:
                 ) from error
         return rows
 
-    def write_scores(self, rows: Iterable[SampleScores]) -> None:
-        """Replace scores.jsonl; the same rows in any order give the same bytes."""
-        lines = [canonical_json(_as_json(row)) for row in sorted(rows, key=lambda row: row.id)]
-        text = "".join(line + "\n" for line in lines)
-        replace_file(self.scores, text.encode("utf-8", "backslashreplace"))
+    def write_scores(self, rows: Iterable[SampleScores]) -> array[int]:
+        """Replace scores.jsonl; the same rows in any order give the same bytes.
+
+        Args:
+            rows: Read one at a time and not kept.
+
+        Returns:
+            The order of the ids: the number of the first row in it, of the second ...
+        """
+        ordered = sorted_keys((row.id, canonical_json(_as_json(row))) for row in rows)
+        order = array("q")
+
+        def lines() -> Iterator[bytes]:
+            for _, number, line in ordered:
+                order.append(number)
+                yield f"{line}\n".encode("utf-8", "backslashreplace")
+
+        replace_file(self.scores, lines())
+        return order
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunDir]:
@@ -166,8 +182,8 @@ def find_runs(roots: Sequence[Path]) -> list[RunDir]:
     return [found[path] for path in sorted(found)]
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` in place of the file at once, durably.
+def replace_file(path: Path, data: Iterable[bytes]) -> None:
+    """Put `data`, piece by piece, in place of the file at once, durably.
 
     Raises:
         JournalError: The directory cannot be written, or the disk is full; the old file stays.
@@ -179,7 +195,7 @@ def replace_file(path: Path, data: bytes) -> None:
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as handle:
             temporary = Path(handle.name)
-            handle.write(data)
+            handle.writelines(data)
             handle.flush()
             os.fsync(handle.fileno())
         temporary.chmod(0o644)

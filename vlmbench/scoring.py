@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ from vlmbench.errors import DataError, unknown_name
 from vlmbench.metrics.base import Answer
 from vlmbench.records import MetricScore, Response, Sample, SampleScores, Scalar
 from vlmbench.score_workers import BATCH_SIZE, Batch, Workers, processes_for
+
+_BATCHES = 16
+"""Batches that several processes share out among them; then comes the next stretch."""
 
 
 class _Item(NamedTuple):
@@ -30,50 +34,67 @@ class _Item(NamedTuple):
 
 
 def score_samples(
-    samples: Iterable[Sample],
+    samples: Collection[Sample],
     responses: Mapping[str, Response],
     metrics: Sequence[ScoredMetric],
     *,
     slices: Sequence[str] = (),
     processes: int | None = None,
 ) -> list[SampleScores]:
+    """`stream_scores` as a list."""
+    found = stream_scores(samples, responses, metrics, slices=slices, processes=processes)
+    return [row for row, _ in found]
+
+
+def stream_scores(
+    samples: Collection[Sample],
+    responses: Mapping[str, Response],
+    metrics: Sequence[ScoredMetric],
+    *,
+    slices: Sequence[str] = (),
+    limit: int | None = None,
+    processes: int | None = None,
+) -> Iterator[tuple[SampleScores, Response]]:
     """Each sample's score on each metric that is for it.
 
     Args:
         samples: All samples of the task, also those without an answer: a metric such as CIDEr
-            looks at the references of all of them. Read once, one at a time.
-        responses: By sample id.
+            looks at the references of all of them. Read several times, one at a time.
+        responses: By sample id; asked once for each sample.
         metrics: The task's metrics without an encoder, not yet prepared.
         slices: Fields of `meta` that estimates will be sliced by. A sample without one of them
             gets None there.
+        limit: Score only so many samples from the start.
         processes: How many to use; None: one a core if there are 20,000 answers, else this one.
 
-    Returns:
-        A line for each sample that has a response, in the order of the samples.
+    Yields:
+        A line for each sample that has a response, and the response, in the order of the samples.
 
     Raises:
         DataError: A sample without references, a condition on a field that a sample lacks, or a
             slice that no sample has.
     """
-    with _fewer_collections():
-        items = [_Item(s.id, s.references, s.choices, s.meta) for s in samples]
-        _check_slices(items, slices)
-        answered = [
-            (item, response) for item in items if (response := responses.get(item.id)) is not None
-        ]
-        with Workers(processes or processes_for(len(answered))) as workers:
-            prepared = _prepared(metrics, items, workers)
-            scores = _all_scores(answered, prepared, workers)
-        return [
-            SampleScores(
-                item.id,
-                response.key,
-                {field: item.meta.get(field) for field in slices} if slices else {},
-                found,
-                response.error.kind if response.error else None,
-            )
-            for (item, response), found in zip(answered, scores, strict=True)
-        ]
+    _check_slices(samples, slices)
+    count = processes or processes_for(min(len(samples), len(responses), limit or len(samples)))
+    together = BATCH_SIZE * (_BATCHES if count > 1 else 1)
+    answered = (
+        (_Item(sample.id, sample.references, sample.choices, sample.meta), response)
+        for sample in itertools.islice(samples, limit)
+        if (response := responses.get(sample.id)) is not None
+    )
+    with _fewer_collections(), Workers(count) as workers:
+        prepared = _prepared(metrics, samples, workers)
+        while stretch := list(itertools.islice(answered, together)):
+            scores = _all_scores(stretch, prepared, workers)
+            for (item, response), found in zip(stretch, scores, strict=True):
+                row = SampleScores(
+                    item.id,
+                    response.key,
+                    {field: item.meta.get(field) for field in slices} if slices else {},
+                    found,
+                    response.error.kind if response.error else None,
+                )
+                yield row, response
 
 
 @contextmanager
@@ -87,10 +108,12 @@ def _fewer_collections() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
-    known = {field for item in items for field in item.meta}
+def _check_slices(samples: Collection[Sample], slices: Sequence[str]) -> None:
+    if not slices:
+        return
+    known = {field for sample in samples for field in sample.meta}
     for field in slices:
-        if items and field not in known:
+        if len(samples) and field not in known:
             problem = unknown_name(
                 "slice", field, known, next_step="list the field under 'fields: meta:' of the task"
             )
@@ -98,7 +121,7 @@ def _check_slices(items: Sequence[_Item], slices: Sequence[str]) -> None:
 
 
 def _prepared(
-    metrics: Sequence[ScoredMetric], items: Sequence[_Item], workers: Workers
+    metrics: Sequence[ScoredMetric], samples: Iterable[Sample], workers: Workers
 ) -> list[ScoredMetric]:
     """The metrics with what they need to know of all references that they are for.
 
@@ -111,7 +134,7 @@ def _prepared(
         if metric.kind.prepare is not None:
             key = metric.kind.prepare, scored.where
             if key not in learned:
-                references = [item.references for item in items if scored.applies(item.meta)]
+                references = [one.references for one in samples if scored.applies(one.meta)]
                 learned[key] = workers.prepare(metric, references).state
             metric = dataclasses.replace(metric, state=learned[key])
         ready.append(dataclasses.replace(scored, metric=metric))

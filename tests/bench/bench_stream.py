@@ -3,7 +3,8 @@
     python tests/bench/bench_stream.py [COUNT ...]
 
 Scripted answers stand for the model: what is measured is reading, prompting, journal, scoring and
-records. Each count runs in a process of its own. Memory must hardly grow with the count.
+records, the start of the process included. Each count runs in a process of its own; CPU seconds are
+those of all processes, and say what it takes where the machine is busy. Memory must hardly grow.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -24,8 +24,10 @@ import resource, sys, time
 from vlmbench.cli import main
 started = time.perf_counter()
 code = main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(f"{code} {time.perf_counter() - started} {peak}", file=sys.stderr)
+seconds = time.perf_counter() - started
+own, others = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+print(f"{code} {seconds} {cpu} {own.ru_maxrss / 1024}", file=sys.stderr)
 """
 
 
@@ -65,8 +67,8 @@ def write(folder: Path, count: int) -> tuple[Path, Path]:
     return task, script
 
 
-def measure(count: int, folder: Path) -> tuple[float, float]:
-    """Seconds and peak MiB of a run over so many samples."""
+def measure(count: int, folder: Path) -> tuple[float, float, float]:
+    """Seconds, CPU seconds of all processes and peak MiB of a run over so many samples."""
     task, script = write(folder, count)
     arguments = ["run", "--quiet", "--model", f"baseline:scripted:{script}", "--tasks", str(task)]
     done = subprocess.run(
@@ -75,22 +77,21 @@ def measure(count: int, folder: Path) -> tuple[float, float]:
         text=True,
         check=True,
     )
-    code, seconds, peak = done.stderr.split()[-3:]
+    code, seconds, cpu, peak = done.stderr.split()[-4:]
     assert code == "0", done.stderr
-    return float(seconds), float(peak)
+    return float(seconds), float(cpu), float(peak)
 
 
 def main() -> None:
     """Prints a row a count."""
     counts = [int(one) for one in sys.argv[1:]] or list(COUNTS)
-    print("| samples | seconds | samples/s | peak MiB |")
-    print("|---:|---:|---:|---:|")
+    print("| samples | seconds | samples/s | CPU seconds | samples/CPU s | peak MiB |")
+    print("|" + "---:|" * 6)
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
-            started = time.perf_counter()
-            seconds, peak = measure(count, Path(folder) / "task")
-            assert time.perf_counter() > started
-        print(f"| {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {peak:.0f} |", flush=True)
+            seconds, cpu, peak = measure(count, Path(folder) / "task")
+        speeds = f"{seconds:.1f} | {count / seconds:,.0f} | {cpu:.1f} | {count / cpu:,.0f}"
+        print(f"| {count:,} | {speeds} | {peak:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

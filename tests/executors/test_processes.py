@@ -48,6 +48,8 @@ def test_two_processes_answer_like_one(
     spec: ModelSpec, pool: ProcessPool, expected: dict[str, str | None]
 ) -> None:
     executor = PooledExecutor(pool, batch_size=4)
+    assert len(list(executor.map(spec, colour_requests(1)))) == 1
+    assert executor.describe()["replicas"] == 1  # another one would only have loaded the model
     for requests in (colour_requests(COUNT), iter(colour_requests(COUNT))):  # the model stays
         found = [(one.sample_id, one.text) for one in executor.map(spec, requests)]
         assert len(found) == COUNT

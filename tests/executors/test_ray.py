@@ -77,4 +77,4 @@ def test_no_cluster_at_the_address() -> None:
     from vlmbench.executors.ray import RayPool
 
     with pytest.raises(ModelError, match=r"cluster at nonsense cannot be used .* --ray-address"):
-        RayPool(address="nonsense", replicas=1).start(resolve_model("tiny-ja"))
+        RayPool(address="nonsense", replicas=1).open(resolve_model("tiny-ja"))

@@ -8,7 +8,8 @@ import pytest
 
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
-from vlmbench.runners.baseline import plan, read_script
+from vlmbench.runners.baseline import plan
+from vlmbench.stored import stored_texts
 
 
 def sample(number: int, *references: str, kind: str = "a", choices: tuple[str, ...] = ()) -> Sample:
@@ -49,9 +50,9 @@ def test_a_majority_among_captions_is_the_most_frequent_reference() -> None:
 
 def test_random_depends_on_seed_and_id_alone() -> None:
     many = [sample(n, "赤" if n % 2 else "青") for n in range(200)]
-    forward, backward = plan("random", many, 3), plan("random", many[::-1], 3)
+    forward, backward = dict(plan("random", many, 3)), dict(plan("random", many[::-1], 3))
     assert forward == backward
-    assert forward != plan("random", many, 4)
+    assert forward != dict(plan("random", many, 4))
     # Fair: 200 draws of probability 1/2 lie within 100 +- 35 but once in a million.
     assert 65 < list(forward.values()).count("赤") < 135
 
@@ -66,4 +67,4 @@ def test_scripts_that_cannot_be_read(tmp_path: Path, line: str) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text('{"id": "a", "text": "x"}\n\n' + line + "\n")
     with pytest.raises(DataError, match="ine 3 of"):
-        read_script(path)
+        stored_texts(path)

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 from made_tasks import picture
 
@@ -124,6 +125,37 @@ def test_what_servers_read_differently_is_written_anew() -> None:
     clear = opened(data_url(encoded((40, 30), "PNG", "RGBA"), CallOptions()))
     assert (clear.mode, clear.getpixel((0, 0))) == ("RGB", (255, 255, 255))
     assert opened(data_url(encoded((40, 30), "GIF", "L"), CallOptions())).format == "PNG"
+
+
+def in_text(name: str, text: str, *, compressed: bool) -> PIL.PngImagePlugin.PngInfo:
+    info = PIL.PngImagePlugin.PngInfo()
+    if name.startswith("XML"):
+        info.add_itxt(name, text, zip=compressed)
+    else:
+        info.add_text(name, text, zip=compressed)
+    return info
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("place", ["chunk", "xmp", "profile"])
+def test_a_turned_png_is_seen_wherever_it_says_so(place: str, compressed: bool) -> None:
+    turned = PIL.Image.Exif()
+    turned[0x0112] = 6
+    data = turned.tobytes()
+    profile = f"\nexif\n{len(data):8}\n{data.hex()}\n"  # as ImageMagick writes it
+    options: dict[str, Any] = {
+        "chunk": {"exif": turned},
+        "xmp": {
+            "pnginfo": in_text(
+                "XML:com.adobe.xmp",
+                '<x tiff:Orientation="6"/>',
+                compressed=compressed,
+            )
+        },
+        "profile": {"pnginfo": in_text("Raw profile type exif", profile, compressed=compressed)},
+    }[place]
+    shown = opened(data_url(encoded((40, 30), "PNG", **options), CallOptions()))
+    assert shown.size == (30, 40)
 
 
 def test_a_broken_image_is_an_error() -> None:

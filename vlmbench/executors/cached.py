@@ -6,7 +6,6 @@ If all are there, no model is loaded.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
@@ -15,6 +14,7 @@ from vlmbench.environment import Memory
 from vlmbench.executors.base import Executor, Responses
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
+from vlmbench.spool import Backlog
 
 SAVE_EVERY = 64
 """Answers that are written to the cache together."""
@@ -34,12 +34,12 @@ class CachedExecutor:
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
-        known: deque[Response] = deque()
+        known: Backlog[Response] = Backlog()
         asked: dict[str, str] = {}
         unknown = self._unknown(spec, requests, known, asked)
         first = next(unknown, None)
         if first is None:
-            return _all_of(known)
+            return _generated(known)
         responses = self._inner.map(spec, chain([first], unknown))
         return self._merged(responses, known, asked)
 
@@ -59,7 +59,7 @@ class CachedExecutor:
         self,
         spec: ModelSpec,
         requests: Iterable[Request],
-        known: deque[Response],
+        known: Backlog[Response],
         asked: dict[str, str],
     ) -> Iterator[Request]:
         """The requests without an answer; the other executor may take them in another thread."""
@@ -67,7 +67,7 @@ class CachedExecutor:
             key = answer_key(spec, request)
             response = self._cache.find(key, request)
             if response is not None:
-                known.append(response)
+                known.put(response)
             else:
                 asked[request.sample_id] = key
                 yield request
@@ -75,7 +75,7 @@ class CachedExecutor:
     def _merged(
         self,
         responses: Responses,
-        known: deque[Response],
+        known: Backlog[Response],
         asked: dict[str, str],
     ) -> Responses:
         new: list[tuple[str, Response]] = []
@@ -84,15 +84,14 @@ class CachedExecutor:
                 for response in responses:
                     new.append((asked.pop(response.sample_id), response))
                     yield response
-                    yield from _all_of(known)
+                    yield from known.take_all()
                     if len(new) >= SAVE_EVERY:
                         self._cache.keep(new)
                         new.clear()
             finally:
                 self._cache.keep(new)
-        yield from _all_of(known)
+        yield from known.take_all()
 
 
-def _all_of(known: deque[Response]) -> Responses:
-    while known:
-        yield known.popleft()
+def _generated(known: Backlog[Response]) -> Responses:
+    yield from known.take_all()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Protocol, TypeAlias
 
 from vlmbench.environment import Memory, peak_memory
@@ -64,8 +65,8 @@ class Pool(Protocol):
 
     name: str
 
-    def start(self, spec: ModelSpec) -> int:
-        """Begin to start workers that load the model, and say how many there are."""
+    def open(self, spec: ModelSpec) -> int:
+        """Take the model that workers will load, and say how many there may be; starts none."""
 
     def submit(self, worker: int, batch: int, requests: Batch) -> None:
         """Give a batch to a worker that is ready."""
@@ -73,8 +74,8 @@ class Pool(Protocol):
     def events(self) -> Sequence[Event]:
         """What has happened; waits until something has."""
 
-    def restart(self, worker: int) -> None:
-        """Begin to start another worker in the place of a lost one."""
+    def start(self, worker: int) -> None:
+        """Begin to start a worker; in the place of the one that was lost, if there was one."""
 
     def close(self) -> None:
         """Stop all workers."""
@@ -93,6 +94,7 @@ class _Task:
 class _Seat:
     """What is known of a worker."""
 
+    is_started: bool = False
     is_ready: bool = False
     at_hand: list[int] = field(default_factory=list)
     """Batches that it was given, oldest first."""
@@ -120,18 +122,24 @@ class PooledExecutor:
         """See `Executor.map`."""
         if spec != self._spec:
             self.close()
-            self._seats = [_Seat() for _ in range(self._pool.start(spec))]
+            self._seats = [_Seat() for _ in range(self._pool.open(spec))]
             self._spec = spec
-            while not self._described:
-                self._handle_all({}, deque())
-        batches = form_batches(requests, self._size, cost=cost, share=len(self._seats))
+        stream = iter(requests)
+        first = list(islice(stream, len(self._seats)))
+        # No more of them than there are requests: each loads the model.
+        for worker in range(max(1, len(first))):
+            self._start(worker)
+        while not self._described:
+            self._handle_all({}, deque())
+        share = sum(seat.is_started for seat in self._seats)
+        batches = form_batches(chain(first, stream), self._size, cost=cost, share=share)
         return self._responses(batches)
 
     def describe(self) -> Mapping[str, Scalar]:
         """See `Executor.describe`."""
         return {
             "executor": self._pool.name,
-            "replicas": len(self._seats),
+            "replicas": sum(seat.is_started for seat in self._seats),
             "batch_size": self._size.size,
             **self._described,
         }
@@ -148,6 +156,12 @@ class PooledExecutor:
         if self._spec is not None:
             self._pool.close()
         self._spec, self._seats, self._described = None, [], {}
+
+    def _start(self, worker: int) -> None:
+        seat = self._seats[worker]
+        if not seat.is_started:
+            seat.is_started = True
+            self._pool.start(worker)
 
     def _responses(self, batches: Iterator[Batch]) -> Responses:
         tasks: dict[int, _Task] = {}
@@ -221,7 +235,7 @@ class PooledExecutor:
             )
         lost = [task for number in seat.at_hand if (task := tasks.pop(number, None))]
         self._seats[worker] = _Seat(memory=seat.memory)
-        self._pool.restart(worker)
+        self._start(worker)
         if not lost:
             return []
         # The oldest one was with the model; the others only waited.

@@ -31,12 +31,14 @@ CPU_WORKER = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY":
 """Environment of a worker that has one core for itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Process:
     """A worker as seen from outside."""
 
     process: Any
     pipe: Connection
+    listens: bool = False
+    """Whether it has loaded the model, so that it notices when its pipe is closed."""
 
 
 class ProcessPool:
@@ -54,10 +56,10 @@ class ProcessPool:
         self._processes: list[_Process | None] = []
         self._spec: ModelSpec | None = None
 
-    def start(self, spec: ModelSpec) -> int:
-        """See `Pool.start`."""
+    def open(self, spec: ModelSpec) -> int:
+        """See `Pool.open`."""
         self._spec = spec
-        self._processes = [self._start(environment) for environment in self._environments]
+        self._processes = [None] * len(self._environments)
         return len(self._processes)
 
     def submit(self, worker: int, batch: int, requests: Batch) -> None:
@@ -77,8 +79,8 @@ class ProcessPool:
             found.append(self._event(there[pipe], pipe))
         return found
 
-    def restart(self, worker: int) -> None:
-        """See `Pool.restart`."""
+    def start(self, worker: int) -> None:
+        """See `Pool.start`."""
         self._processes[worker] = self._start(self._environments[worker])
 
     def close(self) -> None:
@@ -87,6 +89,8 @@ class ProcessPool:
         self._processes = []
         for one in processes:
             one.pipe.close()  # its end is what each process waits for
+            if not one.listens:
+                one.process.kill()
         for one in processes:
             one.process.join(STOP_SECONDS)
             if one.process.is_alive():
@@ -110,6 +114,9 @@ class ProcessPool:
             return Lost(worker, self._farewell(worker))
         match message:
             case Ready(_, described):
+                process = self._processes[worker]
+                assert process is not None
+                process.listens = True
                 return Ready(worker, described)
             case Answered(_, batch, answers):
                 return Answered(worker, batch, answers)

@@ -39,8 +39,8 @@ class RayPool:
         self._pending: dict[Any, tuple[int, int | None]] = {}
         """Promised results -> worker, and the batch's number; None for the worker's start."""
 
-    def start(self, spec: ModelSpec) -> int:
-        """See `Pool.start`."""
+    def open(self, spec: ModelSpec) -> int:
+        """See `Pool.open`."""
         ray = _connected(self._address)
         resources = ray.cluster_resources()
         gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
@@ -50,7 +50,7 @@ class RayPool:
             raise ModelError("The Ray cluster has neither a CPU nor a GPU; add a node to it.")
         self._options = {
             "max_concurrency": BATCHES_AT_HAND + 1,  # one more to describe itself
-            "max_restarts": 0,  # a new actor takes the place of a lost one: see `restart`
+            "max_restarts": 0,  # a new actor takes the place of a lost one: see `start`
             "num_gpus": min(1.0, gpus / count) if on_gpu else 0,
             "num_cpus": 1,
         }
@@ -58,8 +58,6 @@ class RayPool:
             self._options["runtime_env"] = {"env_vars": CPU_ACTOR}
         self._spec = spec
         self._actors = [None] * count
-        for worker in range(count):
-            self.restart(worker)
         return count
 
     def submit(self, worker: int, batch: int, requests: Batch) -> None:
@@ -78,8 +76,8 @@ class RayPool:
                 found.append(event)
         return found
 
-    def restart(self, worker: int) -> None:
-        """See `Pool.restart`."""
+    def start(self, worker: int) -> None:
+        """See `Pool.start`."""
         import ray
 
         actor = ray.remote(Worker).options(**self._options).remote(self._spec)
@@ -91,7 +89,8 @@ class RayPool:
         import ray
 
         for actor in self._actors:
-            ray.kill(actor)
+            if actor is not None:
+                ray.kill(actor)
         self._actors, self._pending = [], {}
 
     def _event(self, promise: Any) -> Event | None:

@@ -6,27 +6,28 @@ them off. So the runner knows no more of the task than any other runner.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
-import json
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vlmbench.errors import DataError, ModelError, unknown_name
+from vlmbench.errors import ModelError, unknown_name
 from vlmbench.models import BASELINES, ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Sample, Scalar
+from vlmbench.stored import store_texts
 
 QUESTION_FIELDS = ("level", "kind", "answer")
 """Fields of `meta` that a question shows without its image; blind-majority groups by them."""
 
 
-def plan(kind: str, samples: Sequence[Sample], seed: int) -> dict[str, str]:
+def plan(kind: str, samples: Iterable[Sample], seed: int) -> Mapping[str, str]:
     """A baseline's answer to every sample.
 
     Args:
         kind: majority, blind-majority, random or oracle.
-        samples: All samples of the task, so that answers do not depend on `--limit`.
+        samples: All samples of the task, so that answers do not depend on `--limit`; read twice.
         seed: Of the random baseline.
 
     Returns:
@@ -37,36 +38,17 @@ def plan(kind: str, samples: Sequence[Sample], seed: int) -> dict[str, str]:
     """
     match kind:
         case "oracle":
-            return {sample.id: sample.references[0] for sample in samples}
+            return store_texts((sample.id, sample.references[0]) for sample in samples)
         case "majority":
-            return _by_group(samples, ())
+            return store_texts(_by_group(samples, ()))
         case "blind-majority":
-            return _by_group(samples, QUESTION_FIELDS)
+            return store_texts(_by_group(samples, QUESTION_FIELDS))
         case "random":
-            pool = sorted(sample.references[0] for sample in samples)
-            return {s.id: _draw(s.choices or pool, seed, s.id) for s in samples}
+            return store_texts(_drawn(samples, seed))
         case _:
             raise ModelError(
                 unknown_name("baseline", kind, BASELINES, next_step="see 'vlmbench models list'")
             )
-
-
-def read_script(path: Path) -> dict[str, str]:
-    """Answers from a JSON Lines file of {id, text}.
-
-    Raises:
-        DataError: The file cannot be read, or a line is something else.
-    """
-    answers: dict[str, str] = {}
-    try:
-        with path.open("rb") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.strip():
-                    key, text = _script_line(line, path, number)
-                    answers[key] = text
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    return answers
 
 
 class BaselineRunner:
@@ -98,28 +80,31 @@ class BaselineRunner:
         return Response(request.sample_id, request.key, text=text, finish="stop")
 
 
-def _by_group(samples: Sequence[Sample], fields: Sequence[str]) -> dict[str, str]:
+def _by_group(samples: Iterable[Sample], fields: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def group(sample: Sample) -> tuple[Any, ...]:
+        return tuple(sample.meta.get(name) for name in fields)
+
     counts: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    groups = {sample.id: tuple(sample.meta.get(name) for name in fields) for sample in samples}
     for sample in samples:
         # dict.fromkeys keeps the references' order, so that a tie goes to the better form.
-        counts[groups[sample.id]].update(list(dict.fromkeys(sample.references)))
-    frequent = {group: counter.most_common(1)[0][0] for group, counter in counts.items()}
-    return {sample_id: frequent[group] for sample_id, group in groups.items()}
+        counts[group(sample)].update(list(dict.fromkeys(sample.references)))
+    frequent = {key: counter.most_common(1)[0][0] for key, counter in counts.items()}
+    return ((sample.id, frequent[group(sample)]) for sample in samples)
 
 
-def _draw(pool: Sequence[str], seed: int, sample_id: str) -> str:
-    """An element that depends on seed and id alone, whatever the order of the samples."""
+def _drawn(samples: Iterable[Sample], seed: int) -> Iterator[tuple[str, str]]:
+    """From a sample's choices, or from all first references as often as they occur."""
+    counts = Counter(sample.references[0] for sample in samples)
+    answers = sorted(counts)
+    ends = list(itertools.accumulate(counts[answer] for answer in answers))
+    for sample in samples:
+        if sample.choices:
+            yield sample.id, sample.choices[_draw(len(sample.choices), seed, sample.id)]
+        else:
+            yield sample.id, answers[bisect.bisect(ends, _draw(ends[-1], seed, sample.id))]
+
+
+def _draw(count: int, seed: int, sample_id: str) -> int:
+    """A number below `count` that depends on seed and id alone, whatever the order of samples."""
     digest = hashlib.sha256(f"{seed}:{sample_id}".encode("utf-8", "surrogatepass")).digest()
-    return pool[int.from_bytes(digest[:8]) % len(pool)]
-
-
-def _script_line(line: bytes, path: Path, number: int) -> tuple[str, str]:
-    try:
-        value = json.loads(line)
-        key, text = value["id"], value["text"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"Line {number} of {path} is not {{id, text}}; correct it.") from error
-    if not isinstance(text, str):
-        raise DataError(f"The text in line {number} of {path} is not a string; correct it.")
-    return str(key), text
+    return int.from_bytes(digest[:8]) % count

@@ -22,6 +22,9 @@ JPEG_QUALITY = 95
 _ORIENTATION = 0x0112
 """The EXIF tag; 1 is upright."""
 
+_PNG_ORIENTATION = (b"eXIf", b"zTXt", b"iTXt", b"Raw profile type", b"rientation")
+"""A PNG without any of these has no such tag."""
+
 
 def chat_body(request: Request, model: str, options: CallOptions) -> dict[str, Any]:
     """The JSON body of `/chat/completions`.
@@ -78,7 +81,8 @@ def data_url(image: Image, options: CallOptions) -> str:
     try:
         with PIL.Image.open(io.BytesIO(image.data)) as opened:
             form = opened.format or ""
-            plain = form in MEDIA_TYPES and _upright(opened) and not _transparent(opened)
+            plain = form in MEDIA_TYPES and not _transparent(opened)
+            plain = plain and (not _may_turn(form, image.data) or _upright(opened))
             size = _allowed_size(opened.size, options)
             fits = size == opened.size
     except Exception:  # Pillow raises nearly anything on broken files; decode says it in words
@@ -100,6 +104,14 @@ def data_url(image: Image, options: CallOptions) -> str:
 
 def _data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _may_turn(form: str, data: bytes) -> bool:
+    """Whether the file may hold an orientation; Pillow decodes all of a PNG to find out.
+
+    A PNG has it in a chunk of its own, or in texts, which may be compressed.
+    """
+    return form != "PNG" or any(name in data for name in _PNG_ORIENTATION)
 
 
 def _upright(opened: PIL.Image.Image) -> bool:

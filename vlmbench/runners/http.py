@@ -137,7 +137,10 @@ class ChatClient:
         """
         loop = asyncio.get_running_loop()
         try:
-            body = await loop.run_in_executor(self._encoders, self._body, request)
+            if request.images:
+                body = await loop.run_in_executor(self._encoders, self._body, request)
+            else:
+                body = self._body(request)
         except DataError as error:
             return _failure(request, "image", str(error))
         answered = self._answered

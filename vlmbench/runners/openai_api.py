@@ -12,6 +12,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import (
     Awaitable,
     Callable,
@@ -25,6 +26,7 @@ from collections.abc import (
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.request import getproxies
 
 from vlmbench.endpoints import OFFICIAL_URL, ApiOptions
 from vlmbench.errors import ModelError
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
 
 ENCODERS = 2
 """Threads that encode images."""
+
+AT_A_TIME = 8
+LONGEST_TAKING = 0.005
+"""Requests that are taken together, as a change of threads costs more than a request, and the
+seconds after which no further one is waited for."""
 
 CONNECT_SECONDS = 10.0
 
@@ -179,17 +186,16 @@ class OpenAIRunner:
             loop = asyncio.get_running_loop()
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    while True:
-                        await work.room.acquire()
-                        try:
-                            request = await loop.run_in_executor(feeder, next, requests, None)
-                        except Exception as error:
-                            # Those under way are answered, and perhaps paid for: let them in.
-                            problem = error
+                    while problem is None:
+                        free = await work.free_places(AT_A_TIME)
+                        few, problem = await loop.run_in_executor(feeder, _few, requests, free)
+                        # After a problem, those under way are answered, and perhaps paid for.
+                        for request in few:
+                            tasks.create_task(work.deliver(client.ask, request))
+                        for _ in range(free - len(few)):
+                            work.room.release()
+                        if not few:
                             break
-                        if request is None:
-                            break
-                        tasks.create_task(work.deliver(client.ask, request))
             finally:
                 await connections.close()
         if problem is not None:
@@ -199,13 +205,16 @@ class OpenAIRunner:
         import httpx
 
         assert self._options is not None, "prepare comes first"
+        # Reading all certificates takes as long as a hundred requests.
+        is_encrypted = self._options.base_url.startswith("https:")
+        needs_certificates = is_encrypted or (self._through_proxy and getproxies())
         return partial(
             httpx.AsyncClient,
             headers=self._headers(),
             timeout=httpx.Timeout(self._options.timeout, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=1, keepalive_expiry=KEPT_SECONDS),
             trust_env=self._through_proxy,
-            verify=httpx.create_ssl_context(),
+            verify=httpx.create_ssl_context() if needs_certificates else False,
         )
 
 
@@ -224,6 +233,16 @@ class _Work:
         self._task = self._loop.create_task(serve(self, requests))
         self._thread = threading.Thread(target=self._run, name="vlmbench-api", daemon=True)
         self._thread.start()
+
+    async def free_places(self, most: int) -> int:
+        """Take places for requests: at least one, and up to `most` if nobody has them."""
+        assert self.room is not None
+        await self.room.acquire()
+        taken = 1
+        while taken < most and not self.room.locked():
+            await self.room.acquire()
+            taken += 1
+        return taken
 
     def results(self) -> Iterator[Response]:
         """Responses as they come.
@@ -268,6 +287,20 @@ class _Work:
             if outcome is not None:
                 self._outcomes.put(outcome)
             self._outcomes.put(None)
+
+
+def _few(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
+    """The next requests, as many as come at once, and what kept more from coming."""
+    few: list[Request] = []
+    ends = time.monotonic() + LONGEST_TAKING
+    try:
+        for request in requests:
+            few.append(request)
+            if len(few) == most or time.monotonic() > ends:
+                break
+    except Exception as error:
+        return few, error
+    return few, None
 
 
 def _nothing() -> None:
