@@ -28,12 +28,12 @@ LAYERS = {
             "encoders",
             "endpoints",
         ),
-        *("plugins", "cache"),
+        *("plugins", "cache", "agreement"),
     ),
     2: ("metrics", "runners"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        "performance",
+        *("performance", "judge_scores"),
     ),
     4: (
         "evaluate",
@@ -49,10 +49,12 @@ LAYERS = {
         "embedded",
         "parity",
         "doctor",
+        *("judging", "judge_checks", "pairwise"),
     ),
     5: (
         *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
         *("docs_benchmarks", "family_docs", "model_plan"),
+        *("judge_arguments", "judge_commands"),
     ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}

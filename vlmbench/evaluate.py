@@ -20,6 +20,12 @@ from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor
 from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.judge_scores import (
+    add_judge_scores,
+    judge_usage,
+    read_judges,
+    with_judged_bounds,
+)
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
 from vlmbench.performance import performance
@@ -120,6 +126,17 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
         JournalError: The journal cannot be read.
         DataError: The data is no longer what the model was asked about.
     """
+    content, task = restored(directory)
+    metrics = with_extra(load_metrics(task), extra)
+    return derive(directory, content, task, load_texts(task), metrics)
+
+
+def restored(directory: RunDir) -> tuple[JournalContent, TaskSpec]:
+    """A run's journal, and its task as it was.
+
+    Raises:
+        JournalError, DataError: See `score`.
+    """
     content = read_journal(directory.journal)
     task = restore_task(dict(content.header.task), content.header.origin)
     if data_fingerprint(task) != content.header.fingerprints["data"]:
@@ -127,12 +144,11 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
             f"The data of task '{task.name}' has changed since {directory.journal} was written; "
             "restore it, or run the model again with --fresh."
         )
-    metrics = with_extra(load_metrics(task), extra)
-    return derive(directory, content, task, load_texts(task), metrics)
+    return content, task
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
-    """The task's metrics with their options.
+    """The task's metrics with their options, those left out that a judge is asked for.
 
     Raises:
         UsageError: A metric or option is unknown.
@@ -140,11 +156,12 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     return [
         ScoredMetric(
             id=use.key,
-            metric=load_metric(use.use, use.options),
+            metric=metric,
             headline=use.key in task.headlines,
             where=parse_where(use.where) if use.where else None,
         )
         for use in task.metrics
+        if (metric := load_metric(use.use, use.options)).kind.asks is None
     ]
 
 
@@ -248,8 +265,8 @@ def derive(
     """Score, aggregate and record what a journal holds."""
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
-    wanted = {sample.id for sample in samples[: session.limit]}
-    responses = {key: value for key, value in content.responses.items() if key in wanted}
+    wanted = samples[: session.limit]
+    responses = {one.id: content.responses[one.id] for one in wanted if one.id in content.responses}
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
     encoded = [metric for metric in metrics if metric.metric.kind.encoder]
     others = [metric for metric in metrics if not metric.metric.kind.encoder]
@@ -258,17 +275,27 @@ def derive(
         looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
         seen = load_samples(task) if looks else samples
         rows = add_encoder_scores(rows, samples, seen, responses, encoded)
+    judges = read_judges(directory.path, task)
+    judged = [metric for judge in judges for metric in judge.metrics]
+    if judged:
+        asked = load_samples(task, images=False)
+        rows = add_judge_scores(rows, task, asked, responses, judged)
+    found = estimates(
+        rows,
+        [*metrics, *(one.scored for one in judged)],
+        slices=task.slices,
+        total=len(wanted),
+        seed=session.seed,
+    )
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,
         model_spec=content.header.model,
         task_spec=_task_card(task),
         fingerprints=content.header.fingerprints,
-        estimates=estimates(
-            rows, metrics, slices=task.slices, total=len(wanted), seed=session.seed
-        ),
+        estimates=with_judged_bounds(found, rows, wanted, judged),
         coverage=_coverage(rows, len(wanted)),
-        performance=performance(content, responses),
+        performance={**performance(content, responses), **dict(judge_usage(judges))},
         environment=session.environment,
         seed=session.seed,
         created=session.created,
