@@ -203,7 +203,7 @@ def test_the_gate_does_not_compare_across_judges(tmp_path: Path) -> None:
     save_baseline([runs[0].path], baseline)
     assert [row.verdict for row in check([same.path], baseline).rows] == ["within margin"]
     for other in runs[1:]:
-        with pytest.raises(ConfigError, match="metric signature of judge.correct"):
+        with pytest.raises(ConfigError, match=r"metric signature of judge\.correct"):
             check([other.path], baseline)
 
 

@@ -28,7 +28,7 @@ RELATIVE = Asking(
         "画像の説明がある場合は、それを事実として扱ってください。"
     ),
     form=_ONE_OBJECT
-    + '{"score_gpt": 模範回答の点数（1から10の整数）, "score": 評価する回答の点数（1から10の整数）}',
+    + '{"score_gpt": 模範回答の点数, "score": 評価する回答の点数}（どちらも1から10の整数）',
     parts=_WITH_REFERENCE,
     schema=object_schema(score_gpt=whole(1, 10), score=whole(1, 10)),
 )
