@@ -49,12 +49,12 @@ LAYERS = {
         "embedded",
         "parity",
         "doctor",
-        *("judging", "judge_checks", "pairwise"),
+        *("judging", "judge_checks", "pairwise", "labels"),
     ),
     5: (
         *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
         *("docs_benchmarks", "family_docs", "model_plan"),
-        *("judge_arguments", "judge_commands"),
+        *("judge_arguments", "judge_commands", "judge_tables"),
     ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}
