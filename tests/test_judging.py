@@ -17,8 +17,11 @@ from made_server import MadeServer, Reply, completion, said
 
 from vlmbench.errors import ConfigError, JournalError, UsageError
 from vlmbench.evaluate import score
+from vlmbench.executors.local import LocalExecutor
 from vlmbench.gate import check, save_baseline
 from vlmbench.judge_scores import JudgeSettings
+from vlmbench.judging import judge_run
+from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
 
 ANSWERS = {"q0": "赤", "q1": "赤い色です", "q2": "青", "q3": "緑"}
@@ -234,3 +237,17 @@ def test_metrics_beside_the_tasks_own(run: RunDir) -> None:
     assert overall(run, ID).value == 0.5
     record = json.loads(run.record.read_text())
     assert record["coverage"]["answered"] == 4
+
+
+def test_a_checkpoint_can_judge_and_babble_is_no_verdict(run: RunDir, checkpoint: Path) -> None:
+    """A real model with random weights: its replies are kept, counted, and never grades."""
+    executor = LocalExecutor(batch_size=4)
+    settings = JudgeSettings(max_new_tokens=8)
+    spec = resolve_model(str(checkpoint), device="cpu")
+    judging = judge_run(run, spec, executor=executor, settings=settings)
+    executor.close()
+    assert (judging.asked, judging.errors) == (4, 0)
+    estimate = overall(run, f"judge.correct@{spec.name}")
+    assert (estimate.value, estimate.n, estimate.unscored) == (None, 0, 4)
+    assert estimate.bounds == (0, 1)
+    assert "|reply:text,x1,t0,8|" in estimate.signature

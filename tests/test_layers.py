@@ -54,7 +54,7 @@ LAYERS = {
     5: (
         *("cli", "arguments", "commands", "__main__", "console", "catalogue", "demo", "docs"),
         *("docs_benchmarks", "family_docs", "model_plan"),
-        *("judge_arguments", "judge_commands", "judge_tables"),
+        *("judge_arguments", "judge_commands", "judge_calls", "judge_tables"),
     ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}

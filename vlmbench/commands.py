@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask models the questions of tasks, score and print."""
     from vlmbench import console
     from vlmbench.evaluate import load_metrics, run
-    from vlmbench.judge_commands import (
+    from vlmbench.judge_calls import (
         judge_runs,
         judge_spec,
         report_errors,
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
                     )
                 records.append(record)
     runs = [RunDir.of(options.out, record.model, record.task) for record in records]
-    judged = judge_runs(judgeable(runs), options) if options.judge else []
+    judged = judge_runs(judgeable(runs), options, _executor) if options.judge else []
     records = with_judged(records, judged)
     _print_records(records, runs, json=options.json)
     if not options.json:
