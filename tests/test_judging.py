@@ -183,7 +183,7 @@ def test_judges_are_told_apart(run: RunDir) -> None:
     with judge_server(grade) as server:
         ask(server, run)
         ask(server, run, name="other-judge")
-        with pytest.raises(JournalError, match="another model"):
+        with pytest.raises(JournalError, match="--judge-name"):
             ask(server, run, extra={"reasoning_effort": "low"})
     first, second = (
         overall(run, f"judge.correct@{name}") for name in ("made-judge", "other-judge")

@@ -20,6 +20,11 @@ def add_judge_options(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="any model as --model names it, such as openai:NAME; it grades the answers",
     )
+    group.add_argument(
+        "--judge-name",
+        metavar="NAME",
+        help="what it is called in results, to keep one judge with two settings apart",
+    )
     group.add_argument("--judge-base-url", metavar="URL", help="where openai:NAME is")
     group.add_argument(
         "--judge-api-key-env", metavar="VARIABLE", help="environment variable with its key"

@@ -31,8 +31,11 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
     Raises:
         UsageError: There is none, or it cannot judge.
     """
+    from dataclasses import replace
+
     from vlmbench.errors import UsageError
     from vlmbench.models import resolve_model
+    from vlmbench.runs import safe_name
     from vlmbench.schema import read_pair
 
     if not options.judge:
@@ -49,7 +52,7 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
     spec = resolve_model(options.judge, options=given)
     if spec.runner == "baseline":
         raise UsageError(f"'{options.judge}' is a baseline and cannot judge; name a model.")
-    return spec
+    return replace(spec, name=safe_name(options.judge_name)) if options.judge_name else spec
 
 
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:

@@ -150,6 +150,14 @@ def judge_journal(directory: Path, name: str) -> Path:
     return directory / f"judge-{name}.jsonl"
 
 
+def has_header(path: Path) -> bool:
+    """Whether a journal is there whose first line is whole."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return handle.readline().endswith(b"\n")
+
+
 def read_judges(directory: Path, task: TaskSpec) -> list[Judge]:
     """The judges that have been asked about a run, by name.
 
@@ -159,9 +167,8 @@ def read_judges(directory: Path, task: TaskSpec) -> list[Judge]:
     """
     found = []
     for path in sorted(directory.glob("judge-*.jsonl")):
-        with path.open("rb") as handle:
-            if not handle.readline().endswith(b"\n"):
-                continue  # its writer was killed before the first line was whole
+        if not has_header(path):
+            continue  # its writer was killed before the first line was whole
         content = read_journal(path)
         settings = _settings(content.sessions)
         metrics = [judged_metric(task, name, content, how) for name, how in settings.items()]

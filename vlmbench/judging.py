@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.data import load_samples
 from vlmbench.environment import versions
-from vlmbench.errors import UsageError
+from vlmbench.errors import JournalError, UsageError
 from vlmbench.evaluate import Meter, Progress, restored, score
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
@@ -27,6 +28,7 @@ from vlmbench.judge_scores import (
     JudgedMetric,
     JudgeSettings,
     case_of,
+    has_header,
     judge_journal,
     judge_request,
     judged_key,
@@ -107,6 +109,7 @@ def judge_run(
     check_names(task, names)
     header = make_header(judge, content)
     path = judge_journal(directory.path, judge.name)
+    refuse_other_judge(path, judge, fresh=fresh)
     with Journal(path, header, fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
         askings = askings_of(wanted)
@@ -118,6 +121,22 @@ def judge_run(
         )
         call.ask(lambda asking: cases.of([asking]), list(askings))
     return Judging(score(directory), judge.name, asked, call.errors)
+
+
+def refuse_other_judge(path: Path, judge: ModelSpec, *, fresh: bool) -> None:
+    """See that a journal is not of another judge of the same name.
+
+    Raises:
+        JournalError: It is.
+    """
+    if fresh or not has_header(path):
+        return
+    if read_journal(path).header.fingerprints.get("model") != judge.fingerprint:
+        raise JournalError(
+            f"{path} holds the replies of a judge of the same name with another model or other "
+            "settings; give this one a name of its own with --judge-name, or drop those with "
+            "--fresh."
+        )
 
 
 def check_names(task: TaskSpec, names: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from vlmbench.evaluate import Meter, Progress, restored
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Journal, JournalContent
 from vlmbench.judge_scores import JudgedMetric, JudgeSettings, case_of, judged_metric
-from vlmbench.judging import Call, effective, make_header
+from vlmbench.judging import Call, effective, make_header, refuse_other_judge
 from vlmbench.metrics.asking import Case
 from vlmbench.models import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
@@ -91,6 +91,7 @@ def judge_pair(
     # Two runs of one name are two opponents.
     path = first.path / f"{name}-{stable_hash(str(second.path.resolve()))[:6]}.jsonl"
     pairs = _Pairs(task, one, other)
+    refuse_other_judge(path, judge, fresh=fresh)
     with Journal(path, header, fresh=fresh) as journal:
         judged = judged_metric(task, "judge.pairwise", journal.content, settings)
         about = settings.as_scalars(["judge.pairwise"])
