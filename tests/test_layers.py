@@ -19,12 +19,12 @@ LAYERS = {
         *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
         *("model_options", "model_spec", "server_models", "models", "journal", "environment"),
-        *("encoders", "endpoints", "plugins", "cache", "pdf_pages", "spool", "stored"),
+        *("encoders", "endpoints", "plugins", "cache", "pdf_pages", "spool", "stored", "agreement"),
     ),
     2: ("metrics", "runners", "variants"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        *("performance", "diagnostics", "score_table"),
+        *("performance", "diagnostics", "score_table", "judge_scores"),
     ),
     4: (
         "evaluate",
@@ -40,6 +40,7 @@ LAYERS = {
         "embedded",
         "parity",
         "doctor",
+        *("judging", "judge_checks", "pairwise", "labels"),
     ),
     5: (
         *(
@@ -54,6 +55,7 @@ LAYERS = {
             "docs",
         ),
         *("docs_benchmarks", "family_docs", "model_plan"),
+        *("judge_arguments", "judge_commands", "judge_calls", "judge_tables"),
     ),
 }
 RANK = {name: rank for rank, names in LAYERS.items() for name in names}

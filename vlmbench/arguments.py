@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vlmbench import __version__
+from vlmbench.judge_arguments import add_judge, add_judge_options
 
 EXIT_CODES = """\
 exit codes:
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_after_run(commands)
+    add_judge(commands, _positive)
     _add_compare(commands)
     _add_gate(commands)
     _add_train(commands)
@@ -84,6 +86,7 @@ def _add_run(commands: Any) -> None:
     )
     _add_diagnostics(run)
     _add_model_options(run)
+    add_judge_options(run)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--fresh", action="store_true", help="drop the answers of earlier calls")
     run.add_argument("--json", action="store_true", help="print the run records as JSON")

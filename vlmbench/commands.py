@@ -25,12 +25,22 @@ def run(options: argparse.Namespace) -> int:
     """Ask models the questions of tasks, score and print."""
     from vlmbench import console
     from vlmbench.evaluate import load_metrics, run
+    from vlmbench.judge_calls import (
+        judge_runs,
+        judge_spec,
+        report_errors,
+        say_unjudged,
+        with_judged,
+    )
+    from vlmbench.judging import judgeable
     from vlmbench.runs import RunDir
 
     models = _models(options)
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
+    if options.judge:
+        judge_spec(options)
     _refuse_contradictions(models, tasks, seed=options.seed)
     asked = _with_variants(options, tasks)
     records = []
@@ -53,11 +63,15 @@ def run(options: argparse.Namespace) -> int:
                     )
                 records.append(record)
     runs = [RunDir.of(options.out, one.model, one.task, one.variant) for one in records]
+    judged = judge_runs(judgeable(runs), options, _executor) if options.judge else []
+    records = with_judged(records, judged)
     _print_records(records, runs, json=options.json)
     if not options.json:
+        say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
-    return _run_exit_code(records, options.out)
+    judge_code = report_errors(judged)
+    return _run_exit_code(records, options.out) or judge_code
 
 
 @contextmanager

@@ -190,7 +190,8 @@ def _interval(estimate: Estimate) -> str:
     text = f"[{_number(estimate.low)}, {_number(estimate.high)}]"
     if estimate.bounds is not None:
         low, high = estimate.bounds
-        text += f" incomplete: {_number(low)} to {_number(high)} possible"
+        why = f"{estimate.unscored} unscored" if "|judge:" in estimate.signature else "incomplete"
+        text += f" {why}: {_number(low)} to {_number(high)} possible"
     return text
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from vlmbench.data import sample_count
 from vlmbench.groups import load_groups
+from vlmbench.metrics.base import load_metric
 from vlmbench.sources import data_state
 from vlmbench.task import DataSource, MetricUse, TaskSpec, load_task, task_names
 
@@ -89,6 +90,7 @@ def _metric(task: TaskSpec, use: MetricUse) -> str:
     options = ", ".join(f"{name}={value}" for name, value in use.options.items())
     text = f"`{use.use}`" + (f" ({options})" if options else "")
     text += f" where {use.where}" if use.where else ""
+    text += " (with `--judge`)" if load_metric(use.use).kind.asks else ""
     return f"**{text}**" if use.key in task.headlines else text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -20,10 +20,24 @@ from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor
 from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.judge_scores import (
+    add_judge_scores,
+    judge_usage,
+    read_judges,
+    with_judged_bounds,
+)
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
 from vlmbench.performance import Effort
-from vlmbench.records import Coverage, Request, Response, RunRecord, Sample, SampleScores
+from vlmbench.records import (
+    Coverage,
+    MetricScore,
+    Request,
+    Response,
+    RunRecord,
+    Sample,
+    SampleScores,
+)
 from vlmbench.runners import baseline
 from vlmbench.runs import RunDir
 from vlmbench.score_table import ScoreTable
@@ -126,6 +140,18 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
         JournalError: The journal cannot be read.
         DataError: The data is no longer what the model was asked about.
     """
+    content, task = restored(directory)
+    metrics = with_extra(load_metrics(task), extra)
+    samples = load_texts(task, restore_variant(content.header.variant))
+    return derive(directory, content, task, samples, metrics)
+
+
+def restored(directory: RunDir) -> tuple[JournalContent, TaskSpec]:
+    """A run's journal, and its task as it was.
+
+    Raises:
+        JournalError, DataError: See `score`.
+    """
     content = read_journal(directory.journal)
     task = restore_task(dict(content.header.task), content.header.origin)
     if data_fingerprint(task) != content.header.fingerprints["data"]:
@@ -133,13 +159,11 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
             f"The data of task '{task.name}' has changed since {directory.journal} was written; "
             "restore it, or run the model again with --fresh."
         )
-    metrics = with_extra(load_metrics(task), extra)
-    samples = load_texts(task, restore_variant(content.header.variant))
-    return derive(directory, content, task, samples, metrics)
+    return content, task
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
-    """The task's metrics with their options.
+    """The task's metrics with their options, those left out that a judge is asked for.
 
     Raises:
         UsageError: A metric or option is unknown.
@@ -147,11 +171,12 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     return [
         ScoredMetric(
             id=use.key,
-            metric=load_metric(use.use, use.options),
+            metric=metric,
             headline=use.key in task.headlines,
             where=parse_where(use.where) if use.where else None,
         )
         for use in task.metrics
+        if (metric := load_metric(use.use, use.options)).kind.asks is None
     ]
 
 
@@ -179,6 +204,12 @@ def load_texts(task: TaskSpec, variant: Variant | None = None) -> Spool[Sample]:
         pack=lambda sample: (sample.id, sample.references, sample.choices, sample.meta),
         unpack=lambda texts: Sample(texts[0], (), texts[1], {}, texts[2], texts[3]),
     )
+
+
+def _with_rows(task: TaskSpec, variant: Variant | None) -> Iterator[Sample]:
+    """All samples with their rows, as they are asked about."""
+    samples = load_samples(task, images=False)
+    return map(variant.of_sample, samples) if variant else samples
 
 
 def asked_count(samples: Collection[Sample], variant: Variant | None, limit: int | None) -> int:
@@ -275,28 +306,40 @@ def derive(
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
     variant = restore_variant(content.header.variant)
-    table = ScoreTable(sizes_of(metrics), task.slices)
+    judges = read_judges(directory.path, task)
+    judged = [metric for judge in judges for metric in judge.metrics]
+    everything = [*metrics, *(one.scored for one in judged)]
+    table = ScoreTable(sizes_of(everything), task.slices)
     effort, errors = Effort(), Counter[str]()
+    verdicts: dict[str, Mapping[str, MetricScore]] = {}
 
     def rows() -> Iterator[SampleScores]:
-        for row, response in score_all(content, task, samples, metrics, limit=session.limit):
+        scored = score_all(content, task, samples, metrics, limit=session.limit)
+        if judged:
+            scored = add_judge_scores(scored, task, _with_rows(task, variant), judged)
+        for row, response in scored:
             table.add(row)
             effort.add(response)
             if row.error is not None:
                 errors[row.error] += 1
+            if judged:
+                verdicts[row.id] = row.scores
             yield row
 
     table.put_in_order(directory.write_scores(rows()))
     total = asked_count(samples, variant, session.limit)
+    found = table_estimates(table, everything, total=total, seed=session.seed)
+    wanted = islice(samples, session.limit)
+    asked = [one for one in wanted if variant is None or variant.concerns(one)] if judged else ()
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,
         model_spec=content.header.model,
         task_spec=_task_card(task),
         fingerprints=content.header.fingerprints,
-        estimates=table_estimates(table, metrics, total=total, seed=session.seed),
+        estimates=with_judged_bounds(found, verdicts, asked, judged),
         coverage=Coverage(total, len(table) - errors.total(), dict(sorted(errors.items()))),
-        performance=effort.performance(content),
+        performance={**effort.performance(content), **dict(judge_usage(judges))},
         environment=session.environment,
         seed=session.seed,
         created=session.created,

@@ -28,6 +28,11 @@ def extra_metrics(names: Sequence[str], options: Sequence[str]) -> list[ScoredMe
     used: set[str] = set()
     for name in names:
         plain = load_metric(name)
+        if name.startswith("judge."):
+            raise UsageError(
+                f"'{name}' reads a judge's replies, not answers; ask one with 'vlmbench judge RUNS "
+                f"--judge MODEL --metrics {name}'."
+            )
         given = read_options(name, options)
         own = {option: value for option, value in given.items() if option in plain.options}
         used |= set(own)

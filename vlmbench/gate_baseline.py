@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlmbench.errors import ConfigError
 from vlmbench.journal import read_journal
+from vlmbench.judge_scores import judged_key
 from vlmbench.records import RunRecord, SampleScores, Scalar
 from vlmbench.runs import RunDir, canonical_json, replace_file
 from vlmbench.task import restore_task
@@ -99,10 +100,12 @@ def saved_vector(row: SampleScores, metric: str) -> SavedVector:
 def _headline_metrics(directory: RunDir, record: RunRecord) -> tuple[BaselineMetric, ...]:
     header = read_journal(directory.journal).header
     signatures = headline_signatures(record)
+    uses = {use.key: use for use in restore_task(dict(header.task), header.origin).metrics}
+    found = ((name, uses.get(name) or uses.get(judged_key(name))) for name in signatures)
     return tuple(
-        BaselineMetric(use.key, use.use, use.options, signatures[use.key])
-        for use in restore_task(dict(header.task), header.origin).metrics
-        if use.key in signatures
+        BaselineMetric(name, use.use, use.options, signatures[name])
+        for name, use in found
+        if use is not None
     )
 
 

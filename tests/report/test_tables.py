@@ -4,9 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_judge import answers_run, ask, colours, judge_server, judged_task, verdict
 from made_runs import EXACT, answered_run, make_run, make_task, question
 
-from vlmbench.report.tables import Leaderboard, build_leaderboard, load_runs, slice_tables
+from vlmbench.report.html import build_report
+from vlmbench.report.tables import (
+    Leaderboard,
+    build_leaderboard,
+    load_runs,
+    slice_tables,
+    task_columns,
+)
 
 ROWS = [
     question(n, answer=("赤", "青", "白")[n % 3], level="basic" if n < 8 else "real")
@@ -113,3 +121,31 @@ def test_slices_with_more_than_one_value_become_tables(tmp_path: Path, out: Path
     # The six wrong answers are among the first eight samples, which are the basic ones.
     assert values == {("scripted-a", "basic"): (0.25, 8), ("scripted-a", "real"): (1.0, 4)}
     assert set(table.chances) == {"basic", "real"}
+
+
+def test_columns_of_judges_are_kept_apart(tmp_path: Path) -> None:
+    """Another judge is another column; one of the same name but other settings is not ranked."""
+    task = judged_task(tmp_path / "task", ["judge.rubric"], colours())
+    runs = [
+        answers_run(task, tmp_path / "out", name, {f"q{n}": f"{name}{n}" for n in range(4)})
+        for name in ("a", "b", "c", "d")
+    ]
+
+    def reply(prompt: str, earlier: int) -> str:
+        return "？" if "a3" in prompt else verdict(reason="", score=3)
+
+    with judge_server(reply) as server:
+        for run in runs[:2]:
+            ask(server, run)
+        ask(server, runs[2], extra={"reasoning_effort": "low"})
+        ask(server, runs[3], name="other")
+    board = build_leaderboard(load_runs([tmp_path / "out"]))
+    columns = {one.metric: one for one in task_columns(board.tasks[0])}
+    assert list(columns) == ["match.exact", "judge.rubric@made-judge", "judge.rubric@other"]
+    made = columns["judge.rubric@made-judge"]
+    ranked = {entry.name: made.rankable(entry) for entry in board.models}
+    assert ranked == {"scripted-a": 3, "scripted-b": 3, "scripted-c": None, "scripted-d": None}
+    page = build_report([tmp_path / "out"], tmp_path / "site").parent
+    text = (page / "tasks" / "ja-small.html").read_text(encoding="utf-8")
+    # 3 grades of 3 and one missing: from (9 + 1) / 4 to (9 + 5) / 4.
+    assert "2.500–3.500" in text and 'data-t="not_comparable"' in text

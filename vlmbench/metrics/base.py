@@ -24,13 +24,14 @@ from typing import Any, Literal, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
+from vlmbench.metrics.asking import Asking, Extremes
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"base", "options"}
+NO_FAMILIES = {"base", "options", "asking", "askings"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
@@ -81,6 +82,8 @@ class Definition:
     batched: bool = False
     encoder: Literal["texts", "images"] | None = None
     lower_is_better: bool = False
+    asks: Asking | None = None
+    extremes: Extremes | None = None
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -103,6 +106,8 @@ class Metric:
     """Every option, given or default."""
     state: Any = None
     """What `prepare` learned from the references."""
+    judge: str = ""
+    """Who gave the replies that it reads and how it was asked, for the signature."""
 
     @property
     def name(self) -> str:
@@ -132,6 +137,8 @@ class Metric:
         parts = [self.name, *options, *_text_identity(self.kind.compares)]
         if self.kind.identity is not None:
             parts += self.kind.identity(self.options)
+        if self.judge:
+            parts.append(self.judge)
         if self.kind.lower_is_better:
             low_high += "-lower-is-better"
         return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
@@ -204,6 +211,8 @@ def metric(
     batched: bool = False,
     encoder: Literal["texts", "images"] | None = None,
     lower_is_better: bool = False,
+    asks: Asking | None = None,
+    extremes: Extremes | None = None,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -222,6 +231,8 @@ def metric(
         encoder: What the function gives to a neural network; with "images" its answers have some.
             Such a metric is scored in one process.
         lower_is_better: The value counts what is wrong.
+        asks: How a judge is asked for the reply that the function reads in place of the answer.
+        extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
     """
 
     def register(function: _Function) -> _Function:
@@ -239,6 +250,8 @@ def metric(
             batched,
             encoder,
             lower_is_better,
+            asks,
+            extremes,
         )
         return function
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vlmbench.metrics.askings import DIGIT, RELATIVE, YES_NO
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
@@ -47,6 +48,7 @@ def _overall(totals: Floats, n: int) -> Floats:
     size=3 * len(_CATEGORIES),
     combine=_overall,
     identity=_identity,
+    asks=RELATIVE,
 )
 def heron_overall_rel(answer: Answer) -> MetricScore:
     """Heron-Bench's published number: percent of the reference's scores, higher is better.
@@ -78,6 +80,7 @@ def heron_overall_rel(answer: Answer) -> MetricScore:
     size=3,
     combine=lambda totals, n: _ratios(totals),
     identity=_identity,
+    asks=RELATIVE,
 )
 def heron_rel(answer: Answer) -> MetricScore:
     """Percent of the reference's scores over all replies, higher is better; slice by category.
@@ -92,7 +95,13 @@ def heron_rel(answer: Answer) -> MetricScore:
     return MetricScore((1.0, *map(float, pair or _UNREAD)), extracted=_shown(pair))
 
 
-@metric(bounds=None, compares="own", source=f"{_REPOSITORY}, heron-bench", identity=_identity)
+@metric(
+    bounds=None,
+    compares="own",
+    source=f"{_REPOSITORY}, heron-bench",
+    identity=_identity,
+    asks=RELATIVE,
+)
 def heron_score(answer: Answer) -> MetricScore:
     """Mean of the judge's scores of the model, meant to be from 1 to 10, higher is better.
 
@@ -107,7 +116,13 @@ def heron_score(answer: Answer) -> MetricScore:
     return MetricScore((float((pair or _UNREAD).model),), extracted=_shown(pair))
 
 
-@metric(bounds=(0, 9), compares="own", source=f"{_REPOSITORY}, llm-as-a-judge", identity=_identity)
+@metric(
+    bounds=(0, 9),
+    compares="own",
+    source=f"{_REPOSITORY}, llm-as-a-judge",
+    identity=_identity,
+    asks=DIGIT,
+)
 def llm_as_a_judge(answer: Answer) -> MetricScore:
     """Mean of the judge's grades, meant to be from 1 to 5, higher is better.
 
@@ -123,6 +138,7 @@ def llm_as_a_judge(answer: Answer) -> MetricScore:
     compares="own",
     source=f"{_REPOSITORY}, jawildtext-board-vqa",
     identity=_identity,
+    asks=YES_NO,
 )
 def board_vqa(answer: Answer) -> MetricScore:
     """Share of replies that say "correct: yes", from 0 to 1, higher is better.

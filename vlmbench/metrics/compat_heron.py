@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from vlmbench.metrics.askings import TWO_NUMBERS
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
@@ -41,6 +42,7 @@ def _mean_of_categories(totals: Floats, n: int) -> Floats:
     size=3 * len(_CATEGORIES),
     combine=_mean_of_categories,
     identity=_identity,
+    asks=TWO_NUMBERS,
 )
 def relative(answer: Answer) -> MetricScore:
     """Percent of the reference's scores, the mean of three categories, higher is better.

@@ -11,6 +11,7 @@ import numpy as np
 from vlmbench.data import load_samples
 from vlmbench.errors import VlmbenchError
 from vlmbench.journal import Header, JournalContent, read_journal
+from vlmbench.judge_scores import judged_key
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.prompt import build_request
 from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar
@@ -212,15 +213,20 @@ class _Collector:
         }
 
     def _value(self, name: str | None, score: MetricScore) -> float | None:
-        metric = self._metrics.get(name or "")
+        metric = self._metric(name or "")
         if metric is None or score.vector is None:
             return None
         return float(metric.combine(np.array(score.vector, dtype=np.float64), 1))
 
+    def _metric(self, name: str) -> Metric | None:
+        """The metric of that id, also where the id names a judge."""
+        return self._metrics.get(name) or self._metrics.get(judged_key(name))
+
     def _outcome(self, name: str | None, value: float | None) -> Outcome:
         if name is None or value is None:
             return "unscored"
-        bounds = self._metrics[name].bounds
+        metric = self._metric(name)
+        bounds = metric.bounds if metric else None
         if bounds is None:
             return "partial"
         if value <= bounds[0] + _ROUNDING:

@@ -85,11 +85,13 @@ class TaskRuns:
     @property
     def metrics(self) -> tuple[str, ...]:
         """All metrics of the task but diagnostics of answers, headline metrics first."""
-        names = [
+        # Each judge brings metrics of its own, and not every run has been before every judge.
+        names = dict.fromkeys(
             e.metric
-            for e in self.reference.record.estimates
+            for run in (self.reference, *self.runs)
+            for e in run.record.estimates
             if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
-        ]
+        )
         return tuple(sorted(names, key=lambda name: name not in self.headlines))
 
 
@@ -109,6 +111,13 @@ class Column:
         runs = (run for run in self.task.comparable if _is_blind(run.record))
         return next((run.overall(self.metric) for run in runs), None)
 
+    @property
+    def signature(self) -> str:
+        """What most of the column's values depend on; others are not ranked."""
+        found = [run.overall(self.metric) for run in self.task.comparable]
+        counts = Counter(one.signature for one in found if one is not None)
+        return counts.most_common(1)[0][0] if counts else ""
+
     def estimate(self, entry: Entry) -> Estimate | None:
         """The entry's value in this column."""
         run = entry.runs.get(self.task.name)
@@ -119,6 +128,8 @@ class Column:
         run = entry.runs.get(self.task.name)
         estimate = self.estimate(entry)
         if run is None or estimate is None or self.task.mismatch(run) is not None:
+            return None
+        if estimate.signature != self.signature:  # another judge of the same name
             return None
         return estimate.value if run.record.coverage.complete else None
 

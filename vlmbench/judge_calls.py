@@ -1,0 +1,141 @@
+"""Letting the judge that a command line names grade the answers of runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from vlmbench.executors.base import Executor
+    from vlmbench.judge_scores import JudgeSettings
+    from vlmbench.judging import Judging
+    from vlmbench.model_spec import ModelSpec
+    from vlmbench.records import RunRecord
+    from vlmbench.runs import RunDir
+
+    Executors: TypeAlias = Callable[
+        [ModelSpec, argparse.Namespace], AbstractContextManager[Executor]
+    ]
+    """What runs a model by the options of a command."""
+
+SEVERAL_TEMPERATURE = 0.7
+"""Where several replies to one prompt are wanted, which would all be the same at 0."""
+
+
+def judge_spec(options: argparse.Namespace) -> ModelSpec:
+    """The model that `--judge` names.
+
+    Raises:
+        UsageError: There is none, or it cannot judge.
+    """
+    from dataclasses import replace
+
+    from vlmbench.errors import UsageError
+    from vlmbench.models import resolve_model
+    from vlmbench.runs import safe_name
+    from vlmbench.schema import read_pair
+
+    if not options.judge:
+        raise UsageError("Nobody is named to judge; add --judge MODEL, such as openai:NAME.")
+    given = dict(
+        read_pair(text, "--judge-option", example="max_side=1024") for text in options.judge_option
+    )
+    for name, value in (
+        ("base_url", options.judge_base_url),
+        ("api_key_env", options.judge_api_key_env),
+    ):
+        if value is not None:
+            given[name] = value
+    spec = resolve_model(options.judge, options=given)
+    if spec.runner == "baseline":
+        raise UsageError(f"'{options.judge}' is a baseline and cannot judge; name a model.")
+    return replace(spec, name=safe_name(options.judge_name)) if options.judge_name else spec
+
+
+def judge_settings(options: argparse.Namespace) -> JudgeSettings:
+    """How the judge is asked; `vlmbench run` has the defaults."""
+    from vlmbench.errors import UsageError
+    from vlmbench.judge_scores import JudgeSettings
+
+    samples = getattr(options, "samples", 1)
+    temperature = getattr(options, "temperature", None)
+    if temperature is None:
+        temperature = SEVERAL_TEMPERATURE if samples > 1 else 0.0
+    if samples > 1 and temperature == 0:
+        raise UsageError(
+            "At temperature 0 all samples are the same; leave out '--temperature 0' or --samples."
+        )
+    tokens = getattr(options, "judge_tokens", JudgeSettings().max_new_tokens)
+    return JudgeSettings(samples, temperature, tokens, not options.judge_text_form)
+
+
+def judge_runs(
+    runs: Sequence[RunDir],
+    options: argparse.Namespace,
+    executors: Executors,
+    *,
+    metrics: Sequence[str] = (),
+) -> list[Judging]:
+    """Ask the judge about the answers of all these runs.
+
+    Args:
+        runs: Whose answers.
+        options: Of the command line.
+        executors: Makes what runs the judge.
+        metrics: Other metrics than those of each task.
+    """
+    from vlmbench import console
+    from vlmbench.judging import judge_run
+
+    spec, settings = judge_spec(options), judge_settings(options)
+    found = []
+    with executors(spec, options) as executor:
+        for run in runs:
+            label = f"{spec.name} judges {run.path.parent.name} · {run.path.name}"
+            with console.progress_bar(label, quiet=options.quiet) as progress:
+                judged = judge_run(
+                    run,
+                    spec,
+                    executor=executor,
+                    settings=settings,
+                    metrics=metrics,
+                    fresh=options.fresh,
+                    progress=progress,
+                )
+            found.append(judged)
+    return found
+
+
+def with_judged(records: Sequence[RunRecord], judged: Sequence[Judging]) -> list[RunRecord]:
+    """The records, those with a judge's estimates in place of those without."""
+    newer = {(one.record.model, one.record.task): one.record for one in judged}
+    return [newer.get((one.model, one.task), one) for one in records]
+
+
+def report_errors(judged: Sequence[Judging]) -> int:
+    """Say where the judge gave no reply; 3 if there is such a place, else 0."""
+    for one in judged:
+        if one.errors:
+            print(
+                f"vlmbench: {one.judge} gave no reply to {one.errors} of {one.asked} prompts about "
+                f"{one.record.model} on {one.record.task}, which are unscored; correct that and "
+                "run the same command, which asks only those again.",
+                file=sys.stderr,
+            )
+    return 3 if any(one.errors for one in judged) else 0
+
+
+def say_unjudged(records: Sequence[RunRecord]) -> None:
+    """One sentence on the metrics that nobody was there to judge."""
+    from vlmbench.judging import unjudged
+
+    left = [f"{key} of {one.task}" for one in records for key in unjudged(one)]
+    if left:
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        print(
+            f"Not scored, as they need a judge: {', '.join(dict.fromkeys(left[:3]))}{more}; "
+            "vlmbench judge RUNS --judge MODEL adds them."
+        )

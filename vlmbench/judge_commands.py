@@ -1,0 +1,99 @@
+"""What `vlmbench judge` does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def judge(options: argparse.Namespace) -> int:
+    """Grade the answers of runs; or compare two runs, or two judges."""
+    first, rest = options.runs[0], options.runs[1:]
+    if first == "agreement":
+        return _agreement(rest, options)
+    if first == "pairwise":
+        return _pairwise(rest, options)
+    from vlmbench.commands import _executor, _print_records, _split
+    from vlmbench.judge_calls import judge_runs, report_errors
+    from vlmbench.judge_checks import check_judge
+    from vlmbench.judge_tables import print_checks
+    from vlmbench.judging import judgeable
+    from vlmbench.runs import find_runs
+
+    found = find_runs([Path(run) for run in options.runs])
+    # Where no task has a metric for a judge, the first of them says what to do.
+    runs = found if options.metrics else judgeable(found) or found
+    judged = judge_runs(runs, options, _executor, metrics=_split(options.metrics))
+    _print_records([one.record for one in judged], runs, json=options.json)
+    if (options.verbosity or options.samples > 1) and not options.json:
+        checks = [
+            check
+            for run, one in zip(runs, judged, strict=True)
+            for check in check_judge(run, one.judge, verbosity=options.verbosity, seed=options.seed)
+        ]
+        print_checks(checks)
+    return report_errors(judged)
+
+
+def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
+    """Two runs, each pair of answers in both orders."""
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.commands import _executor
+    from vlmbench.errors import UsageError
+    from vlmbench.judge_calls import judge_settings, judge_spec
+    from vlmbench.judge_tables import print_pair
+    from vlmbench.pairwise import judge_pair
+    from vlmbench.runs import find_runs
+
+    if len(runs) != 2:
+        raise UsageError("'judge pairwise' takes two runs; write 'judge pairwise RUN RUN'.")
+    sides = [find_runs([Path(run)]) for run in runs]
+    for path, side in zip(runs, sides, strict=True):
+        if len(side) > 1:
+            raise UsageError(f"{path} holds {len(side)} runs; give the one of a task, below it.")
+    spec, settings = judge_spec(options), judge_settings(options)
+    with (
+        _executor(spec, options) as executor,
+        console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
+    ):
+        result = judge_pair(
+            sides[0][0],
+            sides[1][0],
+            spec,
+            executor=executor,
+            settings=settings,
+            fresh=options.fresh,
+            seed=options.seed,
+            progress=progress,
+        )
+    if options.json:
+        console.print_json(asdict(result))
+    else:
+        print_pair(result)
+    return 3 if result.errors else 0
+
+
+def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
+    """Two sets of labels of the same samples."""
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.errors import UsageError
+    from vlmbench.judge_tables import print_agreement
+    from vlmbench.labels import compare_labels, read_labels
+
+    if len(files) != 2:
+        raise UsageError(
+            "'judge agreement' takes two files, each of labels {id, label} or a run's "
+            "judge-<judge>.jsonl; write 'judge agreement FILE FILE'."
+        )
+    first, second = (read_labels(Path(file), metric=options.metric) for file in files)
+    found = compare_labels(first, second, level=options.level, seed=options.seed)
+    if options.json:
+        console.print_json(asdict(found))
+    else:
+        print_agreement(found)
+    return 0

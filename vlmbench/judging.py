@@ -1,0 +1,313 @@
+"""Asking a judge about the answers of a run, through the executor that also runs models.
+
+    run's journal -> prompts -> executor -> judge-<judge>.jsonl -> scores.jsonl, run.json
+
+Each prompt is asked once; a reply that is not of the form that was asked for, once more. What is
+in the judge's journal is not asked again, so a call that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from vlmbench import __version__
+from vlmbench.data import load_samples
+from vlmbench.environment import versions
+from vlmbench.errors import JournalError, UsageError
+from vlmbench.evaluate import Meter, Progress, restored, score
+from vlmbench.executors.base import Executor
+from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.judge_scores import (
+    JudgedMetric,
+    JudgeSettings,
+    case_of,
+    has_header,
+    judge_journal,
+    judge_request,
+    judged_key,
+    judged_metric,
+    must_ask_again,
+)
+from vlmbench.metrics.asking import Asking, Case
+from vlmbench.metrics.base import load_metric, metric_names
+from vlmbench.models import ModelSpec
+from vlmbench.records import Request, RunRecord, Scalar, stable_hash
+from vlmbench.runs import RunDir
+from vlmbench.task import TaskSpec, restore_task
+from vlmbench.variants.base import restore_variant
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What one call asked a judge."""
+
+    record: RunRecord
+    """The run's, with the judge's estimates."""
+    judge: str
+    asked: int
+    """Verdicts that the metrics want."""
+    errors: int
+    """Those for which the judge gave no reply; the same command asks for them again."""
+
+
+def judge_metrics(task: TaskSpec) -> tuple[str, ...]:
+    """Keys of the task's metrics that a judge is asked for."""
+    return tuple(use.key for use in task.metrics if load_metric(use.use).kind.asks is not None)
+
+
+def judgeable(runs: Sequence[RunDir]) -> list[RunDir]:
+    """The runs of tasks that have a metric for which a judge is asked."""
+    headers = ((run, read_journal(run.journal).header) for run in runs)
+    tasks = ((run, restore_task(dict(one.task), one.origin)) for run, one in headers)
+    return [run for run, task in tasks if judge_metrics(task)]
+
+
+def unjudged(record: RunRecord) -> tuple[str, ...]:
+    """Keys of a run's metrics for which no judge has been asked."""
+    there = {judged_key(one.metric) for one in record.estimates}
+    uses = [(use["id"] or use["use"], use["use"]) for use in record.task_spec["metrics"]]
+    return tuple(
+        key for key, use in uses if key not in there and load_metric(use).kind.asks is not None
+    )
+
+
+def judge_run(
+    directory: RunDir,
+    judge: ModelSpec,
+    *,
+    executor: Executor,
+    settings: JudgeSettings,
+    metrics: Sequence[str] = (),
+    fresh: bool = False,
+    progress: Progress = lambda done, total, errors: None,
+) -> Judging:
+    """Ask a judge about a run's answers, or go on where an earlier call stopped.
+
+    Args:
+        directory: The run's.
+        judge: Who is asked.
+        executor: How requests get to the judge.
+        settings: How it is asked.
+        metrics: Keys of the task's metrics, or names of any others that a judge is asked for;
+            none: all of the task.
+        fresh: Drop the judge's replies of earlier calls.
+        progress: Told how far it is.
+
+    Raises:
+        UsageError: No metric is one that a judge is asked for.
+        VlmbenchError: See `evaluate.score`, `Journal` and `Executor.map`.
+    """
+    settings = effective(settings, judge)
+    content, task = restored(directory)
+    names = tuple(metrics) or judge_metrics(task)
+    check_names(task, names)
+    header = make_header(judge, content)
+    path = judge_journal(directory.path, judge.name)
+    refuse_other_judge(path, judge, fresh=fresh)
+    with Journal(path, header, fresh=fresh) as journal:
+        wanted = [judged_metric(task, name, journal.content, settings) for name in names]
+        askings = askings_of(wanted)
+        cases = _Cases(task, content, askings)
+        asked = sum(1 for _ in cases.of(list(askings))) * settings.samples
+        call = Call(
+            *(judge, executor, journal, settings, settings.as_scalars(names)),
+            Meter(asked, progress),
+        )
+        call.ask(lambda asking: cases.of([asking]), list(askings))
+    return Judging(score(directory), judge.name, asked, call.errors)
+
+
+def refuse_other_judge(path: Path, judge: ModelSpec, *, fresh: bool) -> None:
+    """See that a journal is not of another judge of the same name.
+
+    Raises:
+        JournalError: It is.
+    """
+    if fresh or not has_header(path):
+        return
+    if read_journal(path).header.fingerprints.get("model") != judge.fingerprint:
+        raise JournalError(
+            f"{path} holds the replies of a judge of the same name with another model or other "
+            "settings; give this one a name of its own with --judge-name, or drop those with "
+            "--fresh."
+        )
+
+
+def check_names(task: TaskSpec, names: Sequence[str]) -> None:
+    """See that a judge can be asked for each of these metrics.
+
+    Raises:
+        UsageError: There are none, or one is unknown or of another kind.
+    """
+    if not names:
+        raise UsageError(
+            f"No metric of task '{task.name}' needs a judge; name one, as in "
+            "'vlmbench judge RUNS --judge MODEL --metrics judge.correct'."
+        )
+    own = {use.key: use.use for use in task.metrics}
+    for name in names:
+        asks = load_metric(own.get(name, name)).kind.asks
+        if asks is None or asks.compares:
+            known = [
+                one
+                for one in metric_names()
+                if (other := load_metric(one).kind.asks) is not None and not other.compares
+            ]
+            raise UsageError(
+                f"'{name}' is no metric of single answers that a judge is asked for; choose of "
+                f"{', '.join(known)}."
+            )
+
+
+def make_header(judge: ModelSpec, run: JournalContent) -> Header:
+    """What a judge's journal about a run is about. The answers are in each request's key."""
+    about = {name: run.header.fingerprints[name] for name in ("task", "data", "prompt")}
+    return Header(
+        model=judge.as_dict(),
+        task={"name": run.header.task["name"], "model": run.header.model["name"]},
+        origin=None,
+        fingerprints={"model": judge.fingerprint, **about, "code": __version__},
+    )
+
+
+def askings_of(metrics: Sequence[JudgedMetric]) -> dict[Asking, list[JudgedMetric]]:
+    """The different ways of asking, each with the metrics that share its replies."""
+    found: dict[str, tuple[Asking, list[JudgedMetric]]] = {}
+    for one in metrics:
+        found.setdefault(one.asking.name, (one.asking, []))[1].append(one)
+    return dict(found.values())
+
+
+class _Cases:
+    """The answers of a run as a judge is told of them."""
+
+    def __init__(
+        self,
+        task: TaskSpec,
+        content: JournalContent,
+        askings: Mapping[Asking, Sequence[JudgedMetric]],
+    ) -> None:
+        self._task = task
+        self._content = content
+        self._askings = askings
+        self._variant = restore_variant(content.header.variant)
+        self._limit = content.sessions[-1].limit if content.sessions else None
+
+    def of(self, askings: Sequence[Asking]) -> Iterator[tuple[str, Case]]:
+        """Sample id and case of every answer that one of the ways of asking is for."""
+        for sample in load_samples(self._task, limit=self._limit, images=False):
+            if self._variant is not None:
+                sample = self._variant.of_sample(sample)
+            response = self._content.responses.get(sample.id)
+            if response is None or response.text is None:
+                continue
+            case = case_of(self._task, sample, response.text)
+            for asking in askings:
+                if any(one.scored.applies(sample.meta) for one in self._askings[asking]):
+                    yield sample.id, case
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a judge: what it is asked with, and where its replies go."""
+
+    judge: ModelSpec
+    executor: Executor
+    journal: Journal
+    settings: JudgeSettings
+    about: Mapping[str, Scalar]
+    """What the journal's session says of the settings."""
+    meter: Meter
+    errors: int = 0
+    """Prompts that got no reply."""
+    _began: bool = False
+
+    def ask(
+        self,
+        cases: Callable[[Asking], Iterator[tuple[str, Case]]],
+        askings: Sequence[Asking],
+    ) -> None:
+        """Ask whatever the journal has no reply to, then what could not be read once more.
+
+        Args:
+            cases: Gives the cases of a way of asking; called for each of the two rounds.
+            askings: The ways of asking.
+        """
+        for asking in askings:
+            for again in (False, True):
+                requests = self._requests(asking, cases(asking), again=again)
+                self._send(asking, requests, again=again)
+        if self._began:
+            self.journal.end(self.executor.memory())
+        elif not self._noted():
+            self._begin({})
+
+    def _requests(
+        self, asking: Asking, cases: Iterator[tuple[str, Case]], *, again: bool
+    ) -> Iterator[Request]:
+        make = partial(judge_request, asking, settings=self.settings)
+        for sample_id, case in cases:
+            for repeat in range(self.settings.samples):
+                request = make(case, sample_id, repeat=repeat)
+                if again:
+                    if not self._unreadable(asking, request):
+                        continue
+                    request = make(case, sample_id, repeat=repeat, again=True)
+                if not self.journal.answered(request.key, request.sample_id):
+                    yield request
+                elif not again:
+                    self.meter.skip()
+
+    def _unreadable(self, asking: Asking, request: Request) -> bool:
+        reply = self.journal.content.responses.get(request.sample_id)
+        return reply is not None and reply.key == request.key and must_ask_again(asking, reply)
+
+    def _send(self, asking: Asking, requests: Iterator[Request], *, again: bool) -> None:
+        first = next(requests, None)
+        if first is None:
+            return
+        spec = structured(self.judge, asking) if self.settings.structured else self.judge
+        responses = self.executor.map(spec, chain([first], requests))
+        if not self._began:
+            self._begin(self.executor.describe())
+            self.meter.begin()
+        with closing(responses):
+            for response in responses:
+                self.journal.add(response)
+                self.errors += response.error is not None
+                if not again:
+                    self.meter.add(response)
+
+    def _begin(self, device: Mapping[str, Scalar]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.journal.begin(Session(now, None, 0, {**versions(), **device, **self.about}))
+        self._began = True
+
+    def _noted(self) -> bool:
+        """Whether the last call asked in the same way, so that there is nothing to note."""
+        sessions = self.journal.content.sessions
+        return bool(sessions) and self.about.items() <= sessions[-1].environment.items()
+
+
+def effective(settings: JudgeSettings, judge: ModelSpec) -> JudgeSettings:
+    """The settings as this judge can follow them."""
+    takes_schema = judge.runner == "openai_api"
+    return dataclasses.replace(settings, structured=settings.structured and takes_schema)
+
+
+def structured(judge: ModelSpec, asking: Asking) -> ModelSpec:
+    """The judge with the reply's schema in each request, if there is one."""
+    if asking.schema is None:
+        return judge
+    schema = {"name": asking.name, "strict": True, "schema": asking.schema}
+    form = {"response_format": {"type": "json_schema", "json_schema": schema}}
+    options = {**judge.options, "extra": {**judge.options.get("extra", {}), **form}}
+    fingerprint = stable_hash([judge.fingerprint, form])
+    return dataclasses.replace(judge, options=options, fingerprint=fingerprint)

@@ -1,0 +1,158 @@
+"""Labels of people and of judges, side by side.
+
+labels.jsonl                     a line {id, label} a sample, made by people
+runs/m/t/judge-<judge>.jsonl     a judge's journal: its verdicts, out of scores.jsonl beside it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmbench.agreement import Label, Level, cohen_kappa, krippendorff_alpha
+from vlmbench.errors import DataError, UsageError
+from vlmbench.journal import read_journal
+from vlmbench.records import MetricScore
+from vlmbench.runs import RunDir
+from vlmbench.stats import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two sets of labels agree on the samples that both have."""
+
+    n: int
+    only_first: int
+    only_second: int
+    level: Level
+    equal: float
+    """Share of samples with the same label."""
+    kappa: Interval | None
+    """Cohen's kappa; None where it is not defined."""
+    alpha: Interval | None
+    """Krippendorff's alpha at the level."""
+
+
+def compare_labels(
+    first: Mapping[str, Label],
+    second: Mapping[str, Label],
+    *,
+    level: Level | None = None,
+    seed: int = 0,
+) -> Agreement:
+    """Agreement of two sets of labels by sample id.
+
+    Args:
+        first: One side.
+        second: The other.
+        level: What labels mean; None: an order if all are numbers, else names.
+        seed: Of the bootstrap.
+
+    Raises:
+        DataError: They have no sample or no label in common, or are no numbers where they must be.
+    """
+    both = sorted(first.keys() & second.keys())
+    if not both:
+        raise DataError("The two sides have no sample id in common; see that they are of one run.")
+    one, other = ([side[name] for name in both] for side in (first, second))
+    numbers = all(isinstance(label, float) for label in [*one, *other])
+    if not numbers and not set(one) & set(other):
+        raise DataError(
+            f"The two sides have no label in common ({_some(one)} and {_some(other)}); write one "
+            "side's labels as the other does."
+        )
+    if not numbers and level not in (None, "nominal"):
+        raise DataError(f"The level '{level}' is for numbers; leave out --level.")
+    chosen: Level = level or ("ordinal" if numbers else "nominal")
+    return Agreement(
+        n=len(both),
+        only_first=len(first) - len(both),
+        only_second=len(second) - len(both),
+        level=chosen,
+        equal=sum(a == b for a, b in zip(one, other, strict=True)) / len(both),
+        kappa=cohen_kappa(one, other, seed=seed),
+        alpha=krippendorff_alpha(list(zip(one, other, strict=True)), level=chosen, seed=seed),
+    )
+
+
+def read_labels(path: Path, *, metric: str | None = None) -> dict[str, Label]:
+    """Labels by sample id, from a file of people's labels or a judge's journal.
+
+    Args:
+        path: Either.
+        metric: Which metric of a judge's journal, such as judge.rubric; None if it has but one.
+
+    Raises:
+        DataError: The file cannot be read, or a line is no label.
+        UsageError: The journal has no such metric, or several.
+    """
+    if path.name.startswith("judge-") and path.suffix == ".jsonl":
+        return _verdicts(path, metric)
+    labels: dict[str, Label] = {}
+    try:
+        with path.open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip():
+                    name, label = _line(line, f"line {number} of {path}")
+                    if name in labels:
+                        raise DataError(
+                            f"The id '{name}' stands twice in {path}, again in line {number}; "
+                            "leave one out."
+                        )
+                    labels[name] = label
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    return labels
+
+
+def _line(line: bytes, where: str) -> tuple[str, Label]:
+    try:
+        value = json.loads(line)
+        name, label = value["id"], value["label"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(f"{where.capitalize()} is not {{id, label}}; correct it.") from error
+    if not isinstance(label, str | int | float):
+        raise DataError(f"The label in {where} is neither a text nor a number; correct it.")
+    return str(name), _label(label)
+
+
+def _label(value: Any) -> Label:
+    """A number where it can be read as one; true and false as judge.correct calls them."""
+    if isinstance(value, bool):
+        return "correct" if value else "incorrect"
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value).strip()
+    return number if number == number else str(value)
+
+
+def _verdicts(path: Path, metric: str | None) -> dict[str, Label]:
+    judge = read_journal(path).header.model["name"]
+    rows = RunDir(path.parent).read_scores()
+    there = {name for row in rows for name in row.scores if name.endswith(f"@{judge}")}
+    wanted = there if metric is None else there & {metric, f"{metric}@{judge}"}
+    if len(wanted) != 1:
+        raise UsageError(
+            f"{path} has verdicts of {', '.join(sorted(there)) or 'no metric'}; name one of them "
+            "with --metric."
+        )
+    name = wanted.pop()
+    found = {row.id: row.scores[name] for row in rows if name in row.scores}
+    return {key: _verdict(score) for key, score in found.items() if score.vector is not None}
+
+
+def _verdict(score: MetricScore) -> Label:
+    """What the judge said; the mean of several replies, and of two grades the model's."""
+    said = (score.extracted or "").partition(" / ")[0]
+    if not said or ", " in said:
+        assert score.vector is not None
+        return score.vector[0]
+    return _label(said)
+
+
+def _some(labels: list[Label]) -> str:
+    return ", ".join(str(one) for one in sorted(set(map(str, labels)))[:3])

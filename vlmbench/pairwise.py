@@ -1,0 +1,193 @@
+"""Which of two models answers better, by a judge that sees each pair in both orders.
+
+    pairwise-<judge>-<second>.jsonl   beside the first run's journal: the judge's replies
+
+A pair's score is the mean over both orders, so that a judge who prefers the first place moves no
+model; how much the place mattered is reported by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmbench.data import load_samples
+from vlmbench.errors import UsageError
+from vlmbench.evaluate import Meter, Progress, restored
+from vlmbench.executors.base import Executor
+from vlmbench.journal import Journal, JournalContent
+from vlmbench.judge_scores import JudgedMetric, JudgeSettings, case_of, judged_metric
+from vlmbench.judging import Call, effective, make_header, refuse_other_judge
+from vlmbench.metrics.asking import Case
+from vlmbench.models import ModelSpec
+from vlmbench.records import MetricScore, Sample, stable_hash
+from vlmbench.runs import RunDir, safe_name
+from vlmbench.stats import Interval, bootstrap_interval, mean, proportion_interval
+from vlmbench.task import TaskSpec
+
+ORDERS = ("first-second", "second-first")
+
+
+@dataclass(frozen=True, slots=True)
+class PairResult:
+    """Two models on the same questions."""
+
+    task: str
+    first: str
+    second: str
+    judge: str
+    preference: Interval | None
+    """Share of preference for the first model, a tie counted half; 0.5 is no difference."""
+    first_shown: Interval | None
+    """The same for the answer that was shown first: away from 0.5 is position bias."""
+    consistent: Interval | None
+    """Share of pairs with the same verdict in both orders."""
+    n: int
+    """Pairs with a verdict in both orders."""
+    unscored: int
+    bounds: tuple[float, float] | None
+    """What `preference` could be with the unscored pairs; None if there are none."""
+    errors: int
+    """Prompts without a reply; the same command asks them again."""
+    signature: str
+
+
+def judge_pair(
+    first: RunDir,
+    second: RunDir,
+    judge: ModelSpec,
+    *,
+    executor: Executor,
+    settings: JudgeSettings,
+    fresh: bool = False,
+    seed: int = 0,
+    progress: Progress = lambda done, total, errors: None,
+) -> PairResult:
+    """Ask a judge which of two runs' answers is better, or go on where an earlier call stopped.
+
+    Args:
+        first: A run; the judge's replies are kept beside its journal.
+        second: Another run of the same task.
+        judge: Who is asked.
+        executor: How requests get to the judge.
+        settings: How it is asked.
+        fresh: Drop the judge's replies of earlier calls.
+        seed: Of the bootstrap.
+        progress: Told how far it is.
+
+    Raises:
+        UsageError: The runs are not two runs of the same questions.
+        VlmbenchError: See `evaluate.restored`, `Journal` and `Executor.map`.
+    """
+    settings = effective(settings, judge)
+    (one, task), (other, _) = restored(first), restored(second)
+    _refuse_different(first, second, one, other)
+    header = make_header(judge, one)
+    header = dataclasses.replace(header, task={**header.task, "other": other.header.model["name"]})
+    name = f"pairwise-{judge.name}-{safe_name(str(other.header.model['name']))}"
+    # Two runs of one name are two opponents.
+    path = first.path / f"{name}-{stable_hash(str(second.path.resolve()))[:6]}.jsonl"
+    pairs = _Pairs(task, one, other)
+    refuse_other_judge(path, judge, fresh=fresh)
+    with Journal(path, header, fresh=fresh) as journal:
+        judged = judged_metric(task, "judge.pairwise", journal.content, settings)
+        about = settings.as_scalars(["judge.pairwise"])
+        total = sum(1 for _ in pairs.cases()) * settings.samples
+        call = Call(judge, executor, journal, settings, about, Meter(total, progress))
+        call.ask(lambda asking: pairs.cases(), [judged.asking])
+    scores = [_mean_of_orders(judged, *pair) for pair in pairs]
+    return _result(judged, judge.name, one, other, scores, call.errors, seed)
+
+
+def _refuse_different(
+    first: RunDir, second: RunDir, one: JournalContent, other: JournalContent
+) -> None:
+    if first.path.resolve() == second.path.resolve():
+        raise UsageError(f"{first.path} is there twice; give the runs of two models.")
+    for field in ("task", "data"):
+        here, there = (run.header.fingerprints[field] for run in (one, other))
+        if here != there or one.header.task["name"] != other.header.task["name"]:
+            raise UsageError(
+                f"{first.path} and {second.path} are not of the same questions (another {field}); "
+                "give two runs of one task."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """The samples that both runs have answered."""
+
+    task: TaskSpec
+    one: JournalContent
+    other: JournalContent
+
+    def __iter__(self) -> Iterator[tuple[Sample, Case, Case]]:
+        """The sample with the case in both orders."""
+        for sample in load_samples(self.task, images=False):
+            answers = [run.responses.get(sample.id) for run in (self.one, self.other)]
+            texts = [answer.text for answer in answers if answer is not None]
+            if len(texts) == 2 and texts[0] is not None and texts[1] is not None:
+                case = case_of(self.task, sample, texts[0], other=texts[1])
+                turned = dataclasses.replace(case, answer=texts[1], other=texts[0])
+                yield sample, case, turned
+
+    def cases(self) -> Iterator[tuple[str, Case]]:
+        """Both orders of every pair under an id of its own."""
+        for sample, *cases in self:
+            for order, case in zip(ORDERS, cases, strict=True):
+                yield f"{order}/{sample.id}", case
+
+
+def _mean_of_orders(
+    judged: JudgedMetric, sample: Sample, case: Case, turned: Case
+) -> tuple[float, float] | None:
+    """Preference for the place shown first, in each order; None where one is unreadable."""
+    found: list[MetricScore] = [
+        judged.score(dataclasses.replace(sample, id=f"{order}/{sample.id}"), one)
+        for order, one in zip(ORDERS, (case, turned), strict=True)
+    ]
+    straight, reverse = (score.vector for score in found)
+    return None if straight is None or reverse is None else (straight[0], reverse[0])
+
+
+def _result(
+    judged: JudgedMetric,
+    judge: str,
+    one: JournalContent,
+    other: JournalContent,
+    scores: Sequence[tuple[float, float] | None],
+    errors: int,
+    seed: int,
+) -> PairResult:
+    known = [pair for pair in scores if pair is not None]
+    unscored = len(scores) - len(known)
+    wins = [(straight + 1 - reverse) / 2 for straight, reverse in known]
+    preference = _share(wins, seed)
+    bounds = (sum(wins) / len(scores), (sum(wins) + unscored) / len(scores)) if scores else None
+    return PairResult(
+        task=str(one.header.task["name"]),
+        first=str(one.header.model["name"]),
+        second=str(other.header.model["name"]),
+        judge=judge,
+        preference=preference,
+        first_shown=_share([(straight + reverse) / 2 for straight, reverse in known], seed),
+        consistent=_share([float(straight == 1 - reverse) for straight, reverse in known], seed),
+        n=len(known),
+        unscored=unscored,
+        bounds=bounds if unscored else None,
+        errors=errors,
+        signature=judged.scored.metric.signature,
+    )
+
+
+def _share(values: Sequence[float], seed: int) -> Interval | None:
+    """Mean with its interval; Wilson's where the bootstrap would show no spread."""
+    if not values:
+        return None
+    found = bootstrap_interval(np.array(values).reshape(-1, 1), mean, seed=seed)
+    if found.high - found.low > 1e-9:
+        return found
+    return Interval(found.value, *proportion_interval(found.value, len(values)))
