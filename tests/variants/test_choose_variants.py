@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from vlmbench.errors import UsageError
+from vlmbench.errors import JournalError, UsageError
 from vlmbench.task import load_task, task_names
-from vlmbench.variants.base import IMAGE_MODES, Variant, split_label
+from vlmbench.variants.base import IMAGE_MODES, Variant, restore_variant, split_label
 from vlmbench.variants.choose import Wanted, choose_variants
 
 
@@ -54,3 +54,11 @@ def test_open_tasks_have_three_paraphrases_of_the_same_columns(name: str) -> Non
         assert set(re.findall(r"row\.[^%}]*", prompt)) == set(
             re.findall(r"row\.[^%}]*", task.prompt)
         )
+
+
+def test_a_variant_of_another_version_is_refused() -> None:
+    assert restore_variant(None) is None
+    assert restore_variant(Variant("image", "noise", 3).as_dict()) == Variant("image", "noise", 3)
+    for values in ({"kind": "sound", "name": "x", "seed": 0}, {"kind": "image", "more": 1}):
+        with pytest.raises(JournalError, match="does not know"):
+            restore_variant(values)

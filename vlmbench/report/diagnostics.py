@@ -29,7 +29,7 @@ LABELS = {
 }
 """Keys of strings.json for the words that diagnoses use."""
 
-_Value = TypeVar("_Value")
+_Value = TypeVar("_Value", bound=VisualGain | PromptSpread | RotationBias)
 
 
 @dataclass(frozen=True, slots=True)

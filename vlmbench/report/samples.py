@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
+from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.data import load_samples
 from vlmbench.errors import VlmbenchError
 from vlmbench.journal import Header, JournalContent, read_journal
@@ -42,7 +43,7 @@ class AnswerData(TypedDict):
     unscored: str | None
     extracted: str | None
     others: dict[str, float]
-    """Values of the further metrics."""
+    """Values of the further metrics, without those that say what an answer is like."""
     other: bool
     """Whether it answers another prompt than the one that is shown."""
 
@@ -208,7 +209,11 @@ class _Collector:
             "value": value,
             "unscored": score.unscored,
             "extracted": score.extracted,
-            "others": {k: v for k, v in others.items() if v is not None and k != metric},
+            "others": {
+                name: value
+                for name, value in others.items()
+                if value is not None and name != metric and name not in DIAGNOSTICS
+            },
             "other": request is not None and request.key != row.key,
         }
 

@@ -92,13 +92,12 @@ def restore_variant(values: Mapping[str, Any] | None) -> Variant | None:
     """
     if values is None:
         return None
-    variant = Variant(**values)
-    if variant.kind not in ("image", "prompt", "options"):
+    if set(values) != {"kind", "name", "seed"} or values["kind"] not in _PREFIXES:
         raise JournalError(
-            f"The journal is of a variant of kind '{variant.kind}', which this vlmbench does not "
-            "know; use the version that wrote it."
+            f"The journal is of a variant that this vlmbench does not know ({dict(values)}); use "
+            "the version that wrote it."
         )
-    return variant
+    return Variant(**values)
 
 
 def variant_requests(
