@@ -9,7 +9,7 @@ from typing import Any
 
 from vlmbench.errors import VlmbenchError
 from vlmbench.metrics.base import load_metric
-from vlmbench.published import BENCHMARKS, Source, published
+from vlmbench.published import Source, comparable_sources
 from vlmbench.records import RunRecord
 
 _LABELLED = re.compile(r"(?<=[.。]) (?=(?:Known flaws|Chance level): )")
@@ -77,7 +77,7 @@ def task_card(record: RunRecord) -> TaskCard:
         tokens=generation.get("max_new_tokens"),
         images_first=known.get("image_order") == "reference",
         metrics=metrics,
-        sources=_sources(record.task, metrics),
+        sources=comparable_sources(record.task, [p for one in metrics for p in one.published]),
     )
 
 
@@ -141,14 +141,3 @@ def _definition(metric: str) -> str:
     except VlmbenchError:
         return ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _sources(task: str, metrics: tuple[CardMetric, ...]) -> tuple[Source, ...]:
-    named = {pair for metric in metrics for pair in metric.published}
-    name = BENCHMARKS.get(task, task)
-    identities = [
-        table.source_id
-        for table in published().tables
-        if table.benchmark == name and (table.harness, table.metric) in named
-    ]
-    return tuple(published().sources[one] for one in dict.fromkeys(identities))
