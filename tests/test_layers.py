@@ -16,7 +16,18 @@ PACKAGE = Path(vlmbench.__file__).parent
 LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
-        *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
+        *(
+            "text",
+            "stats",
+            "where",
+            "schema",
+            "template",
+            "task",
+            "hub",
+            "rows",
+            "data",
+            "pdf_pages",
+        ),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
         *(
             "model_options",
@@ -28,7 +39,7 @@ LAYERS = {
             "encoders",
             "endpoints",
         ),
-        *("plugins", "cache", "pdf_pages"),
+        *("plugins", "cache"),
     ),
     2: ("metrics", "runners"),
     3: (
