@@ -201,8 +201,8 @@ def _comparison(
     for run in runs:
         estimate = _overall(run, key)
         if estimate is not None and estimate.value is not None:
-            ends = {"low": estimate.low, "high": estimate.high}
-            rows.append(Row(run.model, estimate.value, True, "this run", **ends))
+            ours = Row(run.model, estimate.value, True, "this run", "", estimate.low, estimate.high)
+            rows.append(ours)
             highest = _highest(estimate.signature)
         caveats.update(dict.fromkeys(_caveats(run, harness)))
     for table in tables:
