@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from made_tasks import picture
 
 from vlmbench.check import check_task
@@ -116,6 +117,16 @@ def test_sentences(
     text = (captured.out + captured.err).strip()
     assert fragment in text
     assert "\n" not in text
+
+
+def test_a_task_without_a_recipe_says_what_to_fetch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = load_task("stair-captions").as_dict()
+    task = {**task, "name": "mine", "data": {"manual": "bring the rows."}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(task, allow_unicode=True), encoding="utf-8")
+    assert prepare(str(tmp_path / "mine.yaml"), tmp_path) == 2
+    assert "mine cannot be prepared without you: bring the rows." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
