@@ -54,6 +54,20 @@ def test_an_interval_that_resampling_would_close_is_wilsons() -> None:
     assert found.low == pytest.approx(0.7225, abs=1e-3)
 
 
+def test_wilsons_ends_are_corrected_as_the_value_is() -> None:
+    """0 of 3: Wilson's upper end is 1.96**2 / (3 + 1.96**2) = 0.5615; at a chance of 1/4 that is
+    (0.5615 - 0.25) / 0.75 = 0.4153, and 0 is -1/3. A share of errors is turned round: none of 3
+    wrong lies between 1 - 0.5615 = 0.4385 and 1."""
+    found = macro_average({"a": [headline("match.choice", [0, 0, 0], 0.25)]})
+    assert (found.value, found.low) == (pytest.approx(-1 / 3), pytest.approx(-1 / 3))
+    assert found.high == pytest.approx(0.4153, abs=1e-3)
+    errors = [headline("language.repetition", [0, 0, 0])]
+    assert errors[0].metric.kind.lower_is_better
+    turned = macro_average({"a": errors})
+    assert (turned.value, turned.high) == (1.0, 1.0)
+    assert turned.low == pytest.approx(0.4385, abs=1e-3)
+
+
 def test_the_interval_covers_what_it_says() -> None:
     """Tasks with known means, drawn 200 times: near 95 % of the intervals contain the true mean
     (1/2 of 0.8 and 0.5 and 0.3 = 0.5333); the binomial bounds for 200 draws are 91 to 99 %."""

@@ -16,10 +16,21 @@ PACKAGE = Path(vlmbench.__file__).parent
 LAYERS = {
     0: ("errors", "records", "__init__"),
     1: (
-        *("text", "stats", "where", "schema", "template", "task", "hub", "rows", "data"),
+        *(
+            "text",
+            "stats",
+            "where",
+            "schema",
+            "template",
+            "task",
+            "hub",
+            "rows",
+            "data",
+            "pdf_pages",
+        ),
         *("filters", "sources", "prompt", "runs", "checkpoints", "families", "hf_options"),
         *("model_options", "model_spec", "server_models", "models", "journal", "environment"),
-        *("encoders", "endpoints", "plugins", "cache", "pdf_pages", "spool", "stored", "agreement"),
+        *("encoders", "endpoints", "plugins", "cache", "spool", "stored", "agreement"),
     ),
     2: ("metrics", "runners", "variants"),
     3: (

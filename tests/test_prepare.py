@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from made_tasks import picture
 
 from vlmbench.check import check_task
@@ -58,6 +59,39 @@ def test_a_table_with_images(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert (sample.id, sample.references, sample.meta) == ("2", ("桜",), {"domain": "jaflower30"})
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "image"),
+    [
+        ("llava-bench-coco-ja", "text_JA", "COCO_val2014_001.jpg"),
+        ("llava-bench-in-the-wild-ja", "jp", "001.jpg"),
+    ],
+)
+def test_questions_and_answers_of_two_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, column: str, image: str
+) -> None:
+    """The columns are those of turingmotors/heron's playground/data at 883cd7c."""
+    question = {"image": "../001.jpg", "text": "What?", "category": "conv"}
+    questions = [{**question, "question_id": n, column: f"問{n}は何ですか？"} for n in (0, 1)]
+    answers = [{"question_id": n, "text": "It is.", column: f"答{n}です。"} for n in (1, 0)]
+    for kind, rows in (("questions", questions), ("answers", answers)):
+        text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (tmp_path / f"{name}-{kind}.jsonl").write_text(text + "\n", encoding="utf-8")
+    assert prepare(name, tmp_path) == 2
+    assert "1 of 1 images are not in" in capsys.readouterr().err
+    (tmp_path / f"{name}-images").mkdir()
+    (tmp_path / f"{name}-images" / image).write_bytes(picture())
+    assert prepare(name, tmp_path) == 0
+    task = load_task(name, data_dir=tmp_path)
+    assert check_task(task).problems == ()
+    found = [(one.id, one.references, one.images[0].data) for one in load_samples(task)]
+    assert found == [("0", ("答0です。",), picture()), ("1", ("答1です。",), picture())]
+
+    (tmp_path / f"{name}.parquet").unlink()
+    (tmp_path / f"{name}-answers.jsonl").write_text(json.dumps(answers[0]), encoding="utf-8")
+    assert prepare(name, tmp_path) == 2
+    assert "do not belong together" in capsys.readouterr().err
+
+
 def test_missing_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     coco(tmp_path, images=1)
     assert prepare("stair-captions", tmp_path) == 2
@@ -72,7 +106,7 @@ def test_missing_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("jmmmu", 0, "is read from the Hub (JMMMU/JMMMU); nothing is to be prepared."),
         ("yj-captions", 2, "There is no yj-captions.json in"),
         ("jic-vqa", 2, "There is no jic-vqa.csv in"),
-        ("llava-bench-coco-ja", 2, "cannot be prepared without you: join questions"),
+        ("llava-bench-coco-ja", 2, "There is no llava-bench-coco-ja-questions.jsonl in"),
     ],
 )
 def test_sentences(
@@ -83,6 +117,16 @@ def test_sentences(
     text = (captured.out + captured.err).strip()
     assert fragment in text
     assert "\n" not in text
+
+
+def test_a_task_without_a_recipe_says_what_to_fetch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = load_task("stair-captions").as_dict()
+    task = {**task, "name": "mine", "data": {"manual": "bring the rows."}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(task, allow_unicode=True), encoding="utf-8")
+    assert prepare(str(tmp_path / "mine.yaml"), tmp_path) == 2
+    assert "mine cannot be prepared without you: bring the rows." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,14 @@ def test_the_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "llm-jp/llm-jp-eval-mm@9f450a5 leaderboard.md" in text
     assert main(["compare", str(runs / "baseline-oracle" / "ja-vqa"), "--published"]) == 0
     assert "No published scores of these tasks" in capsys.readouterr().out
+
+
+def test_a_task_names_where_comparable_scores_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    """The two boards of llm-jp-eval-mm, as published.json names them; nobody publishes ja-vqa."""
+    found = {}
+    for name in ("jmmmu", "ja-vqa"):
+        assert main(["tasks", "show", name, "--json"]) == 0
+        found[name] = json.loads(capsys.readouterr().out)["published"]
+    assert found["ja-vqa"] == []
+    assert len(found["jmmmu"]) == 2
+    assert all("/llm-jp/llm-jp-eval-mm/blob/9f450a5" in link for link in found["jmmmu"])

@@ -202,10 +202,15 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     # The journal remembers where the rows were, so that scoring needs no option.
     assert main(["score", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"] == [record]
+    write_public(load_task("cvqa-ja"), data)
     assert main(["tasks", "list", *given, "--json"]) == 0
-    states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)}
+    listed = json.loads(capsys.readouterr().out)
+    states = {one["name"]: one["state"] for one in listed}
     assert (states["jgraphqa"], states["jmmmu"]) == ("local", "Hub")
     assert (states["ja-vqa"], states["stair-captions"]) == ("embedded", "manual")
+    samples = {one["name"]: one["samples"] for one in listed}
+    assert (samples["jgraphqa"], samples["jmmmu"]) == (3, 1320)  # rows that are there; published
+    assert samples["cvqa-ja"] is None  # its rows are there, and only reading tells which it keeps
 
 
 def test_subsets_and_lists_of_images_of_the_hub_layout(tmp_path: Path) -> None:

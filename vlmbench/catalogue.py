@@ -25,6 +25,7 @@ from vlmbench.metrics.base import (
 from vlmbench.model_options import given_options
 from vlmbench.model_plan import plan, plan_with_code
 from vlmbench.models import BASELINES, ModelEntry, known_models, resolve_model
+from vlmbench.published import comparable_sources
 from vlmbench.score_file import LineScore, score_file
 from vlmbench.sources import data_state, source_name
 from vlmbench.task import TaskSpec, load_task, task_names
@@ -78,11 +79,15 @@ def _samples(task: TaskSpec) -> int | None:
 
 
 def tasks_show(options: argparse.Namespace) -> int:
-    """Everything that a task file says, and where its data is."""
+    """Everything that a task file says, where its data is, and who published what compares."""
     task = load_task(options.name, data_dir=options.data_dir)
-    return _show(
-        options, {**task.as_dict(), "fingerprint": task.fingerprint, "state": data_state(task)}
-    )
+    named = [pair for use in task.metrics for pair in use.published.items()]
+    found = {
+        "fingerprint": task.fingerprint,
+        "state": data_state(task),
+        "published": [source.link for source in comparable_sources(task.name, named)],
+    }
+    return _show(options, {**task.as_dict(), **found})
 
 
 def tasks_check(options: argparse.Namespace) -> int:

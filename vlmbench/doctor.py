@@ -27,6 +27,7 @@ EXTRAS = {
     "ray": ("--executor ray", "ray"),
     "fastapi": ("served:transformers", "serving"),
     "ipadic": ("some compat_* metrics", "compat"),
+    "pypdfium2": ("pages of PDFs in 'tasks prepare'", "documents"),
     "neologdn": ("some compat_* metrics", "compat"),
 }
 """Optional packages: what each is for, and the extra that brings it."""

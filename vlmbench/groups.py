@@ -9,7 +9,8 @@ The interval is the percentile interval of a joint bootstrap: in each of 1,000 r
 samples of every task are drawn anew, independently of the other tasks', and the group's value is
 computed from these. Two metrics of one task that are on the same samples get the same draws.
 Where all resamples agree (every answer right, say), the interval is the mean of the tasks' Wilson
-intervals, because the bootstrap would claim that nothing else is possible.
+intervals, chance-corrected as the values are, because the bootstrap would claim that nothing else
+is possible.
 """
 
 from __future__ import annotations
@@ -203,11 +204,7 @@ def macro_average(tasks: Mapping[str, Sequence[Headline]], *, seed: int = 0) -> 
     draws = np.mean([_resampled(name, one, seed) for name, one in tasks.items()], axis=0)
     low, high = percentile_interval(draws)
     if high - low < 1e-9:
-        sizes = [sum(len(one.vectors) for one in headlines) for headlines in tasks.values()]
-        ends = [
-            proportion_interval(min(1.0, max(0.0, value)), n)
-            for value, n in zip(values, sizes, strict=True)
-        ]
+        ends = [_wilson_ends(headlines) for headlines in tasks.values()]
         low, high = (float(end) for end in np.mean(ends, axis=0))
     return Interval(float(np.mean(values)), low, high)
 
@@ -219,6 +216,19 @@ def task_value(headlines: Sequence[Headline]) -> float:
         for one in headlines
     ]
     return float(np.average(values, weights=[len(one.vectors) for one in headlines]))
+
+
+def _wilson_ends(headlines: Sequence[Headline]) -> Floats:
+    """Ends of a task's interval out of Wilson's for each metric's value on its own range."""
+    ends = []
+    for one in headlines:
+        assert one.metric.bounds is not None
+        low, high = one.metric.bounds
+        share = (value_of(one.vectors, one.metric.combine) - low) / (high - low)
+        around = proportion_interval(min(1.0, max(0.0, share)), len(one.vectors))
+        ends.append(np.sort(one.corrected(low + np.asarray(around) * (high - low))))
+    weights = [len(one.vectors) for one in headlines]
+    return np.asarray(np.average(ends, axis=0, weights=weights))
 
 
 def _resampled(

@@ -15,7 +15,15 @@ from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.prepare_documents import BUSINESS_SLIDES, JDOCQA, business_slides, jdocqa
-from vlmbench.prepared import Prepared, image_cell, no_source, read_source, write_rows
+from vlmbench.prepared import (
+    Prepared,
+    image_cell,
+    no_source,
+    read_lines,
+    read_source,
+    refuse_missing,
+    write_rows,
+)
 from vlmbench.sources import data_state
 from vlmbench.task import TaskSpec
 
@@ -118,10 +126,47 @@ def _image_of(folder: Path, number: int) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
+def _questions_and_answers(task: TaskSpec, data_dir: Path) -> Prepared:
+    """Questions and a model's answers to them, which turingmotors/heron keeps in two files."""
+    column = "text_JA" if task.name == "llava-bench-coco-ja" else "jp"
+    folder = data_dir / f"{task.name}-images"
+    questions = read_lines(data_dir / f"{task.name}-questions.jsonl", task)
+    answers = read_lines(data_dir / f"{task.name}-answers.jsonl", task)
+    try:
+        said = {int(one["question_id"]): str(one[column]) for one in answers}
+        rows: list[dict[str, Any]] = [
+            {
+                "question_id": int(one["question_id"]),
+                "image": _named_image(folder, str(one["image"])),
+                column: str(one[column]),
+                "category": str(one["category"]),
+                "answer": said[int(one["question_id"])],
+            }
+            for one in questions
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"The questions and answers of {task.name} in {data_dir} do not belong together, or "
+            f"lack question_id, image, category or {column}; fetch both again."
+        ) from error
+    refuse_missing("images", folder, (row["image"] for row in rows))
+    made = ({**row, "image": image_cell(row["image"])} for row in rows)
+    return write_rows(task, data_dir, made)
+
+
+def _named_image(folder: Path, name: str) -> Path:
+    """The image of that name, or the one that COCO calls so with its prefix."""
+    plain = Path(name).name  # a name out of data is never a path
+    coco = folder / f"COCO_val2014_{plain}"
+    return coco if coco.is_file() else folder / plain
+
+
 _RECIPES: dict[str, Recipe] = {
     "stair-captions": Recipe(_captions),
     "yj-captions": Recipe(_captions),
     "jic-vqa": Recipe(_table_with_images),
+    "llava-bench-coco-ja": Recipe(_questions_and_answers),
+    "llava-bench-in-the-wild-ja": Recipe(_questions_and_answers),
     "jdocqa": Recipe(jdocqa, JDOCQA),
     "business-slide-vqa": Recipe(business_slides, BUSINESS_SLIDES),
 }

@@ -7,16 +7,15 @@ before the Hub.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.pdf_pages import page_picture
-from vlmbench.prepared import Prepared, no_source, read_source, write_rows
+from vlmbench.prepared import Prepared, read_lines, read_source, refuse_missing, write_rows
 from vlmbench.task import TaskSpec
 
 DPI = 200
@@ -54,7 +53,7 @@ def jdocqa(task: TaskSpec, data_dir: Path) -> Prepared:
     import pyarrow
 
     source, folder = data_dir / f"{task.name}.json", data_dir / f"{task.name}-pdfs"
-    rows = list(_json_lines(source, task, fetch=JDOCQA))
+    rows = read_lines(source, task, fetch=JDOCQA)
     try:
         questions = [_jdocqa_question(row, number, folder) for number, row in enumerate(rows)]
     except (KeyError, TypeError, ValueError) as error:
@@ -63,7 +62,7 @@ def jdocqa(task: TaskSpec, data_dir: Path) -> Prepared:
             "question, answer, answer_type from 1 to 4); fetch it again."
         ) from error
     shown = [one for one in questions if one.pages]
-    _refuse_missing(folder, (one.file for one in shown))
+    refuse_missing("PDFs", folder, (one.file for one in shown))
     columns = [f"image_{k}" for k in range(MOST_PAGES)]
     made = ({**one.columns, **dict(zip(columns, _pictures(one), strict=False))} for one in shown)
     texts = {"question": "string", "answer": "string"}
@@ -85,7 +84,7 @@ def business_slides(task: TaskSpec, data_dir: Path) -> Prepared:
             f"{source} does not hold BusinessSlideVQA's questions (question_id, question, answer, "
             "image as <document>_page_<number>.png); fetch it again."
         ) from error
-    _refuse_missing(folder, (one.file for one in questions))
+    refuse_missing("PDFs", folder, (one.file for one in questions))
     made = ({**one.columns, "image": _pictures(one)[0]} for one in questions)
     texts = dict.fromkeys(("question", "answer", "image type"), "string")
     schema = _schema({"question_id": "int64", **texts}, ["image"])
@@ -113,32 +112,6 @@ def _slide_question(row: Mapping[str, Any], folder: Path) -> _Question:
     texts = {name: str(row[name]) for name in ("question", "answer", "image type") if name in row}
     columns = {"question_id": int(row["question_id"]), **texts}
     return _Question(columns, folder / f"{place['document']}.pdf", (int(place["page"]),))
-
-
-def _json_lines(path: Path, task: TaskSpec, *, fetch: str) -> Iterator[Mapping[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise no_source(task, path, fetch=fetch) from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise DataError(
-                f"Line {number} of {path} is not JSON ({error}); fetch it again."
-            ) from error
-
-
-def _refuse_missing(folder: Path, files: Iterable[Path]) -> None:
-    wanted = sorted({*files})
-    missing = [file.name for file in wanted if not file.is_file()]
-    if missing:
-        first = ", ".join(missing[:3]) + (" and so on" if len(missing) > 3 else "")
-        raise DataError(
-            f"{len(missing)} of {len(wanted)} PDFs are not in {folder}: {first}; add them."
-        )
 
 
 def _pictures(question: _Question) -> list[dict[str, Any]]:

@@ -45,9 +45,46 @@ def read_source(path: Path, task: TaskSpec, *, fetch: str | None = None) -> Any:
         raise DataError(f"{path} is not JSON ({error}); fetch it again.") from error
 
 
+def read_lines(path: Path, task: TaskSpec, *, fetch: str | None = None) -> list[Any]:
+    """The content of a file with a JSON value a line; arguments and errors as `read_source`."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise no_source(task, path, fetch=fetch) from error
+    values = []
+    for number, line in enumerate(lines, 1):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise DataError(
+                f"Line {number} of {path} is not JSON ({error}); fetch it again."
+            ) from error
+    return values
+
+
 def no_source(task: TaskSpec, path: Path, *, fetch: str | None = None) -> DataError:
     """A file is missing that somebody should have fetched."""
     return DataError(f"There is no {path.name} in {path.parent}; {fetch or task.data.manual}")
+
+
+def refuse_missing(kind: str, folder: Path, files: Iterable[Path]) -> None:
+    """Say how many of the files are missing, and name the first of them.
+
+    Args:
+        kind: What they are, such as "PDFs".
+        folder: Where they should be.
+        files: All that are needed.
+
+    Raises:
+        DataError: One is missing.
+    """
+    wanted = sorted({*files})
+    missing = [file.name for file in wanted if not file.is_file()]
+    if missing:
+        first = ", ".join(missing[:3]) + (" and so on" if len(missing) > 3 else "")
+        raise DataError(
+            f"{len(missing)} of {len(wanted)} {kind} are not in {folder}: {first}; add them."
+        )
 
 
 def image_cell(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ harness publishes (`published:` beside the metric). Everything else is named wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -141,6 +141,22 @@ def published() -> PublishedFile:
     return parse(PublishedFile, json.loads(FILE.read_text(encoding="utf-8")), where=str(FILE))
 
 
+def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[Source, ...]:
+    """Where scores were published that compare with a task's.
+
+    Args:
+        task: Its name.
+        named: (harness, what that calls the metric), as the task's metrics say.
+    """
+    wanted, benchmark = set(named), BENCHMARKS.get(task, task)
+    identities = [
+        table.source_id
+        for table in published().tables
+        if table.benchmark == benchmark and (table.harness, table.metric) in wanted
+    ]
+    return tuple(published().sources[one] for one in dict.fromkeys(identities))
+
+
 def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismatch]]:
     """What can be put beside published numbers, and what cannot, task by task.
 
@@ -185,8 +201,8 @@ def _comparison(
     for run in runs:
         estimate = _overall(run, key)
         if estimate is not None and estimate.value is not None:
-            ends = {"low": estimate.low, "high": estimate.high}
-            rows.append(Row(run.model, estimate.value, True, "this run", **ends))
+            ours = Row(run.model, estimate.value, True, "this run", "", estimate.low, estimate.high)
+            rows.append(ours)
             highest = _highest(estimate.signature)
         caveats.update(dict.fromkeys(_caveats(run, harness)))
     for table in tables:

@@ -29,6 +29,7 @@ HOSTILE = '"><script>window.hacked = 1</script>'
         ),
         ("A. Known flaws of others: b.", "A. Known flaws of others: b.", "", ""),
         ("Known flaws: b.", "", "", "B."),
+        ("A. Chance level (blind): CIDEr 0.2 basic. B.", "A. B.", "Blind: CIDEr 0.2 basic.", ""),
         ("", "", "", ""),
     ],
 )

@@ -94,6 +94,36 @@ def test_bad_requests_cost_only_themselves(runner: HFRunner) -> None:
     ]
 
 
+def test_an_answer_gets_what_the_model_has_left(checkpoint: Path, tmp_path: Path) -> None:
+    """A task that allows more than fits is asked all the same, alone as in a batch."""
+    small = tmp_path / "small"
+    shutil.copytree(checkpoint, small)
+    config = json.loads((small / "config.json").read_text())
+    text = config.get("text_config", config)
+    text["max_position_embeddings"] = 160
+    (small / "config.json").write_text(json.dumps(config))
+    runner = HFRunner()
+    runner.prepare(resolve_model(str(small), device="cpu"))
+    requests = [
+        ask(0, "何色ですか。", max_new_tokens=8192),
+        ask(1, "何色ですか。" * 3, max_new_tokens=8192),
+        ask(2, "長" * 42, max_new_tokens=8192),
+        ask(3, "長" * 42, max_new_tokens=4),
+    ]
+    single = [runner.generate([request])[0] for request in requests]
+    together = runner.generate(requests)
+    runner.close()
+    for one, batched in zip(single, together, strict=True):
+        assert (one.text, one.finish, one.error) == (batched.text, batched.finish, batched.error)
+    first, second, third, fourth = single
+    for one in (first, second):
+        assert one.prompt_tokens is not None and one.output_tokens is not None
+        assert one.finish == "length"
+        assert one.prompt_tokens + one.output_tokens == 160
+    assert third.error is not None and third.error.kind == "too_long"
+    assert fourth.error is None
+
+
 def test_a_failing_batch_is_asked_one_by_one(runner: HFRunner) -> None:
     # More image places in the tokens than there are images: what the model raises is its affair.
     batch = runner.encode(MIXED[:2])

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from vlmbench.errors import VlmbenchError
 from vlmbench.metrics.base import load_metric
-from vlmbench.published import BENCHMARKS, Source, published
+from vlmbench.published import Source, comparable_sources
 from vlmbench.records import RunRecord
 
-_LABELLED = re.compile(r"(?<=[.。]) (?=(?:Known flaws|Chance level): )")
+_LABEL = r"(Known flaws|Chance level)(?: \(([^)]*)\))?: "
+
+_LABELLED = re.compile(rf"(?<=[.。]) (?={_LABEL})")
 """Where a card's text goes on to what has a label of its own."""
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -77,7 +80,7 @@ def task_card(record: RunRecord) -> TaskCard:
         tokens=generation.get("max_new_tokens"),
         images_first=known.get("image_order") == "reference",
         metrics=metrics,
-        sources=_sources(record.task, metrics),
+        sources=comparable_sources(record.task, [p for one in metrics for p in one.published]),
     )
 
 
@@ -87,14 +90,17 @@ def _paragraphs(card: str) -> dict[str, str]:
     Known flaws go on to the next label, the chance level is one sentence.
     """
     found = {"": "", "Chance level": "", "Known flaws": ""}
-    for part in _LABELLED.split(card):
-        label, _, rest = part.partition(": ")
-        if label not in found or not rest:
-            label, rest = "", part
-        elif label == "Chance level":
-            sentence, end, others = rest.partition(". ")
+    starts = [0, *(match.end() for match in _LABELLED.finditer(card)), len(card)]
+    for start, end in pairwise(starts):
+        part = card[start:end].strip()
+        match = re.match(_LABEL, part)
+        label, rest = (match[1], part[match.end() :]) if match else ("", part)
+        if label == "Chance level":
+            sentence, stop, others = rest.partition(". ")
             found[""] += f" {others}"
-            rest = sentence + end.strip()
+            rest = sentence + stop.strip()
+        if match and match[2]:
+            rest = f"{match[2]}: {rest}"
         found[label] += rest[:1].upper() + rest[1:]
     return {label: text.strip() for label, text in found.items()}
 
@@ -141,14 +147,3 @@ def _definition(metric: str) -> str:
     except VlmbenchError:
         return ""
     return text.split("\n\n")[0].replace("\n", " ")
-
-
-def _sources(task: str, metrics: tuple[CardMetric, ...]) -> tuple[Source, ...]:
-    named = {pair for metric in metrics for pair in metric.published}
-    name = BENCHMARKS.get(task, task)
-    identities = [
-        table.source_id
-        for table in published().tables
-        if table.benchmark == name and (table.harness, table.metric) in named
-    ]
-    return tuple(published().sources[one] for one in dict.fromkeys(identities))

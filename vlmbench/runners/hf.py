@@ -134,36 +134,51 @@ class HFRunner:
         for name, value in inputs.items():
             if torch.is_tensor(value) and value.is_floating_point():
                 inputs[name] = value.to(loaded.dtype)
+        prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
+        assert self._encoder is not None
+        rooms = [
+            self._encoder.room(request, length)
+            for request, length in zip(batch.requests, prompt_tokens, strict=True)
+        ]
         with torch.inference_mode():
-            output = loaded.model.generate(**inputs, **self._arguments(batch.requests[0]))
+            output = loaded.model.generate(
+                **inputs, **self._arguments(batch.requests[0], tokens=max(rooms))
+            )
         new_tokens = output[:, inputs["input_ids"].shape[1] :].tolist()
         seconds = round(time.perf_counter() - started, 4)
-        prompt_tokens = inputs["attention_mask"].sum(dim=1).tolist()
         return [
-            self._response(request, tokens, prompt, seconds)
-            for request, tokens, prompt in zip(
-                batch.requests, new_tokens, prompt_tokens, strict=True
+            # What a request has room for is its own affair, whatever batch it is in.
+            self._response(request, tokens[:room], prompt, seconds, room=room)
+            for request, tokens, prompt, room in zip(
+                batch.requests, new_tokens, prompt_tokens, rooms, strict=True
             )
         ]
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request, *, tokens: int) -> dict[str, Any]:
         tokenizer, stop = self._ready().tokenizer, list(request.generation.stop)
         return {
             **generation_arguments(request),
+            "max_new_tokens": tokens,
             **self._options.get("generation", {}),
             "pad_token_id": tokenizer.pad_token_id,
             **({"stop_strings": stop, "tokenizer": tokenizer} if stop else {}),
         }
 
     def _response(
-        self, request: Request, tokens: list[int], prompt_tokens: int, seconds: float
+        self,
+        request: Request,
+        tokens: list[int],
+        prompt_tokens: int,
+        seconds: float,
+        *,
+        room: int,
     ) -> Response:
         ends = self._end_tokens()
         length = next((at for at, token in enumerate(tokens) if token in ends), len(tokens))
         assert self._encoder is not None
         text, cut = cut_at_stops(self._encoder.text(tokens[:length]), request.generation.stop)
         stopped = length < len(tokens) or cut
-        whole = length < request.generation.max_new_tokens or stopped
+        whole = length < room or stopped
         return Response(
             sample_id=request.sample_id,
             key=request.key,

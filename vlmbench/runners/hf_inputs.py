@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 WORD_JOINER = "\u2060"
 """Put inside what looks like a control token in a data set's text: invisible, no token of any."""
 
+LEAST_ANSWER = 64
+"""Tokens that a prompt must leave for the answer, where the task allows as many."""
+
 PROBE = "vlmbenchprobe"
 """A text that no template writes by itself."""
 
@@ -171,28 +174,36 @@ class Encoder:
         rest = self.encode(good)
         return EncodedBatch(rest.requests, rest.inputs, failed + rest.failed)
 
+    def room(self, request: Request, length: int) -> int:
+        """Tokens that an answer may have behind `length` of the prompt: as many as the task allows,
+        or the model has positions for."""
+        return min(request.generation.max_new_tokens, self._front.positions - length)
+
     def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
-        """Take out requests that the model has no positions for."""
+        """Take out requests whose answers the model has no positions for."""
         if not batch.requests:
             return batch
-        limit = self._front.positions
         lengths = batch.inputs["attention_mask"].sum(dim=1).tolist()
-        room = {r.sample_id: limit - r.generation.max_new_tokens for r in batch.requests}
         pairs = list(zip(batch.requests, lengths, strict=True))
-        short = [request for request, length in pairs if length <= room[request.sample_id]]
-        if len(short) == len(batch.requests):
+        long = [
+            (request, length)
+            for request, length in pairs
+            if self.room(request, length) < min(LEAST_ANSWER, request.generation.max_new_tokens)
+        ]
+        if not long:
             return batch
+        limit = self._front.positions
         failed = [
             failure(
                 request,
                 "too_long",
-                f"{length} prompt tokens and {request.generation.max_new_tokens} for the answer "
-                f"exceed the model's {limit}",
+                f"{length} prompt tokens leave {max(0, limit - length)} of the model's {limit} for "
+                "the answer",
             )
-            for request, length in pairs
-            if length > room[request.sample_id]
+            for request, length in long
         ]
-        rest = self.encode(short)
+        lost = [request for request, _ in long]
+        rest = self.encode([request for request in batch.requests if request not in lost])
         return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
 
     def _keeps_places(self) -> bool:
