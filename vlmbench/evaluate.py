@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
@@ -180,6 +180,7 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     """A baseline together with its answers; any other model as it is."""
     if model.runner != "baseline":
         return model
+    answers: Mapping[str, str]
     if model.location == "scripted":
         answers = stored_texts(Path(model.options["file"]))
     else:
