@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, write_task
 
+from vlmbench import scoring, spool
 from vlmbench.cli import main
 from vlmbench.environment import Memory
 from vlmbench.errors import DataError
@@ -156,6 +158,25 @@ def test_metrics_see_the_references_of_the_whole_task(tmp_path: Path) -> None:
     assert (
         RunDir.of(tmp_path / "limited", limited.model, limited.task).read_scores() == all_rows[:5]
     )
+
+
+def test_memory_hardly_grows_with_the_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is held at a time, so small that these few samples go far beyond it.
+    monkeypatch.setattr(spool, "RUN", 128)
+    monkeypatch.setattr(spool, "TOGETHER", 8)
+    monkeypatch.setattr(spool, "IN_MEMORY", 1)
+    monkeypatch.setattr(scoring, "BATCH_SIZE", 128)
+    peaks = {}
+    for count in (100, 400, 2000):  # the first one imports
+        task = write_task(tmp_path / str(count), colour_rows(count))
+        tracemalloc.start()
+        evaluate("baseline:oracle", task, tmp_path / "out" / str(count))
+        _, peaks[count] = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    # An answer with its texts and scores takes 2,300 bytes where all are held.
+    assert (peaks[2000] - peaks[400]) / 1600 < 400, peaks
 
 
 def test_changed_data_is_not_scored(task: Path, tmp_path: Path) -> None:

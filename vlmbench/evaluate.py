@@ -223,6 +223,7 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     """A baseline together with its answers; any other model as it is."""
     if model.runner != "baseline":
         return model
+    answers: Mapping[str, str]
     if model.location == "scripted":
         answers = stored_texts(Path(model.options["file"]))
     else:

@@ -60,9 +60,11 @@ class Image:
         import PIL.ImageOps
 
         try:
-            with PIL.Image.open(io.BytesIO(self.data)) as opened:
-                picture = PIL.ImageOps.exif_transpose(opened)
+            picture: PIL.Image.Image
+            with PIL.Image.open(io.BytesIO(self.data)) as picture:
                 picture.load()
+                # In place, and below only what is not RGB yet: each copy costs as much as loading.
+                PIL.ImageOps.exif_transpose(picture, in_place=True)
         except Exception as error:  # Pillow's decoders raise nearly anything on broken files
             reason = f"{type(error).__name__}: {error}".replace(repr(error), "")
             raise DataError(
@@ -73,7 +75,7 @@ class Image:
             picture = picture.convert("RGBA")
             canvas = PIL.Image.new("RGBA", picture.size, "white")
             return PIL.Image.alpha_composite(canvas, picture).convert("RGB")
-        return picture.convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)

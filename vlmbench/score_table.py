@@ -116,9 +116,9 @@ class ScoreTable:
         scored = self._states(name) == _SCORED
         chosen = scored & members
         places = np.cumsum(scored) - 1
-        if self._order is None:
-            return vectors[places[chosen]]
-        return vectors[places[self._order[chosen[self._order]]]]
+        rows = places[chosen if self._order is None else self._order[chosen[self._order]]]
+        found: Floats = vectors[rows]
+        return found
 
     def _states(self, name: str) -> NDArray[np.int8]:
         return np.frombuffer(self._scores[name].states, np.int8)

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from operator import itemgetter
 from typing import IO, Any, Generic, TypeAlias, TypeVar
 
@@ -33,7 +33,7 @@ Keyed: TypeAlias = tuple[str, int, str]
 """A key, the number of its line in the order of coming, and the line."""
 
 
-class Spool(Generic[Item]):
+class Spool(Collection[Item]):
     """Items in their order.
 
     Args:
@@ -55,6 +55,9 @@ class Spool(Generic[Item]):
 
     def __len__(self) -> int:
         return self._length
+
+    def __contains__(self, wanted: object) -> bool:
+        return any(item == wanted for item in self)
 
     def __iter__(self) -> Iterator[Item]:
         position = taken = 0
