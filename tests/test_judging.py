@@ -19,7 +19,7 @@ from vlmbench.errors import ConfigError, JournalError, UsageError
 from vlmbench.evaluate import score
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.gate import check, save_baseline
-from vlmbench.judge_scores import JudgeSettings
+from vlmbench.judge_requests import JudgeSettings
 from vlmbench.judging import judge_run
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir

@@ -33,7 +33,7 @@ LAYERS = {
     2: ("metrics", "runners"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        *("performance", "judge_scores"),
+        *("performance", "judge_bounds", "judge_requests", "judge_scores"),
     ),
     4: (
         "evaluate",

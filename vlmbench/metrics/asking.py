@@ -139,7 +139,7 @@ def read_json(reply: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
 def _fits(value: Any, rule: Mapping[str, Any]) -> bool:
     if rule["type"] == "integer":
         # type, not isinstance: True is an int.
-        return type(value) is int and rule["minimum"] <= value <= rule["maximum"]
+        return type(value) is int and value in rule["enum"]
     return isinstance(value, str) and value in rule.get("enum", (value,))
 
 
@@ -165,5 +165,5 @@ def object_schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole(low: int, high: int) -> dict[str, Any]:
-    """The schema of a whole number in a range."""
-    return {"type": "integer", "minimum": low, "maximum": high}
+    """The schema of a whole number in a range, in the words that every service knows."""
+    return {"type": "integer", "enum": list(range(low, high + 1))}
