@@ -35,8 +35,8 @@ def judge(options: argparse.Namespace) -> int:
         for check in check_judge(run, one.judge, verbosity=options.verbosity, seed=options.seed)
     ]
     if options.json:
-        values = {"runs": records, "judge": checks}
-        console.print_json({name: [asdict(one) for one in many] for name, many in values.items()})
+        told = {"runs": [asdict(one) for one in records], "judge": [asdict(one) for one in checks]}
+        console.print_json(told)
     else:
         _print_records(records, runs, json=False)
         print_checks(checks)

@@ -9,7 +9,6 @@ place of the answer.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -38,7 +37,7 @@ AGAIN = (
     "説明や前置きを付けずに、指定した形だけで返答してください。"
 )
 
-_FENCE = re.compile(r"```(?:json)?[ \t]*\n?(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
+_FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +121,22 @@ def read_json(reply: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
         reply: What the judge wrote.
         schema: An object's, with `integer`, `string` or `enum` properties.
     """
-    text = without_reasoning(reply).strip()
-    fenced = _FENCE.fullmatch(text)
+    text = _unfenced(without_reasoning(reply).strip())
     try:
-        value = json.loads(
-            fenced[1] if fenced else text, object_pairs_hook=_once, parse_constant=_refuse
-        )
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     properties = schema["properties"]
     if not isinstance(value, dict) or set(value) != set(properties):
         return None
     return value if all(_fits(value[key], properties[key]) for key in properties) else None
+
+
+def _unfenced(text: str) -> str:
+    if len(text) < 2 * len(_FENCE) or not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    inside = text[len(_FENCE) : -len(_FENCE)]
+    return inside[4:] if inside[:4].lower() == "json" else inside
 
 
 def _fits(value: Any, rule: Mapping[str, Any]) -> bool:
