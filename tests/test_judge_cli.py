@@ -150,6 +150,23 @@ def test_a_judge_beside_people(
     assert "Krippendorff's alpha (ordinal)" in capsys.readouterr().out
 
 
+def test_two_judges_side_by_side(judged: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
+    with judge_server(lambda prompt, earlier: verdict(reason="", score=2)) as server:
+        command = ["judge", str(judged.path), "--quiet", "--judge", "openai:made"]
+        command += ["--judge-base-url", server.url, "--json"]
+        assert main([*command, "--judge-option", "omit=[temperature]"]) == 2
+        assert main([*command, "--judge-name", "strict"]) == 0
+        assert len(server.bodies) == 4
+    capsys.readouterr()
+    files = [str(judged.path / f"judge-{name}.jsonl") for name in ("made", "strict")]
+    assert main(["judge", "agreement", *files, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # Grades 5, 4, 1, 2 beside 2, 2, 2, 2: one of four equal, as chance would have it.
+    assert (found["n"], found["equal"], found["kappa"]["value"]) == (4, 0.25, 0.0)
+    assert main(["judge", "agreement", *files, "--metric", "judge.correct"]) == 2
+    assert "has verdicts of judge.rubric@made" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

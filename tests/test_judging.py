@@ -19,7 +19,7 @@ from vlmbench.errors import ConfigError, JournalError, UsageError
 from vlmbench.evaluate import score
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.gate import check, save_baseline
-from vlmbench.judge_scores import JudgeSettings
+from vlmbench.judge_requests import JudgeSettings
 from vlmbench.judging import judge_run
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
@@ -47,7 +47,7 @@ def test_without_a_judge_its_metrics_are_absent_and_the_run_is_complete(run: Run
 
 def test_a_run_is_judged(run: RunDir) -> None:
     with judge_server(grade) as server:
-        judging = ask(server, run)
+        judging = ask(server, run, price={"input": 1.0, "output": 2.0})
     assert (judging.asked, judging.errors, len(server.bodies)) == (4, 0, 4)
     estimate = overall(run, ID)
     assert (estimate.value, estimate.n, estimate.unscored, estimate.bounds) == (0.5, 4, 0, None)
@@ -59,6 +59,7 @@ def test_a_run_is_judged(run: RunDir) -> None:
     # What made_server says of 4 calls: 11 tokens read and 3 written each.
     assert judging.record.performance["judge_prompt_tokens"] == 44
     assert judging.record.performance["judge_output_tokens"] == 12
+    assert judging.record.performance["judge_cost_usd"] == pytest.approx((44 + 2 * 12) / 1e6)
 
 
 def test_scores_are_derived_again_without_the_judge(run: RunDir) -> None:

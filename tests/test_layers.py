@@ -35,7 +35,8 @@ LAYERS = {
     2: ("metrics", "runners", "variants"),
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
-        *("performance", "diagnostics", "score_table", "judge_scores"),
+        *("performance", "diagnostics", "score_table"),
+        *("judge_bounds", "judge_requests", "judge_scores"),
     ),
     4: (
         "evaluate",

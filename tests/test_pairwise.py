@@ -11,7 +11,7 @@ from made_judge import answers_run, colours, judge_server, judged_task, verdict
 from vlmbench.cli import main
 from vlmbench.errors import UsageError
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.judge_scores import JudgeSettings
+from vlmbench.judge_requests import JudgeSettings
 from vlmbench.models import resolve_model
 from vlmbench.pairwise import PairResult, judge_pair
 from vlmbench.runs import RunDir

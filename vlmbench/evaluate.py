@@ -20,12 +20,8 @@ from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor
 from vlmbench.extra_metrics import with_extra
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
-from vlmbench.judge_scores import (
-    add_judge_scores,
-    judge_usage,
-    read_judges,
-    with_judged_bounds,
-)
+from vlmbench.judge_bounds import with_judged_bounds
+from vlmbench.judge_scores import add_judge_scores, judge_usage, read_judges
 from vlmbench.metrics.base import load_metric
 from vlmbench.models import ModelSpec
 from vlmbench.performance import Effort

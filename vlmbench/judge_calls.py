@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from vlmbench.executors.base import Executor
-    from vlmbench.judge_scores import JudgeSettings
+    from vlmbench.judge_requests import JudgeSettings
     from vlmbench.judging import Judging
     from vlmbench.model_spec import ModelSpec
     from vlmbench.records import RunRecord
@@ -58,7 +58,7 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:
     """How the judge is asked; `vlmbench run` has the defaults."""
     from vlmbench.errors import UsageError
-    from vlmbench.judge_scores import JudgeSettings
+    from vlmbench.judge_requests import JudgeSettings
 
     samples = getattr(options, "samples", 1)
     temperature = getattr(options, "temperature", None)

@@ -10,7 +10,8 @@ import numpy as np
 from vlmbench.agreement import krippendorff_alpha, rank_correlation
 from vlmbench.data import load_samples
 from vlmbench.evaluate import restored
-from vlmbench.judge_scores import JudgedMetric, case_of, read_judges
+from vlmbench.judge_requests import case_of
+from vlmbench.judge_scores import JudgedMetric, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
 from vlmbench.runs import RunDir

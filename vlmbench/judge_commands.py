@@ -14,6 +14,9 @@ def judge(options: argparse.Namespace) -> int:
         return _agreement(rest, options)
     if first == "pairwise":
         return _pairwise(rest, options)
+    from dataclasses import asdict
+
+    from vlmbench import console
     from vlmbench.commands import _executor, _print_records, _split
     from vlmbench.judge_calls import judge_runs, report_errors
     from vlmbench.judge_checks import check_judge
@@ -25,13 +28,17 @@ def judge(options: argparse.Namespace) -> int:
     # Where no task has a metric for a judge, the first of them says what to do.
     runs = found if options.metrics else judgeable(found) or found
     judged = judge_runs(runs, options, _executor, metrics=_split(options.metrics))
-    _print_records([one.record for one in judged], runs, json=options.json)
-    if (options.verbosity or options.samples > 1) and not options.json:
-        checks = [
-            check
-            for run, one in zip(runs, judged, strict=True)
-            for check in check_judge(run, one.judge, verbosity=options.verbosity, seed=options.seed)
-        ]
+    records = [one.record for one in judged]
+    checks = [
+        check
+        for run, one in zip(runs, judged, strict=True)
+        for check in check_judge(run, one.judge, verbosity=options.verbosity, seed=options.seed)
+    ]
+    if options.json:
+        told = {"runs": [asdict(one) for one in records], "judge": [asdict(one) for one in checks]}
+        console.print_json(told)
+    else:
+        _print_records(records, runs, json=False)
         print_checks(checks)
     return report_errors(judged)
 

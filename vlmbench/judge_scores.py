@@ -7,64 +7,29 @@ that of the request as it would be made now, so that no verdict outlives the ans
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vlmbench.aggregate import ScoredMetric
-from vlmbench.journal import JournalContent, Session, read_journal
-from vlmbench.metrics.asking import SYSTEM, Asking, Case, Vector, read_json
-from vlmbench.metrics.base import Answer, Metric, load_metric
-from vlmbench.performance import Effort
-from vlmbench.prompt import IMAGE_MARK
-from vlmbench.records import (
-    Estimate,
-    Generation,
-    MetricScore,
-    Request,
-    Response,
-    Sample,
-    SampleScores,
-    Scalar,
-    TextPart,
+from vlmbench.journal import JournalContent, read_journal
+from vlmbench.judge_requests import (
+    JudgeSettings,
+    asked_settings,
+    case_of,
+    judge_request,
+    must_ask_again,
 )
-from vlmbench.stats import value_of
+from vlmbench.metrics.asking import Asking, Case
+from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.performance import Effort
+from vlmbench.records import MetricScore, Response, Sample, SampleScores
 from vlmbench.task import TaskSpec
-from vlmbench.template import render
 from vlmbench.where import parse_where
 
 NOT_ASKED = "the judge has not been asked about this answer"
-
-_PREFIX = "judge_"
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeSettings:
-    """How a judge is asked."""
-
-    samples: int = 1
-    """Replies to each prompt; the score is the mean of those that can be read."""
-    temperature: float = 0.0
-    max_new_tokens: int = 1024
-    structured: bool = True
-    """Whether the reply's schema goes with the request, where the judge is a service."""
-
-    def as_scalars(self, metrics: Sequence[str]) -> dict[str, Scalar]:
-        """For a session of the judge's journal."""
-        values: dict[str, Scalar] = {
-            f"{_PREFIX}{name}": value for name, value in dataclasses.asdict(self).items()
-        }
-        return {**values, f"{_PREFIX}metrics": json.dumps(list(metrics), ensure_ascii=False)}
-
-    @property
-    def signature(self) -> str:
-        """The part of a metric's signature that tells them."""
-        form = "schema" if self.structured else "text"
-        return f"reply:{form},x{self.samples},t{self.temperature:g},{self.max_new_tokens}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +135,7 @@ def read_judges(directory: Path, task: TaskSpec) -> list[Judge]:
         if not has_header(path):
             continue  # its writer was killed before the first line was whole
         content = read_journal(path)
-        settings = _settings(content.sessions)
+        settings = asked_settings(content.sessions)
         metrics = [judged_metric(task, name, content, how) for name, how in settings.items()]
         found.append(Judge(content, tuple(metrics)))
     return found
@@ -207,75 +172,6 @@ def judged_metric(
     return JudgedMetric(scored, settings, content.responses)
 
 
-def _settings(sessions: Iterable[Session]) -> dict[str, JudgeSettings]:
-    """How each metric was asked for last."""
-    found: dict[str, JudgeSettings] = {}
-    for session in sessions:
-        values: dict[str, Any] = {
-            key.removeprefix(_PREFIX): value
-            for key, value in session.environment.items()
-            if key.startswith(_PREFIX)
-        }
-        names = json.loads(values.pop("metrics", "[]"))
-        found.update(dict.fromkeys(names, JudgeSettings(**values)))
-    return found
-
-
-def judge_request(
-    asking: Asking,
-    case: Case,
-    sample_id: str,
-    settings: JudgeSettings,
-    *,
-    repeat: int = 0,
-    again: bool = False,
-) -> Request:
-    """What a judge is asked about one answer.
-
-    Args:
-        asking: How.
-        case: What it is told.
-        sample_id: The sample's.
-        settings: Of the reply.
-        repeat: Which of the replies to the same prompt, from 0.
-        again: The first reply could not be read.
-    """
-    form = "schema" if settings.structured else "text"
-    return Request(
-        sample_id=f"{asking.name}/{form}/{repeat}/{int(again)}/{sample_id}",
-        parts=(TextPart(asking.prompt(case, again=again)),),
-        generation=Generation(
-            max_new_tokens=settings.max_new_tokens, temperature=settings.temperature
-        ),
-        system=SYSTEM,
-    )
-
-
-def must_ask_again(asking: Asking, response: Response) -> bool:
-    """Whether a reply is there that is not of the form that was asked for."""
-    if asking.schema is None or response.text is None:
-        return False
-    return read_json(response.text, asking.schema) is None
-
-
-def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> Case:
-    """What a judge is told of a sample; the sample must have its row.
-
-    Raises:
-        DataError: A column is missing that the task's prompt names.
-    """
-    question = render(
-        task.prompt,
-        sample.row,
-        where=f"sample '{sample.id}' of task '{task.name}'",
-        choices=sample.choices,
-        image=lambda number: IMAGE_MARK,
-        place_marks=lambda text: text,
-    )
-    context = sample.meta.get("context")
-    return Case(question, answer, sample.references, str(context) if context else None, other)
-
-
 def add_judge_scores(
     rows: Iterable[tuple[SampleScores, Response]],
     task: TaskSpec,
@@ -301,75 +197,6 @@ def add_judge_scores(
             }
             row = dataclasses.replace(row, scores={**row.scores, **own})
         yield row, response
-
-
-def with_judged_bounds(
-    estimates: Iterable[Estimate],
-    scores: Mapping[str, Mapping[str, MetricScore]],
-    samples: Sequence[Sample],
-    metrics: Sequence[JudgedMetric],
-) -> tuple[Estimate, ...]:
-    """The estimates, those by a judge with the values that missing verdicts still allow.
-
-    Args:
-        estimates: All of the run's.
-        scores: By sample id and metric.
-        samples: All samples that the run is to answer.
-        metrics: Those that a judge was asked for.
-    """
-    by_id = {one.scored.id: one.scored for one in metrics}
-    return tuple(
-        dataclasses.replace(one, bounds=_bounds(by_id[one.metric], one, samples, scores))
-        if one.metric in by_id
-        else one
-        for one in estimates
-    )
-
-
-def _bounds(
-    scored: ScoredMetric,
-    estimate: Estimate,
-    samples: Sequence[Sample],
-    scores: Mapping[str, Mapping[str, MetricScore]],
-) -> tuple[float, float] | None:
-    """The value with the worst, and with the best, in place of each missing verdict."""
-    worst: list[Vector] = []
-    best: list[Vector] = []
-    missing = 0
-    for sample in samples:
-        if not (scored.applies(sample.meta) and _in_slice(sample, estimate.slice)):
-            continue
-        score = scores.get(sample.id, {}).get(scored.id)
-        if score is not None and score.vector is not None:
-            worst.append(score.vector)
-            best.append(score.vector)
-            continue
-        missing += 1
-        ends = _extremes(scored.metric, sample.meta)
-        if ends is None:
-            return scored.metric.bounds
-        worst.append(ends[0])
-        best.append(ends[1])
-    if not missing:
-        return None
-    low, high = (value_of(np.array(one), scored.metric.combine) for one in (worst, best))
-    return low, high
-
-
-def _extremes(metric: Metric, meta: Mapping[str, Scalar]) -> tuple[Vector, Vector] | None:
-    if metric.kind.extremes is not None:
-        return metric.kind.extremes(meta)
-    if metric.bounds is None or not metric.is_mean:
-        return None
-    low, high = metric.bounds
-    return (low,), (high,)
-
-
-def _in_slice(sample: Sample, part: Mapping[str, Scalar] | None) -> bool:
-    return part is None or all(
-        type(sample.meta.get(field)) is type(value) and sample.meta.get(field) == value
-        for field, value in part.items()
-    )
 
 
 def judge_usage(judges: Iterable[Judge]) -> Iterator[tuple[str, float | None]]:

@@ -24,16 +24,13 @@ from vlmbench.errors import JournalError, UsageError
 from vlmbench.evaluate import Meter, Progress, restored, score
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.judge_requests import JudgeSettings, case_of, judge_request, must_ask_again
 from vlmbench.judge_scores import (
     JudgedMetric,
-    JudgeSettings,
-    case_of,
     has_header,
     judge_journal,
-    judge_request,
     judged_key,
     judged_metric,
-    must_ask_again,
 )
 from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import load_metric, metric_names

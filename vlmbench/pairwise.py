@@ -19,7 +19,8 @@ from vlmbench.errors import UsageError
 from vlmbench.evaluate import Meter, Progress, restored
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Journal, JournalContent
-from vlmbench.judge_scores import JudgedMetric, JudgeSettings, case_of, judged_metric
+from vlmbench.judge_requests import JudgeSettings, case_of
+from vlmbench.judge_scores import JudgedMetric, judged_metric
 from vlmbench.judging import Call, effective, make_header, refuse_other_judge
 from vlmbench.metrics.asking import Case
 from vlmbench.models import ModelSpec

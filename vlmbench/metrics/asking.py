@@ -9,7 +9,6 @@ place of the answer.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -38,7 +37,7 @@ AGAIN = (
     "説明や前置きを付けずに、指定した形だけで返答してください。"
 )
 
-_FENCE = re.compile(r"```(?:json)?[ \t]*\n?(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
+_FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +121,9 @@ def read_json(reply: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
         reply: What the judge wrote.
         schema: An object's, with `integer`, `string` or `enum` properties.
     """
-    text = without_reasoning(reply).strip()
-    fenced = _FENCE.fullmatch(text)
+    text = _unfenced(without_reasoning(reply).strip())
     try:
-        value = json.loads(
-            fenced[1] if fenced else text, object_pairs_hook=_once, parse_constant=_refuse
-        )
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     properties = schema["properties"]
@@ -136,10 +132,17 @@ def read_json(reply: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     return value if all(_fits(value[key], properties[key]) for key in properties) else None
 
 
+def _unfenced(text: str) -> str:
+    if len(text) < 2 * len(_FENCE) or not (text.startswith(_FENCE) and text.endswith(_FENCE)):
+        return text
+    inside = text[len(_FENCE) : -len(_FENCE)]
+    return inside[4:] if inside[:4].lower() == "json" else inside
+
+
 def _fits(value: Any, rule: Mapping[str, Any]) -> bool:
     if rule["type"] == "integer":
         # type, not isinstance: True is an int.
-        return type(value) is int and rule["minimum"] <= value <= rule["maximum"]
+        return type(value) is int and value in rule["enum"]
     return isinstance(value, str) and value in rule.get("enum", (value,))
 
 
@@ -165,5 +168,5 @@ def object_schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole(low: int, high: int) -> dict[str, Any]:
-    """The schema of a whole number in a range."""
-    return {"type": "integer", "minimum": low, "maximum": high}
+    """The schema of a whole number in a range, in the words that every service knows."""
+    return {"type": "integer", "enum": list(range(low, high + 1))}

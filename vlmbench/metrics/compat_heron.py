@@ -1,6 +1,7 @@
 """Heron-Bench's own script for judges' replies, quirks included (turingmotors/heron at 883cd7c).
 
-The prediction is the judge's reply and not the model's answer: score a journal of replies.
+What is read is a judge's reply and not the model's answer: `vlmbench judge --metrics` asks for
+it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 """
 
 from __future__ import annotations

@@ -1,0 +1,112 @@
+"""What a judge is asked, and by what settings: the same requests whenever they are made again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlmbench.journal import Session
+from vlmbench.metrics.asking import SYSTEM, Asking, Case, read_json
+from vlmbench.prompt import IMAGE_MARK
+from vlmbench.records import Generation, Request, Response, Sample, Scalar, TextPart
+from vlmbench.task import TaskSpec
+from vlmbench.template import render
+
+_PREFIX = "judge_"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """How a judge is asked."""
+
+    samples: int = 1
+    """Replies to each prompt; the score is the mean of those that can be read."""
+    temperature: float = 0.0
+    max_new_tokens: int = 1024
+    structured: bool = True
+    """Whether the reply's schema goes with the request, where the judge is a service."""
+
+    def as_scalars(self, metrics: Sequence[str]) -> dict[str, Scalar]:
+        """For a session of the judge's journal."""
+        values: dict[str, Scalar] = {
+            f"{_PREFIX}{name}": value for name, value in dataclasses.asdict(self).items()
+        }
+        return {**values, f"{_PREFIX}metrics": json.dumps(list(metrics), ensure_ascii=False)}
+
+    @property
+    def signature(self) -> str:
+        """The part of a metric's signature that tells them."""
+        form = "schema" if self.structured else "text"
+        return f"reply:{form},x{self.samples},t{self.temperature:g},{self.max_new_tokens}"
+
+
+def asked_settings(sessions: Iterable[Session]) -> dict[str, JudgeSettings]:
+    """How each metric was asked for last."""
+    found: dict[str, JudgeSettings] = {}
+    for session in sessions:
+        values: dict[str, Any] = {
+            key.removeprefix(_PREFIX): value
+            for key, value in session.environment.items()
+            if key.startswith(_PREFIX)
+        }
+        names = json.loads(values.pop("metrics", "[]"))
+        found.update(dict.fromkeys(names, JudgeSettings(**values)))
+    return found
+
+
+def judge_request(
+    asking: Asking,
+    case: Case,
+    sample_id: str,
+    settings: JudgeSettings,
+    *,
+    repeat: int = 0,
+    again: bool = False,
+) -> Request:
+    """What a judge is asked about one answer.
+
+    Args:
+        asking: How.
+        case: What it is told.
+        sample_id: The sample's.
+        settings: Of the reply.
+        repeat: Which of the replies to the same prompt, from 0.
+        again: The first reply could not be read.
+    """
+    form = "schema" if settings.structured else "text"
+    return Request(
+        sample_id=f"{asking.name}/{form}/{repeat}/{int(again)}/{sample_id}",
+        parts=(TextPart(asking.prompt(case, again=again)),),
+        generation=Generation(
+            max_new_tokens=settings.max_new_tokens, temperature=settings.temperature
+        ),
+        system=SYSTEM,
+    )
+
+
+def must_ask_again(asking: Asking, response: Response) -> bool:
+    """Whether a reply is there that is not of the form that was asked for."""
+    if asking.schema is None or response.text is None:
+        return False
+    return read_json(response.text, asking.schema) is None
+
+
+def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> Case:
+    """What a judge is told of a sample; the sample must have its row.
+
+    Raises:
+        DataError: A column is missing that the task's prompt names.
+    """
+    question = render(
+        task.prompt,
+        sample.row,
+        where=f"sample '{sample.id}' of task '{task.name}'",
+        choices=sample.choices,
+        image=lambda number: IMAGE_MARK,
+        place_marks=lambda text: text,
+    )
+    context = sample.meta.get("context")
+    return Case(question, answer, sample.references, str(context) if context else None, other)
