@@ -101,9 +101,9 @@ class Workers:
                 [text for texts in references[start : start + BATCH_SIZE] for text in texts]
                 for start in range(0, len(references), BATCH_SIZE)
             ],
-            japanese.tokenise_all,
+            japanese.lines_of_words,
             lambda texts: ("tokenise", texts),
-            lambda texts, lines: japanese.learn(texts, map(str.split, lines)),
+            japanese.learn,
         )
 
     def prepare(self, metric: Metric, references: References) -> Metric:
@@ -232,7 +232,7 @@ def serve() -> None:
         answer: object
         try:
             if kind == "tokenise":
-                answer = list(map(" ".join, japanese.tokenise_all(content)))
+                answer = japanese.lines_of_words(content)
             else:
                 columns = score_batch(_received_batch(content), metrics)
                 answer = _each_once(columns, _sent_column)

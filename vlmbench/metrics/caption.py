@@ -7,7 +7,6 @@ without white space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -16,10 +15,11 @@ from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.overlap import bleu_vectors, means, pairs
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
+from vlmbench.text.coded import Coded, Integers, coded_words
 from vlmbench.text.comparison import Comparison, Unit, compare
 from vlmbench.text.frequencies import DocumentFrequencies, count_documents
-from vlmbench.text.japanese import tokenise_all
-from vlmbench.text.ngrams import NgramTable
+from vlmbench.text.japanese import lines_of_words
+from vlmbench.text.ngrams import NgramTable, Rows
 from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_score
 
 CIDER_ORDER = 4
@@ -37,12 +37,11 @@ def document_frequencies(all_references: References) -> DocumentFrequencies:
     return count_documents(_in_words(all_references), CIDER_ORDER)
 
 
-def _in_words(all_references: References) -> Iterator[Sequence[Sequence[str]]]:
+def _in_words(all_references: References) -> Iterator[Coded]:
     for start in range(0, len(all_references), _TOGETHER):
         some = all_references[start : start + _TOGETHER]
-        words = iter(tokenise_all([text for texts in some for text in texts]))
-        for texts in some:
-            yield list(islice(words, len(texts)))
+        lines = lines_of_words([text for texts in some for text in texts])
+        yield coded_words(lines, np.fromiter(map(len, some), np.int64))
 
 
 @metric(
@@ -210,13 +209,13 @@ def cider_of(
 ) -> Floats:
     """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
     weights = compared.remember(
-        "weights", frequencies, lambda: [_weights(table, frequencies) for table in compared.tables]
+        "weights", frequencies, lambda: list(_all_weights(compared, frequencies))
     )
     columns = compared.lengths.shape[1] - 1
     cosines = np.concatenate(
         [
-            _cosines(table, rows, clipped=sigma is not None, columns=columns)
-            for table, rows in zip(compared.tables, weights, strict=True)
+            _cosines(of_table, clipped=sigma is not None, columns=columns)
+            for of_table in weights
         ]
     )
     if sigma is not None:
@@ -236,25 +235,42 @@ def _cider_scores(
     return means(cider_of(compare(pairs(answers)), frequencies, sigma=sigma))
 
 
-def _weights(table: NgramTable, frequencies: DocumentFrequencies) -> Floats:
-    """TF-IDF of each n-gram in each text: (columns, rows) as in the table."""
-    order, position = table.first_positions()
-    rarity = np.log(frequencies.samples / frequencies.of(table)[order, position])
+def _all_weights(
+    compared: Comparison, frequencies: DocumentFrequencies
+) -> Iterator[list[tuple[Rows, Floats]]]:
+    """For each table and order TF-IDF of each n-gram in each text: (columns, rows)."""
+    words = frequencies.lines_of_words(compared.texts)
+    ends = np.cumsum([len(table.places) for table in compared.tables])
+    for table, own in zip(compared.tables, np.split(words, ends[:-1]), strict=True):
+        yield [
+            (rows, _weights(rows, order, table, found, frequencies.samples))
+            for order, (rows, found) in enumerate(
+                zip(table.rows, frequencies.of(table, own), strict=True)
+            )
+        ]
+
+
+def _weights(
+    rows: Rows, order: int, table: NgramTable, found: Integers, samples: int
+) -> Floats:
+    rarity = np.log(samples / found)
     # What runs across the end of a text is no n-gram.
-    counts = table.counts.astype(np.float64)
-    return counts * np.where(position + order < table.ends[position], rarity, 0.0)
+    rarity[rows.positions + order >= table.ends[rows.positions]] = 0.0
+    weights: Floats = rows.counts * rarity
+    return weights
 
 
-def _cosines(table: NgramTable, weights: Floats, *, clipped: bool, columns: int) -> Floats:
+def _cosines(weighed: Sequence[tuple[Rows, Floats]], *, clipped: bool, columns: int) -> Floats:
     """Mean over the orders of the similarity with each reference: (samples, columns)."""
-    ours, theirs = weights[:1], weights[1:]
-    shared = table.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
-    norms = np.sqrt(table.sums(weights * weights))
-    scale = norms[:, :, :1] * norms[:, :, 1:]
-    cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
-    means_of_orders = np.zeros((len(cosines), columns))
-    means_of_orders[:, : cosines.shape[2]] = cosines.sum(axis=1) / CIDER_ORDER
-    return means_of_orders
+    total = np.zeros((len(weighed[0][0].starts), columns))
+    for rows, weights in weighed:
+        ours, theirs = weights[:1], weights[1:]
+        shared = rows.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
+        norms = np.sqrt(rows.sums(weights * weights))
+        scale = norms[:, :1] * norms[:, 1:]
+        cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
+        total[:, : cosines.shape[1]] += cosines
+    return total / CIDER_ORDER
 
 
 def _unsmoothed(totals: Floats, orders: int) -> Floats:

@@ -17,6 +17,7 @@ from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
 from vlmbench.metrics.overlap import means, vectors
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
+from vlmbench.text.coded import coded
 from vlmbench.text.comparison import WORD_ORDERS, Comparison
 from vlmbench.text.compat.penn import penn_words
 from vlmbench.text.compat.words import plain_words
@@ -64,8 +65,8 @@ class _References:
     def frequencies(self, tokenizer: CocoTokenizer) -> DocumentFrequencies:
         """Of word n-grams, counted once."""
         if tokenizer not in self._counted:
-            documents = ([_words(text, tokenizer) for text in texts] for texts in self._references)
-            self._counted[tokenizer] = count_documents(documents, CIDER_ORDER)
+            documents = [[_words(text, tokenizer) for text in texts] for texts in self._references]
+            self._counted[tokenizer] = count_documents([coded(documents)], CIDER_ORDER)
         return self._counted[tokenizer]
 
 
@@ -141,7 +142,7 @@ def rouge_l(
     samples = [
         [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
     ]
-    return means(coco_rouge_l(Comparison(samples, orders=1)))
+    return means(coco_rouge_l(Comparison(coded(samples), orders=1)))
 
 
 def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[MetricScore]:
@@ -231,7 +232,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
 
 
 def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:
-    return Comparison(_split(answers, tokenizer), orders=WORD_ORDERS)
+    return Comparison(coded(_split(answers, tokenizer)), orders=WORD_ORDERS)
 
 
 def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Sequence[str]]]:

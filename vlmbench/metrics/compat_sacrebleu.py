@@ -17,6 +17,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.metrics.overlap import means, vectors
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
+from vlmbench.text.coded import coded
 from vlmbench.text.comparison import CHARACTER_ORDERS, WORD_ORDERS, Comparison
 from vlmbench.text.compat.western import words_13a, words_chrf, words_tercom
 from vlmbench.text.compat.words import ipadic_identity, ipadic_words, plain_words
@@ -179,7 +180,7 @@ def ter(
 
 def _compared(answers: Sequence[Answer], split: _Split, orders: int) -> Comparison:
     samples = [[split(text) for text in (a.prediction, *a.references)] for a in answers]
-    return Comparison(samples, orders=orders)
+    return Comparison(coded(samples), orders=orders)
 
 
 def _rows(answers: Sequence[Answer], split: _Split, orders: int) -> Floats:

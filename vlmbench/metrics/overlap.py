@@ -182,7 +182,7 @@ def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
         tokenizer: "words", or "characters" without white space.
     """
     references = tuple(text.lower() for text in answer.references)
-    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).samples[0]
+    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).strings[0]
     return ter_counts(words, others)
 
 

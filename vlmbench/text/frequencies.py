@@ -11,12 +11,13 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from vlmbench.text.ngrams import Integers, NgramTable
+from vlmbench.text.coded import Coded, Integers
+from vlmbench.text.ngrams import NgramTable
 
 _WORD_BITS = 32
 _SEPARATOR = -1
@@ -40,58 +41,64 @@ class DocumentFrequencies:
         """Highest order of n-grams."""
         return len(self.counts)
 
-    def of(self, table: NgramTable) -> Integers:
-        """For each order and position of the table's texts, in how many samples it occurs.
+    def lines_of_words(self, texts: Coded) -> Integers:
+        """For each item of the texts its line in the first table; -1 for a rare one."""
+        words, numbers = texts.numbered()
+        return np.array([self.words.get(word, -1) for word in words], dtype=np.int64)[numbers]
 
-        At least 1. N-grams across the end of a text have 1 as well.
+    def of(self, table: NgramTable, words: Integers) -> Iterator[Integers]:
+        """For each order, in how many samples each n-gram (a row of the table) occurs.
+
+        Args:
+            table: Answers and references.
+            words: What `lines_of_words` says of their items.
+
+        Yields:
+            At least 1; 1 also for what runs across the end of a text.
         """
-        words = self._lines_of_words(table)
-        found = np.ones((self.orders, len(words)), dtype=np.int64)
-        lines = words
-        for order in range(self.orders):
+        # Separators are unknown words, and so is what comes behind the last text.
+        at = np.full(len(table.ends) + self.orders, -1, dtype=np.int64)
+        at[table.places] = words
+        lines = at[table.rows[0].positions]
+        for order, rows in enumerate(table.rows):
             if order:
-                lines = self._next_lines(order, lines, words)
+                lines = self._longer(order, lines[rows.shorter], at[rows.positions + order])
+            found = np.ones(len(lines), dtype=np.int64)
             hits = np.flatnonzero(lines >= 0)
-            if not len(hits):
-                break
-            found[order, hits] = self.counts[order][lines[hits]]
-        return found
+            found[hits] = self.counts[order][lines[hits]]
+            yield found
 
-    def _lines_of_words(self, table: NgramTable) -> Integers:
-        """The number of the word at each position; -1 for a rare one and for separators."""
-        known = [self.words.get(item, -1) for item in table.items]
-        # The last one is that of separators, whose number is -1.
-        return np.array([*known, -1], dtype=np.int64)[table.numbers]
-
-    def _next_lines(self, order: int, lines: Integers, words: Integers) -> Integers:
-        """Lines in the next table of the n-grams that are one word longer; -1 without one."""
-        longer = np.full_like(lines, -1)
+    def _longer(self, order: int, lines: Integers, words: Integers) -> Integers:
+        """The lines of n-grams of these lines that go on with these words; -1 without one."""
+        found = np.full(len(lines), -1, dtype=np.int64)
         keys = self.keys[order - 1]
-        places, wanted = _continued(lines, words, order)
-        if len(places) and len(keys):
+        known = np.flatnonzero((lines >= 0) & (words >= 0))
+        if len(known) and len(keys):
+            wanted = (lines[known] << _WORD_BITS) | words[known]
             at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
             right = keys[at] == wanted
-            longer[places[right]] = at[right]
-        return longer
+            found[known[right]] = at[right]
+        return found
 
 
-def count_documents(
-    documents: Iterable[Sequence[Sequence[Hashable]]], orders: int
-) -> DocumentFrequencies:
+def count_documents(documents: Iterable[Coded], orders: int) -> DocumentFrequencies:
     """Count over documents, each of which is several texts.
 
     Args:
-        documents: The references of each sample, as words. Read once.
+        documents: The references of each sample, many samples at a time. Read once.
         orders: Highest order of n-grams.
     """
     numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
     flat, lengths = array("q"), array("q")
     for texts in documents:
-        before = len(flat)
-        for text in texts:
-            flat.extend(map(numbers.__getitem__, text))
-            flat.append(_SEPARATOR)
-        lengths.append(len(flat) - before)
+        words, numbered = texts.numbered()
+        known = np.fromiter(map(numbers.__getitem__, words), dtype=np.int64)
+        places = np.arange(len(numbered)) + np.repeat(np.arange(len(texts.sizes)), texts.sizes)
+        some = np.full(len(numbered) + len(texts.sizes), _SEPARATOR, dtype=np.int64)
+        some[places] = known[numbered]
+        flat.frombytes(some.tobytes())
+        sizes = np.bincount(texts.samples, texts.sizes + 1, len(texts.widths))
+        lengths.frombytes(sizes.astype(np.int64).tobytes())
     owners = np.repeat(np.arange(len(lengths)), np.frombuffer(lengths, dtype=np.int64))
     every = np.frombuffer(flat, dtype=np.int64)
     places = np.flatnonzero(every >= 0)

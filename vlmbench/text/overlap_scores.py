@@ -139,7 +139,7 @@ def rouge_n(compared: Comparison, order: int) -> Floats:
     scores: Floats = f_measures(compared.matches[:, order - 1], sizes).max(axis=1)
     # A text too short for the order shares nothing, but it may be the same as a reference.
     for row in np.flatnonzero(sizes[:, 0] == 0).tolist():
-        answer, *references = compared.samples[row]
+        answer, *references = compared.strings[row]
         scores[row] = float(answer in references)
     return scores
 
