@@ -25,6 +25,7 @@ from typing import IO, Any, TypeAlias, TypeVar
 
 from vlmbench.errors import UsageError, VlmbenchError
 from vlmbench.metrics.base import Answer, Metric, References, load_metric
+from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text import japanese
 
@@ -56,7 +57,7 @@ class Batch:
 
 def score_batch(batch: Batch, metrics: Sequence[Metric]) -> Columns:
     """The scores of a batch, in this process."""
-    everything = batch.answers
+    everything = tuple(batch.answers)
     return [
         metric.score_all(everything if places is None else [everything[at] for at in places])
         for metric, places in zip(metrics, batch.places, strict=True)
@@ -281,12 +282,16 @@ def _received_batch(content: Any) -> Batch:
     )
 
 
-def _sent_column(column: Sequence[MetricScore]) -> list[tuple[object, ...]]:
+def _sent_column(column: Sequence[MetricScore]) -> object:
+    if isinstance(column, Vectors):
+        return column.rows
     return [(score.vector, score.unscored, score.extracted) for score in column]
 
 
-def _received_column(column: Sequence[Any]) -> Sequence[MetricScore]:
-    return [MetricScore(*parts) for parts in column]
+def _received_column(column: Any) -> Sequence[MetricScore]:
+    if isinstance(column, list):
+        return [MetricScore(*parts) for parts in column]
+    return Vectors(column)
 
 
 def _each_once(columns: Sequence[_Job], convert: Callable[[_Job], _Result]) -> list[_Result]:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from vlmbench.errors import ConfigError, UsageError, unknown_name
 from vlmbench.records import Generation, Scalar, stable_hash
@@ -110,13 +110,24 @@ class Fields(Strict):
     base64: bool = False
     """Whether images are texts in base64."""
     references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
-    """`{column: name}`, or a template for each accepted answer; empty ones are left out."""
+    """`{column: name}`, or a template for each accepted answer. A number in a column counts as
+    its text; what is empty or null is left out."""
     choices: Column | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways."""
     meta: tuple[str, ...] = ()
     """Columns that `slices` and `where` may name."""
     derived: dict[str, Template] = Field(default_factory=dict)
     """Further fields of `meta`, each a template; one that renders to nothing is None."""
+
+    @field_validator("references", "choices", mode="before")
+    @classmethod
+    def _column_or_templates(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                f"a text is neither a column nor a list; write {{column: {value}}} for what that "
+                "column holds, or a list of templates"
+            )
+        return value
 
 
 class GenerationArguments(Strict):

@@ -12,11 +12,12 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.overlap import bleu_vectors, means, pairs
+from vlmbench.metrics.overlap import bleu_vectors, compared, means
+from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 from vlmbench.text.coded import Coded, Integers, coded_words
-from vlmbench.text.comparison import Comparison, Unit, compare
+from vlmbench.text.comparison import Comparison, Unit
 from vlmbench.text.frequencies import DocumentFrequencies, count_documents
 from vlmbench.text.japanese import lines_of_words
 from vlmbench.text.ngrams import NgramTable, Rows
@@ -51,7 +52,7 @@ def _in_words(all_references: References) -> Iterator[Coded]:
     prepare=document_frequencies,
     batched=True,
 )
-def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> list[MetricScore]:
+def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequence[MetricScore]:
     """Mean CIDEr, from 0 to 10, higher is better.
 
     Cosine similarity of the answer's and a reference's word n-grams of order 1 to 4, weighted so
@@ -75,7 +76,7 @@ def cider_d(
     frequencies: DocumentFrequencies,
     *,
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
-) -> list[MetricScore]:
+) -> Sequence[MetricScore]:
     """Mean CIDEr-D, from 0 to 10, higher is better.
 
     As `caption.cider`, but an n-gram counts no more often than in the reference, and a difference
@@ -96,7 +97,7 @@ def cider_d(
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 1),
 )
-def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-1 of the COCO evaluation, from 0 to 1, higher is better.
 
     The precision of words over the whole task, times the brevity penalty. A word counts as often
@@ -106,7 +107,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -117,7 +118,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 2),
 )
-def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-2 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to two words.
@@ -127,7 +128,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -138,7 +139,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 3),
 )
-def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-3 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to three words.
@@ -148,7 +149,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -159,7 +160,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 4),
 )
-def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-4 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to four words.
@@ -169,7 +170,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -178,7 +179,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     source="C.-Y. Lin, ROUGE, 2004; as pycocoevalcap's Rouge on the same words",
     batched=True,
 )
-def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean ROUGE-L of the COCO evaluation, from 0 to 1, higher is better.
 
     F-measure of the longest common subsequence that weighs recall 1.44 times as much as precision
@@ -188,10 +189,10 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Met
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    compared = compare(pairs(answers), tokenizer)
-    ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
+    texts = compared(answers, tokenizer)
+    ours, theirs = texts.lengths[:, :1], texts.lengths[:, 1:]
     both_empty = ((ours == 0) & (theirs == 0)).any(axis=1)
-    return means(np.where(both_empty, 1.0, coco_rouge_l(compared)))
+    return means(np.where(both_empty, 1.0, coco_rouge_l(texts)))
 
 
 def coco_rouge_l(compared: Comparison) -> Floats:
@@ -213,10 +214,7 @@ def cider_of(
     )
     columns = compared.lengths.shape[1] - 1
     cosines = np.concatenate(
-        [
-            _cosines(of_table, clipped=sigma is not None, columns=columns)
-            for of_table in weights
-        ]
+        [_cosines(of_table, clipped=sigma is not None, columns=columns) for of_table in weights]
     )
     if sigma is not None:
         # The reference implementation takes the number of bigrams for the length.
@@ -228,11 +226,11 @@ def cider_of(
 
 def _cider_scores(
     answers: Sequence[Answer], frequencies: DocumentFrequencies, *, sigma: float | None
-) -> list[MetricScore]:
+) -> Sequence[MetricScore]:
     if frequencies.samples < 2:
         reason = MetricScore(unscored="a task of one sample has no document frequencies")
         return [reason] * len(answers)
-    return means(cider_of(compare(pairs(answers)), frequencies, sigma=sigma))
+    return means(cider_of(compared(answers), frequencies, sigma=sigma))
 
 
 def _all_weights(
@@ -250,12 +248,10 @@ def _all_weights(
         ]
 
 
-def _weights(
-    rows: Rows, order: int, table: NgramTable, found: Integers, samples: int
-) -> Floats:
+def _weights(rows: Rows, order: int, table: NgramTable, found: Integers, samples: int) -> Floats:
     rarity = np.log(samples / found)
     # What runs across the end of a text is no n-gram.
-    rarity[rows.positions + order >= table.ends[rows.positions]] = 0.0
+    rarity[rows.positions + order >= table.ends.take(rows.positions)] = 0.0
     weights: Floats = rows.counts * rarity
     return weights
 

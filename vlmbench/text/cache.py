@@ -22,7 +22,7 @@ class WordCache:
     """
 
     def __init__(
-        self, analyse: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 25
+        self, analyse: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 24
     ) -> None:
         """Remember what an analysis says.
 

@@ -17,7 +17,8 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-Integers: TypeAlias = NDArray[np.int64]
+from vlmbench.text.lookup import Integers as Integers
+from vlmbench.text.lookup import first_equals
 
 Texts: TypeAlias = Sequence[Sequence[Hashable]]
 """Sequences of words or characters: the answer's first, then the references'."""
@@ -26,8 +27,6 @@ _POINT_BITS = 21
 _PACKED = 3
 """Code points that fit into an integer."""
 _SPACE, _BREAK = ord(" "), ord("\n")
-_MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
-"""Odd numbers whose products with others have well-mixed upper bits."""
 _LETTERS = 0x110000
 """Numbers that are code points."""
 
@@ -77,7 +76,7 @@ class Coded:
             how many different items each sample has.
         """
         sample = np.repeat(self.samples, self.sizes)
-        first = _first_equals(self.keys, sample)
+        first = first_equals(self.keys, sample)
         new = first == np.arange(len(first))
         before = np.zeros(len(first) + 1, dtype=np.int64)
         np.cumsum(new, out=before[1:])
@@ -96,15 +95,12 @@ class Coded:
         whole: Sequence[Hashable] = ids.tolist()
         if distinct.max(initial=0) < _LETTERS:
             whole = ids.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        ends = iter(np.cumsum(self.sizes).tolist())
+        ends = np.cumsum(self.sizes).tolist()
+        texts = [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         start = 0
         for width in self.widths.tolist():
-            texts = []
-            for _ in range(width):
-                end = next(ends)
-                texts.append(whole[start:end])
-                start = end
-            yield texts
+            yield texts[start : start + width]
+            start += width
 
     def parts(self, most_items: int, most_samples: int) -> Iterator[Coded]:
         """The same in pieces of whole samples.
@@ -113,28 +109,31 @@ class Coded:
             most_items: Items and texts of a piece, if it has more than one sample.
             most_samples: Samples of a piece.
         """
-        text_ends = np.cumsum(self.widths).tolist()
+        text_ends = np.concatenate([[0], np.cumsum(self.widths)])
         item_ends = np.concatenate([[0], np.cumsum(self.sizes)])
-        sample_ends = item_ends[text_ends].tolist()
-        first = text = item = 0
-        for last in range(1, len(text_ends) + 1):
-            if last < len(text_ends) and last - first < most_samples:
-                if sample_ends[last] + text_ends[last] - item - text <= most_items:
-                    continue
-            yield self._part(slice(first, last), slice(text, text_ends[last - 1]), item_ends)
-            first, text, item = last, text_ends[last - 1], sample_ends[last - 1]
+        costs = np.diff(item_ends[text_ends] + text_ends).tolist()
 
-    def _part(self, samples: slice, texts: slice, item_ends: Integers) -> Coded:
-        start, end = int(item_ends[texts.start]), int(item_ends[texts.stop])
+        def part(first: int, last: int) -> Coded:
+            texts = slice(int(text_ends[first]), int(text_ends[last]))
+            start, end = int(item_ends[texts.start]), int(item_ends[texts.stop])
 
-        def spelt(positions: Sequence[int]) -> list[Hashable]:
-            return self.spelt([start + position for position in positions])
+            def spelt(positions: Sequence[int]) -> list[Hashable]:
+                return self.spelt([start + position for position in positions])
 
-        return Coded(self.keys[start:end], self.sizes[texts], self.widths[samples], spelt)
+            return Coded(self.keys[start:end], self.sizes[texts], self.widths[first:last], spelt)
+
+        first = held = 0
+        for number, cost in enumerate(costs):
+            if number > first and (held + cost > most_items or number - first == most_samples):
+                yield part(first, number)
+                first, held = number, 0
+            held += cost
+        if costs:
+            yield part(first, len(costs))
 
     def numbered(self) -> tuple[list[Hashable], Integers]:
         """The different items, and the number of each item of the texts among them."""
-        first = _first_equals(self.keys, np.zeros(1, dtype=np.int64))
+        first = first_equals(self.keys)
         new = first == np.arange(len(first))
         return self.spelt(np.flatnonzero(new).tolist()), (new.cumsum() - 1)[first]
 
@@ -170,18 +169,21 @@ def coded_characters(lines: Sequence[str], widths: Integers) -> Coded:
 def coded_words(lines: Sequence[str], widths: Integers) -> Coded:
     """The words of texts that are given as lines of words with a space between."""
     whole = _joined(lines)
-    points = _points(whole).astype(np.int64)
+    points = _points(whole)
     ends = np.flatnonzero(points <= _SPACE)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    is_word = ends > starts  # an empty line has none
-    words_before = np.cumsum(is_word)
-    sizes = np.diff(words_before[points[ends] == _BREAK], prepend=0)
-    starts, ends = starts[is_word], ends[is_word]
+    is_break = points.take(ends) == _BREAK
+    starts = np.empty_like(ends)
+    starts[:1] = 0
+    np.add(ends[:-1], 1, out=starts[1:])
     lengths = ends - starts
-    points[points <= _SPACE] = 0
-    keys = points[starts] << (2 * _POINT_BITS)
-    keys |= points[starts + 1] << _POINT_BITS
-    keys |= np.where(lengths >= _PACKED, points[np.minimum(starts + 2, len(points) - 1)], 0)
+    is_word = lengths > 0  # an empty line has none
+    sizes = np.diff(is_word.cumsum()[is_break], prepend=0)
+    if not is_word.all():
+        starts, ends, lengths = starts[is_word], ends[is_word], lengths[is_word]
+    keys = points.take(starts).astype(np.int64)
+    for ahead in range(1, _PACKED):
+        keys <<= _POINT_BITS
+        keys |= np.where(lengths > ahead, points.take(starts + ahead, mode="clip"), 0)
     number: defaultdict[str, int] = defaultdict(count(1).__next__)
     for place in np.flatnonzero(lengths > _PACKED).tolist():
         keys[place] = -number[whole[starts[place] : ends[place]]]
@@ -199,34 +201,3 @@ def _joined(lines: Sequence[str]) -> str:
 
 def _points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-def _first_equals(keys: Integers, groups: Integers) -> Integers:
-    """For each key the position of the first one that is equal and of the same group.
-
-    Each key goes into the cell of a table that a product of it points to; equal keys meet in one
-    cell. Where different keys meet, those that are not the one in the cell try another product.
-
-    Args:
-        keys: Any integers.
-        groups: Their groups, or a single zero.
-    """
-    found = np.empty(len(keys), dtype=np.int64)
-    shift = np.uint64(64 - max(4, (2 * len(keys)).bit_length()))
-    table = np.empty(1 << (64 - int(shift)), dtype=np.int64)
-    mixed = keys.view(np.uint64) * np.uint64(_MIXERS[0])
-    mixed ^= groups.view(np.uint64) * np.uint64(_MIXERS[1])
-    left = np.arange(len(keys))
-    while len(left):
-        mixed *= np.uint64(_MIXERS[1])
-        mixed ^= mixed >> np.uint64(32)
-        cells = ((mixed * np.uint64(_MIXERS[0])) >> shift).view(np.int64)
-        # Of several positions for one cell the last one written stays: backwards, the first.
-        table[cells[::-1]] = left[::-1]
-        here = table[cells]
-        found[left] = here
-        wrong = keys[here] != keys[left]
-        if len(groups) > 1:
-            wrong |= groups[here] != groups[left]
-        left, mixed = left[wrong], mixed[wrong]
-    return found

@@ -6,7 +6,7 @@ take a fraction of the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -41,13 +41,16 @@ class Comparison:
     `lengths` says -1 there, and nothing matches.
     """
 
-    def __init__(self, texts: Coded, *, orders: int) -> None:
+    def __init__(self, texts: Coded, *, orders: int, keep_tables: bool = True) -> None:
         """Compare sequences.
 
         Args:
             texts: For each sample the answer and its references, as words or characters.
             orders: Highest order of n-grams.
+            keep_tables: Whether n-grams are kept for what needs more than `matches`. Without
+                them, the room of each part's is used again for the next one's.
         """
+        self._keep_tables = keep_tables
         self.texts = texts
         self.orders = orders
         self._remembered: dict[str, tuple[object, Any]] = {}
@@ -65,7 +68,10 @@ class Comparison:
     @cached_property
     def tables(self) -> list[NgramTable]:
         """The n-grams of each part."""
-        return [NgramTable(part, self.orders) for part in self.parts]
+        return list(self._made_tables())
+
+    def _made_tables(self) -> Iterator[NgramTable]:
+        return (NgramTable(part, self.orders) for part in self.parts)
 
     @cached_property
     def strings(self) -> list[list[Sequence[Hashable]]]:
@@ -77,7 +83,7 @@ class Comparison:
         """N-grams that answer and reference share: (samples, orders, references)."""
         whole = np.zeros((len(self.lengths), self.orders, self.lengths.shape[1] - 1), np.int64)
         row = 0
-        for table in self.tables:
+        for table in self.tables if self._keep_tables else self._made_tables():
             found = table.matches()
             whole[row : row + len(found), :, : found.shape[2]] = found
             row += len(found)
@@ -129,20 +135,22 @@ def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
     lines = lines_of_words([text for answer, others in pairs for text in (answer, *others)])
     widths = np.array([1 + len(others) for _, others in pairs])
     if unit == "characters":
-        return Comparison(coded_characters(lines, widths), orders=CHARACTER_ORDERS)
+        texts = coded_characters(lines, widths)
+        return Comparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
     return Comparison(coded_words(_respaced(lines, widths), widths), orders=WORD_ORDERS)
 
 
 def _respaced(lines: list[str], widths: Integers) -> list[str]:
     """The lines, where what white space alone tells from a reference has the reference's words."""
-    start = 0
-    for width in widths.tolist():
-        answer = lines[start]
-        for other in lines[start + 1 : start + width]:
-            # Most texts that are not the same begin or end differently.
-            if other[:1] == answer[:1] and other[-1:] == answer[-1:] and other != answer:
-                if other.replace(" ", "") == answer.replace(" ", ""):
-                    lines[start] = other
-                    break
-        start += width
+    letters = np.array([len(line) - line.count(" ") for line in lines])
+    starts = np.repeat(np.cumsum(widths) - widths, widths)
+    candidates = np.flatnonzero(letters == letters[starts])
+    changed: dict[int, str] = {}
+    for start, place in zip(starts[candidates].tolist(), candidates.tolist(), strict=True):
+        answer, other = lines[start], lines[place]
+        is_other = answer != other and answer.replace(" ", "") == other.replace(" ", "")
+        if is_other and start not in changed:
+            changed[start] = other
+    for start, line in changed.items():
+        lines[start] = line
     return lines

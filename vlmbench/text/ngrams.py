@@ -25,16 +25,28 @@ _KEY_BITS = 63
 class Rows:
     """The different n-grams of one order, a row each: those of the first sample, the second ..."""
 
-    positions: Integers
-    """Of each row, where its n-gram starts."""
+    order: Integers
+    """The positions of all n-grams, equal ones side by side."""
+    places: Integers
+    """Where in that order each row begins."""
+    changes: NDArray[np.bool_]
+    """At which places of that order the n-gram without its last item changes."""
     starts: Integers
     """The first row of each sample."""
-    shorter: Integers
-    """The row of the n-gram without its last item, among those of the order before."""
     counts: NDArray[np.int32]
     """How often each n-gram occurs in each text of its sample: (texts, rows).
 
     A row for what crosses the end of a text has a single 1: it matches nothing."""
+
+    @property
+    def positions(self) -> Integers:
+        """Of each row, where its n-gram starts."""
+        return self.order.take(self.places)
+
+    @property
+    def shorter(self) -> Integers:
+        """The row of the n-gram without its last item, among those of the order before."""
+        return self.changes.take(self.places).cumsum() - 1
 
     def sums(self, rows: NDArray[_Number]) -> NDArray[_Number]:
         """Sums over the n-grams of each sample: (columns, rows) -> (samples, columns)."""
@@ -74,11 +86,12 @@ class NgramTable:
         self.rows: list[Rows] = []
         """Those of each order."""
         for number, new in enumerate(changes):
-            starts = np.flatnonzero(new)
-            shorter = changes[max(number - 1, 0)][starts].cumsum() - 1
-            of_samples = starts.searchsorted(starts_of_samples)
-            counts = np.diff(before[:, np.append(starts, len(order))])
-            self.rows.append(Rows(order[starts], of_samples, shorter, counts))
+            places = np.flatnonzero(new)
+            ends = np.append(places, len(order))
+            counts = np.array([np.diff(column.take(ends)) for column in before])
+            of_samples = places.searchsorted(starts_of_samples)
+            coarser = changes[max(number - 1, 0)]
+            self.rows.append(Rows(order, places, coarser, of_samples, counts))
 
     def matches(self) -> Integers:
         """N-grams that the answer shares with each reference: (samples, orders, references)."""
@@ -127,7 +140,7 @@ def _sorted_packed(
         packed[:-ahead] |= ids[ahead:] << shift
     # Each sample's numbers rise where they are new: what is half in order is merged quickly.
     order = packed.argsort(kind="stable")
-    ordered = packed[order]
+    ordered = packed.take(order)
     changes = np.empty((orders, len(ids)), dtype=np.bool_)
     changes[:, 0] = True
     # Two n-grams of order n differ when the sample or any of their first n items does.
