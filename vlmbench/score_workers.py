@@ -58,10 +58,17 @@ class Batch:
 def score_batch(batch: Batch, metrics: Sequence[Metric]) -> Columns:
     """The scores of a batch, in this process."""
     everything = tuple(batch.answers)
-    return [
-        metric.score_all(everything if places is None else [everything[at] for at in places])
-        for metric, places in zip(metrics, batch.places, strict=True)
-    ]
+    # Metrics that are for the same answers get the same tuple, by which they share their work.
+    chosen: dict[tuple[int, ...], tuple[Answer, ...]] = {}
+    columns: Columns = []
+    for metric, places in zip(metrics, batch.places, strict=True):
+        answers = everything
+        if places is not None:
+            answers = chosen.setdefault(
+                tuple(places), tuple(everything[place] for place in places)
+            )
+        columns.append(metric.score_all(answers))
+    return columns
 
 
 def processes_for(answers: int) -> int:
