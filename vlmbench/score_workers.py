@@ -64,9 +64,7 @@ def score_batch(batch: Batch, metrics: Sequence[Metric]) -> Columns:
     for metric, places in zip(metrics, batch.places, strict=True):
         answers = everything
         if places is not None:
-            answers = chosen.setdefault(
-                tuple(places), tuple(everything[place] for place in places)
-            )
+            answers = chosen.setdefault(tuple(places), tuple(everything[place] for place in places))
         columns.append(metric.score_all(answers))
     return columns
 

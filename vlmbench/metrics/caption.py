@@ -7,7 +7,7 @@ without white space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -209,12 +209,10 @@ def cider_of(
     compared: Comparison, frequencies: DocumentFrequencies, *, sigma: float | None
 ) -> Floats:
     """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
-    weights = compared.remember(
-        "weights", frequencies, lambda: list(_all_weights(compared, frequencies))
-    )
+    tables = compared.remember("weights", frequencies, lambda: _weighed(compared, frequencies))
     columns = compared.lengths.shape[1] - 1
     cosines = np.concatenate(
-        [_cosines(of_table, clipped=sigma is not None, columns=columns) for of_table in weights]
+        [_cosines(orders, clipped=sigma is not None, columns=columns) for orders in tables]
     )
     if sigma is not None:
         # The reference implementation takes the number of bigrams for the length.
@@ -233,37 +231,45 @@ def _cider_scores(
     return means(cider_of(compared(answers), frequencies, sigma=sigma))
 
 
-def _all_weights(
-    compared: Comparison, frequencies: DocumentFrequencies
-) -> Iterator[list[tuple[Rows, Floats]]]:
-    """For each table and order TF-IDF of each n-gram in each text: (columns, rows)."""
+class _Weighed(NamedTuple):
+    """The n-grams of one order with their TF-IDF in each text."""
+
+    rows: Rows
+    weights: Floats
+    """(columns, rows)."""
+    scale: Floats
+    """The answer's length as a vector times that of each reference: (samples, references)."""
+
+
+def _weighed(compared: Comparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
+    """The n-grams of each table, order by order."""
     words = frequencies.lines_of_words(compared.texts)
     ends = np.cumsum([len(table.places) for table in compared.tables])
-    for table, own in zip(compared.tables, np.split(words, ends[:-1]), strict=True):
-        yield [
-            (rows, _weights(rows, order, table, found, frequencies.samples))
-            for order, (rows, found) in enumerate(
-                zip(table.rows, frequencies.of(table, own), strict=True)
-            )
-        ]
+    return [
+        list(_of_table(table, own, frequencies))
+        for table, own in zip(compared.tables, np.split(words, ends[:-1]), strict=True)
+    ]
 
 
-def _weights(rows: Rows, order: int, table: NgramTable, found: Integers, samples: int) -> Floats:
-    rarity = np.log(samples / found)
-    # What runs across the end of a text is no n-gram.
-    rarity[rows.positions + order >= table.ends.take(rows.positions)] = 0.0
-    weights: Floats = rows.counts * rarity
-    return weights
+def _of_table(
+    table: NgramTable, words: Integers, frequencies: DocumentFrequencies
+) -> Iterator[_Weighed]:
+    for order, found in enumerate(frequencies.of(table, words)):
+        rows = table.rows[order]
+        rarity = np.log(frequencies.samples / found)
+        # What runs across the end of a text is no n-gram.
+        rarity[rows.positions + order >= table.ends.take(rows.positions)] = 0.0
+        weights = rows.counts * rarity
+        norms = np.sqrt(rows.sums(weights * weights))
+        yield _Weighed(rows, weights, norms[:, :1] * norms[:, 1:])
 
 
-def _cosines(weighed: Sequence[tuple[Rows, Floats]], *, clipped: bool, columns: int) -> Floats:
+def _cosines(orders: Sequence[_Weighed], *, clipped: bool, columns: int) -> Floats:
     """Mean over the orders of the similarity with each reference: (samples, columns)."""
-    total = np.zeros((len(weighed[0][0].starts), columns))
-    for rows, weights in weighed:
+    total = np.zeros((len(orders[0].scale), columns))
+    for rows, weights, scale in orders:
         ours, theirs = weights[:1], weights[1:]
         shared = rows.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
-        norms = np.sqrt(rows.sums(weights * weights))
-        scale = norms[:, :1] * norms[:, 1:]
         cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
         total[:, : cosines.shape[1]] += cosines
     return total / CIDER_ORDER

@@ -9,6 +9,7 @@ operations on arrays, however many there are. An n-gram that crosses a separator
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ _Number = TypeVar("_Number", np.int32, np.float64)
 _KEY_BITS = 63
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """The different n-grams of one order, a row each: those of the first sample, the second ..."""
 
@@ -38,7 +39,7 @@ class Rows:
 
     A row for what crosses the end of a text has a single 1: it matches nothing."""
 
-    @property
+    @cached_property
     def positions(self) -> Integers:
         """Of each row, where its n-gram starts."""
         return self.order.take(self.places)
