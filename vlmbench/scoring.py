@@ -181,12 +181,10 @@ def _batch(
     rows: Sequence[int],
     metrics: Sequence[ScoredMetric],
 ) -> Batch:
-    answers = []
-    for item, response in (answered[row] for row in rows):
-        text = response.text or ""
-        answers.append(
-            Answer(text, item.references, item.choices, item.meta, finish=response.finish)
-        )
+    answers = [
+        Answer(response.text or "", item.references, item.choices, item.meta, (), response.finish)
+        for item, response in map(answered.__getitem__, rows)
+    ]
     places = [
         None
         if scored.where is None

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from vlmbench.errors import ConfigError, UsageError, unknown_name
 from vlmbench.records import Generation, Scalar, stable_hash
@@ -100,6 +100,16 @@ class Column(Strict):
     parse: Literal["list"] | None = None
     """`list`: a text that is a Python or JSON list stands for its elements."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                f"a text is neither a column nor a list; write {{column: {value}}} for what that "
+                "column holds, or a list of templates"
+            )
+        return value
+
 
 class Fields(Strict):
     """Which columns become which parts of a sample."""
@@ -118,16 +128,6 @@ class Fields(Strict):
     """Columns that `slices` and `where` may name."""
     derived: dict[str, Template] = Field(default_factory=dict)
     """Further fields of `meta`, each a template; one that renders to nothing is None."""
-
-    @field_validator("references", "choices", mode="before")
-    @classmethod
-    def _column_or_templates(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError(
-                f"a text is neither a column nor a list; write {{column: {value}}} for what that "
-                "column holds, or a list of templates"
-            )
-        return value
 
 
 class GenerationArguments(Strict):

@@ -58,4 +58,4 @@ def test_parts_are_the_whole(samples: list[list[str]]) -> None:
 def test_strings_are_equal_where_items_are() -> None:
     (first, second) = coded([["abca", "abda"], [["猫", "犬", "猫"], ["猫"]]]).strings()
     assert first == ["\0\1\2\0", "\0\1\3\0"]
-    assert second == ["\0\1\0", "\0"]
+    assert second == ["\4\5\4", "\4"]

@@ -259,7 +259,7 @@ def _of_table(
         rarity = np.log(frequencies.samples / found)
         # What runs across the end of a text is no n-gram.
         rarity[rows.positions + order >= table.ends.take(rows.positions)] = 0.0
-        weights = rows.counts * rarity
+        weights: Floats = np.multiply(rows.counts, rarity)
         norms = np.sqrt(rows.sums(weights * weights))
         yield _Weighed(rows, weights, norms[:, :1] * norms[:, 1:])
 

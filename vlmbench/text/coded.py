@@ -24,6 +24,7 @@ Texts: TypeAlias = Sequence[Sequence[Hashable]]
 """Sequences of words or characters: the answer's first, then the references'."""
 
 _POINT_BITS = 21
+_KEY_BITS = 32
 _PACKED = 3
 """Code points that fit into an integer."""
 _SPACE, _BREAK = ord(" "), ord("\n")
@@ -40,19 +41,23 @@ class Coded:
         sizes: Integers,
         widths: Integers,
         spelt: Callable[[Sequence[int]], list[Hashable]],
+        firsts: Integers | None = None,
     ) -> None:
         """Keep the texts.
 
         Args:
-            keys: An integer for each item of each text; equal ones for equal items.
+            keys: For each item of each text an integer from 0, below 2 ** 32; equal ones for equal
+                items.
             sizes: Items of each text.
             widths: Texts of each sample, at least one.
             spelt: The items at some positions of `keys`.
+            firsts: Where each key comes first, if they are numbered in this order.
         """
         self.keys = keys
         self.sizes = sizes
         self.widths = widths
         self.spelt = spelt
+        self._firsts = firsts
 
     @cached_property
     def lengths(self) -> Integers:
@@ -76,7 +81,7 @@ class Coded:
             how many different items each sample has.
         """
         sample = np.repeat(self.samples, self.sizes)
-        first = first_equals(self.keys, sample)
+        first = first_equals((sample << _KEY_BITS) | self.keys)
         new = first == np.arange(len(first))
         before = np.zeros(len(first) + 1, dtype=np.int64)
         np.cumsum(new, out=before[1:])
@@ -88,13 +93,13 @@ class Coded:
     def strings(self) -> Iterator[list[Sequence[Hashable]]]:
         """The texts of each sample with one character an item, which library code is quick with.
 
-        A character means an item of the sample. A sample with more items than there are
-        characters has lists of numbers.
+        Where there are more different items than characters, they are lists of numbers.
         """
-        ids, distinct = self.ids
-        whole: Sequence[Hashable] = ids.tolist()
-        if distinct.max(initial=0) < _LETTERS:
-            whole = ids.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        whole: Sequence[Hashable]
+        if self.keys.max(initial=0) < _LETTERS:
+            whole = self.keys.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        else:
+            whole = self.keys.tolist()
         ends = np.cumsum(self.sizes).tolist()
         texts = [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         start = 0
@@ -133,9 +138,10 @@ class Coded:
 
     def numbered(self) -> tuple[list[Hashable], Integers]:
         """The different items, and the number of each item of the texts among them."""
-        first = first_equals(self.keys)
-        new = first == np.arange(len(first))
-        return self.spelt(np.flatnonzero(new).tolist()), (new.cumsum() - 1)[first]
+        if self._firsts is not None:
+            return self.spelt(self._firsts.tolist()), self.keys
+        firsts, numbers = _numbered(self.keys)
+        return self.spelt(firsts.tolist()), numbers
 
 
 def coded(samples: Sequence[Texts]) -> Coded:
@@ -184,15 +190,24 @@ def coded_words(lines: Sequence[str], widths: Integers) -> Coded:
     for ahead in range(1, _PACKED):
         keys <<= _POINT_BITS
         keys |= np.where(lengths > ahead, points.take(starts + ahead, mode="clip"), 0)
-    number: defaultdict[str, int] = defaultdict(count(1).__next__)
-    for place in np.flatnonzero(lengths > _PACKED).tolist():
-        keys[place] = -number[whole[starts[place] : ends[place]]]
 
-    def spelt(places: Sequence[int]) -> list[Hashable]:
+    def spelt(places: Sequence[int] | Integers) -> list[Hashable]:
         pairs = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
         return [whole[start:end] for start, end in pairs]
 
-    return Coded(keys, sizes, widths, spelt)
+    number: defaultdict[Hashable, int] = defaultdict(count(1).__next__)
+    is_long = np.flatnonzero(lengths > _PACKED)
+    keys[is_long] = [-number[word] for word in spelt(is_long)]
+
+    firsts, numbers = _numbered(keys)
+    return Coded(numbers, sizes, widths, spelt, firsts)
+
+
+def _numbered(keys: Integers) -> tuple[Integers, Integers]:
+    """Where each different key comes first, and their numbers in this order."""
+    first = first_equals(keys)
+    is_first = first == np.arange(len(first))
+    return np.flatnonzero(is_first), (is_first.cumsum() - 1).take(first)
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ class Comparison:
     @cached_property
     def strings(self) -> list[list[Sequence[Hashable]]]:
         """The texts of each sample with one character an item."""
-        return [texts for part in self.parts for texts in part.strings()]
+        return list(self.texts.strings())
 
     @cached_property
     def matches(self) -> Integers:

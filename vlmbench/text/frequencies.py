@@ -93,8 +93,8 @@ def count_documents(documents: Iterable[Coded], orders: int) -> DocumentFrequenc
     numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
     flat, lengths = array("i"), array("q")
     for texts in documents:
-        words, numbered = texts.numbered()
-        known = np.fromiter(map(numbers.__getitem__, words), dtype=np.int64)
+        items, numbered = texts.numbered()
+        known = np.fromiter(map(numbers.__getitem__, items), dtype=np.int64)
         places = np.arange(len(numbered)) + np.repeat(np.arange(len(texts.sizes)), texts.sizes)
         some = np.full(len(numbered) + len(texts.sizes), _SEPARATOR, dtype=np.intc)
         some[places] = known[numbered]

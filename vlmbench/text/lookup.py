@@ -16,23 +16,16 @@ _MIXERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 """Odd numbers whose products with others have well-mixed upper bits."""
 
 
-def first_equals(keys: Integers, groups: Integers | None = None) -> Integers:
-    """For each key the position of the first one that is equal, and of the same group.
+def first_equals(keys: Integers) -> Integers:
+    """For each key the position of the first one that is equal.
 
     Each key goes into a cell of a table; equal keys meet in one cell. Where different keys meet,
     those that are not like the one in the cell try another cell.
-
-    Args:
-        keys: Any integers.
-        groups: The group of each.
     """
     shift = _shift(2 * len(keys))
     table = np.empty(1 << (64 - int(shift)), dtype=np.int64)
-    mixed = _mixed(keys)
-    if groups is not None:
-        mixed ^= groups.view(np.uint64) * np.uint64(_MIXERS[1])
     found = left = np.arange(len(keys))
-    own_keys, own_groups = keys, groups
+    mixed, own_keys = keys.view(np.uint64), keys
     while len(left):
         mixed = _mixed(mixed)
         cells = (mixed >> shift).view(np.int64)
@@ -44,9 +37,6 @@ def first_equals(keys: Integers, groups: Integers | None = None) -> Integers:
         else:
             found[left] = here
         wrong = keys.take(here) != own_keys
-        if groups is not None and own_groups is not None:
-            wrong |= groups.take(here) != own_groups
-            own_groups = own_groups[wrong]
         left, mixed, own_keys = left[wrong], mixed[wrong], own_keys[wrong]
     return found
 

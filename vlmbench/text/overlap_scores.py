@@ -8,7 +8,7 @@ import numpy as np
 
 from vlmbench.stats import Floats
 from vlmbench.text.comparison import Comparison
-from vlmbench.text.ngrams import Integers
+from vlmbench.text.lookup import Integers
 from vlmbench.text.shifts import edits_with_shifts
 
 BLEU_ORDER = 4
