@@ -82,6 +82,11 @@ def test_json_lines_with_image_files(tmp_path: Path) -> None:
         second.images[0].decode()
 
 
+def test_numbers_count_as_their_text_and_null_as_nothing(tmp_path: Path) -> None:
+    (found,) = samples(write_lines(tmp_path, [row(references=[5, None, 1.5])], images=[]))
+    assert found.references == ("5", "1.5")
+
+
 def test_templates_make_references_and_choices(tmp_path: Path) -> None:
     path = write_lines(
         tmp_path,
@@ -108,6 +113,8 @@ def test_templates_make_references_and_choices(tmp_path: Path) -> None:
         ([row()], {"references": ["{{ row.anser }}"]}, "There is no column 'anser'"),
         ([row(references=[])], {}, "There is no reference answer in row 0"),
         ([row(references=[None, ""])], {}, "There is no reference answer in row 0"),
+        ([row(references=[{"answer": "赤"}])], {}, "The column 'references' in row 0"),
+        ([row(references=["赤", ["赤"]])], {}, "holds a list where a text or number is wanted"),
         ([row(kind=["x"])], {}, "The column 'kind' in row 0"),
         ([row(images=[3])], {}, "There is no image in column 'images' of row 0"),
         ([row(images=["../x.png"])], {}, "leads out of the folder"),

@@ -59,6 +59,11 @@ def test_shipped_tasks_are_well(name: str) -> None:
         ({"slices": ["level"]}, "slice 'level' is not listed under fields.meta"),
         ({"data": {}}, "give either 'path' or 'hub'"),
         ({"data": {"hub": "a/b"}}, "a Hub data set needs 'split'"),
+        (
+            {"fields": {"id": "{{ row.id }}", "references": "answers"}},
+            "'fields.references' in t.yaml is wrong: a text is neither a column nor a list; write "
+            "{column: answers} for",
+        ),
         ({"prompt": "{{ row.q "}, "'prompt' in t.yaml is wrong"),
         ({"name": "../x"}, "'name' in t.yaml is wrong"),
         ({"name": None}, "'name' in t.yaml is wrong"),

@@ -112,6 +112,12 @@ def _texts(
         value = _column(source.column, row, where)
         listed = source.parse == "list" or isinstance(value, list | tuple)
         values = as_list(value) if listed else [value]
+        for one in values:
+            if isinstance(one, list | tuple | dict | bytes):
+                raise DataError(
+                    f"The column '{source.column}' in {where} holds a {type(one).__name__} where "
+                    "a text or number is wanted; correct the data, or write templates instead."
+                )
         texts = ["" if value is None else str(value) for value in values]
     else:
         texts = [render(template, row, where=where, index=index) for template in source]

@@ -95,7 +95,11 @@ def parse(model: type[Model], data: Any, *, where: str) -> Model:
 def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
     # A misspelt key is both unknown and missing; the first says more.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    location = [part for part in first["loc"] if not str(part).startswith("function-")]
+    # Where a value may have several forms, pydantic also says which of them it tried.
+    forms = {form.__name__ for form in Strict.__subclasses__()}
+    location = [
+        part for part in first["loc"] if not str(part).startswith("function-") and part not in forms
+    ]
     key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, location[:-1])

@@ -25,6 +25,7 @@ from typing import IO, Any, TypeAlias, TypeVar
 
 from vlmbench.errors import UsageError, VlmbenchError
 from vlmbench.metrics.base import Answer, Metric, References, load_metric
+from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text import japanese
 
@@ -56,11 +57,16 @@ class Batch:
 
 def score_batch(batch: Batch, metrics: Sequence[Metric]) -> Columns:
     """The scores of a batch, in this process."""
-    everything = batch.answers
-    return [
-        metric.score_all(everything if places is None else [everything[at] for at in places])
-        for metric, places in zip(metrics, batch.places, strict=True)
-    ]
+    everything = tuple(batch.answers)
+    # Metrics that are for the same answers get the same tuple, by which they share their work.
+    chosen: dict[tuple[int, ...], tuple[Answer, ...]] = {}
+    columns: Columns = []
+    for metric, places in zip(metrics, batch.places, strict=True):
+        answers = everything
+        if places is not None:
+            answers = chosen.setdefault(tuple(places), tuple(everything[place] for place in places))
+        columns.append(metric.score_all(answers))
+    return columns
 
 
 def processes_for(answers: int) -> int:
@@ -101,9 +107,9 @@ class Workers:
                 [text for texts in references[start : start + BATCH_SIZE] for text in texts]
                 for start in range(0, len(references), BATCH_SIZE)
             ],
-            japanese.tokenise_all,
+            japanese.lines_of_words,
             lambda texts: ("tokenise", texts),
-            lambda texts, lines: japanese.learn(texts, map(str.split, lines)),
+            japanese.learn,
         )
 
     def prepare(self, metric: Metric, references: References) -> Metric:
@@ -232,7 +238,7 @@ def serve() -> None:
         answer: object
         try:
             if kind == "tokenise":
-                answer = list(map(" ".join, japanese.tokenise_all(content)))
+                answer = japanese.lines_of_words(content)
             else:
                 columns = score_batch(_received_batch(content), metrics)
                 answer = _each_once(columns, _sent_column)
@@ -281,12 +287,16 @@ def _received_batch(content: Any) -> Batch:
     )
 
 
-def _sent_column(column: Sequence[MetricScore]) -> list[tuple[object, ...]]:
+def _sent_column(column: Sequence[MetricScore]) -> object:
+    if isinstance(column, Vectors):
+        return column.rows
     return [(score.vector, score.unscored, score.extracted) for score in column]
 
 
-def _received_column(column: Sequence[Any]) -> Sequence[MetricScore]:
-    return [MetricScore(*parts) for parts in column]
+def _received_column(column: Any) -> Sequence[MetricScore]:
+    if isinstance(column, list):
+        return [MetricScore(*parts) for parts in column]
+    return Vectors(column)
 
 
 def _each_once(columns: Sequence[_Job], convert: Callable[[_Job], _Result]) -> list[_Result]:

@@ -141,22 +141,62 @@ def _prepared(
     return ready
 
 
+class _Scores(Mapping[str, MetricScore]):
+    """The scores of one answer, out of the columns of its batch, which stay as they are."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Mapping[str, _Column], row: int) -> None:
+        self._columns = columns
+        self._row = row
+
+    def __getitem__(self, name: str) -> MetricScore:
+        column = self._columns[name]
+        return column.scores[self._row if column.places is None else column.places[self._row]]
+
+    def __iter__(self) -> Iterator[str]:
+        return (
+            name
+            for name, column in self._columns.items()
+            if column.places is None or self._row in column.places
+        )
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class _Column(NamedTuple):
+    """A metric's scores of a batch."""
+
+    scores: Sequence[MetricScore]
+    places: Mapping[int, int] | None
+    """Where the score of each answer stands that the metric is for; None: at its own place."""
+
+
 def _all_scores(
     answered: Sequence[tuple[_Item, Response]], metrics: Sequence[ScoredMetric], workers: Workers
-) -> list[dict[str, MetricScore]]:
+) -> list[Mapping[str, MetricScore]]:
     """The scores of each answer; none where there is an error instead."""
-    found: list[dict[str, MetricScore]] = [{} for _ in answered]
+    found: list[Mapping[str, MetricScore]] = [{}] * len(answered)
     rows = [row for row, (_, response) in enumerate(answered) if response.text is not None]
     starts = range(0, len(rows), BATCH_SIZE)
     batches = [_batch(answered, rows[start : start + BATCH_SIZE], metrics) for start in starts]
     results = workers.score(batches, [scored.metric for scored in metrics])
     for start, batch, scores in zip(starts, batches, results, strict=True):
-        of_batch = [found[row] for row in rows[start : start + BATCH_SIZE]]
-        for scored, places, column in zip(metrics, batch.places, scores, strict=True):
-            own = of_batch if places is None else [of_batch[place] for place in places]
-            for by_metric, score in zip(own, column, strict=True):
-                by_metric[scored.id] = score
+        columns = {
+            scored.id: _Column(column, None if places is None else _inverse(places))
+            for scored, places, column in zip(metrics, batch.places, scores, strict=True)
+        }
+        for number, row in enumerate(rows[start : start + BATCH_SIZE]):
+            found[row] = _Scores(columns, number)
     return found
+
+
+def _inverse(places: Sequence[int]) -> dict[int, int]:
+    return {place: number for number, place in enumerate(places)}
 
 
 def _batch(
@@ -164,12 +204,10 @@ def _batch(
     rows: Sequence[int],
     metrics: Sequence[ScoredMetric],
 ) -> Batch:
-    answers = []
-    for item, response in (answered[row] for row in rows):
-        text = response.text or ""
-        answers.append(
-            Answer(text, item.references, item.choices, item.meta, finish=response.finish)
-        )
+    answers = [
+        Answer(response.text or "", item.references, item.choices, item.meta, (), response.finish)
+        for item, response in map(answered.__getitem__, rows)
+    ]
     places = [
         None
         if scored.where is None

@@ -103,6 +103,16 @@ class Column(Strict):
     parse: Literal["list"] | None = None
     """`list`: a text that is a Python or JSON list stands for its elements."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                f"a text is neither a column nor a list; write {{column: {value}}} for what that "
+                "column holds, or a list of templates"
+            )
+        return value
+
 
 class Fields(Strict):
     """Which columns become which parts of a sample."""
@@ -113,7 +123,8 @@ class Fields(Strict):
     base64: bool = False
     """Whether images are texts in base64."""
     references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
-    """`{column: name}`, or a template for each accepted answer; empty ones are left out."""
+    """`{column: name}`, or a template for each accepted answer. A number in a column counts as
+    its text; what is empty or null is left out."""
     choices: Column | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways."""
     meta: tuple[str, ...] = ()

@@ -123,9 +123,23 @@ def scorer(
     return score
 
 
+def compared(
+    pairs: Pairs, actions: Sequence[Callable[[], object]], repeats: int
+) -> tuple[float, list[float]]:
+    """CPU seconds of bare tokenisation and of actions, the fastest of several runs of each.
+
+    They take turns, so that a machine that is slower for a while is so for all of them.
+    """
+    turns = [partial(bare, pairs), *actions]
+    rounds = [[cpu(turn, 1) for turn in turns] for _ in range(repeats)]
+    tokenising, *spent = map(min, zip(*rounds, strict=True))
+    return tokenising, spent
+
+
 def ratio(pairs: Pairs, names: Sequence[str], repeats: int = 3) -> float:
     """Time of these metrics as a multiple of bare tokenisation."""
-    return cpu(scorer(pairs, names), repeats) / cpu(lambda: bare(pairs), repeats)
+    tokenising, (spent,) = compared(pairs, [scorer(pairs, names)], repeats)
+    return spent / tokenising
 
 
 def gold_pairs() -> Pairs:
@@ -164,12 +178,14 @@ def print_metrics(scale: int) -> None:
         if not pairs:
             continue
         length = sum(len(text) for pair in pairs for text in pair) // (2 * len(pairs))
-        tokenising = cpu(partial(bare, pairs), 5)
+        quick = [scorer(pairs, names) for name, names in groups.items() if names != TER]
+        tokenising, spent = compared(pairs, quick, 9)
+        spent.append(cpu(scorer(pairs, TER), 1))
         speed = len(pairs) / tokenising
         print(f"| {label}, {length} characters | (tokenisation) | {speed:,.0f} | 1 |")
-        for name, names in groups.items():
-            spent = cpu(scorer(pairs, names), 1 if names == TER else 5)
-            print(f"| {label} | {name} | {len(pairs) / spent:,.0f} | {spent / tokenising:.2f} |")
+        for name, seconds in zip(groups, spent, strict=True):
+            per_second = len(pairs) / seconds
+            print(f"| {label} | {name} | {per_second:,.0f} | {seconds / tokenising:.2f} |")
 
 
 def print_growth(scale: int) -> None:
@@ -178,8 +194,8 @@ def print_growth(scale: int) -> None:
     print("|--:|--:|--:|--:|")
     for count in (1_000 // scale, 10_000 // scale, 100_000 // scale):
         pairs = made(count, 1)
-        spent = cpu(scorer(pairs, (*OVERLAP, *CAPTION)), 1)
-        tokenising = cpu(partial(bare, pairs), 1)
+        repeats = max(1, min(9, 30_000 // scale // count))
+        tokenising, (spent,) = compared(pairs, [scorer(pairs, (*OVERLAP, *CAPTION))], repeats)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         print(f"| {count:,} | {spent / count * 1e6:.0f} | {spent / tokenising:.2f} | {peak:,} |")
 

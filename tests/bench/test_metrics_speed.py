@@ -8,11 +8,11 @@ from bench_metrics import CAPTION, OVERLAP, ROUGE_L, bootstrap_seconds, cpu, mad
 
 
 def test_rouge_l_costs_little_more_than_tokenising() -> None:
-    assert ratio(made(400, 5), ROUGE_L, repeats=5) < 2.5
+    assert ratio(made(400, 5), ROUGE_L, repeats=5) < 2
 
 
 def test_all_metrics_share_what_they_need() -> None:
-    assert ratio(made(400, 5), (*OVERLAP, *CAPTION), repeats=5) < 8
+    assert ratio(made(400, 5), (*OVERLAP, *CAPTION), repeats=5) < 5
 
 
 def test_cost_is_linear() -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.text.frequencies import count_documents
-from vlmbench.text.ngrams import NgramTable
+from vlmbench.text.coded import Integers, coded
+from vlmbench.text.frequencies import DocumentFrequencies, count_documents
+from vlmbench.text.ngrams import NgramTable, Rows
 
 TEXT = st.text("abcd", max_size=8)
 DOCUMENTS = st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_size=5)
@@ -17,7 +19,7 @@ DOCUMENTS = st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_siz
 @given(documents=DOCUMENTS, sample=st.lists(TEXT, min_size=2, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_frequencies_are_those_of_sets(documents: list[list[str]], sample: list[str]) -> None:
-    frequencies = count_documents(documents, 4)
+    frequencies = count_documents([coded(documents)], 4)
     assert frequencies.samples == len(documents)
     expected: Counter[str] = Counter()
     for texts in documents:
@@ -29,30 +31,37 @@ def test_frequencies_are_those_of_sets(documents: list[list[str]], sample: list[
                 for start in range(len(text) - order + 1)
             }
         )
-    found = frequencies.of(NgramTable([sample], 4))
-    position = 0
-    for text in sample:
-        for start in range(len(text)):
-            for order in range(1, min(4, len(text) - start) + 1):
-                known = max(1, expected[text[start : start + order]])
-                assert found[order - 1, position + start] == known
-        position += len(text) + 1
+    for order, (rows, found) in enumerate(looked_up(frequencies, sample), 1):
+        joined = "\0".join(sample) + "\0"
+        for position, count in zip(rows.positions.tolist(), found.tolist(), strict=True):
+            ngram = joined[position : position + order]
+            assert count == (1 if "\0" in ngram else max(1, expected[ngram]))
+
+
+def looked_up(
+    frequencies: DocumentFrequencies, sample: Sequence[Sequence[str]]
+) -> list[tuple[Rows, Integers]]:
+    """The n-grams of a sample with their frequencies, order by order."""
+    texts = coded([sample])
+    table = NgramTable(texts, 4)
+    found = frequencies.of(table, frequencies.lines_of_words(texts))
+    return list(zip(table.rows, found, strict=True))
 
 
 def test_rare_ngrams_take_no_room() -> None:
     words = [[str(number) for number in range(1000)]]
-    frequencies = count_documents([words, [["0", "1"]]], 4)
+    frequencies = count_documents([coded([words]), coded([[["0", "1"]]])], 4)
     assert dict(frequencies.words) == {"0": 0, "1": 1}
     assert [len(keys) for keys in frequencies.keys] == [1, 0, 0]
 
 
 def test_no_documents() -> None:
-    frequencies = count_documents([], 4)
-    assert np.all(frequencies.of(NgramTable([["a", "b"]], 4)) == 1)
+    for frequencies in (count_documents([], 4), count_documents([coded([])], 4)):
+        assert all(np.all(found == 1) for _, found in looked_up(frequencies, [["a", "b"]]))
 
 
 def test_it_crosses_processes() -> None:
-    frequencies = count_documents([["ab", "b"], ["ab"]], 4)
+    frequencies = count_documents([coded([["ab", "b"], ["ab"]])], 4)
     copy = pickle.loads(pickle.dumps(frequencies))
-    table = NgramTable([["ab", "b"]], 4)
-    assert np.array_equal(copy.of(table), frequencies.of(table))
+    theirs, ours = looked_up(copy, ["ab", "b"]), looked_up(frequencies, ["ab", "b"])
+    assert [found.tolist() for _, found in theirs] == [found.tolist() for _, found in ours]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmbench.text import comparison, ngrams
+from vlmbench.text.coded import coded
 from vlmbench.text.comparison import Comparison
 
 TEXT = st.text("abcd", max_size=9)
@@ -26,7 +27,7 @@ def test_matches_are_those_of_counters(key_bits: int, items: int, samples: list[
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ngrams, "_KEY_BITS", key_bits)
         patch.setattr(comparison, "_ITEMS", items)
-        compared = Comparison(samples, orders=3)
+        compared = Comparison(coded(samples), orders=3)
         for row, (answer, *references) in enumerate(samples):
             for order in (1, 2, 3):
                 ours = counted(answer, order)
@@ -41,7 +42,7 @@ def test_matches_are_those_of_counters(key_bits: int, items: int, samples: list[
 
 
 def test_missing_references_match_nothing() -> None:
-    compared = Comparison([["ab", "ab", "b"], ["ab", "a"]], orders=1)
+    compared = Comparison(coded([["ab", "ab", "b"], ["ab", "a"]]), orders=1)
     assert compared.lengths.tolist() == [[2, 2, 1], [2, 1, -1]]
     assert compared.matches[:, 0].tolist() == [[2, 1], [1, 0]]
     assert compared.subsequences.tolist() == [[2, 1], [1, 0]]
@@ -49,6 +50,6 @@ def test_missing_references_match_nothing() -> None:
 
 def test_long_texts_of_many_words_need_no_short_numbers() -> None:
     answer = [str(number) for number in range(20_000)]
-    compared = Comparison([[answer, answer[::-1]], [["1"], ["1"]]], orders=4)
+    compared = Comparison(coded([[answer, answer[::-1]], [["1"], ["1"]]]), orders=4)
     assert compared.matches[0].tolist() == [[20_000], [0], [0], [0]]
     assert compared.matches[1, 0].tolist() == [1]

@@ -19,8 +19,8 @@ import inspect
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
@@ -31,7 +31,7 @@ from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"base", "options", "asking", "askings"}
+NO_FAMILIES = {"base", "options", "vectors", "asking", "askings"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
@@ -49,16 +49,18 @@ Identity: TypeAlias = Callable[[Mapping[str, Scalar]], Sequence[str]]
 """From a metric's options to further parts of its signature."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a metric sees of a sample: never the model."""
+class Answer(NamedTuple):
+    """What a metric sees of a sample: never the model.
+
+    A tuple, because there are hundreds of thousands of them.
+    """
 
     prediction: str
     references: tuple[str, ...]
     """Accepted answers, or one answer an annotator; never empty."""
     choices: tuple[str, ...] = ()
     """The options of a multiple-choice question, in order."""
-    meta: Mapping[str, Scalar] = field(default_factory=dict)
+    meta: Mapping[str, Scalar] = {}
     """The sample's `meta`, for metrics whose rule depends on it, such as on an answer type."""
     images: tuple[Image, ...] = ()
     """The sample's images, only for a metric whose `encoder` looks at them."""
@@ -177,7 +179,8 @@ class Metric:
         if not self.kind.batched or not answers:
             return [self.score(answer) for answer in answers]
         for answer in answers:
-            self._check(answer)
+            if not answer.references:
+                self._check(answer)
         state = () if self.kind.prepare is None else (self.state,)
         scored: Any = self.kind.function(answers, *state, **self.options)
         return scored  # type: ignore[no-any-return]

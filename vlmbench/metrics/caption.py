@@ -7,19 +7,20 @@ without white space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.overlap import bleu_vectors, means, pairs
+from vlmbench.metrics.overlap import bleu_vectors, compared, means
+from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
-from vlmbench.text.comparison import Comparison, Unit, compare
+from vlmbench.text.coded import Coded, Integers, coded_words
+from vlmbench.text.comparison import Comparison, Unit
 from vlmbench.text.frequencies import DocumentFrequencies, count_documents
-from vlmbench.text.japanese import tokenise_all
-from vlmbench.text.ngrams import NgramTable
+from vlmbench.text.japanese import lines_of_words
+from vlmbench.text.ngrams import NgramTable, Rows
 from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_score
 
 CIDER_ORDER = 4
@@ -37,12 +38,11 @@ def document_frequencies(all_references: References) -> DocumentFrequencies:
     return count_documents(_in_words(all_references), CIDER_ORDER)
 
 
-def _in_words(all_references: References) -> Iterator[Sequence[Sequence[str]]]:
+def _in_words(all_references: References) -> Iterator[Coded]:
     for start in range(0, len(all_references), _TOGETHER):
         some = all_references[start : start + _TOGETHER]
-        words = iter(tokenise_all([text for texts in some for text in texts]))
-        for texts in some:
-            yield list(islice(words, len(texts)))
+        lines = lines_of_words([text for texts in some for text in texts])
+        yield coded_words(lines, np.fromiter(map(len, some), np.int64))
 
 
 @metric(
@@ -52,7 +52,7 @@ def _in_words(all_references: References) -> Iterator[Sequence[Sequence[str]]]:
     prepare=document_frequencies,
     batched=True,
 )
-def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> list[MetricScore]:
+def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequence[MetricScore]:
     """Mean CIDEr, from 0 to 10, higher is better.
 
     Cosine similarity of the answer's and a reference's word n-grams of order 1 to 4, weighted so
@@ -76,7 +76,7 @@ def cider_d(
     frequencies: DocumentFrequencies,
     *,
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
-) -> list[MetricScore]:
+) -> Sequence[MetricScore]:
     """Mean CIDEr-D, from 0 to 10, higher is better.
 
     As `caption.cider`, but an n-gram counts no more often than in the reference, and a difference
@@ -97,7 +97,7 @@ def cider_d(
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 1),
 )
-def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-1 of the COCO evaluation, from 0 to 1, higher is better.
 
     The precision of words over the whole task, times the brevity penalty. A word counts as often
@@ -107,7 +107,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -118,7 +118,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 2),
 )
-def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-2 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to two words.
@@ -128,7 +128,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -139,7 +139,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 3),
 )
-def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-3 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to three words.
@@ -149,7 +149,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -160,7 +160,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     batched=True,
     combine=lambda totals, n: _unsmoothed(totals, 4),
 )
-def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU-4 of the COCO evaluation, from 0 to 1, higher is better.
 
     As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to four words.
@@ -170,7 +170,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(
@@ -179,7 +179,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metr
     source="C.-Y. Lin, ROUGE, 2004; as pycocoevalcap's Rouge on the same words",
     batched=True,
 )
-def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean ROUGE-L of the COCO evaluation, from 0 to 1, higher is better.
 
     F-measure of the longest common subsequence that weighs recall 1.44 times as much as precision
@@ -189,10 +189,10 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Met
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    compared = compare(pairs(answers), tokenizer)
-    ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
+    texts = compared(answers, tokenizer)
+    ours, theirs = texts.lengths[:, :1], texts.lengths[:, 1:]
     both_empty = ((ours == 0) & (theirs == 0)).any(axis=1)
-    return means(np.where(both_empty, 1.0, coco_rouge_l(compared)))
+    return means(np.where(both_empty, 1.0, coco_rouge_l(texts)))
 
 
 def coco_rouge_l(compared: Comparison) -> Floats:
@@ -209,15 +209,10 @@ def cider_of(
     compared: Comparison, frequencies: DocumentFrequencies, *, sigma: float | None
 ) -> Floats:
     """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
-    weights = compared.remember(
-        "weights", frequencies, lambda: [_weights(table, frequencies) for table in compared.tables]
-    )
+    tables = compared.remember("weights", frequencies, lambda: _weighed(compared, frequencies))
     columns = compared.lengths.shape[1] - 1
     cosines = np.concatenate(
-        [
-            _cosines(table, rows, clipped=sigma is not None, columns=columns)
-            for table, rows in zip(compared.tables, weights, strict=True)
-        ]
+        [_cosines(orders, clipped=sigma is not None, columns=columns) for orders in tables]
     )
     if sigma is not None:
         # The reference implementation takes the number of bigrams for the length.
@@ -229,32 +224,55 @@ def cider_of(
 
 def _cider_scores(
     answers: Sequence[Answer], frequencies: DocumentFrequencies, *, sigma: float | None
-) -> list[MetricScore]:
+) -> Sequence[MetricScore]:
     if frequencies.samples < 2:
         reason = MetricScore(unscored="a task of one sample has no document frequencies")
         return [reason] * len(answers)
-    return means(cider_of(compare(pairs(answers)), frequencies, sigma=sigma))
+    return means(cider_of(compared(answers), frequencies, sigma=sigma))
 
 
-def _weights(table: NgramTable, frequencies: DocumentFrequencies) -> Floats:
-    """TF-IDF of each n-gram in each text: (columns, rows) as in the table."""
-    order, position = table.first_positions()
-    rarity = np.log(frequencies.samples / frequencies.of(table)[order, position])
-    # What runs across the end of a text is no n-gram.
-    counts = table.counts.astype(np.float64)
-    return counts * np.where(position + order < table.ends[position], rarity, 0.0)
+class _Weighed(NamedTuple):
+    """The n-grams of one order with their TF-IDF in each text."""
+
+    rows: Rows
+    weights: Floats
+    """(columns, rows)."""
+    scale: Floats
+    """The answer's length as a vector times that of each reference: (samples, references)."""
 
 
-def _cosines(table: NgramTable, weights: Floats, *, clipped: bool, columns: int) -> Floats:
+def _weighed(compared: Comparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
+    """The n-grams of each table, order by order."""
+    words = frequencies.lines_of_words(compared.texts)
+    ends = np.cumsum([len(table.places) for table in compared.tables])
+    return [
+        list(_of_table(table, own, frequencies))
+        for table, own in zip(compared.tables, np.split(words, ends[:-1]), strict=True)
+    ]
+
+
+def _of_table(
+    table: NgramTable, words: Integers, frequencies: DocumentFrequencies
+) -> Iterator[_Weighed]:
+    for order, found in enumerate(frequencies.of(table, words)):
+        rows = table.rows[order]
+        rarity = np.log(frequencies.samples / found)
+        # What runs across the end of a text is no n-gram.
+        rarity[rows.positions + order >= table.ends.take(rows.positions)] = 0.0
+        weights: Floats = np.multiply(rows.counts, rarity)
+        norms = np.sqrt(rows.sums(weights * weights))
+        yield _Weighed(rows, weights, norms[:, :1] * norms[:, 1:])
+
+
+def _cosines(orders: Sequence[_Weighed], *, clipped: bool, columns: int) -> Floats:
     """Mean over the orders of the similarity with each reference: (samples, columns)."""
-    ours, theirs = weights[:1], weights[1:]
-    shared = table.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
-    norms = np.sqrt(table.sums(weights * weights))
-    scale = norms[:, :, :1] * norms[:, :, 1:]
-    cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
-    means_of_orders = np.zeros((len(cosines), columns))
-    means_of_orders[:, : cosines.shape[2]] = cosines.sum(axis=1) / CIDER_ORDER
-    return means_of_orders
+    total = np.zeros((len(orders[0].scale), columns))
+    for rows, weights, scale in orders:
+        ours, theirs = weights[:1], weights[1:]
+        shared = rows.sums((np.minimum(ours, theirs) if clipped else ours) * theirs)
+        cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
+        total[:, : cosines.shape[1]] += cosines
+    return total / CIDER_ORDER
 
 
 def _unsmoothed(totals: Floats, orders: int) -> Floats:

@@ -14,9 +14,11 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
-from vlmbench.metrics.overlap import means, vectors
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.metrics.overlap import means
+from vlmbench.metrics.vectors import Vectors
+from vlmbench.records import Scalar
 from vlmbench.stats import Floats
+from vlmbench.text.coded import coded
 from vlmbench.text.comparison import WORD_ORDERS, Comparison
 from vlmbench.text.compat.penn import penn_words
 from vlmbench.text.compat.words import plain_words
@@ -64,8 +66,8 @@ class _References:
     def frequencies(self, tokenizer: CocoTokenizer) -> DocumentFrequencies:
         """Of word n-grams, counted once."""
         if tokenizer not in self._counted:
-            documents = ([_words(text, tokenizer) for text in texts] for texts in self._references)
-            self._counted[tokenizer] = count_documents(documents, CIDER_ORDER)
+            documents = [[_words(text, tokenizer) for text in texts] for texts in self._references]
+            self._counted[tokenizer] = count_documents([coded(documents)], CIDER_ORDER)
         return self._counted[tokenizer]
 
 
@@ -79,7 +81,7 @@ class _References:
 )
 def cider(
     answers: Sequence[Answer], references: _References, *, tokenizer: CocoTokenizer = "fugashi"
-) -> list[MetricScore]:
+) -> Vectors:
     """Mean CIDEr without clipping and length penalty, from 0 to 10, higher is better.
 
     A task of one sample scores 0 even if it is right.
@@ -105,7 +107,7 @@ def cider_d(
     *,
     tokenizer: CocoTokenizer = "fugashi",
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
-) -> list[MetricScore]:
+) -> Vectors:
     """Mean CIDEr-D, which pycocoevalcap calls CIDEr, from 0 to 10, higher is better.
 
     A task of one sample scores 0 even if it is right, and the length is the number of pairs of
@@ -126,9 +128,7 @@ def cider_d(
     identity=_identity,
     batched=True,
 )
-def rouge_l(
-    answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi"
-) -> list[MetricScore]:
+def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Mean ROUGE-L with beta 1.2, from 0 to 1, higher is better.
 
     The highest precision and the highest recall over the references make F. An empty text is one
@@ -141,11 +141,11 @@ def rouge_l(
     samples = [
         [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
     ]
-    return means(coco_rouge_l(Comparison(samples, orders=1)))
+    return means(coco_rouge_l(Comparison(coded(samples), orders=1)))
 
 
-def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[MetricScore]:
-    return vectors(bleu_counts(_compared(answers, tokenizer)))
+def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Vectors:
+    return Vectors(bleu_counts(_compared(answers, tokenizer)))
 
 
 @metric(
@@ -157,7 +157,7 @@ def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[MetricSco
     identity=_identity,
     batched=True,
 )
-def bleu_1(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> list[MetricScore]:
+def bleu_1(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Corpus BLEU-1, from 0 to 1, higher is better.
 
     A precision is never quite 0, so that two empty texts have a small value of no meaning.
@@ -179,7 +179,7 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
     identity=_identity,
     batched=True,
 )
-def bleu_2(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> list[MetricScore]:
+def bleu_2(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Corpus BLEU-2, from 0 to 1, higher is better.
 
     As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
@@ -199,7 +199,7 @@ def bleu_2(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
     identity=_identity,
     batched=True,
 )
-def bleu_3(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> list[MetricScore]:
+def bleu_3(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Corpus BLEU-3, from 0 to 1, higher is better.
 
     As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
@@ -219,7 +219,7 @@ def bleu_3(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
     identity=_identity,
     batched=True,
 )
-def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> list[MetricScore]:
+def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Corpus BLEU-4, from 0 to 1, higher is better.
 
     As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
@@ -231,7 +231,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
 
 
 def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:
-    return Comparison(_split(answers, tokenizer), orders=WORD_ORDERS)
+    return Comparison(coded(_split(answers, tokenizer)), orders=WORD_ORDERS)
 
 
 def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Sequence[str]]]:

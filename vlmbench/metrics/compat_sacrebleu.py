@@ -14,9 +14,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from vlmbench.metrics.base import Answer, metric
-from vlmbench.metrics.overlap import means, vectors
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.metrics.overlap import means
+from vlmbench.metrics.vectors import Vectors
+from vlmbench.records import Scalar
 from vlmbench.stats import Floats
+from vlmbench.text.coded import coded
 from vlmbench.text.comparison import CHARACTER_ORDERS, WORD_ORDERS, Comparison
 from vlmbench.text.compat.western import words_13a, words_chrf, words_tercom
 from vlmbench.text.compat.words import ipadic_identity, ipadic_words, plain_words
@@ -64,7 +66,7 @@ def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
     identity=_identity,
     batched=True,
 )
-def bleu(answers: Sequence[Answer], *, tokenizer: BleuTokenizer = "13a") -> list[MetricScore]:
+def bleu(answers: Sequence[Answer], *, tokenizer: BleuTokenizer = "13a") -> Vectors:
     """Corpus BLEU with exponential smoothing, from 0 to 100, higher is better.
 
     0 when no answer of the task has four words or nothing matches, even where all are right. The
@@ -73,7 +75,7 @@ def bleu(answers: Sequence[Answer], *, tokenizer: BleuTokenizer = "13a") -> list
     Args:
         tokenizer: sacrebleu's name of it ("ja-mecab" is MeCab with IPADIC), or "fugashi".
     """
-    return vectors(bleu_counts(_compared(answers, _BLEU_WORDS[tokenizer], WORD_ORDERS)))
+    return Vectors(bleu_counts(_compared(answers, _BLEU_WORDS[tokenizer], WORD_ORDERS)))
 
 
 @metric(
@@ -88,7 +90,7 @@ def sentence_bleu(
     *,
     tokenizer: BleuTokenizer = "13a",
     effective_order: bool = True,
-) -> list[MetricScore]:
+) -> Vectors:
     """Mean of sentence BLEU, from 0 to 100, higher is better.
 
     Two empty texts score 0.
@@ -113,12 +115,12 @@ def sentence_bleu(
     identity=lambda options: ["ref:sacrebleu@2.6.0"],
     batched=True,
 )
-def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
+def chrf(answers: Sequence[Answer]) -> Vectors:
     """Corpus chrF2 of characters without white space, from 0 to 100, higher is better.
 
     Two empty texts score 0.
     """
-    return vectors(best_chrf(_rows(answers, _characters, CHARACTER_ORDERS), first=True))
+    return Vectors(best_chrf(_rows(answers, _characters, CHARACTER_ORDERS), first=True))
 
 
 @metric(
@@ -130,7 +132,7 @@ def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
     identity=_identity,
     batched=True,
 )
-def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> list[MetricScore]:
+def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> Vectors:
     """Corpus chrF2++, from 0 to 100, higher is better.
 
     Words stand between white space, so that an unsegmented Japanese sentence is one. One mark of
@@ -144,7 +146,7 @@ def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> 
     )
     characters = _rows(answers, _characters, CHARACTER_ORDERS)
     words = _rows(answers, spaced, _WORD_ORDER)
-    return vectors(best_chrf(np.concatenate([characters, words], axis=2), first=True))
+    return Vectors(best_chrf(np.concatenate([characters, words], axis=2), first=True))
 
 
 @metric(
@@ -179,7 +181,7 @@ def ter(
 
 def _compared(answers: Sequence[Answer], split: _Split, orders: int) -> Comparison:
     samples = [[split(text) for text in (a.prediction, *a.references)] for a in answers]
-    return Comparison(samples, orders=orders)
+    return Comparison(coded(samples), orders=orders)
 
 
 def _rows(answers: Sequence[Answer], split: _Split, orders: int) -> Floats:

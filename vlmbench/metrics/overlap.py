@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, metric
-from vlmbench.records import MetricScore
+from vlmbench.metrics.vectors import Vectors
 from vlmbench.stats import Floats
-from vlmbench.text.comparison import CHARACTER_ORDERS, Comparison, Pair, Unit, compare
+from vlmbench.text.comparison import CHARACTER_ORDERS, Comparison, Unit, compare
 from vlmbench.text.overlap_scores import (
     BLEU_ORDER,
     best_chrf,
@@ -36,7 +36,7 @@ _ROUGE = "C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_
 
 
 @metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
-def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared words, from 0 to 1, higher is better.
 
     A word counts as often as in the text that has it less often. Precision is the share of the
@@ -47,11 +47,11 @@ def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Met
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return means(rouge_n(compare(pairs(answers), tokenizer), 1))
+    return means(rouge_n(compared(answers, tokenizer), 1))
 
 
 @metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
-def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared pairs of neighbouring words, from 0 to 1, higher is better.
 
     As `overlap.rouge_1`, on pairs. An answer or reference of a single word has no pair and scores
@@ -60,7 +60,7 @@ def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Met
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return means(rouge_n(compare(pairs(answers), tokenizer), 2))
+    return means(rouge_n(compared(answers, tokenizer), 2))
 
 
 @metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
@@ -69,7 +69,7 @@ def rouge_l(
     *,
     beta: Annotated[float, Range(0.01, 100)] = 1.0,
     tokenizer: Unit = "words",
-) -> list[MetricScore]:
+) -> Vectors:
     """Mean F-measure of the longest common subsequence of words, from 0 to 1, higher is better.
 
     Precision is the subsequence's share of the answer's words, recall that of the reference's.
@@ -80,8 +80,8 @@ def rouge_l(
         beta: Weight of recall against precision; 1 weighs both the same.
         tokenizer: "words", or "characters" without white space.
     """
-    compared = compare(pairs(answers), tokenizer)
-    scores = f_measures(compared.subsequences, compared.lengths, beta=beta)
+    texts = compared(answers, tokenizer)
+    scores = f_measures(texts.subsequences, texts.lengths, beta=beta)
     best: Floats = scores.max(axis=1)
     return means(best)
 
@@ -94,7 +94,7 @@ def rouge_l(
     combine=lambda totals, n: bleu_score(totals, effective_order=True),
     batched=True,
 )
-def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Corpus BLEU of word n-grams of order 1 to 4, from 0 to 1, higher is better.
 
     The geometric mean of the n-gram precisions over the whole task, times the brevity penalty.
@@ -107,11 +107,11 @@ def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[Metric
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    return bleu_vectors(compare(pairs(answers), tokenizer))
+    return bleu_vectors(compared(answers, tokenizer))
 
 
 @metric(bounds=(0, 1), compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
-def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> list[MetricScore]:
+def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean of the BLEU of single answers, from 0 to 1, higher is better.
 
     As `overlap.bleu` for each answer; orders that the answer is too short for are left out. Not
@@ -120,7 +120,7 @@ def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> li
     Args:
         tokenizer: "words", or "characters" without white space.
     """
-    counts = bleu_counts(compare(pairs(answers), tokenizer))
+    counts = bleu_counts(compared(answers, tokenizer))
     return means(bleu_score(counts, effective_order=True))
 
 
@@ -132,14 +132,14 @@ def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> li
     combine=lambda totals, n: chrf_score(totals),
     batched=True,
 )
-def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
+def chrf(answers: Sequence[Answer]) -> Vectors:
     """Corpus chrF2 of character n-grams of order 1 to 6, from 0 to 1, higher is better.
 
     Precisions and recalls over the whole task are averaged over the orders, and recall weighs
     four times as much as precision. White space does not count. With several references the one
     with the highest score counts. A task of empty answers with empty references scores 1.
     """
-    return vectors(best_chrf(chrf_rows(compare(pairs(answers), "characters"), CHARACTER_ORDERS)))
+    return Vectors(best_chrf(chrf_rows(compared(answers, "characters"), CHARACTER_ORDERS)))
 
 
 @metric(
@@ -150,15 +150,14 @@ def chrf(answers: Sequence[Answer]) -> list[MetricScore]:
     combine=lambda totals, n: chrf_score(totals),
     batched=True,
 )
-def chrf_pp(answers: Sequence[Answer]) -> list[MetricScore]:
+def chrf_pp(answers: Sequence[Answer]) -> Vectors:
     """Corpus chrF++: chrF2 with word n-grams of order 1 and 2, from 0 to 1, higher is better.
 
     As `overlap.chrf`, averaged over six orders of characters and two of fugashi's words.
     """
-    texts = pairs(answers)
-    characters = chrf_rows(compare(texts, "characters"), CHARACTER_ORDERS)
-    words = chrf_rows(compare(texts), CHRF_WORD_ORDER)
-    return vectors(best_chrf(np.concatenate([characters, words], axis=2)))
+    characters = chrf_rows(compared(answers, "characters"), CHARACTER_ORDERS)
+    words = chrf_rows(compared(answers), CHRF_WORD_ORDER)
+    return Vectors(best_chrf(np.concatenate([characters, words], axis=2)))
 
 
 @metric(
@@ -182,25 +181,31 @@ def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
         tokenizer: "words", or "characters" without white space.
     """
     references = tuple(text.lower() for text in answer.references)
-    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).samples[0]
+    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).strings[0]
     return ter_counts(words, others)
 
 
-def pairs(answers: Sequence[Answer]) -> list[Pair]:
-    """What a comparison needs of the answers."""
-    return [(answer.prediction, answer.references) for answer in answers]
+def compared(answers: Sequence[Answer], unit: Unit = "words") -> Comparison:
+    """The comparison of answers with their references; the same for all metrics of a batch."""
+    global _latest
+    batch, known = _latest
+    if batch is not answers:
+        known = {}
+        if isinstance(answers, tuple):  # which stays what it is
+            _latest = answers, known
+    if unit not in known:
+        known[unit] = compare([(one.prediction, one.references) for one in answers], unit)
+    return known[unit]
 
 
-def means(values: Floats) -> list[MetricScore]:
+_latest: tuple[Sequence[Answer], dict[Unit, Comparison]] = (), {}
+
+
+def means(values: Floats) -> Vectors:
     """Scores of a metric that is the mean of these values."""
-    return list(map(MetricScore, zip(values.tolist())))
+    return Vectors(values[:, None])
 
 
-def bleu_vectors(compared: Comparison) -> list[MetricScore]:
-    """The counts of BLEU; the same objects for all metrics that are made of them."""
-    return compared.remember("BLEU vectors", None, lambda: vectors(bleu_counts(compared)))
-
-
-def vectors(rows: Floats) -> list[MetricScore]:
-    """Scores of a metric whose vectors are these rows."""
-    return list(map(MetricScore, map(tuple, rows.tolist())))
+def bleu_vectors(texts: Comparison) -> Vectors:
+    """The counts of BLEU; the same object for all metrics that are made of them."""
+    return texts.remember("BLEU vectors", None, lambda: Vectors(bleu_counts(texts)))

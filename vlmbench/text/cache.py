@@ -4,53 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-_PER_TEXT = 16
-"""What a text costs beside its words, in words."""
-_TOGETHER = 256
-"""Texts that are analysed before their words are looked up; bounds what is not yet shared."""
+_PER_TEXT = 64
+"""What a text costs beside its characters, in characters."""
+_TOGETHER = 64
+"""Texts that are analysed together, so that what one stage leaves is at hand for the next."""
 
 
 class WordCache:
     """Words of texts that have been analysed before; what was not asked for long is forgotten.
 
+    The words of a text are held as a line, with spaces between: a single object, which is made and
+    kept in a fraction of the time and room of an object a word.
+
     There are two generations. A text that is found or analysed goes to the younger one; when that
     is full it becomes the older one, and what the older one held is dropped. So the texts of the
-    last `limit` words are always at hand, and never more than twice as many are held. Equal words
-    are one object, which makes a word cost eight bytes wherever it occurs again.
+    last `limit` characters are always at hand, and never more than twice as many are held.
     """
 
     def __init__(
-        self, analyse: Callable[[Sequence[str]], Sequence[list[str]]], *, limit: int = 1 << 23
+        self, analyse: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 24
     ) -> None:
         """Remember what an analysis says.
 
         Args:
-            analyse: Turns texts into the words of each.
-            limit: Words in a generation.
+            analyse: Turns texts into the line of words of each.
+            limit: Characters in a generation; a text costs those of its line and 64.
         """
         self._analyse = analyse
         self._limit = limit
         self._held = 0
-        self._young: dict[str, tuple[str, ...]] = {}
-        self._old: dict[str, tuple[str, ...]] = {}
-        self._names: dict[str, str] = {}
+        self._young: dict[str, str] = {}
+        self._old: dict[str, str] = {}
 
     def __call__(self, text: str) -> tuple[str, ...]:
         """The words of a text."""
-        return self.all([text])[0]
+        return tuple(self.lines([text])[0].split())
 
-    def all(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
-        """The words of each text."""
+    def lines(self, texts: Sequence[str]) -> list[str]:
+        """The words of each text, with spaces between."""
         known = list(map(self._young.get, texts))
+        if None not in known:
+            return known  # type: ignore[return-value]
         pairs = list(zip(texts, known, strict=True))
-        missing = dict.fromkeys(text for text, words in pairs if words is None)
-        found = self._found(list(missing)) if missing else {}
-        return [found[text] if words is None else words for text, words in pairs]
+        found = self._found(list(dict.fromkeys(text for text, line in pairs if line is None)))
+        return [found[text] if line is None else line for text, line in pairs]
 
-    def learn(self, texts: Iterable[str], words: Iterable[Sequence[str]]) -> None:
+    def learn(self, texts: Iterable[str], lines: Iterable[str]) -> None:
         """Take the words of texts from elsewhere."""
-        for text, some in zip(texts, words, strict=True):
-            self._keep(text, self._shared(some))
+        self._keep(dict(zip(texts, lines, strict=True)))
 
     def __len__(self) -> int:
         """Texts held."""
@@ -58,30 +59,26 @@ class WordCache:
 
     def clear(self) -> None:
         """Forget all texts."""
-        self._young, self._old, self._names, self._held = {}, {}, {}, 0
+        self._young, self._old, self._held = {}, {}, 0
 
-    def _found(self, texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def _found(self, texts: Sequence[str]) -> dict[str, str]:
         """The words of texts that were not in the younger generation a moment ago."""
-        found, old = {}, self._old
+        found: dict[str, str] = {}
         for start in range(0, len(texts), _TOGETHER):
             stretch = texts[start : start + _TOGETHER]
-            unknown = [text for text in stretch if text not in old]
-            analysed = dict(zip(unknown, self._analyse(unknown), strict=True))
-            for text in stretch:
-                words = old.get(text)
-                if words is None:
-                    words = self._shared(analysed.pop(text))
-                found[text] = words
-                self._keep(text, words)
+            old = self._old
+            unknown = [text for text in stretch if text not in old] if old else stretch
+            lines = dict(zip(unknown, self._analyse(unknown), strict=True))
+            if len(lines) < len(stretch):
+                lines.update((text, old[text]) for text in stretch if text in old)
+            self._keep(lines)
+            found.update(lines)
         return found
 
-    def _shared(self, words: Sequence[str]) -> tuple[str, ...]:
-        return tuple(map(self._names.setdefault, words, words))
-
-    def _keep(self, text: str, words: tuple[str, ...]) -> None:
-        self._held += len(words) + _PER_TEXT
+    def _keep(self, lines: dict[str, str]) -> None:
+        cost = sum(map(len, lines.values())) + _PER_TEXT * len(lines)
+        self._held += cost
         if self._held > self._limit:
             self._old, self._young = self._young, {}
-            self._names = {}
-            self._held = len(words) + _PER_TEXT
-        self._young[text] = words
+            self._held = cost
+        self._young.update(lines)

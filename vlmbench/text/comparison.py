@@ -6,15 +6,15 @@ take a fraction of the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, islice
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from vlmbench.text.japanese import tokenise_all
-from vlmbench.text.ngrams import Integers, NgramTable, Texts
+from vlmbench.text.coded import Coded, Integers, coded_characters, coded_words
+from vlmbench.text.japanese import lines_of_words
+from vlmbench.text.ngrams import NgramTable
 from vlmbench.text.sequences import common_subsequence_lengths
 
 Unit: TypeAlias = Literal["words", "characters"]
@@ -41,30 +41,49 @@ class Comparison:
     `lengths` says -1 there, and nothing matches.
     """
 
-    def __init__(self, samples: Sequence[Texts], *, orders: int) -> None:
+    def __init__(self, texts: Coded, *, orders: int, keep_tables: bool = True) -> None:
         """Compare sequences.
 
         Args:
-            samples: For each the answer and its references, as words or characters.
+            texts: For each sample the answer and its references, as words or characters.
             orders: Highest order of n-grams.
+            keep_tables: Whether n-grams are kept for what needs more than `matches`. Without
+                them, the room of each part's is used again for the next one's.
         """
-        self.samples = samples
+        self._keep_tables = keep_tables
+        self.texts = texts
         self.orders = orders
-        self.lengths: Integers = _lengths(samples)
-        """Items of the answer, then of each reference."""
         self._remembered: dict[str, tuple[object, Any]] = {}
+
+    @property
+    def lengths(self) -> Integers:
+        """Items of the answer, then of each reference."""
+        return self.texts.lengths
+
+    @cached_property
+    def parts(self) -> list[Coded]:
+        """The texts, some samples at a time."""
+        return list(self.texts.parts(_ITEMS, _SAMPLES))
 
     @cached_property
     def tables(self) -> list[NgramTable]:
-        """The n-grams of all of them, some samples at a time."""
-        return [NgramTable(part, self.orders) for part in _parts(self.samples)]
+        """The n-grams of each part."""
+        return list(self._made_tables())
+
+    def _made_tables(self) -> Iterator[NgramTable]:
+        return (NgramTable(part, self.orders) for part in self.parts)
+
+    @cached_property
+    def strings(self) -> list[list[Sequence[Hashable]]]:
+        """The texts of each sample with one character an item."""
+        return list(self.texts.strings())
 
     @cached_property
     def matches(self) -> Integers:
         """N-grams that answer and reference share: (samples, orders, references)."""
-        whole = np.zeros((len(self.samples), self.orders, self.lengths.shape[1] - 1), np.int64)
+        whole = np.zeros((len(self.lengths), self.orders, self.lengths.shape[1] - 1), np.int64)
         row = 0
-        for table in self.tables:
+        for table in self.tables if self._keep_tables else self._made_tables():
             found = table.matches()
             whole[row : row + len(found), :, : found.shape[2]] = found
             row += len(found)
@@ -80,9 +99,9 @@ class Comparison:
     @cached_property
     def subsequences(self) -> Integers:
         """Length of the longest common subsequence: (samples, references)."""
-        whole = np.zeros((len(self.samples), self.lengths.shape[1] - 1), np.int64)
+        whole = np.zeros((len(self.lengths), self.lengths.shape[1] - 1), np.int64)
         filled = self.lengths[:, 1:] >= 0
-        pairs = [(texts[0], reference) for texts in self.samples for reference in texts[1:]]
+        pairs = [(texts[0], reference) for texts in self.strings for reference in texts[1:]]
         whole[filled] = common_subsequence_lengths(pairs)
         return whole
 
@@ -113,47 +132,25 @@ def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
 # Metrics are asked for the same answers one after the other: more is never used again.
 @lru_cache(maxsize=4)
 def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
-    words = iter(tokenise_all([text for answer, others in pairs for text in (answer, *others)]))
-    samples = [list(islice(words, 1 + len(others))) for _, others in pairs]
-    # Words are the text in pieces: no need to normalise it again.
-    wholes = [list(map("".join, texts)) for texts in samples]
+    lines = lines_of_words([text for answer, others in pairs for text in (answer, *others)])
+    widths = np.array([1 + len(others) for _, others in pairs])
     if unit == "characters":
-        return Comparison(wholes, orders=CHARACTER_ORDERS)
-    for texts, (whole, *others) in zip(samples, wholes, strict=True):
-        if whole in others:
-            # What white space alone tells from a reference has the words of the reference.
-            texts[0] = _respaced(whole, texts, others)
-    return Comparison(samples, orders=WORD_ORDERS)
+        texts = coded_characters(lines, widths)
+        return Comparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
+    return Comparison(coded_words(_respaced(lines, widths), widths), orders=WORD_ORDERS)
 
 
-def _respaced(
-    whole: str, texts: Sequence[tuple[str, ...]], others: Sequence[str]
-) -> tuple[str, ...]:
-    """The words of the first reference that differs from the answer in white space only."""
-    answer, *references = texts
-    same = (
-        words
-        for words, other in zip(references, others, strict=True)
-        if other == whole and words != answer
-    )
-    return next(same, answer)
-
-
-def _lengths(samples: Sequence[Texts]) -> Integers:
-    widths = np.fromiter(map(len, samples), dtype=np.int64)
-    sizes = np.fromiter(map(len, chain.from_iterable(samples)), dtype=np.int64)
-    filled = np.arange(widths.max(initial=1)) < widths[:, None]
-    lengths = np.full(filled.shape, -1)
-    lengths[filled] = sizes
-    return lengths
-
-
-def _parts(samples: Sequence[Texts]) -> Iterator[Sequence[Texts]]:
-    start = items = 0
-    for position, texts in enumerate(samples):
-        size = sum(map(len, texts))
-        if position > start and (items + size > _ITEMS or position - start == _SAMPLES):
-            yield samples[start:position]
-            start, items = position, 0
-        items += size
-    yield samples[start:]
+def _respaced(lines: list[str], widths: Integers) -> list[str]:
+    """The lines, where what white space alone tells from a reference has the reference's words."""
+    letters = np.array([len(line) - line.count(" ") for line in lines])
+    starts = np.repeat(np.cumsum(widths) - widths, widths)
+    candidates = np.flatnonzero(letters == letters[starts])
+    changed: dict[int, str] = {}
+    for start, place in zip(starts[candidates].tolist(), candidates.tolist(), strict=True):
+        answer, other = lines[start], lines[place]
+        is_other = answer != other and answer.replace(" ", "") == other.replace(" ", "")
+        if is_other and start not in changed:
+            changed[start] = other
+    for start, line in changed.items():
+        lines[start] = line
+    return lines

@@ -11,12 +11,19 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vlmbench.text.ngrams import Integers, NgramTable
+from vlmbench.text.coded import Coded, Integers
+from vlmbench.text.lookup import Lookup
+from vlmbench.text.ngrams import NgramTable
+
+Short: TypeAlias = NDArray[np.int32]
+"""Numbers of words, lines or documents, of which a large task has an array of millions."""
 
 _WORD_BITS = 32
 _SEPARATOR = -1
@@ -30,8 +37,8 @@ class DocumentFrequencies:
     samples: int
     words: Mapping[Hashable, int]
     """Number of each word that occurs in two samples or more; a line of the first table."""
-    keys: tuple[Integers, ...]
-    """Of order 2 and more, sorted: line in the table before, shifted, and last word's number."""
+    keys: tuple[Lookup, ...]
+    """Of order 2 and more: line in the table before, shifted, and last word's number."""
     counts: tuple[Integers, ...]
     """Samples of each line, from order 1."""
 
@@ -40,102 +47,105 @@ class DocumentFrequencies:
         """Highest order of n-grams."""
         return len(self.counts)
 
-    def of(self, table: NgramTable) -> Integers:
-        """For each order and position of the table's texts, in how many samples it occurs.
+    def lines_of_words(self, texts: Coded) -> Integers:
+        """For each item of the texts its line in the first table; -1 for a rare one."""
+        words, numbers = texts.numbered()
+        return np.array([self.words.get(word, -1) for word in words], dtype=np.int64).take(numbers)
 
-        At least 1. N-grams across the end of a text have 1 as well.
+    def of(self, table: NgramTable, words: Integers) -> Iterator[Integers]:
+        """For each order, in how many samples each n-gram (a row of the table) occurs.
+
+        Args:
+            table: Answers and references.
+            words: What `lines_of_words` says of their items.
+
+        Yields:
+            At least 1; 1 also for what runs across the end of a text.
         """
-        words = self._lines_of_words(table)
-        found = np.ones((self.orders, len(words)), dtype=np.int64)
-        lines = words
-        for order in range(self.orders):
-            if order:
-                lines = self._next_lines(order, lines, words)
+        # Separators are unknown words, and so is what comes behind the last text.
+        at = np.full(len(table.ends) + self.orders, -1, dtype=np.int64)
+        at[table.places] = words
+        lines = np.full(1, -1)
+        for order, rows in enumerate(table.rows):
+            words = at.take(rows.positions + order)
+            lines = self._longer(order, lines.take(rows.shorter), words) if order else words
+            found = np.ones(len(lines), dtype=np.int64)
             hits = np.flatnonzero(lines >= 0)
-            if not len(hits):
-                break
-            found[order, hits] = self.counts[order][lines[hits]]
+            found[hits] = self.counts[order].take(lines.take(hits))
+            yield found
+
+    def _longer(self, order: int, lines: Integers, words: Integers) -> Integers:
+        """The lines of n-grams of these lines that go on with these words; -1 without one."""
+        found = np.full(len(lines), -1, dtype=np.int64)
+        known = np.flatnonzero((lines >= 0) & (words >= 0))
+        wanted = (lines.take(known) << _WORD_BITS) | words.take(known)
+        found[known] = self.keys[order - 1].find(wanted)
         return found
 
-    def _lines_of_words(self, table: NgramTable) -> Integers:
-        """The number of the word at each position; -1 for a rare one and for separators."""
-        known = [self.words.get(item, -1) for item in table.items]
-        # The last one is that of separators, whose number is -1.
-        return np.array([*known, -1], dtype=np.int64)[table.numbers]
 
-    def _next_lines(self, order: int, lines: Integers, words: Integers) -> Integers:
-        """Lines in the next table of the n-grams that are one word longer; -1 without one."""
-        longer = np.full_like(lines, -1)
-        keys = self.keys[order - 1]
-        places, wanted = _continued(lines, words, order)
-        if len(places) and len(keys):
-            at = np.minimum(keys.searchsorted(wanted), len(keys) - 1)
-            right = keys[at] == wanted
-            longer[places[right]] = at[right]
-        return longer
-
-
-def count_documents(
-    documents: Iterable[Sequence[Sequence[Hashable]]], orders: int
-) -> DocumentFrequencies:
+def count_documents(documents: Iterable[Coded], orders: int) -> DocumentFrequencies:
     """Count over documents, each of which is several texts.
 
     Args:
-        documents: The references of each sample, as words. Read once.
+        documents: The references of each sample, many samples at a time. Read once.
         orders: Highest order of n-grams.
     """
     numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
-    flat, lengths = array("q"), array("q")
+    flat, lengths = array("i"), array("q")
     for texts in documents:
-        before = len(flat)
-        for text in texts:
-            flat.extend(map(numbers.__getitem__, text))
-            flat.append(_SEPARATOR)
-        lengths.append(len(flat) - before)
-    owners = np.repeat(np.arange(len(lengths)), np.frombuffer(lengths, dtype=np.int64))
-    every = np.frombuffer(flat, dtype=np.int64)
+        items, numbered = texts.numbered()
+        known = np.fromiter(map(numbers.__getitem__, items), dtype=np.int64)
+        places = np.arange(len(numbered)) + np.repeat(np.arange(len(texts.sizes)), texts.sizes)
+        some = np.full(len(numbered) + len(texts.sizes), _SEPARATOR, dtype=np.intc)
+        some[places] = known[numbered]
+        flat.frombytes(some.tobytes())
+        sizes = np.bincount(texts.samples, texts.sizes + 1, len(texts.widths))
+        lengths.frombytes(sizes.astype(np.int64).tobytes())
+    owners = np.repeat(
+        np.arange(len(lengths), dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
+    )
+    every: Short = np.frombuffer(flat, dtype=np.intc)
     places = np.flatnonzero(every >= 0)
-    lines, kept, count = _lines_of(every, places, every[places], owners)
+    lines, kept, count = _lines_of(places, every.take(places).astype(np.int64), owners)
     vocabulary = list(numbers)
     words = {vocabulary[number]: line for line, number in enumerate(kept.tolist())}
     keys, counts = [], [count]
     first = lines
     for order in range(1, orders):
         places, wanted = _continued(lines, first, order)
-        lines, kept, count = _lines_of(every, places, wanted, owners)
-        keys.append(kept)
+        lines, kept, count = _lines_of(places, wanted, owners)
+        keys.append(Lookup(kept))
         counts.append(count)
     return DocumentFrequencies(len(lengths), words, tuple(keys), tuple(counts))
 
 
-def _continued(lines: Integers, words: Integers, order: int) -> tuple[Integers, Integers]:
+def _continued(lines: Short, words: Short, order: int) -> tuple[Integers, Integers]:
     """Where a known n-gram of `order` words goes on with a known word, and the longer one's key."""
     ahead = words[order:]
     places = np.flatnonzero((lines[: len(ahead)] >= 0) & (ahead >= 0))
-    return places, (lines[places] << _WORD_BITS) | ahead[places]
+    return places, (lines.take(places).astype(np.int64) << _WORD_BITS) | ahead.take(places)
 
 
-def _lines_of(
-    every: Integers, places: Integers, keys: Integers, owners: Integers
-) -> tuple[Integers, Integers, Integers]:
+def _lines_of(places: Integers, keys: Integers, owners: Short) -> tuple[Short, Integers, Integers]:
     """Gives a line to each key of two documents or more.
 
     Returns:
         The line of each position, -1 without one; the keys of the lines, sorted; the number of
         documents of each line.
     """
-    lines = np.full(len(every), -1, dtype=np.int64)
+    lines = np.full(len(owners), -1, dtype=np.int32)
     order = _stable_order(keys)
-    ordered, owner = keys[order], owners[places[order]]
+    places = places.take(order)
+    ordered, owner = keys.take(order), owners.take(places)
     new_key = np.ones(len(order), dtype=np.bool_)
     new_key[1:] = ordered[1:] != ordered[:-1]
     new_owner = new_key.copy()
     new_owner[1:] |= owner[1:] != owner[:-1]
-    group = np.cumsum(new_key) - 1
+    group = np.cumsum(new_key, dtype=np.int32) - 1
     documents = np.bincount(group[new_owner], minlength=int(new_key.sum()))
     frequent = documents >= 2
     line = np.where(frequent, np.cumsum(frequent) - 1, -1)
-    lines[places[order]] = line[group]
+    lines[places] = line.take(group)
     return lines, ordered[new_key][frequent], documents[frequent]
 
 
@@ -148,5 +158,5 @@ def _stable_order(keys: Integers) -> Integers:
     for shift in range(0, int(keys.max(initial=0)).bit_length(), _DIGIT_BITS):
         digits = (keys >> shift).astype(np.uint16)
         if digits.any():
-            order = order[digits[order].argsort(kind="stable")]
+            order = order.take(digits.take(order).argsort(kind="stable"))
     return order

@@ -169,17 +169,17 @@ def tokenise(text: str) -> tuple[str, ...]:
     work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
     than 4,096 characters is analysed in pieces.
     """
-    return _words.all([text])[0]
+    return _words(text)
 
 
-def tokenise_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """`tokenise` of each text, with less ado."""
-    return _words.all(texts)
+def lines_of_words(texts: Sequence[str]) -> list[str]:
+    """`tokenise` of each text, as a line with one space between words."""
+    return _words.lines(texts)
 
 
-def learn(texts: Sequence[str], words: Iterable[Sequence[str]]) -> None:
+def learn(texts: Sequence[str], lines: Iterable[str]) -> None:
     """Take the words of texts from another process that has analysed them."""
-    _words.learn(texts, words)
+    _words.learn(texts, lines)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -198,4 +198,12 @@ def tokenizer_identity() -> str:
     return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
 
 
-_words = WordCache(lambda texts: split_words(unidic(), map(normalise, texts)))
+def _analysed(texts: Sequence[str]) -> list[str]:
+    # Most texts are normal already, and one look at many is quicker than a look at each.
+    together = "".join(texts)
+    if "ーー" in together or not _NORMAL.fullmatch(together):
+        texts = list(map(normalise, texts))
+    return split_words(unidic(), texts)
+
+
+_words = WordCache(_analysed)

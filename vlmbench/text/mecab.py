@@ -29,8 +29,8 @@ def unidic() -> fugashi.Tagger:
     return fugashi.Tagger(f'-O wakati -r "{unidic_lite.DICDIR}/mecabrc" -d "{unidic_lite.DICDIR}"')
 
 
-def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[list[str]]:
-    """The words of each text, from any thread.
+def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[str]:
+    """The words of each text as MeCab writes them, with spaces between; from any thread.
 
     A text of more than 4,096 characters is analysed in pieces, cut after a full stop or at white
     space where there is one.
@@ -38,7 +38,7 @@ def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[lis
     parse = tagger.parse
     with _lock:
         return [
-            parse(text).split() if len(text) <= LONGEST_PIECE else _split_pieces(parse, text)
+            parse(text) if len(text) <= LONGEST_PIECE else _split_pieces(parse, text)
             for text in texts
         ]
 
@@ -49,11 +49,11 @@ def features(text: str) -> list[Any]:
         return [word.feature for word in unidic()(text)]
 
 
-def _split_pieces(parse: Callable[[str], str], text: str) -> list[str]:
+def _split_pieces(parse: Callable[[str], str], text: str) -> str:
     pieces = list(_pieces(text))
     # A model that has fallen into a loop repeats its pieces.
-    known = {piece: parse(piece).split() for piece in dict.fromkeys(pieces)}
-    return [word for piece in pieces for word in known[piece]]
+    known = {piece: parse(piece) for piece in dict.fromkeys(pieces)}
+    return " ".join(filter(None, map(known.__getitem__, pieces)))
 
 
 def _pieces(text: str) -> Iterator[str]:

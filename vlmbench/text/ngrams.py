@@ -8,69 +8,96 @@ operations on arrays, however many there are. An n-gram that crosses a separator
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
-from itertools import chain, count
-from typing import TypeAlias, TypeVar, cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Integers: TypeAlias = NDArray[np.int64]
+from vlmbench.text.coded import Coded, Integers
 
-Texts: TypeAlias = Sequence[Sequence[Hashable]]
-"""Sequences of words or characters: the answer's first, then the references'."""
-
-_Number = TypeVar("_Number", np.int64, np.float64)
+_Number = TypeVar("_Number", np.int32, np.float64)
 
 _KEY_BITS = 63
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The different n-grams of one order, a row each: those of the first sample, the second ..."""
+
+    order: Integers
+    """The positions of all n-grams, equal ones side by side."""
+    places: Integers
+    """Where in that order each row begins."""
+    changes: NDArray[np.bool_]
+    """At which places of that order the n-gram without its last item changes."""
+    starts: Integers
+    """The first row of each sample."""
+    counts: NDArray[np.int32]
+    """How often each n-gram occurs in each text of its sample: (texts, rows).
+
+    A row for what crosses the end of a text has a single 1: it matches nothing."""
+
+    @cached_property
+    def positions(self) -> Integers:
+        """Of each row, where its n-gram starts."""
+        return self.order.take(self.places)
+
+    @property
+    def shorter(self) -> Integers:
+        """The row of the n-gram without its last item, among those of the order before."""
+        return self.changes.take(self.places).cumsum() - 1
+
+    def sums(self, rows: NDArray[_Number]) -> NDArray[_Number]:
+        """Sums over the n-grams of each sample: (columns, rows) -> (samples, columns)."""
+        return np.array([np.add.reduceat(column, self.starts) for column in rows]).T
 
 
 class NgramTable:
     """The n-grams of some samples, counted; nothing in it depends on which samples these are."""
 
-    def __init__(self, samples: Sequence[Texts], orders: int) -> None:
+    def __init__(self, texts: Coded, orders: int) -> None:
         """Count n-grams of order 1 to `orders`.
 
         Args:
-            samples: Answer and references of each, at least one sample.
+            texts: Answer and references of each of at least one sample.
             orders: Highest order.
         """
-        self.orders = orders
-        sizes = np.fromiter(map(len, chain.from_iterable(samples)), dtype=np.int64)
-        widths = np.fromiter(map(len, samples), dtype=np.int64)
-        text = np.repeat(np.arange(len(sizes)), sizes + 1)
-        sample_of_text = np.repeat(np.arange(len(samples)), widths)
-        self.sample: Integers = sample_of_text[text]
-        """The sample of each position."""
-        self.ends: Integers = (np.cumsum(sizes + 1) - 1)[text]
+        ids, distinct = texts.ids
+        room = texts.sizes + 1
+        separators = np.cumsum(room) - 1
+        text_starts = np.cumsum(texts.widths) - texts.widths
+        columns = np.arange(len(room)) - text_starts[texts.samples]
+        self.ends: Integers = np.repeat(separators, room)
         """For each position, that of its text's separator."""
-        column = text - (np.cumsum(widths) - widths)[self.sample]
-        self.items, numbers = _numbered(samples)
-        """The distinct items of all texts."""
-        is_item = self.ends > np.arange(len(text))
-        self.numbers: Integers = np.full(len(text), -1)
-        """The item at each position, -1 for a separator."""
-        self.numbers[is_item] = numbers
-        ids, distinct = _numbers_in_samples(self.numbers, self.sample, len(self.items), is_item)
-        ids = np.where(is_item, ids, distinct[self.sample] + column)
-        bits = int((distinct + widths).max()).bit_length()
-        self._order, self._changes = _sorted_positions(ids, self.sample, orders, bits)
-        rows = self._changes.ravel().cumsum() - 1
-        sorted_starts = np.flatnonzero(np.diff(self.sample, prepend=-1))
-        self.starts: Integers = rows.reshape(orders, -1)[:, sorted_starts].ravel()
-        """The first row of each order and, in that, of each sample."""
-        columns, height = int(widths.max()), int(rows[-1]) + 1
-        cells = rows.reshape(orders, -1) + column[self._order] * height
-        counted = np.bincount(cells.ravel(), minlength=columns * height)
-        self.counts: Integers = counted.reshape(columns, height)
-        """How often each n-gram (a row of its sample and order) occurs in each text (a column).
-
-        A row for what crosses the end of a text has a single 1: it matches nothing."""
+        is_item = np.ones(len(self.ends), dtype=np.bool_)
+        is_item[separators] = False
+        self.places: Integers = np.flatnonzero(is_item)
+        """The position of each item of the texts; at the others are separators."""
+        numbers = np.empty(len(self.ends), dtype=np.int64)
+        numbers[self.places] = ids
+        numbers[separators] = distinct[texts.samples] + columns
+        sample = np.repeat(texts.samples, room)
+        bits = int((distinct + texts.widths).max()).bit_length()
+        order, changes = _sorted_positions(numbers, sample, orders, bits)
+        before = _columns_before(np.repeat(columns, room)[order], int(texts.widths.max()))
+        ends_of_samples = separators[text_starts + texts.widths - 1] + 1
+        starts_of_samples = ends_of_samples - np.add.reduceat(room, text_starts)
+        self.rows: list[Rows] = []
+        """Those of each order."""
+        for number, new in enumerate(changes):
+            places = np.flatnonzero(new)
+            ends = np.append(places, len(order))
+            counts = np.array([np.diff(column.take(ends)) for column in before])
+            of_samples = places.searchsorted(starts_of_samples)
+            coarser = changes[max(number - 1, 0)]
+            self.rows.append(Rows(order, places, coarser, of_samples, counts))
 
     def matches(self) -> Integers:
         """N-grams that the answer shares with each reference: (samples, orders, references)."""
-        return self.sums(np.minimum(self.counts[0], self.counts[1:]))
+        shared = [rows.sums(np.minimum(rows.counts[0], rows.counts[1:])) for rows in self.rows]
+        return np.stack(shared, axis=1).astype(np.int64)
 
     def matches_with_any(self) -> Integers:
         """The same when an n-gram counts as in the reference that has it most often.
@@ -78,65 +105,20 @@ class NgramTable:
         Returns:
             (samples, orders)
         """
-        most = self.counts[1:].max(axis=0)
-        return self.sums(np.minimum(self.counts[0], most)[None])[:, :, 0]
-
-    def sums(self, rows: NDArray[_Number]) -> NDArray[_Number]:
-        """Sums over the n-grams of each sample and order.
-
-        Args:
-            rows: A number a row of `counts`, in any number of columns: (columns, rows).
-
-        Returns:
-            (samples, orders, columns)
-        """
-        added = [np.add.reduceat(column, self.starts) for column in rows]
-        return np.array(added).reshape(len(rows), self.orders, -1).transpose(2, 1, 0)
-
-    def first_positions(self) -> tuple[Integers, Integers]:
-        """Order (from 0) and a position of each row's n-gram."""
-        order, place = np.divmod(np.flatnonzero(self._changes), len(self.sample))
-        return order, self._order[place]
+        shared = []
+        for rows in self.rows:
+            most = rows.counts[1:].max(axis=0)
+            shared.append(rows.sums(np.minimum(rows.counts[0], most)[None])[:, 0])
+        return np.stack(shared, axis=1).astype(np.int64)
 
 
-def _numbered(samples: Sequence[Texts]) -> tuple[Sequence[Hashable], Integers]:
-    """The distinct items, and the number of each item of the texts one behind the other."""
-    texts = list(chain.from_iterable(samples))
-    if all(isinstance(text, str) for text in texts):
-        return _numbered_characters("".join(cast(list[str], texts)))
-    number: defaultdict[Hashable, int] = defaultdict(count().__next__)
-    numbers = np.fromiter(map(number.__getitem__, chain.from_iterable(texts)), np.int64)
-    return list(number), numbers
-
-
-def _numbered_characters(text: str) -> tuple[str, Integers]:
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    present = np.zeros(int(points.max(initial=0)) + 1, dtype=np.bool_)
-    present[points] = True
-    distinct = np.flatnonzero(present)
-    return "".join(map(chr, distinct.tolist())), (present.cumsum() - 1)[points]
-
-
-def _numbers_in_samples(
-    numbers: Integers, sample: Integers, items: int, is_item: NDArray[np.bool_]
-) -> tuple[Integers, Integers]:
-    """Smaller numbers, which only tell the items of one sample apart.
-
-    Returns:
-        For each position, how many other items its sample has before that item's first one; and
-        how many different items each sample has.
-    """
-    samples = int(sample[-1]) + 1
-    cells = sample * (items + 1) + numbers
-    positions = np.arange(len(numbers))
-    first = np.empty(samples * (items + 1), dtype=np.int64)
-    # Of several values for one cell the last one stays: backwards, the first position.
-    first[cells[::-1]] = positions[::-1]
-    first = first[cells]
-    new = is_item & (first == positions)
-    before = new.cumsum() - new
-    starts = np.flatnonzero(np.diff(sample, prepend=-1))
-    return before[first] - before[starts][sample], np.add.reduceat(new, starts, dtype=np.int64)
+def _columns_before(columns: Integers, width: int) -> NDArray[np.int32]:
+    """How often each column comes up before each place, and in all: (columns, places + 1)."""
+    before = np.zeros((width, len(columns) + 1), dtype=np.int32)
+    for column in range(1, width):
+        np.cumsum(columns == column, out=before[column, 1:])
+    before[0] = np.arange(len(columns) + 1) - before.sum(axis=0)
+    return before
 
 
 def _sorted_positions(
@@ -157,8 +139,9 @@ def _sorted_packed(
     packed |= ids << shifts[0]
     for ahead, shift in enumerate(shifts[1:], 1):
         packed[:-ahead] |= ids[ahead:] << shift
-    order = packed.argsort()
-    ordered = packed[order]
+    # Each sample's numbers rise where they are new: what is half in order is merged quickly.
+    order = packed.argsort(kind="stable")
+    ordered = packed.take(order)
     changes = np.empty((orders, len(ids)), dtype=np.bool_)
     changes[:, 0] = True
     # Two n-grams of order n differ when the sample or any of their first n items does.

@@ -8,7 +8,7 @@ import numpy as np
 
 from vlmbench.stats import Floats
 from vlmbench.text.comparison import Comparison
-from vlmbench.text.ngrams import Integers
+from vlmbench.text.lookup import Integers
 from vlmbench.text.shifts import edits_with_shifts
 
 BLEU_ORDER = 4
@@ -139,7 +139,7 @@ def rouge_n(compared: Comparison, order: int) -> Floats:
     scores: Floats = f_measures(compared.matches[:, order - 1], sizes).max(axis=1)
     # A text too short for the order shares nothing, but it may be the same as a reference.
     for row in np.flatnonzero(sizes[:, 0] == 0).tolist():
-        answer, *references = compared.samples[row]
+        answer, *references = compared.strings[row]
         scores[row] = float(answer in references)
     return scores
 

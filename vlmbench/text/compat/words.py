@@ -45,7 +45,7 @@ def rouge_identity(normaliser: Normaliser) -> list[str]:
 
 def plain_words(text: str) -> tuple[str, ...]:
     """fugashi's words with unidic-lite, of the text as it is."""
-    return tuple(split_words(unidic(), [text])[0])
+    return tuple(split_words(unidic(), [text])[0].split())
 
 
 def ipadic_words(text: str) -> tuple[str, ...]:
