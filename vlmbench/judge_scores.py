@@ -80,7 +80,7 @@ class JudgedMetric:
                 return score
             if response.error is not None:
                 return MetricScore(unscored=f"the judge gave no reply ({response.error.kind})")
-            said = dataclasses.replace(answer, prediction=response.text or "")
+            said = answer._replace(prediction=response.text or "")
             score = self.scored.metric.score(said)
             if not must_ask_again(self.asking, response):
                 return score
