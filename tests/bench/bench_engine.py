@@ -71,7 +71,8 @@ def ideal(task: str, count: int, runner: Any) -> Figures:
         for name, value in inputs.items():
             if torch.is_tensor(value) and value.is_floating_point():
                 inputs[name] = value.to(loaded.dtype)
-        arguments = runner._arguments(batch[0])
+        tokens = batch[0].generation.max_new_tokens
+        arguments = runner._arguments(batch[0], tokens=tokens)
         started = time.perf_counter()
         with torch.inference_mode():
             loaded.model.generate(**inputs, **arguments)
