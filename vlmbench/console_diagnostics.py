@@ -93,11 +93,11 @@ def _print_rotations(diagnoses: Sequence[Diagnosis]) -> None:
 
 
 def _places(bias: RotationBias) -> str:
-    """The place with the largest excess, and whether it is a bias."""
+    """The place with the largest excess, of those with a bias if there are any."""
     if not bias.places:
         return "–"
-    place = max(bias.places, key=lambda one: abs(one.excess))
-    word = "bias" if any(one.biased for one in bias.places) else "no bias seen"
+    place = max(bias.places, key=lambda one: (one.biased, abs(one.excess)))
+    word = "bias" if place.biased else "no bias seen"
     interval = _ends(place.low, place.high, signed=True)
     return f"{place.letter} {_number(place.excess, signed=True)} {interval} {word}"
 

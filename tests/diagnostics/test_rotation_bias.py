@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_tasks import colour_rows, write_task
 
 from vlmbench.diagnostics.base import read_scored
-from vlmbench.diagnostics.rotation import RotationBias, rotation_biases
+from vlmbench.diagnostics.rotation import RotationBias, _excess_interval, rotation_biases
 from vlmbench.evaluate import load_texts, run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
@@ -109,3 +110,12 @@ def test_questions_with_fewer_options_have_fewer_rotations(tmp_path: Path) -> No
 
 def test_a_variant_is_a_rotation_of_so_many() -> None:
     assert Variant("options", "2-of-4").label == "rotate-2-of-4"
+
+
+def test_a_place_that_few_questions_never_chose_is_no_bias() -> None:
+    # Wilson's interval of 0 of 3 reaches above 0.25, that of 0 of 400 does not.
+    closed = np.full(1000, -0.25)
+    low, high = _excess_interval(closed, 0.0, 3, 0.9875)
+    assert low == -0.25 and high > 0
+    low, high = _excess_interval(closed, 0.0, 400, 0.9875)
+    assert low == -0.25 and high < 0

@@ -170,10 +170,22 @@ def _places(questions: Sequence[_Question], count: int, seed: int) -> tuple[Plac
             LETTERS[place],
             float(chosen_shares[place]),
             float(right_shares[place]),
-            *percentile_interval(excess[:, place], level=level),
+            *_excess_interval(excess[:, place], chosen_shares[place], len(questions), level),
         )
         for place in range(count)
     )
+
+
+def _excess_interval(resampled: Floats, chosen: float, n: int, level: float) -> tuple[float, float]:
+    """The percentile interval; where resampling closes it, Wilson's of the share of choices.
+
+    A place that none of three questions chose was never seen otherwise, which is no proof.
+    """
+    low, high = percentile_interval(resampled, level=level)
+    if high - low >= 1e-9:
+        return low, high
+    below, above = proportion_interval(float(chosen), n, level=level)
+    return low - (chosen - below), high + (above - chosen)
 
 
 def _shares(counts: Floats) -> Floats:
