@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     asked = _with_variants(options, tasks)
     records = []
     for model in models:
-        with _executor(model, options) as executor:
+        with executor_for(model, options) as executor:
             for task, variant in asked:
                 label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
                 with console.progress_bar(label, quiet=options.quiet) as progress:
@@ -63,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
                     )
                 records.append(record)
     runs = [RunDir.of(options.out, one.model, one.task, one.variant) for one in records]
-    judged = judge_runs(judgeable(runs), options, _executor) if options.judge else []
+    judged = judge_runs(judgeable(runs), options, executor_for) if options.judge else []
     records = with_judged(records, judged)
-    _print_records(records, runs, json=options.json)
+    print_records(records, runs, json=options.json)
     if not options.json:
         say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _executor(model: ModelSpec, options: argparse.Namespace) -> Iterator[Executor]:
+def executor_for(model: ModelSpec, options: argparse.Namespace) -> Iterator[Executor]:
     """What runs the model, behind the cache of answers where that makes sense."""
     from vlmbench.cache import AnswerCache, default_cache
     from vlmbench.errors import UsageError, unknown_name
@@ -110,10 +110,10 @@ def score(options: argparse.Namespace) -> int:
     from vlmbench.extra_metrics import extra_metrics
     from vlmbench.runs import find_runs
 
-    extra = extra_metrics(_split(options.metrics), options.option)
+    extra = extra_metrics(split_names(options.metrics), options.option)
     runs = find_runs(options.runs)
     records = [score(run, extra=extra) for run in runs]
-    _print_records(records, runs, json=options.json)
+    print_records(records, runs, json=options.json)
     return 0
 
 
@@ -210,7 +210,7 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
             seed=options.seed,
             options=given,
         )
-        for name in _split(options.model)
+        for name in split_names(options.model)
     ]
 
 
@@ -230,7 +230,7 @@ def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
     from vlmbench.groups import expand_names
     from vlmbench.task import load_task
 
-    names = expand_names(_split(options.tasks))
+    names = expand_names(split_names(options.tasks))
     return [load_task(name, data_dir=options.data_dir) for name in names]
 
 
@@ -242,7 +242,7 @@ def _with_variants(
     from vlmbench.variants.choose import Wanted, choose_variants
 
     wanted = Wanted(
-        image_modes=tuple(_split(options.image_mode)),
+        image_modes=tuple(split_names(options.image_mode)),
         prompts=options.prompts,
         rotate=options.option_order == "rotate",
         seed=options.seed,
@@ -256,12 +256,14 @@ def _with_variants(
     return [(task, one) for task, choice in choices for one in (None, *choice.variants)]
 
 
-def _split(values: Sequence[str]) -> list[str]:
+def split_names(values: Sequence[str]) -> list[str]:
+    """The names of an option that may be repeated and may hold several with commas."""
     names = [name.strip() for value in values for name in value.split(",")]
     return list(dict.fromkeys(name for name in names if name))
 
 
-def _print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
+def print_records(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
+    """The tables at the end of a command, or one JSON document."""
     from dataclasses import asdict
 
     from vlmbench import console

@@ -17,7 +17,7 @@ def judge(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from vlmbench import console
-    from vlmbench.commands import _executor, _print_records, _split
+    from vlmbench.commands import executor_for, print_records, split_names
     from vlmbench.judge_calls import judge_runs, report_errors
     from vlmbench.judge_checks import check_judge
     from vlmbench.judge_tables import print_checks
@@ -27,7 +27,7 @@ def judge(options: argparse.Namespace) -> int:
     found = find_runs([Path(run) for run in options.runs])
     # Where no task has a metric for a judge, the first of them says what to do.
     runs = found if options.metrics else judgeable(found) or found
-    judged = judge_runs(runs, options, _executor, metrics=_split(options.metrics))
+    judged = judge_runs(runs, options, executor_for, metrics=split_names(options.metrics))
     records = [one.record for one in judged]
     checks = [
         check
@@ -38,7 +38,7 @@ def judge(options: argparse.Namespace) -> int:
         told = {"runs": [asdict(one) for one in records], "judge": [asdict(one) for one in checks]}
         console.print_json(told)
     else:
-        _print_records(records, runs, json=False)
+        print_records(records, runs, json=False)
         print_checks(checks)
     return report_errors(judged)
 
@@ -48,7 +48,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from vlmbench import console
-    from vlmbench.commands import _executor
+    from vlmbench.commands import executor_for
     from vlmbench.errors import UsageError
     from vlmbench.judge_calls import judge_settings, judge_spec
     from vlmbench.judge_tables import print_pair
@@ -63,7 +63,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
             raise UsageError(f"{path} holds {len(side)} runs; give the one of a task, below it.")
     spec, settings = judge_spec(options), judge_settings(options)
     with (
-        _executor(spec, options) as executor,
+        executor_for(spec, options) as executor,
         console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
     ):
         result = judge_pair(

@@ -26,7 +26,7 @@ from vlmbench.metrics.asking import Case
 from vlmbench.models import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
 from vlmbench.runs import RunDir, safe_name
-from vlmbench.stats import Interval, bootstrap_interval, mean, proportion_interval
+from vlmbench.stats import Interval, share_interval
 from vlmbench.task import TaskSpec
 
 ORDERS = ("first-second", "second-first")
@@ -185,10 +185,7 @@ def _result(
 
 
 def _share(values: Sequence[float], seed: int) -> Interval | None:
-    """Mean with its interval; Wilson's where the bootstrap would show no spread."""
+    """Mean with its interval; None without values."""
     if not values:
         return None
-    found = bootstrap_interval(np.array(values).reshape(-1, 1), mean, seed=seed)
-    if found.high - found.low > 1e-9:
-        return found
-    return Interval(found.value, *proportion_interval(found.value, len(values)))
+    return share_interval(np.array(values), seed=seed)

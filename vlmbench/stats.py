@@ -127,6 +127,26 @@ def bootstrap_interval(
     return Interval(value_of(vectors, combine), low, high)
 
 
+def share_interval(
+    values: Floats, *, resamples: int = 1000, level: float = 0.95, seed: int
+) -> Interval:
+    """Interval of the mean of values between 0 and 1.
+
+    The bootstrap's, and Wilson's (`proportion_interval`) where resampling shows no spread.
+
+    Args:
+        values: (n,), n at least 1.
+        resamples: Number of resamples.
+        level: Share of resamples inside the interval.
+        seed: Equal seeds give equal intervals, on every machine.
+    """
+    vectors = values.reshape(-1, 1)
+    found = bootstrap_interval(vectors, mean, resamples=resamples, level=level, seed=seed)
+    if found.high - found.low > 1e-9:
+        return found
+    return Interval(found.value, *proportion_interval(found.value, len(values), level=level))
+
+
 def paired_bootstrap(
     first: Floats,
     second: Floats,

@@ -16,11 +16,10 @@ from vlmbench.records import MetricScore
 from vlmbench.stats import (
     Floats,
     Interval,
-    bootstrap_interval,
-    mean,
     percentile_interval,
     proportion_interval,
     resampled_totals,
+    share_interval,
 )
 from vlmbench.text.choices import LETTERS
 from vlmbench.variants.options import original_position
@@ -145,11 +144,8 @@ def _place(score: MetricScore) -> int | None:
 
 
 def _accuracy(questions: Sequence[_Question], seed: int) -> Interval:
-    vectors = np.array([[question.score] for question in questions])
-    found = bootstrap_interval(vectors, mean, resamples=RESAMPLES, seed=seed)
-    if found.high - found.low >= 1e-9:
-        return found
-    return Interval(found.value, *proportion_interval(found.value, len(questions)))
+    scores = np.array([question.score for question in questions])
+    return share_interval(scores, resamples=RESAMPLES, seed=seed)
 
 
 def _places(questions: Sequence[_Question], count: int, seed: int) -> tuple[Place, ...]:

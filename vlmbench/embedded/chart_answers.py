@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -29,13 +30,13 @@ class Op(Strict):
     unit: str | None = None
     """Unit of the answer where it is not the chart's."""
 
+    @abstractmethod
     def answer(self, chart: Chart) -> Answer:
         """The right answer.
 
         Raises:
             ValueError: The table has none, or more than one.
         """
-        raise NotImplementedError
 
     def line(self, chart: Chart) -> dict[str, Decimal]:
         """The figures it is about, by label."""
