@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from vlmbench.arguments import parser
+from vlmbench.environment import calm_threads
 from vlmbench.errors import VlmbenchError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    # Threads that spin while they wait would take the core from those that prepare batches.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    calm_threads()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a captured stream may not have it
             stream.reconfigure(errors="backslashreplace")

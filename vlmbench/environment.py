@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
+import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -12,6 +14,37 @@ from vlmbench.records import Scalar
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "fugashi", "unidic-lite")
 """Packages that answers or scores depend on."""
+
+
+THREADS = {
+    # Threads that spin while they wait would take the core from those that prepare batches.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # A batch of prompts is too little to be worth threads of its own beside those that prepare it.
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Environment variables that keep threads out of each other's way."""
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+"""Parameters of glibc's mallopt(3)."""
+
+
+def calm_threads() -> None:
+    """Set THREADS where the user has not; before torch and tokenizers are imported."""
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
+
+
+def keep_freed_memory() -> None:
+    """Let this process use freed memory again instead of giving it back, where glibc is.
+
+    Tensors of a few megabytes come and go by the thousand. By default each is mapped and unmapped,
+    which makes the kernel clear its pages anew and stops the other threads for a moment.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_TOP_PAD, 64 * 2**20)
 
 
 def versions() -> dict[str, Scalar]:

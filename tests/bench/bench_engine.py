@@ -1,17 +1,19 @@
 """Prints how near the engine comes to what the model itself needs, as Markdown.
 
-    python tests/bench/bench_engine.py [SAMPLES] [--device cuda] [--model DIR] [--rounds 2]
+    python tests/bench/bench_engine.py [SAMPLES] [--device cuda] [--model DIR] [--rounds 4]
 
 For each task, on the same samples and batches, nothing cached, the best of some rounds:
 
     ideal       the sum of the times of model.generate, with inputs ready on the device
     harness     the whole pipeline in one process, from the first request to the last response
     replicas    the same with --replicas auto (on a CPU: a process of one thread a core)
-    one by one  a loop that prepares and generates one sample after the other, on all cores
+    one by one  a loop of transformers alone, one sample after the other, on all cores
     own         CPU time of the harness in one process, from reading the data to run.json, without
                 that of the processor (images and texts to tensors) and of model.generate
 
-Each part runs in a process of its own, the rounds by turns, so that a busy moment hits all alike.
+Rounds of what is compared take turns, so that a busy moment of the machine hits all alike: the
+ideal and the harness in one process, replicas and single samples in a new process each time. No
+decoded picture is left over from an earlier round.
 """
 
 from __future__ import annotations
@@ -28,11 +30,17 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from vlmbench.environment import THREADS
+
 TASKS = ("ja-vqa", "ja-caption")
 BATCH = 16
 
+TIMES = ("ideal", "harness", "replicas", "one by one")
+
 Figures = dict[str, float]
 """Seconds by name."""
+
+Rounds = list[Figures]
 
 
 def requests_of(task_name: str, count: int) -> list[Any]:
@@ -45,17 +53,6 @@ def requests_of(task_name: str, count: int) -> list[Any]:
     generation = task.generation_for(0)
     samples = load_samples(task, limit=count)
     return [build_request(task, sample, generation=generation) for sample in samples]
-
-
-def loaded_runner(model: str, device: str) -> Any:
-    """The runner with the model loaded and warm."""
-    from vlmbench.models import resolve_model
-    from vlmbench.runners.hf import HFRunner
-
-    runner = HFRunner()
-    runner.prepare(resolve_model(model, device=device))
-    runner.generate(requests_of(TASKS[0], 2))
-    return runner
 
 
 def ideal(task: str, count: int, runner: Any) -> Figures:
@@ -82,12 +79,47 @@ def ideal(task: str, count: int, runner: Any) -> Figures:
     return {"ideal": total}
 
 
-def one_by_one(task: str, count: int, runner: Any) -> Figures:
-    """A loop over single samples."""
-    requests = requests_of(task, count)
+def one_by_one(task: str, count: int, model: str, device: str) -> Figures:
+    """A loop over single samples as one writes it with transformers alone."""
+    import torch
+    import transformers
+
+    from vlmbench.checkpoints import model_path
+    from vlmbench.models import resolve_model
+    from vlmbench.records import ImagePart
+
+    folder = model_path(resolve_model(model).location)
+    auto: Any = transformers.AutoProcessor
+    processor = auto.from_pretrained(folder)
+    loaded: Any = transformers.AutoModelForMultimodalLM.from_pretrained(folder).to(device).eval()
+    requests = requests_of(task, count + 2)
+
+    def answer(request: Any) -> str:
+        content = [
+            {"type": "image", "image": part.image.decode()}
+            if isinstance(part, ImagePart)
+            else {"type": "text", "text": part.text}
+            for part in request.parts
+        ]
+        inputs = processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        ).to(device)
+        with torch.inference_mode():
+            output = loaded.generate(
+                **inputs, do_sample=False, max_new_tokens=request.generation.max_new_tokens
+            )
+        new = output[0, inputs["input_ids"].shape[1] :]
+        return str(processor.tokenizer.decode(new, skip_special_tokens=True))
+
+    for request in requests[count:]:  # to warm up
+        answer(request)
     started = time.perf_counter()
-    for request in requests:
-        runner.generate([request])
+    for request in requests[:count]:
+        answer(request)
     return {"one by one": time.perf_counter() - started}
 
 
@@ -111,72 +143,111 @@ class Stopwatch:
         return timed
 
 
-def harness(task_name: str, count: int, executor: Any, spec: Any) -> Figures:
-    """The pipeline, from the first request to the last response by the journal; and its cost."""
+def watched(runner: Any) -> Stopwatch:
+    """A stopwatch around the processor and model.generate."""
+    watch = Stopwatch()
+    encoder, model = runner._encoder, runner._ready().model
+    encoder._tensors = watch.around(type(encoder)._tensors.__get__(encoder))
+    model.generate = watch.around(type(model).generate.__get__(model))
+    return watch
+
+
+def warm_up(task: Any, executor: Any, spec: Any, folder: Path) -> None:
+    """Run a little, until every copy of the model is there."""
+    from vlmbench.evaluate import run
+
+    def some() -> None:
+        run(spec, task, executor=executor, out=folder, limit=2 * BATCH, fresh=True)
+
+    some()
+    while not all(seat.is_ready for seat in getattr(executor, "_seats", ())):
+        some()
+
+
+def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, Rounds]:
+    """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
+    from vlmbench.evaluate import run
+    from vlmbench.runners.pictures import Pictures
+    from vlmbench.task import load_task
+
+    found: dict[str, Rounds] = {}
+    watch: Stopwatch | None = None
+    for name in TASKS:
+        task = load_task(name)
+        with tempfile.TemporaryDirectory() as folder:
+            warm_up(task, executor, spec, Path(folder))
+            runner = executor._runner
+            watch = watch or watched(runner)
+            for _ in range(rounds):
+                bare = ideal(name, count, runner)
+                runner._encoder._pictures = Pictures()
+                watch.seconds, began = 0.0, time.process_time()
+                out = Path(folder)
+                record = run(spec, task, executor=executor, out=out, limit=count, fresh=True)
+                own = time.process_time() - began - watch.seconds
+                seconds = record.performance["seconds"]
+                assert seconds is not None
+                found.setdefault(name, []).append(bare | {"harness": seconds, "own": own})
+    return found
+
+
+def replicas(spec: Any, executor: Any, count: int) -> dict[str, Rounds]:
+    """The pipeline with a process a core or GPU, from first request to last response."""
     from vlmbench.evaluate import run
     from vlmbench.task import load_task
 
-    task = load_task(task_name)
-    with tempfile.TemporaryDirectory() as folder:
-        # To warm up, as the ideal is, until every copy of the model is there.
-        warm = Path(folder) / "warm"
-        run(spec, task, executor=executor, out=warm, limit=2 * BATCH)
-        while not all(seat.is_ready for seat in getattr(executor, "_seats", ())):
-            run(spec, task, executor=executor, out=warm, limit=2 * BATCH, fresh=True)
-        watch = Stopwatch()
-        if runner := getattr(executor, "_runner", None):
-            encoder, model = runner._encoder, runner._ready().model
-            encoder._tensors = watch.around(type(encoder)._tensors.__get__(encoder))
-            model.generate = watch.around(type(model).generate.__get__(model))
-        began = time.process_time()
-        record = run(spec, task, executor=executor, out=Path(folder) / "runs", limit=count)
-        own = time.process_time() - began - watch.seconds
-    seconds = record.performance["seconds"]
-    assert seconds is not None
-    if runner:
-        return {"harness": seconds, "own": own}
-    return {"replicas": seconds}
+    found: dict[str, Rounds] = {}
+    for name in TASKS:
+        task = load_task(name)
+        with tempfile.TemporaryDirectory() as folder:
+            warm_up(task, executor, spec, Path(folder) / "warm")
+            out = Path(folder) / "runs"
+            record = run(spec, task, executor=executor, out=out, limit=count)
+        seconds = record.performance["seconds"]
+        assert seconds is not None
+        found[name] = [{"replicas": seconds}]
+    return found
 
 
-def measure(part: str, count: int, model: str, device: str) -> dict[str, Figures]:
+def measure(part: str, options: argparse.Namespace) -> dict[str, Rounds]:
     """A part's figures by task, measured in this process."""
     from vlmbench.executors.choose import make_executor
     from vlmbench.models import resolve_model
 
-    if part in ("ideal", "one by one"):
-        runner = loaded_runner(model, device)
-        loop = ideal if part == "ideal" else one_by_one
-        return {task: loop(task, count, runner) for task in TASKS}
-    spec = resolve_model(model, device=device)
-    replicas = 1 if part == "harness" else None
-    executor = make_executor(spec, replicas=replicas, batch_size=BATCH)
+    count: int = options.samples
+    if part == "one by one":
+        return {task: [one_by_one(task, count, options.model, options.device)] for task in TASKS}
+    spec = resolve_model(options.model, device=options.device)
+    copies = 1 if part == "one process" else None
+    executor = make_executor(spec, replicas=copies, batch_size=BATCH)
     try:
-        return {task: harness(task, count, executor, spec) for task in TASKS}
+        if part == "replicas":
+            return replicas(spec, executor, count)
+        return one_process(spec, executor, count, options.rounds)
     finally:
         executor.close()
 
 
-PARTS = {"ideal": True, "harness": True, "replicas": False, "one by one": False}
-"""What is measured, and whether torch is held to one thread on a CPU, which leaves the other core
-to the threads that make batches ready."""
+PARTS = ("one process", "replicas", "one by one")
 
 
-def in_process(part: str, options: argparse.Namespace) -> dict[str, Figures]:
+def in_process(part: str, options: argparse.Namespace) -> dict[str, Rounds]:
     """A part's figures by task, measured in another process."""
-    environment = dict(os.environ)
-    if PARTS[part] and options.device == "cpu":
-        environment |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    else:
-        environment.pop("OMP_NUM_THREADS", None)
+    # The harness sets what it always sets; the loop runs as its libraries come.
+    environment = {**os.environ, **({} if part == "one by one" else THREADS)}
+    environment.pop("OMP_NUM_THREADS", None)
+    if part == "one process" and options.device == "cpu":
+        # One thread for the model: it leaves the other core to what makes batches ready.
+        environment["OMP_NUM_THREADS"] = "1"
     arguments = [str(options.samples), "--device", options.device, "--model", options.model]
     done = subprocess.run(
-        [sys.executable, __file__, *arguments, "--part", part],
+        [sys.executable, __file__, *arguments, "--rounds", str(options.rounds), "--part", part],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    found: dict[str, Figures] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Rounds] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -184,7 +255,7 @@ def row(task: str, best: Figures, samples: int) -> str:
     """A line of the table."""
     cells = [
         task,
-        *(f"{best[part]:.2f} s" for part in PARTS),
+        *(f"{best[name]:.2f} s" for name in TIMES),
         f"{best['ideal'] / best['harness']:.2f}",
         f"{best['one by one'] / best['replicas']:.1f}",
         f"{samples / best['replicas']:.1f}",
@@ -199,23 +270,22 @@ def main() -> None:
     parser.add_argument("samples", nargs="?", type=int, default=256)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--model", default="tiny-ja")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--part", choices=PARTS)
     options = parser.parse_args()
     if options.part:
-        found = measure(options.part, options.samples, options.model, options.device)
-        print(json.dumps(found))
+        print(json.dumps(measure(options.part, options)))
         return
     best: dict[str, Figures] = {task: {} for task in TASKS}
-    for _ in range(options.rounds):
-        for part in PARTS:
-            for task, figures in in_process(part, options).items():
+    for part in ["one process", *["replicas", "one by one"] * options.rounds]:
+        for task, rounds in in_process(part, options).items():
+            print(part, task, rounds, file=sys.stderr)
+            for figures in rounds:
                 for name, seconds in figures.items():
                     best[task][name] = min(seconds, best[task].get(name, seconds))
     ratios = ("ideal / harness", "one by one / replicas", "replicas, samples/s")
-    heads = ("task", *PARTS, *ratios, "own, a sample")
-    print("| " + " | ".join(heads) + " |")
-    print("|---|" + "---:|" * (len(heads) - 1))
+    print("| " + " | ".join(("task", *TIMES, *ratios, "own, a sample")) + " |")
+    print("|---|" + "---:|" * (1 + len(TIMES) + len(ratios)))
     for task in TASKS:
         print(row(task, best[task], options.samples))
 

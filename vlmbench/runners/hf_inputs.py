@@ -16,6 +16,7 @@ from vlmbench.families import ImageLimits
 from vlmbench.hf_options import contradiction
 from vlmbench.records import (
     ErrorKind,
+    Image,
     ImagePart,
     Request,
     Response,
@@ -23,6 +24,7 @@ from vlmbench.records import (
     TextPart,
 )
 from vlmbench.runners.hf_load import Front
+from vlmbench.runners.pictures import Pictures
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -62,6 +64,7 @@ class Encoder:
         self._options = options
         self._lock = threading.Lock()
         self._processor = _sharing(front, self._lock)
+        self._pictures = Pictures()
         self._control_tokens = _control_tokens(front)
         self.system_turn = self._find_system_turn()
         """How the template takes a system prompt; None if it does not, and the user says it."""
@@ -132,9 +135,15 @@ class Encoder:
         return [
             {"type": "text", "text": self._escaped(part.text)}
             if isinstance(part, TextPart)
-            else {"type": "image", "image": bounded(part.image.decode(), self._kind.images)}
+            else {
+                "type": "image",
+                "image": bounded(self._pictures.of(part.image), self._kind.images),
+            }
             for part in parts
         ]
+
+    def _picture(self, image: Image) -> PIL.Image.Image:
+        return bounded(self._pictures.of(image), self._kind.images)
 
     def _escaped(self, text: str) -> str:
         """The text, in which no data set can write a token that steers the model."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.checkpoints import model_path
+from vlmbench.environment import calm_threads, keep_freed_memory
 from vlmbench.errors import DependencyError, ModelError, VlmbenchError
 from vlmbench.families import Family, family, family_key
 from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
@@ -101,6 +101,8 @@ def load(spec: ModelSpec) -> Loaded:
     import torch
 
     device = pick_device(spec.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     placed = placement(spec, device)
     with explained(spec):
         model = model_class(spec, front.config, front.family).from_pretrained(
@@ -136,7 +138,7 @@ def prepare_libraries(spec: ModelSpec) -> None:
     """What must be said to torch and transformers before and after they are imported."""
     if not model_path(spec.location).is_dir():
         use_cache_when_unreachable()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    calm_threads()
     import transformers
 
     messages: Any = transformers.utils.logging

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 from typing import Any
 
 from vlmbench.checkpoints import model_path
+from vlmbench.environment import calm_threads
 from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models import resolve_model
 from vlmbench.train.config import TrainConfig, load_config
@@ -91,8 +91,7 @@ def train(
 
 
 def _prepare_torch(config: TrainConfig) -> None:
-    # A thread that spins while it waits starves the others as soon as a core is busy elsewhere.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    calm_threads()
 
     import numpy as np
     import torch
