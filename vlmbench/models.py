@@ -29,6 +29,7 @@ from vlmbench.checkpoints import (
     file_digest,
     model_path,
     read_config,
+    served_gguf,
 )
 from vlmbench.endpoints import SERVER_OPTIONS
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
@@ -171,6 +172,8 @@ def _place(name: str) -> str:
 
 
 def _unknown_model(text: str) -> str:
+    if text.endswith(".gguf") and Path(text).is_file():
+        return f"{text} is no directory; {served_gguf(Path(text))}."
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         return f"There is no directory '{text}'; give the path of a checkpoint directory."
     prefix, _, rest = text.partition(":")
