@@ -280,10 +280,16 @@ def _checkpoint(name: str, location: str, dtype: str, given: HFOptions) -> Model
     if (folder / ADAPTER_FILE).is_file() and not (folder / CONFIG_FILE).is_file():
         return _adapter(name, location, dtype, given)
     config = read_config(folder)
-    if "auto_map" in config and given.trust_remote_code:
-        recipe = family(family_key(config)).recipe or DEFAULT_RECIPE
+    recipe = family(family_key(config)).recipe
+    if given.trust_remote_code and (recipe or "auto_map" in config):
         content = directory_digest(folder, deep=True)
-        return _with_code(name, location, content, None, recipe, dtype, given)
+        return _with_code(name, location, content, None, recipe or DEFAULT_RECIPE, dtype, given)
+    if recipe and "auto_map" not in config:  # its code is a package that is installed apart
+        raise ModelError(
+            f"The checkpoint {location} needs the Python code of its authors, which "
+            "--trust-remote-code would run on this machine with your rights; read that code, then "
+            "add the flag."
+        )
     return ModelSpec(
         name=name,
         runner="hf",
