@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,8 @@ def quantization(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
             f"'--quantization {bits}' needs bitsandbytes; install it with pip install "
             "'vlmbench[quantization]'."
         )
+    # It would tell of each layer of each answer that it computes in half precision.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import torch
     import transformers
 
