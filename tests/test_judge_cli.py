@@ -58,6 +58,24 @@ def test_a_run_with_a_judge(task: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert [one["value"] for one in estimates if one["metric"] == ID and not one["slice"]] == [3.0]
 
 
+def test_a_judge_finds_its_replies_in_the_cache(
+    task: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run with the same answers: a checkpoint that has judged them is not asked again."""
+    monkeypatch.setenv("VLMBENCH_CACHE", str(tmp_path / "cache"))
+    found = []
+    for name, more in (("a", []), ("b", []), ("c", ["--no-cache"])):
+        run = answers_run(task, tmp_path / name, name, ANSWERS)
+        command = ["judge", str(run.path), "--quiet", "--judge", str(checkpoint), *more]
+        assert main(command) in (0, 3)
+        (journal,) = run.path.rglob("judge*.jsonl")
+        text = journal.read_text(encoding="utf-8")
+        found.append((text.count('"type":"response"'), text.count('"cached":true')))
+    (asked, none), again, anew = found
+    assert asked >= len(ANSWERS) and none == 0
+    assert (again, anew) == ((asked, asked), (asked, 0))
+
+
 def test_verbosity_and_consistency_by_option(
     task: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from vlmbench import console
+from vlmbench.baseline_models import BASELINES
 from vlmbench.check import check_task
 from vlmbench.data import sample_count
 from vlmbench.errors import UsageError
@@ -24,7 +25,7 @@ from vlmbench.metrics.base import (
 )
 from vlmbench.model_options import given_options
 from vlmbench.model_plan import plan, plan_with_code
-from vlmbench.models import BASELINES, ModelEntry, known_models, resolve_model
+from vlmbench.models import ModelEntry, known_models, resolve_model
 from vlmbench.published import comparable_sources
 from vlmbench.score_file import LineScore, score_file
 from vlmbench.sources import data_state, source_name

@@ -36,11 +36,25 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
-        raise ModelError(
-            f"There is no config.json in {folder}; give the directory of a checkpoint as "
-            "'save_pretrained' or 'vlmbench train' writes it."
-        )
+        raise ModelError(f"There is no config.json in {folder}; {_instead(folder)}.")
     return _read_object(path)
+
+
+def _instead(folder: Path) -> str:
+    """What to give instead of a folder that is no checkpoint."""
+    inner = [one for one in folder.glob("*/config.json") if one.is_file()]
+    if inner:
+        last = max(inner, key=lambda one: (one.stat().st_mtime, one)).parent
+        return f"give a checkpoint inside it, such as {last}"
+    file = next(iter(sorted(folder.glob("*.gguf"))), None)
+    if file is not None:
+        return served_gguf(file)
+    return "give the directory of a checkpoint as 'save_pretrained' or 'vlmbench train' writes it"
+
+
+def served_gguf(file: Path) -> str:
+    """How a GGUF file is run, as an imperative."""
+    return f"run a GGUF file by a server, as in '--model served:llama.cpp:{file}'"
 
 
 def adapter_base(folder: Path) -> tuple[str, str | None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from vlmbench.baseline_models import BASELINES
 from vlmbench.errors import VlmbenchError
 from vlmbench.families import Family, family
-from vlmbench.models import BASELINES, ModelEntry, ModelSpec, known_models
+from vlmbench.models import ModelEntry, ModelSpec, known_models
 
 
 def plan(spec: ModelSpec) -> dict[str, Any]:

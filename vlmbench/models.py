@@ -20,15 +20,16 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from vlmbench.baseline_models import BASELINES, baseline_model
 from vlmbench.checkpoints import (
     CONFIG_FILE,
     PACKAGED,
     adapter_base,
     directory_digest,
     directory_name,
-    file_digest,
     model_path,
     read_config,
+    served_gguf,
 )
 from vlmbench.endpoints import SERVER_OPTIONS
 from vlmbench.errors import ModelError, UsageError, near_names, unknown_name
@@ -53,14 +54,6 @@ DEFAULT_RECIPE = "chat"
 
 NOT_WITH_CODE = ("attention", "quantization", "adapter", "min_pixels", "max_pixels")
 """Options that only models which transformers itself loads can take."""
-
-BASELINES: Mapping[str, str] = {
-    "majority": "the most frequent reference of the task",
-    "blind-majority": "the most frequent reference among questions of the same kind",
-    "random": "one of the choices, or another sample's reference, drawn with the seed",
-    "oracle": "the first reference: the upper end of every metric",
-    "scripted": "answers from a file, baseline:scripted:FILE.jsonl with {id, text} a line",
-}
 
 
 class ModelEntry(Strict):
@@ -153,7 +146,7 @@ def resolve_model(
 
 def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:
     if text.startswith("baseline:"):
-        return _baseline(text.removeprefix("baseline:"), seed)
+        return baseline_model(text.removeprefix("baseline:"), seed)
     name, _, revision = text.removeprefix("hf:").partition("@")
     if text.startswith("hf:"):
         return _hub_model(safe_name(name), name, revision or None, dtype, given)
@@ -171,6 +164,8 @@ def _place(name: str) -> str:
 
 
 def _unknown_model(text: str) -> str:
+    if text.endswith(".gguf") and Path(text).is_file():
+        return f"{text} is no directory; {served_gguf(Path(text))}."
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         return f"There is no directory '{text}'; give the path of a checkpoint directory."
     prefix, _, rest = text.partition(":")
@@ -186,42 +181,6 @@ def _unknown_model(text: str) -> str:
         text,
         known,
         next_step=f"see 'vlmbench models list', {hub}, or give a checkpoint directory",
-    )
-
-
-def _baseline(text: str, seed: int) -> ModelSpec:
-    kind, _, file = text.partition(":")
-    if kind not in BASELINES:
-        raise UsageError(
-            unknown_name("baseline", kind, BASELINES, next_step="see 'vlmbench models list'")
-        )
-    if kind == "scripted":
-        return _scripted(file)
-    if file:
-        raise UsageError(f"The baseline '{kind}' takes no file; write 'baseline:{kind}'.")
-    options = {"seed": seed} if kind == "random" else {}
-    return ModelSpec(
-        name=f"baseline-{kind}",
-        runner="baseline",
-        location=kind,
-        fingerprint=stable_hash(["baseline", kind, options]),
-        options=options,
-    )
-
-
-def _scripted(file: str) -> ModelSpec:
-    path = Path(file)
-    if not file or not path.is_file():
-        raise UsageError(
-            f"There is no file of answers '{file}'; write 'baseline:scripted:FILE.jsonl' with a "
-            "line {id, text} for each sample."
-        )
-    return ModelSpec(
-        name=safe_name(f"scripted-{path.stem}"),
-        runner="baseline",
-        location="scripted",
-        fingerprint=stable_hash(["scripted", file_digest(path)]),
-        options={"file": file},
     )
 
 
@@ -277,10 +236,16 @@ def _checkpoint(name: str, location: str, dtype: str, given: HFOptions) -> Model
     if (folder / ADAPTER_FILE).is_file() and not (folder / CONFIG_FILE).is_file():
         return _adapter(name, location, dtype, given)
     config = read_config(folder)
-    if "auto_map" in config and given.trust_remote_code:
-        recipe = family(family_key(config)).recipe or DEFAULT_RECIPE
+    recipe = family(family_key(config)).recipe
+    if given.trust_remote_code and (recipe or "auto_map" in config):
         content = directory_digest(folder, deep=True)
-        return _with_code(name, location, content, None, recipe, dtype, given)
+        return _with_code(name, location, content, None, recipe or DEFAULT_RECIPE, dtype, given)
+    if recipe and "auto_map" not in config:  # its code is a package that is installed apart
+        raise ModelError(
+            f"The checkpoint {location} needs the Python code of its authors, which "
+            "--trust-remote-code would run on this machine with your rights; read that code, then "
+            "add the flag."
+        )
     return ModelSpec(
         name=name,
         runner="hf",

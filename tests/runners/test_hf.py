@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from families import qwen
+from families.common import save
 from made_tasks import picture
 
 from vlmbench.errors import ModelError
@@ -130,6 +134,18 @@ def test_a_failing_batch_is_asked_one_by_one(runner: HFRunner) -> None:
     batch.inputs["pixel_values"] = batch.inputs["pixel_values"][:4]
     answers = {one.sample_id: one.text for one in runner.decode(batch)}
     assert answers == {one.sample_id: one.text for one in runner.generate(MIXED[:2])}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc to see its size")
+def test_a_batch_that_does_not_fit_into_memory_is_halved(tmp_path: Path) -> None:
+    """Memory really runs out: the process may not take more than 200 MiB beyond what it holds."""
+    folder = save(qwen.FAMILIES[0], tmp_path / "qwen")
+    script = Path(__file__).with_name("little_memory.py")
+    command = [sys.executable, str(script), str(folder), "200"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found["fitted"] in (1, 2, 4), "halves of eight"
+    assert found["together"] == found["alone"] and None not in found["alone"]
 
 
 def test_control_tokens_in_data_are_text(runner: HFRunner) -> None:

@@ -355,18 +355,32 @@ def test_a_killed_server_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     assert sorted(texts) == sorted({row["id"] for row in colour_rows(60)})
 
 
-def test_the_key_is_written_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_key_is_written_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by a service that repeats it, nor by one that answers, nor by what comes after."""
+
     def tell_tale(body: dict[str, Any], earlier: int) -> Reply:
         return Reply({"error": {"message": f"Bearer {KEY} may not"}}, 400)
 
+    monkeypatch.setenv("VLMBENCH_CACHE", str(tmp_path / "cache"))
     write_task(tmp_path / "task", colour_rows(4))
+    runs, page = str(tmp_path / "runs"), str(tmp_path / "page")
     with MadeServer(tell_tale) as server:
         assert run(tmp_path, server.url) == 3
         assert server.keys == {f"Bearer {KEY}"}
+    with MadeServer(echo, port=server.port) as again:
+        assert run(tmp_path, again.url) == 0
+        assert again.keys == {f"Bearer {KEY}"}
+    assert main(["models", "show", "openai:m", "--json"]) == 0
+    assert main(["report", runs, "--out", page]) == 0
+    assert main(["gate", "save", runs, "-o", str(tmp_path / "gate.json")]) == 0
     printed = capsys.readouterr()
     assert "geheim" not in printed.out + printed.err
-    files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
-    assert len(files) == 3
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"journal.jsonl", "scores.jsonl", "run.json", "index.html", "gate.json"} <= {
+        path.name for path in files
+    }
     assert not [path for path in files if b"geheim" in path.read_bytes()]
 
 

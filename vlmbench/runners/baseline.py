@@ -13,8 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from vlmbench.baseline_models import BASELINES
 from vlmbench.errors import ModelError, unknown_name
-from vlmbench.models import BASELINES, ModelSpec
+from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Sample, Scalar
 from vlmbench.stored import store_texts
 

@@ -16,14 +16,10 @@ from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar, TextPart
 from vlmbench.runners.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf_inputs import bounded, failure, one_line
-from vlmbench.runners.hf_load import (
-    explained,
-    pick_device,
-    pick_dtype,
-    prepare_libraries,
-    source_of,
-)
-from vlmbench.runners.remote_code import RECIPES, Code, Question, Source
+from vlmbench.runners.hf_load import pick_device, pick_dtype, prepare_libraries, source_of
+from vlmbench.runners.load_errors import explained
+from vlmbench.runners.recipe import Code, Question, Source
+from vlmbench.runners.remote_code import RECIPES
 
 
 class CodeRunner:

@@ -19,6 +19,7 @@ def generation_arguments(request: Request) -> dict[str, Any]:
         "max_new_tokens": asked.max_new_tokens,
         "do_sample": asked.temperature > 0,
         "num_beams": 1,
+        "num_return_sequences": 1,
         # The checkpoint's own sampling settings must not colour greedy answers.
         "temperature": asked.temperature or 1.0,
         "top_p": asked.top_p,

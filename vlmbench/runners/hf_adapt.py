@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,8 @@ def quantization(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
             f"'--quantization {bits}' needs bitsandbytes; install it with pip install "
             "'vlmbench[quantization]'."
         )
+    # It would tell of each layer of each answer that it computes in half precision.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import torch
     import transformers
 
@@ -129,6 +132,20 @@ def bound_pixels(kind: Family, processor: Any, options: Mapping[str, Any]) -> No
                 "larger number of pixels."
             )
         _assign(processor, bound.attribute, value)
+    _keep_order(kind, processor, options)
+
+
+def _keep_order(kind: Family, processor: Any, options: Mapping[str, Any]) -> None:
+    """Refuse a lower bound above the checkpoint's own upper one, which would win."""
+    least, most = kind.pixels.min, kind.pixels.max
+    if "min_pixels" not in options or least is None or most is None or most.measure != "area":
+        return
+    upper = _look_up(processor, most.attribute)
+    if upper is not None and options["min_pixels"] > upper:
+        raise UsageError(
+            f"--min-pixels {options['min_pixels']} is more than the {upper} pixels that this "
+            "checkpoint shrinks images to; give a larger --max-pixels too."
+        )
 
 
 def _bound_value(bound: PixelBound, processor: Any, pixels: int) -> int | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.checkpoints import model_path
 from vlmbench.environment import calm_threads, keep_freed_memory
-from vlmbench.errors import DependencyError, ModelError, VlmbenchError
+from vlmbench.errors import ModelError
 from vlmbench.families import Family, family, family_key
-from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
+from vlmbench.hub import use_cache_when_unreachable
 from vlmbench.models import ModelSpec
 from vlmbench.runners.hf_adapt import (
     add_adapter,
@@ -21,16 +19,19 @@ from vlmbench.runners.hf_adapt import (
     placement,
     quantization,
 )
+from vlmbench.runners.hf_checks import (
+    check_attention,
+    check_quantized,
+    check_template,
+    check_tokenizer,
+    check_weights,
+)
+from vlmbench.runners.load_errors import explained
 
 if TYPE_CHECKING:
     import torch
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
-
-BAD_CHECKPOINT = (OSError, ValueError, KeyError, RuntimeError)
-"""What transformers raises at files that are missing, broken or of another kind."""
-
-LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./dir'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def load_front(spec: ModelSpec) -> Front:
     import transformers
 
     source = source_of(spec)
+    check_attention(spec.options.get("attention"))
     with explained(spec):
         config = transformers.AutoConfig.from_pretrained(
             source, revision=spec.revision, trust_remote_code=False
@@ -87,7 +89,9 @@ def load_front(spec: ModelSpec) -> Front:
     tokenizer.padding_side = "left"  # answers begin where prompts end
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    check_tokenizer(spec, tokenizer)
     template = _chat_template(spec, processor, tokenizer, kind)
+    check_template(spec, processor, template, sees_images=not kind.text_only)
     return Front(config, kind, processor, tokenizer, template)
 
 
@@ -105,16 +109,20 @@ def load(spec: ModelSpec) -> Loaded:
         keep_freed_memory()
     placed = placement(spec, device)
     with explained(spec):
-        model = model_class(spec, front.config, front.family).from_pretrained(
+        model, report = model_class(spec, front.config, front.family).from_pretrained(
             source_of(spec),
             revision=spec.revision,
             config=front.config,
             dtype=pick_dtype(spec.dtype, device),
             trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # `check_weights` names them
             **attention(front.family, spec.options),
             **quantization(spec, device),
             **placed,
         )
+    check_weights(spec, report)
+    check_quantized(spec, model)
     if not placed:
         model = model.to(device)
     if "adapter" in spec.options:
@@ -150,30 +158,6 @@ def source_of(spec: ModelSpec) -> str:
     """What `from_pretrained` is given: a directory or a Hub id."""
     path = model_path(spec.location)
     return str(path) if path.is_dir() else spec.location
-
-
-@contextmanager
-def explained(spec: ModelSpec) -> Iterator[None]:
-    """Whatever loading raises, as one sentence.
-
-    Raises:
-        ModelError: The checkpoint is missing, incomplete or of no kind that transformers loads.
-        DependencyError: It needs a package that is not installed.
-    """
-    try:
-        yield
-    except VlmbenchError:
-        raise
-    except ImportError as error:
-        raise DependencyError(
-            f"The model {spec.location} needs a package that is not installed "
-            f"({_first_line(error)}); install it with pip."
-        ) from error
-    except Exception as error:
-        # Code that a checkpoint brings raises anything; from ours it would be a bug.
-        if spec.runner != "remote_code" and not isinstance(error, BAD_CHECKPOINT):
-            raise
-        raise ModelError(_why_not(spec, error)) from error
 
 
 def pick_device(name: str) -> torch.device:
@@ -258,28 +242,3 @@ def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: Family
             "in its directory, or choose an instruction-tuned model."
         )
     return template
-
-
-def _why_not(spec: ModelSpec, error: Exception) -> str:
-    if spec.runner == "remote_code" and not isinstance(error, OSError):
-        return (
-            f"The code that {spec.location} brings failed ({type(error).__name__}: "
-            f"{_first_line(error)}); it may need other versions of packages, which its page names."
-        )
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
-        return (
-            f"The model {spec.location} needs the Python code that comes with it, which "
-            "--trust-remote-code would run on this machine with your rights; read that code and "
-            "add the flag, or choose another model ('vlmbench models list')."
-        )
-    if not model_path(spec.location).is_dir():
-        return why_not_loaded(error, f"model '{spec.location}'", local=LOCAL_MODEL)
-    return (
-        f"The checkpoint {spec.location} cannot be loaded ({_first_line(error)}); give a complete "
-        "directory with configuration, weights, tokenizer and processor."
-    )
-
-
-def _first_line(error: Exception) -> str:
-    text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return text.strip().rstrip(".")[:200]

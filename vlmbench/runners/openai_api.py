@@ -8,24 +8,11 @@ One thread takes the requests, one runs all calls; the caller's reads the respon
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import queue
-import threading
-import time
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from vlmbench.endpoints import OFFICIAL_URL, ApiOptions
@@ -33,6 +20,7 @@ from vlmbench.errors import ModelError
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.adaptive import AdaptiveLimit
+from vlmbench.runners.background import AT_A_TIME, Background, take_few
 from vlmbench.runners.http import ChatClient, Connections
 from vlmbench.runners.replies import Caller, raise_for
 from vlmbench.schema import parse
@@ -43,18 +31,10 @@ if TYPE_CHECKING:
 ENCODERS = 2
 """Threads that encode images."""
 
-AT_A_TIME = 8
-LONGEST_TAKING = 0.005
-"""Requests that are taken together, as a change of threads costs more than a request, and the
-seconds after which no further one is waited for."""
-
 CONNECT_SECONDS = 10.0
 
 KEPT_SECONDS = 2.0
 """How long an idle connection is kept; servers drop theirs after about five seconds."""
-
-Outcome: TypeAlias = Response | BaseException | None
-"""What the event loop hands over; None at the end."""
 
 
 class OpenAIRunner:
@@ -131,7 +111,7 @@ class OpenAIRunner:
 
     def stream(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         """See `StreamingRunner.stream`."""
-        work = _Work(self._serve, iter(requests))
+        work = Background(self._serve, iter(requests))
         try:
             yield from work.results()
         finally:
@@ -166,7 +146,7 @@ class OpenAIRunner:
         if reply.status_code == 401:
             raise_for(401, {}, "", caller)
 
-    async def _serve(self, work: _Work, requests: Iterator[Request]) -> None:
+    async def _serve(self, work: Background, requests: Iterator[Request]) -> None:
         """Ask all requests; their number under way and unread is bounded."""
         assert self._options is not None, "prepare comes first"
         most = self._options.concurrency
@@ -188,7 +168,7 @@ class OpenAIRunner:
                 async with asyncio.TaskGroup() as tasks:
                     while problem is None:
                         free = await work.free_places(AT_A_TIME)
-                        few, problem = await loop.run_in_executor(feeder, _few, requests, free)
+                        few, problem = await loop.run_in_executor(feeder, take_few, requests, free)
                         # After a problem, those under way are answered, and perhaps paid for.
                         for request in few:
                             tasks.create_task(work.deliver(client.ask, request))
@@ -216,91 +196,6 @@ class OpenAIRunner:
             trust_env=self._through_proxy,
             verify=httpx.create_ssl_context() if needs_certificates else False,
         )
-
-
-class _Work:
-    """An event loop in a thread, whose outcomes another thread reads."""
-
-    def __init__(
-        self,
-        serve: Callable[[_Work, Iterator[Request]], Coroutine[None, None, None]],
-        requests: Iterator[Request],
-    ) -> None:
-        self.room: asyncio.Semaphore | None = None
-        """Free places for requests that are under way or unread."""
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(serve(self, requests))
-        self._thread = threading.Thread(target=self._run, name="vlmbench-api", daemon=True)
-        self._thread.start()
-
-    async def free_places(self, most: int) -> int:
-        """Take places for requests: at least one, and up to `most` if nobody has them."""
-        assert self.room is not None
-        await self.room.acquire()
-        taken = 1
-        while taken < most and not self.room.locked():
-            await self.room.acquire()
-            taken += 1
-        return taken
-
-    def results(self) -> Iterator[Response]:
-        """Responses as they come.
-
-        Raises:
-            BaseException: Whatever stopped the work.
-        """
-        while (outcome := self._outcomes.get()) is not None:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            yield outcome
-            if self.room is not None:
-                self._call_in_loop(self.room.release)
-
-    def stop(self) -> None:
-        """Cancel what is under way, and wait until nothing is."""
-        self._call_in_loop(self._task.cancel)
-        self._thread.join()
-
-    async def deliver(
-        self, ask: Callable[[Request], Awaitable[Response]], request: Request
-    ) -> None:
-        """Hand a response over when it is there."""
-        self._outcomes.put(await ask(request))
-
-    def _call_in_loop(self, function: Callable[[], object]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(function)
-
-    def _run(self) -> None:
-        outcome: BaseException | None = None
-        try:
-            self._loop.run_until_complete(self._task)
-        except BaseExceptionGroup as group:
-            outcome = group.exceptions[0]
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:
-            outcome = error
-        finally:
-            self._loop.close()
-            if outcome is not None:
-                self._outcomes.put(outcome)
-            self._outcomes.put(None)
-
-
-def _few(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
-    """The next requests, as many as come at once, and what kept more from coming."""
-    few: list[Request] = []
-    ends = time.monotonic() + LONGEST_TAKING
-    try:
-        for request in requests:
-            few.append(request)
-            if len(few) == most or time.monotonic() > ends:
-                break
-    except Exception as error:
-        return few, error
-    return few, None
 
 
 def _nothing() -> None:

@@ -9,85 +9,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlmbench.errors import DependencyError
-
-if TYPE_CHECKING:
-    import PIL.Image
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One request, as recipes want it."""
-
-    parts: tuple[str | PIL.Image.Image, ...]
-    """Texts and pictures in order; the system prompt is part of the first text."""
-    arguments: Mapping[str, Any]
-    """Of transformers' generate: max_new_tokens, do_sample ..."""
-
-    @property
-    def images(self) -> list[PIL.Image.Image]:
-        """The pictures in order."""
-        return [part for part in self.parts if not isinstance(part, str)]
-
-    @property
-    def text(self) -> str:
-        """The texts alone."""
-        return "".join(part for part in self.parts if isinstance(part, str))
-
-    def marked(self, mark: str = "<image>\n") -> str:
-        """The text with a mark for each picture, in its place."""
-        return "".join(part if isinstance(part, str) else mark for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a recipe gives back."""
-
-    text: str
-    output_tokens: int | None = None
-    prompt_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A model and its helpers, all made by the model's own code."""
-
-    model: Any
-    processor: Any
-    """Or its tokenizer, where a recipe needs no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a checkpoint and its code are."""
-
-    location: str
-    """Directory or Hub id."""
-    revision: str | None
-    """The commit of weights and code; None for a directory."""
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Of every `from_pretrained` that may run the code."""
-        pinned = {"revision": self.revision, "code_revision": self.revision}
-        return {
-            "pretrained_model_name_or_path": self.location,
-            "trust_remote_code": True,
-            **(pinned if self.revision else {}),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one family is loaded and asked."""
-
-    load: Callable[[Source, Mapping[str, Any]], Code]
-    """Given the source, and dtype and device map for the weights."""
-    ask: Callable[[Code, Question], Answer]
+from vlmbench.runners.recipe import Answer, Code, Question, Recipe, Source
 
 
 def _load(model: str, processor: str | None) -> Callable[[Source, Mapping[str, Any]], Code]:
@@ -238,7 +164,7 @@ def _deepseek_vl2(code: Code, question: Question) -> Answer:
     ]
     inputs = code.processor(
         conversations=turns, images=question.images, force_batchify=True, system_prompt=""
-    ).to(code.model.device)
+    ).to(code.model.device, dtype=code.model.dtype)
     tokenizer = code.processor.tokenizer
     ends = {"pad_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
     output = code.model.language.generate(
@@ -256,28 +182,30 @@ def _load_vila(source: Source, placed: Mapping[str, Any]) -> Code:
         import huggingface_hub
 
         path = huggingface_hub.snapshot_download(path, revision=source.revision)
-    tokenizer, model, images, _ = builder.load_pretrained_model(path, name)
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer, model, images, _ = builder.load_pretrained_model(path, name, device=device)
     return Code(model, (tokenizer, images))
 
 
 def _vila(code: Code, question: Question) -> Answer:
-    """llm-jp-3-vila: prompt and pictures by the functions of its package; images come first."""
-    import torch
-
+    """llm-jp-3-vila: prompt and pictures by the functions of its package."""
     tokenizer, image_processor = code.processor
     tools, talks = (
         importlib.import_module(f"vila.{name}") for name in ("mm_utils", "conversation")
     )
     mark = importlib.import_module("vila.constants").IMAGE_TOKEN_INDEX
     talk = talks.conv_templates["llmjp_v3"].copy()
-    talk.append_message(talk.roles[0], "<image>\n" * len(question.images) + question.text)
+    talk.append_message(talk.roles[0], question.marked())
     talk.append_message(talk.roles[1], None)
     tokens = tools.tokenizer_image_token(talk.get_prompt(), tokenizer, mark, return_tensors="pt")
-    pictures = tools.process_images(question.images, image_processor, code.model.config)
+    pictures = None
+    if question.images:
+        pixels = tools.process_images(question.images, image_processor, code.model.config)
+        pictures = [pixels.to(code.model.device, dtype=code.model.dtype)]
     output = code.model.generate(
-        tokens.unsqueeze(0).to(code.model.device),
-        images=[pictures.to(code.model.device, dtype=torch.float16)],
-        **question.arguments,
+        tokens.unsqueeze(0).to(code.model.device), images=pictures, **question.arguments
     )
     return Answer(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
 
