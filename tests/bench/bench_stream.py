@@ -1,4 +1,4 @@
-"""Prints how fast 100,000 samples pass through the whole pipeline, and what memory they take.
+"""Prints how fast many samples pass through the whole pipeline, and what memory they take.
 
     python tests/bench/bench_stream.py [COUNT ...]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-COUNTS = (10_000, 100_000)
+COUNTS = (10_000, 100_000, 400_000)
 
 ASK = """
 import resource, sys, time
