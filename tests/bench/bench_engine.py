@@ -31,9 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.environment import THREADS
+from vlmbench.executors.batches import CPU_BATCH
 
 TASKS = ("ja-vqa", "ja-caption")
-BATCH = 16
+BATCH = CPU_BATCH
+"""On a GPU too, so that both are given the same batches."""
 
 TIMES = ("ideal", "harness", "replicas", "one by one")
 

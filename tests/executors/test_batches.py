@@ -74,7 +74,7 @@ def test_a_batch_that_did_not_fit_makes_later_ones_smaller() -> None:
 
 def test_on_a_gpu_the_size_grows_until_memory_runs_out() -> None:
     size = BatchSize(None)
-    assert size.size == 16
+    assert size.size == 32
     size.begin("cuda:0")
     grown = []
     for _ in range(3):
