@@ -100,8 +100,9 @@ class Column(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
-    parse: Literal["list"] | None = None
-    """`list`: a text that is a Python or JSON list stands for its elements."""
+    parse: Literal["list", "unlabelled"] | None = None
+    """`list`: a text that is a Python or JSON list stands for its elements. `unlabelled`: options
+    that each begin with their own letter, such as "(A) red", are taken without it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -126,7 +127,8 @@ class Fields(Strict):
     """`{column: name}`, or a template for each accepted answer. A number in a column counts as
     its text; what is empty or null is left out."""
     choices: Column | tuple[Template, ...] = ()
-    """Options of a multiple-choice question, given in the same two ways."""
+    """Options of a multiple-choice question, given in the same two ways. Empty ones are left out at
+    the end only, since the others' letters count their places."""
     meta: tuple[str, ...] = ()
     """Columns that `slices` and `where` may name."""
     derived: dict[str, Template] = Field(default_factory=dict)

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from made_public import PUBLIC, write_public
+from made_tasks import colour_rows, write_task
 
-from vlmbench.errors import JournalError, UsageError
+from vlmbench.errors import DataError, JournalError, UsageError
 from vlmbench.task import load_task, task_names
-from vlmbench.variants.base import IMAGE_MODES, Variant, restore_variant, split_label
+from vlmbench.variants.base import (
+    IMAGE_MODES,
+    Variant,
+    restore_variant,
+    split_label,
+    variant_requests,
+)
 from vlmbench.variants.choose import Wanted, choose_variants
 
 
@@ -19,7 +28,7 @@ from vlmbench.variants.choose import Wanted, choose_variants
         ("ja-vqa", Wanted(prompts=9), ["prompt-polite", "prompt-plain", "prompt-terse"], None),
         ("ja-vqa", Wanted(rotate=True), [], "has no options"),
         ("mmmlu-ja", Wanted(("blind",)), [], "shows no images"),
-        ("mmmlu-ja", Wanted(rotate=True), [], "does not list its options by 'choices'"),
+        ("jmmmu-pro-vision", Wanted(rotate=True), [], "leaves the options to the image"),
         ("mmmlu-ja", Wanted(prompts=1), [], "has no 'paraphrases'"),
     ],
 )
@@ -62,3 +71,30 @@ def test_a_variant_of_another_version_is_refused() -> None:
     for values in ({"kind": "sound", "name": "x", "seed": 0}, {"kind": "image", "more": 1}):
         with pytest.raises(JournalError, match="does not know"):
             restore_variant(values)
+
+
+def test_every_public_task_with_options_can_move_them(tmp_path: Path) -> None:
+    """All but the one whose options stand in a picture; its prompt with each option in front."""
+    with_choices = [name for name in PUBLIC if load_task(name).fields.choices]
+    assert len(with_choices) == 14
+    for name in with_choices:
+        write_public(load_task(name), tmp_path)
+        task = load_task(name, data_dir=tmp_path)
+        found = choose_variants(task, Wanted(rotate=True))
+        assert bool(found.problems) == (name == "jmmmu-pro-vision"), name
+        for variant in found.variants:
+            asked = list(variant_requests(task, variant, limit=None, seed=0))
+            plain = {one.sample_id: one for one in variant_requests(task, None, limit=None, seed=0)}
+            assert asked and all(one.key != plain[one.sample_id].key for one in asked)
+
+
+def test_options_that_cannot_be_read_in_the_text_are_named(tmp_path: Path) -> None:
+    rows = [{**row, "options": ["赤", "青"]} for row in colour_rows(2)]
+    fields = {"id": "{{ row.id }}", "references": ["A"], "choices": {"column": "options"}}
+    prompt = "{{ row.question | with_options(choices) }}"
+    metrics = [{"use": "match.choice"}]
+    changes = {"fields": fields, "prompt": prompt, "metrics": metrics, "slices": []}
+    task = load_task(str(write_task(tmp_path, rows, **changes)))
+    (variant,) = choose_variants(task, Wanted(rotate=True)).variants
+    with pytest.raises(DataError, match="'--options' cannot move them; leave it out"):
+        list(variant_requests(task, variant, limit=None, seed=0))
