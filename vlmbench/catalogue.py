@@ -100,8 +100,10 @@ def tasks_check(options: argparse.Namespace) -> int:
         print(
             f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
             f"examples of {source_name(task)}: "
-            + ("all well." if not found.problems else f"{len(found.problems)} problems.")
+            + ("all well." if not found.problems else f"{len(found.problems)} to correct.")
         )
+        for note in found.notes:
+            print(note)
     for problem in found.problems:
         print(f"vlmbench: {problem}", file=sys.stderr)
     return 2 if found.problems else 0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from vlmbench.text.choices import LETTERS
 
-_LABEL = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])[.):：．])\s*")  # noqa: RUF001
+_LABEL = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])[.):：．])\s*")
 """A letter in parentheses, or with a full stop, parenthesis or colon behind it."""
 
 
