@@ -33,6 +33,9 @@ from vlmbench.task import TaskSpec, load_task, task_names
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 """What `metrics score` says of the whole file."""
 
+NONE_KNOWN = "none known to us"
+"""What a card says where it could say nothing."""
+
 
 def doctor(options: argparse.Namespace) -> int:
     """What this machine can run, and what to install for the rest; 2 if something is broken."""
@@ -87,7 +90,16 @@ def tasks_show(options: argparse.Namespace) -> int:
         "state": data_state(task),
         "published": [source.link for source in comparable_sources(task.name, named)],
     }
-    return _show(options, {**task.as_dict(), **found})
+    about = {**task.as_dict(), **found}
+    if not options.json:
+        display, data = about["display"], about["data"]
+        display["items"] = display["items"] or _samples(task) or "not known to us"
+        display["chance"] = display["chance"] or "none, as answers are free"
+        display["flaws"] = display["flaws"] or NONE_KNOWN
+        if data["hub"] is not None:
+            data["revision"] = data["revision"] or "not pinned: the newest is read"
+        about["published"] = about["published"] or NONE_KNOWN
+    return _show(options, about)
 
 
 def tasks_check(options: argparse.Namespace) -> int:

@@ -51,9 +51,7 @@ def check_task(task: TaskSpec) -> TaskCheck:
             where = f"sample '{sample.id}' of task '{task.name}'"
             problems.add(sample, [f"There is no image in {where}; add one or leave the row out."])
         if not any(metric.applies(sample.meta) for metric in metrics):
-            problems.add(
-                sample, [f"No metric of task '{task.name}' is for sample '{sample.id}'."]
-            )
+            problems.add(sample, [f"No metric of task '{task.name}' is for sample '{sample.id}'."])
     found = list(problems.sentences())
     for number, example in enumerate(task.examples, 1):
         where = f"example {number} of task '{task.name}'"

@@ -39,6 +39,15 @@ def _check_where(text: str) -> str:
     return text
 
 
+class JapaneseCard(Strict):
+    """What the card says, in Japanese."""
+
+    card: str
+    chance: str = ""
+    flaws: tuple[str, ...] = ()
+    """As many as in English, in the same order."""
+
+
 class Display(Strict):
     """What people read about the task."""
 
@@ -49,9 +58,20 @@ class Display(Strict):
     licence: str
     citation: str = ""
     card: str = ""
-    """What the task measures, how it was made, its chance level and its known flaws."""
+    """What the task measures, how it was made, and what its scores compare with."""
+    chance: str = ""
+    """What guessing scores; empty where answers are free and nothing says so."""
+    flaws: tuple[str, ...] = ()
+    """Known flaws of the data, the scoring or the published numbers, a sentence or two each."""
     items: int | None = Field(default=None, ge=1)
     """Published number of samples, where it is known."""
+    ja: JapaneseCard | None = None
+
+    @model_validator(mode="after")
+    def _same_flaws(self) -> Display:
+        if self.ja is not None and len(self.ja.flaws) != len(self.flaws):
+            raise ValueError("'ja.flaws' needs a sentence for each of 'flaws'")
+        return self
 
 
 class DataSource(Strict):

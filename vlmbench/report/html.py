@@ -83,6 +83,7 @@ class _Pages:
 
     def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
         strings = json.loads(_package_file("strings.json"))
+        self.strings = strings
         self.board = board
         self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
@@ -111,13 +112,15 @@ class _Pages:
     def task(self, task: TaskRuns, data: TaskData) -> str:
         """A task's page."""
         template = self._environment.get_template("task.html.j2")
+        card = task_card(task.reference.record)
         return template.render(
+            strings=_embedded({**self.strings, **card.strings}),
             root="../",
             current=task.name,
             task=task,
             columns=task_columns(task),
             diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
-            card=task_card(task.reference.record),
+            card=card,
             beside=beside(task, self.board.entries),
             problem=data["problem"],
             data=_embedded(data),
