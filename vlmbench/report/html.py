@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.diagnostics.runs import Diagnosis, diagnoses
+from vlmbench.diagnostics.runs import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
 from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
@@ -65,14 +65,15 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         JournalError: A run cannot be read.
     """
     board = build_leaderboard(load_runs(runs))
-    pages = _Pages(board, diagnoses(find_runs(runs)))
+    directories = find_runs(runs)
+    pages, variants = _Pages(board, diagnoses(directories)), with_variants(directories)
     with replaced_site(out) as site:
         (site / "tasks").mkdir()
         _copy_static(site / "static")
         images = ImageStore(site / "images")
         for task in board.tasks:
             entries = board.of_task(task.name)
-            data = task_data(task, entries, images, at_most=samples_per_task)
+            data = task_data(task, entries, images, at_most=samples_per_task, variants=variants)
             _write(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
         _write(site / "index.html", pages.index())
     return out / "index.html"
