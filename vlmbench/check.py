@@ -141,11 +141,15 @@ def _example_problems(
     pictures = tuple(Image(bytes([n])) for n in range(example.images))
     plain = build_sample(task, example.row, index=0, images=False)
     sample = Sample(plain.id, pictures, plain.references, plain.row, plain.choices, plain.meta)
-    prompt = "".join(
-        part.text if isinstance(part, TextPart) else IMAGE_MARK
-        for part in build_parts(task, sample)
-    )
-    if prompt != example.prompt:
+    # Where images stand is an option of whoever asks; examples may show them where they are marked.
+    prompt, *others = [
+        "".join(
+            part.text if isinstance(part, TextPart) else IMAGE_MARK
+            for part in build_parts(asked, sample)
+        )
+        for asked in (task, task.with_image_order("marked"))
+    ]
+    if example.prompt not in (prompt, *others):
         yield f"The prompt of {where} is {prompt!r} where {example.prompt!r} is frozen."
     headline = next((m for m in metrics if m.headline and m.applies(sample.meta)), None)
     if headline is None and example.scores:

@@ -270,6 +270,10 @@ class TaskSpec(Strict):
         """The same task with another prompt."""
         return _located(self.model_copy(update={"prompt": prompt}), self._folder, self._origin)
 
+    def with_image_order(self, order: Literal["marked", "reference"]) -> TaskSpec:
+        """The same task with its images there."""
+        return _located(self.model_copy(update={"image_order": order}), self._folder, self._origin)
+
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""
         arguments = self.generation

@@ -18,7 +18,6 @@ from vlmbench.variants.base import (
 )
 from vlmbench.variants.choose import Wanted, choose_variants
 
-
 COLUMNS = r"\{[{%].*?[%}]\}"
 
 
