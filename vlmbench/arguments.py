@@ -267,6 +267,10 @@ def _add_catalogues(commands: Any) -> None:
                 action.add_argument("name", metavar="NAME")
             if noun == "tasks":
                 _add_data_dir(action)
+            if verb == "prepare":
+                action.add_argument(
+                    "--download", action="store_true", help="keep the rows of the Hub in DIR"
+                )
             action.add_argument("--json", action="store_true")
             if (noun, verb) == ("models", "show"):
                 _add_model_options(action)

@@ -122,12 +122,14 @@ def tasks_check(options: argparse.Namespace) -> int:
 
 
 def tasks_prepare(options: argparse.Namespace) -> int:
-    """Make a task's data out of files that were fetched by hand."""
+    """Make a task's data out of files that were fetched by hand, or keep what the Hub has."""
     from vlmbench.prepare import prepare
+    from vlmbench.prepare_hub import download
 
     if options.data_dir is None:
         raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
-    done = prepare(load_task(options.name, data_dir=options.data_dir), options.data_dir)
+    make = download if options.download else prepare
+    done = make(load_task(options.name, data_dir=options.data_dir), options.data_dir)
     if options.json:
         file = str(done.file) if done.file else None
         console.print_json({"file": file, "rows": done.rows, "message": done.message})
