@@ -290,3 +290,12 @@ def test_catalogues(
     assert expected in capsys.readouterr().out
     assert call(f"{command} --json") == 0
     assert json.loads(capsys.readouterr().out)
+
+
+def test_a_card_leaves_no_place_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "show", "ja-business-doc-rq-bench"]) == 0
+    shown = capsys.readouterr().out
+    assert "flaws: none known to us" in shown and "published: none known to us" in shown
+    assert "revision: 'not pinned: the newest is read'" in shown
+    assert main(["tasks", "show", "ja-vqa"]) == 0
+    assert "items: 332" in capsys.readouterr().out

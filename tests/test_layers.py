@@ -44,7 +44,7 @@ LAYERS = {
         "extra_metrics",
         "score_file",
         "check",
-        *("prepare", "prepare_documents", "prepared"),
+        *("prepare", "prepare_documents", "prepare_hub", "prepared"),
         "published",
         "gate",
         "gate_baseline",

@@ -103,7 +103,7 @@ def test_missing_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     ("name", "code", "fragment"),
     [
         ("ja-vqa", 0, "ships with vlmbench; nothing is to be prepared."),
-        ("jmmmu", 0, "is read from the Hub (JMMMU/JMMMU); nothing is to be prepared."),
+        ("jmmmu", 0, "is read from the Hub (JMMMU/JMMMU); nothing is to be prepared, and"),
         ("yj-captions", 2, "There is no yj-captions.json in"),
         ("jic-vqa", 2, "There is no jic-vqa.csv in"),
         ("llava-bench-coco-ja", 2, "There is no llava-bench-coco-ja-questions.jsonl in"),

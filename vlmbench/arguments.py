@@ -65,6 +65,12 @@ def _add_run(commands: Any) -> None:
         help="tasks, groups of them, or YAML files",
     )
     _add_data_dir(run)
+    run.add_argument(
+        "--image-order",
+        choices=["marked", "reference"],
+        help="marked: where question and options mark images; reference: all before the text, as "
+        "llm-jp-eval-mm asks; default: what the task says",
+    )
     run.add_argument("--limit", type=_positive, help="only so many samples of each task")
     run.add_argument("--out", type=Path, default=Path("runs"), help="default: runs")
     run.add_argument(
@@ -261,6 +267,10 @@ def _add_catalogues(commands: Any) -> None:
                 action.add_argument("name", metavar="NAME")
             if noun == "tasks":
                 _add_data_dir(action)
+            if verb == "prepare":
+                action.add_argument(
+                    "--download", action="store_true", help="keep the rows of the Hub in DIR"
+                )
             action.add_argument("--json", action="store_true")
             if (noun, verb) == ("models", "show"):
                 _add_model_options(action)

@@ -34,6 +34,9 @@ from vlmbench.task import TaskSpec, load_task, task_names
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 """What `metrics score` says of the whole file."""
 
+NONE_KNOWN = "none known to us"
+"""What a card says where it could say nothing."""
+
 
 def doctor(options: argparse.Namespace) -> int:
     """What this machine can run, and what to install for the rest; 2 if something is broken."""
@@ -88,7 +91,16 @@ def tasks_show(options: argparse.Namespace) -> int:
         "state": data_state(task),
         "published": [source.link for source in comparable_sources(task.name, named)],
     }
-    return _show(options, {**task.as_dict(), **found})
+    about = {**task.as_dict(), **found}
+    if not options.json:
+        display, data = about["display"], about["data"]
+        display["items"] = display["items"] or _samples(task) or "not known to us"
+        display["chance"] = display["chance"] or "none, as answers are free"
+        display["flaws"] = display["flaws"] or NONE_KNOWN
+        if data["hub"] is not None:
+            data["revision"] = data["revision"] or "not pinned: the newest is read"
+        about["published"] = about["published"] or NONE_KNOWN
+    return _show(options, about)
 
 
 def tasks_check(options: argparse.Namespace) -> int:
@@ -101,20 +113,24 @@ def tasks_check(options: argparse.Namespace) -> int:
         print(
             f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
             f"examples of {source_name(task)}: "
-            + ("all well." if not found.problems else f"{len(found.problems)} problems.")
+            + ("all well." if not found.problems else f"{len(found.problems)} to correct.")
         )
+        for note in found.notes:
+            print(note)
     for problem in found.problems:
         print(f"vlmbench: {problem}", file=sys.stderr)
     return 2 if found.problems else 0
 
 
 def tasks_prepare(options: argparse.Namespace) -> int:
-    """Make a task's data out of files that were fetched by hand."""
+    """Make a task's data out of files that were fetched by hand, or keep what the Hub has."""
     from vlmbench.prepare import prepare
+    from vlmbench.prepare_hub import download
 
     if options.data_dir is None:
         raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
-    done = prepare(load_task(options.name, data_dir=options.data_dir), options.data_dir)
+    make = download if options.download else prepare
+    done = make(load_task(options.name, data_dir=options.data_dir), options.data_dir)
     if options.json:
         file = str(done.file) if done.file else None
         console.print_json({"file": file, "rows": done.rows, "message": done.message})

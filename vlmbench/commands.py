@@ -231,7 +231,9 @@ def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
     from vlmbench.task import load_task
 
     names = expand_names(split_names(options.tasks))
-    return [load_task(name, data_dir=options.data_dir) for name in names]
+    tasks = [load_task(name, data_dir=options.data_dir) for name in names]
+    order = options.image_order
+    return [task.with_image_order(order) for task in tasks] if order else tasks
 
 
 def _with_variants(

@@ -22,6 +22,7 @@ from vlmbench.sources import local_files, source_name
 from vlmbench.stored import IdSet
 from vlmbench.task import Column, Fields, TaskSpec
 from vlmbench.template import missing_column, render
+from vlmbench.text.option_lists import unlabelled
 
 
 def load_samples(
@@ -88,7 +89,7 @@ def build_sample(
     sample_id = render(fields.id, columns, where=where, index=index)
     if not sample_id.strip():
         raise DataError(f"The id of {where} is empty; every sample needs one.")
-    references = _texts(fields.references, columns, where, index)
+    references = tuple(filter(None, _texts(fields.references, columns, where, index)))
     if not references:
         raise DataError(f"There is no reference answer in {where}; add one or leave the row out.")
     derived = {
@@ -100,14 +101,14 @@ def build_sample(
         images=_images(fields, row, where, folder) if images else (),
         references=references,
         row=columns,
-        choices=_texts(fields.choices, columns, where, index),
+        choices=_without_end(_texts(fields.choices, columns, where, index)),
         meta={**{name: _scalar(name, columns, where) for name in fields.meta}, **derived},
     )
 
 
 def _texts(
     source: Column | tuple[str, ...], row: Mapping[str, Any], where: str, index: int
-) -> tuple[str, ...]:
+) -> list[str]:
     if isinstance(source, Column):
         value = _column(source.column, row, where)
         listed = source.parse == "list" or isinstance(value, list | tuple)
@@ -119,9 +120,15 @@ def _texts(
                     "a text or number is wanted; correct the data, or write templates instead."
                 )
         texts = ["" if value is None else str(value) for value in values]
-    else:
-        texts = [render(template, row, where=where, index=index) for template in source]
-    return tuple(text for text in texts if text)
+        return unlabelled(texts) if source.parse == "unlabelled" else texts
+    return [render(template, row, where=where, index=index) for template in source]
+
+
+def _without_end(options: list[str]) -> tuple[str, ...]:
+    """Options without the empty ones at the end; others stay, so that letters keep their place."""
+    while options and not options[-1]:
+        options = options[:-1]
+    return tuple(options)
 
 
 def _scalar(name: str, row: Mapping[str, Any], where: str) -> Scalar:

@@ -63,6 +63,8 @@ def _items(task: TaskSpec) -> int | None:
 def _card(task: TaskSpec) -> Iterator[str]:
     display = task.display
     yield f"### {task.name}\n\n**{display.title}.** {display.card}\n"
+    yield f"- Chance level: {display.chance or 'none, as answers are free'}"
+    yield f"- Known flaws: {_flaws(display.flaws)}"
     yield f"- Data: {_where(task.data)}"
     yield f"- Licence: {display.licence}"
     yield f"- Sources: {display.citation}"
@@ -81,9 +83,16 @@ def _where(data: DataSource) -> str:
     details = [f"configuration {data.config}"] if data.config else []
     details += [f"{len(data.subsets)} configurations"] if data.subsets else []
     details += [f"split {data.split}"] if data.split else []
-    details += [f"revision {data.revision}"] if data.revision else []
+    if data.hub is not None:
+        details += [f"revision {data.revision}" if data.revision else "no revision pinned"]
     found = ", ".join(filter(None, [place, *details]))
     return f"{found}; by hand: {data.manual}".removeprefix("; ") if data.manual else found
+
+
+def _flaws(flaws: tuple[str, ...]) -> str:
+    if len(flaws) < 2:
+        return flaws[0] if flaws else "none known to us."
+    return "".join(f"\n    - {flaw}" for flaw in flaws)
 
 
 def _metric(task: TaskSpec, use: MetricUse) -> str:

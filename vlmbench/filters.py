@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlmbench.text.option_lists import with_options
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 MAX_LIST_TEXT = 100_000
@@ -92,6 +94,7 @@ FILTERS = {
     "lettered": lettered,
     "plain_json": plain_json,
     "unwrapped": unwrapped,
+    "with_options": with_options,
     "reading_order": reading_order,
 }
 """By the name that templates use."""

@@ -61,7 +61,11 @@ def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
         return recipe.make(task, data_dir)
     where = f"the Hub ({task.data.hub})"
     other = f" To render it from the PDFs instead, {recipe.fetch}" if recipe is not None else ""
-    return Prepared(None, 0, f"{task.name} is read from {where}; nothing is to be prepared.{other}")
+    message = (
+        f"{task.name} is read from {where}; nothing is to be prepared, and '--download' keeps its "
+        f"rows.{other}"
+    )
+    return Prepared(None, 0, message)
 
 
 def _captions(task: TaskSpec, data_dir: Path) -> Prepared:

@@ -99,6 +99,7 @@ def write_rows(
     *,
     left_out: int = 0,
     schema: Any = None,
+    file: Path | None = None,
 ) -> Prepared:
     """The rows as <data_dir>/<task>.parquet, which is there as a whole or not at all.
 
@@ -108,6 +109,7 @@ def write_rows(
         rows: Made one after the other; an error while making them leaves no file.
         left_out: How many rows have no image, for the sentence.
         schema: The file's `pyarrow.Schema`; None to take that of the first rows.
+        file: Another place than <data_dir>/<task>.parquet.
 
     Raises:
         DataError: There are no rows, or the file cannot be written.
@@ -115,7 +117,7 @@ def write_rows(
     import pyarrow
     import pyarrow.parquet
 
-    file = data_dir / f"{task.name}.parquet"
+    file = file or data_dir / f"{task.name}.parquet"
     partial = file.with_suffix(".partial")
     count, writer = 0, None
     try:
@@ -126,7 +128,8 @@ def write_rows(
             writer.write_table(table.cast(writer.schema))
             count += len(batch)
         if writer is None:
-            raise DataError(f"There is nothing to write for {task.name}: {task.data.manual}")
+            advice = task.data.manual or "check its data set."
+            raise DataError(f"There is nothing to write for {task.name}: {advice}")
         writer.close()
         partial.replace(file)
     except OSError as error:

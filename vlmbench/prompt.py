@@ -65,6 +65,11 @@ def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def without_marks(text: str) -> str:
+    """A text of a data set without the places of images and the white space around it."""
+    return _MARK.sub("", text).strip()
+
+
 class _Places:
     """Hands out the markers of one rendering."""
 

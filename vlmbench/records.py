@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -66,7 +67,7 @@ class Image:
                 # In place, and below only what is not RGB yet: each copy costs as much as loading.
                 PIL.ImageOps.exif_transpose(picture, in_place=True)
         except Exception as error:  # Pillow's decoders raise nearly anything on broken files
-            reason = f"{type(error).__name__}: {error}".replace(repr(error), "")
+            reason = re.sub(" ?<[^>]*BytesIO[^>]*>", "", f"{type(error).__name__}: {error}")
             raise DataError(
                 f"The image at {self.source} cannot be read ({reason.strip()[:120]}); "
                 "replace it or leave the sample out."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -186,35 +186,75 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"The data file {path} cannot be read ({reason}); replace it.")
 
 
+def hub_tables(task: TaskSpec, config: str | None) -> tuple[Any, Iterator[Row]]:
+    """A Hub data set as it is, images encoded: its `pyarrow.Schema` and its rows.
+
+    Args:
+        task: Whose data set it is.
+        config: Its configuration, where it has several.
+
+    Returns:
+        The schema, None where only the rows tell it, and the rows one after the other.
+
+    Raises:
+        DataError: It cannot be loaded.
+    """
+    try:
+        rows = _hub_data(task, config)
+        rows = _with_images_encoded(rows, rows.features or {})
+    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
+        raise _not_loaded(task, error) from error
+    schema = rows.features.arrow_schema if rows.features else None
+    return schema, _said_in_a_sentence(task, rows)
+
+
 def _hub_rows(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iterator[Row]:
+    try:
+        rows = _hub_data(task, config)
+        features = rows.features or {}
+        unread = [name for name in task.fields.images if name in skip and name in features]
+        rows = rows.remove_columns(unread) if unread else rows
+        shown = [name for name in task.fields.images if name not in unread]
+        rows = _with_images_encoded(rows, {name: features.get(name) for name in shown})
+    except Exception as error:
+        raise _not_loaded(task, error) from error
+    yield from _said_in_a_sentence(task, rows)
+
+
+def _hub_data(task: TaskSpec, config: str | None) -> Any:
     use_cache_when_unreachable()
     import datasets
 
     source = task.data
+    return datasets.load_dataset(
+        source.hub, config, split=source.split, revision=source.revision, streaming=True
+    )
+
+
+def _with_images_encoded(rows: Any, features: Mapping[str, Any]) -> Any:
+    for name, feature in features.items():
+        if (encoded := _encoded(feature)) is not None:
+            rows = rows.cast_column(name, encoded)
+    return rows
+
+
+def _said_in_a_sentence(task: TaskSpec, rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows; an error of the client while they are streamed names the data set."""
     try:
-        rows = datasets.load_dataset(
-            source.hub,
-            config,
-            split=source.split,
-            revision=source.revision,
-            streaming=True,
-        )
-        features = rows.features or {}
-        for name in task.fields.images:
-            if name in skip and name in features:
-                rows = rows.remove_columns([name])
-            elif (encoded := _encoded(features.get(name))) is not None:
-                rows = rows.cast_column(name, encoded)
         yield from rows
-    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
-        raise DataError(
-            why_not_loaded(
-                error,
-                f"data set '{source.hub}'",
-                local=f"download it elsewhere and put it as {task.name}.parquet into a directory "
-                "that '--data-dir' names",
-            )
-        ) from error
+    except Exception as error:
+        raise _not_loaded(task, error) from error
+
+
+def _not_loaded(task: TaskSpec, error: Exception) -> DataError:
+    return DataError(
+        why_not_loaded(
+            error,
+            f"data set '{task.data.hub}'",
+            local=f"download it elsewhere and put it as {task.name}.parquet into a directory "
+            "that '--data-dir' names",
+        )
+    )
 
 
 def _encoded(feature: Any) -> Any:

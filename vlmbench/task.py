@@ -39,6 +39,15 @@ def _check_where(text: str) -> str:
     return text
 
 
+class JapaneseCard(Strict):
+    """What the card says, in Japanese."""
+
+    card: str
+    chance: str = ""
+    flaws: tuple[str, ...] = ()
+    """As many as in English, in the same order."""
+
+
 class Display(Strict):
     """What people read about the task."""
 
@@ -49,9 +58,20 @@ class Display(Strict):
     licence: str
     citation: str = ""
     card: str = ""
-    """What the task measures, how it was made, its chance level and its known flaws."""
+    """What the task measures, how it was made, and what its scores compare with."""
+    chance: str = ""
+    """What guessing scores; empty where answers are free and nothing says so."""
+    flaws: tuple[str, ...] = ()
+    """Known flaws of the data, the scoring or the published numbers, a sentence or two each."""
     items: int | None = Field(default=None, ge=1)
     """Published number of samples, where it is known."""
+    ja: JapaneseCard | None = None
+
+    @model_validator(mode="after")
+    def _same_flaws(self) -> Display:
+        if self.ja is not None and len(self.ja.flaws) != len(self.flaws):
+            raise ValueError("'ja.flaws' needs a sentence for each of 'flaws'")
+        return self
 
 
 class DataSource(Strict):
@@ -100,8 +120,9 @@ class Column(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
-    parse: Literal["list"] | None = None
-    """`list`: a text that is a Python or JSON list stands for its elements."""
+    parse: Literal["list", "unlabelled"] | None = None
+    """`list`: a text that is a Python or JSON list stands for its elements. `unlabelled`: options
+    that each begin with their own letter, such as "(A) red", are taken without it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -126,7 +147,8 @@ class Fields(Strict):
     """`{column: name}`, or a template for each accepted answer. A number in a column counts as
     its text; what is empty or null is left out."""
     choices: Column | tuple[Template, ...] = ()
-    """Options of a multiple-choice question, given in the same two ways."""
+    """Options of a multiple-choice question, given in the same two ways. Empty ones are left out at
+    the end only, since the others' letters count their places."""
     meta: tuple[str, ...] = ()
     """Columns that `slices` and `where` may name."""
     derived: dict[str, Template] = Field(default_factory=dict)
@@ -247,6 +269,10 @@ class TaskSpec(Strict):
     def with_prompt(self, prompt: str) -> TaskSpec:
         """The same task with another prompt."""
         return _located(self.model_copy(update={"prompt": prompt}), self._folder, self._origin)
+
+    def with_image_order(self, order: Literal["marked", "reference"]) -> TaskSpec:
+        """The same task with its images there."""
+        return _located(self.model_copy(update={"image_order": order}), self._folder, self._origin)
 
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""

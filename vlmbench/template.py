@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import (
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    UndefinedError,
+    meta,
+    nodes,
+)
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
@@ -46,7 +55,11 @@ def _interleave(context: Context, text: object) -> str:
 
 @lru_cache(maxsize=256)
 def _compile(source: str) -> Template:
-    environment = _RowEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = _RowEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=lambda value: "" if value is None else value,  # null is empty, not the word None
+    )
     environment.filters.update(FILTERS, interleave=_interleave)
     return environment.from_string(source)
 
@@ -100,8 +113,70 @@ def missing_column(name: str, columns: Collection[str], where: str) -> str:
 
 def names_in(source: str) -> set[str]:
     """The names that a template uses and does not set itself."""
-    from jinja2 import meta
+    return set(meta.find_undeclared_variables(_parsed(source)))
 
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column, or a part of one, that a template writes out in every row."""
+
+    path: tuple[str | int, ...]
+    as_text: bool
+    """Whether it is written as it is, so that it has to be a text or a number."""
+
+    @property
+    def name(self) -> str:
+        """As the template names it."""
+        return ".".join(["row", *map(str, self.path)])
+
+    def of(self, row: Mapping[str, Any]) -> Any:
+        """What a row holds there; None where it holds nothing."""
+        value: Any = row
+        for step in self.path:
+            try:
+                value = value[step]
+            except (LookupError, TypeError):
+                return None
+        return value
+
+
+@lru_cache(maxsize=256)
+def shown_columns(source: str) -> tuple[Shown, ...]:
+    """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
+    found: dict[Shown, None] = {}
+    for output in _parsed(source).body:
+        for part in output.nodes if isinstance(output, nodes.Output) else ():
+            filters: set[str] = set()
+            expression: nodes.Node | None = part
+            while isinstance(expression, nodes.Filter):
+                filters.add(expression.name)
+                expression = expression.node
+            path = _path(expression)
+            if path:
+                found[Shown(path, filters <= _OF_TEXTS)] = None
+    return tuple(found)
+
+
+_OF_TEXTS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
+"""Filters that take a text or a number."""
+
+
+def _path(expression: nodes.Node | None) -> tuple[str | int, ...]:
+    """The steps from `row` on; empty for anything else than a chain of constant ones."""
+    steps: list[str | int] = []
+    while isinstance(expression, nodes.Getattr | nodes.Getitem):
+        if isinstance(expression, nodes.Getattr):
+            steps.append(expression.attr)
+        elif isinstance(expression.arg, nodes.Const):
+            steps.append(expression.arg.value)
+        else:
+            return ()
+        expression = expression.node
+    is_row = isinstance(expression, nodes.Name) and expression.name == "row"
+    return tuple(reversed(steps)) if is_row else ()
+
+
+def _parsed(source: str) -> nodes.Template:
     environment = _RowEnvironment()
     environment.filters.update(FILTERS, interleave=_interleave)
-    return set(meta.find_undeclared_variables(environment.parse(source)))
+    return environment.parse(source)

@@ -23,6 +23,8 @@ NOT_FROM_IT = {"mathvista": "the catalogue has no data set: its Hub card is the 
 OWN_ITEMS = {
     "ja-vg-vqa-500-first": "500 images with one question each, as the catalogue's note says",
     "mtvqa-ja": "828 by the Hub card",
+    "nocaps": "4,500 by it",
+    "mantis-eval": "217 by it",
 }
 OWN_TOKENS = {
     # The catalogue's 256 is a harness's default that cuts these short, as it says itself.

@@ -79,8 +79,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             answered_run(task, runs, model, {**right, **wrong})
         for kind in ("oracle", "blind-majority"):
             make_run(task, runs, f"baseline:{kind}")
+        asked_otherwise(runs / "scripted-high" / name)
         rename(runs / "scripted-low" / name / "run.json", HOSTILE[1])
     return build_report([runs], folder / "site").parent
+
+
+def asked_otherwise(plain: Path) -> None:
+    """The same answers as those of the same questions without the image."""
+    variant = plain.with_name(f"{plain.name}@blind")
+    shutil.copytree(plain, variant)
+    record = json.loads((variant / "run.json").read_text())
+    (variant / "run.json").write_text(json.dumps({**record, "variant": "blind"}))
 
 
 def rename(record: Path, model: str) -> None:
@@ -147,6 +156,17 @@ def test_texts_stay_texts(page: Page, site: Path, name: str) -> None:
     body = page.locator("body").inner_text()
     expected = HOSTILE if "tasks" in name else [HOSTILE[1]]
     assert [text for text in expected if text not in body] == []
+
+
+def test_what_was_said_otherwise_is_there_on_demand(page: Page, site: Path) -> None:
+    open_task(page, site, "#model=scripted-high&outcome=wrong")
+    row = page.locator("article.sample").first.locator("tr.otherwise")
+    assert row.count() == 1
+    assert row.locator("summary").inner_text().split() == ["Asked", "otherwise", "no", "image", "✗"]
+    assert not row.locator("dd").is_visible()
+    row.locator("summary").click()
+    assert row.locator("dd").is_visible() and row.locator("dd").inner_text().endswith("?")
+    assert page.evaluate("window.hacked") is None
 
 
 def test_baselines_are_shown_on_demand(page: Page, site: Path) -> None:

@@ -10,7 +10,8 @@ from made_public import PUBLIC, write_public
 from made_runs import make_run, make_task, question
 
 from vlmbench.cli import main
-from vlmbench.report.card import task_card
+from vlmbench.errors import ConfigError
+from vlmbench.report.card import TaskCard, task_card
 from vlmbench.report.html import build_report
 from vlmbench.runs import RunDir
 from vlmbench.task import load_task
@@ -19,28 +20,41 @@ ROWS = [question(n) for n in range(2)]
 HOSTILE = '"><script>window.hacked = 1</script>'
 
 
-@pytest.mark.parametrize(
-    ("card", "description", "chance", "flaws"),
-    [
-        ("Plain. Two sentences.", "Plain. Two sentences.", "", ""),
-        (
-            "A. Chance level: 25 %, four options. B. Known flaws: c. D.",
-            *("A. B.", "25 %, four options.", "C. D."),
-        ),
-        ("A. Known flaws of others: b.", "A. Known flaws of others: b.", "", ""),
-        ("Known flaws: b.", "", "", "B."),
-        ("A. Chance level (blind): CIDEr 0.2 basic. B.", "A. B.", "Blind: CIDEr 0.2 basic.", ""),
-        ("", "", "", ""),
-    ],
-)
-def test_parts_of_the_text(
-    tmp_path: Path, card: str, description: str, chance: str, flaws: str
-) -> None:
-    path = make_task(tmp_path, ROWS)
+JAPANESE = {"card": "説明。", "chance": "25％。", "flaws": ["欠点。"]}
+
+
+def card_of(folder: Path, **display: object) -> TaskCard:
+    path = make_task(folder, ROWS)
     task = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump({**task, "display": {**task["display"], "card": card}}))
-    found = task_card(make_run(path, tmp_path / "out", "baseline:oracle"))
-    assert (found.description, found.chance, found.flaws) == (description, chance, flaws)
+    path.write_text(yaml.safe_dump({**task, "display": {**task["display"], **display}}))
+    return task_card(make_run(path, folder / "out", "baseline:oracle"))
+
+
+def test_a_card_in_both_languages(tmp_path: Path) -> None:
+    card = card_of(tmp_path, card="A.", chance="25 %.", flaws=["B."], ja=JAPANESE)
+    assert card.strings == {
+        "card.card": ("A.", "説明。"),
+        "card.chance": ("25 %.", "25％。"),
+        "card.flaws.0": ("B.", "欠点。"),
+    }
+
+
+def test_a_card_in_english_only_and_one_that_says_nothing(tmp_path: Path) -> None:
+    card = card_of(tmp_path / "a", card="A.", flaws=["B.", "C."])
+    assert card.strings == {} and card.free
+    assert [one.english for one in card.flaws] == ["B.", "C."]
+    make_run(tmp_path / "a" / "ja-small.yaml", tmp_path / "runs", "baseline:oracle")
+    page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
+    assert "<li><span>B.</span></li>" in page.read_text(encoding="utf-8")
+    card_of(tmp_path / "b")
+    site = build_report([tmp_path / "b" / "out"], tmp_path / "bare").parent
+    bare = (site / "tasks" / "ja-small.html").read_text(encoding="utf-8")
+    assert '<dt><span data-t="flaws">Known flaws</span></dt><dd><span data-t="none_known">' in bare
+
+
+def test_flaws_are_told_in_both_languages_or_in_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a sentence for each of 'flaws'"):
+        card_of(tmp_path, flaws=["B.", "C."], ja=JAPANESE)
 
 
 def test_what_a_public_task_says(tmp_path: Path) -> None:
@@ -68,6 +82,11 @@ def test_no_card_of_a_public_task_is_bare() -> None:
     for name in PUBLIC:
         display = load_task(name).display
         assert display.card and display.licence and display.citation, name
+        assert display.ja is not None and display.ja.card, name
+        assert bool(display.chance) == bool(display.ja.chance), name
+    assert [name for name in PUBLIC if not load_task(name).display.flaws] == [
+        "ja-business-doc-rq-bench"  # nothing is known to us, and its card says so
+    ]
 
 
 def test_nothing_of_a_task_is_markup(tmp_path: Path) -> None:
@@ -75,7 +94,10 @@ def test_nothing_of_a_task_is_markup(tmp_path: Path) -> None:
         tmp_path / "tasks", ROWS, title=HOSTILE, prompt=f"{{{{ row.question }}}}{HOSTILE}"
     )
     task = yaml.safe_load(path.read_text())
-    fields = dict.fromkeys(("capability", "licence", "citation", "card"), HOSTILE)
+    fields: dict[str, object] = dict.fromkeys(
+        ("capability", "licence", "citation", "card", "chance"), HOSTILE
+    )
+    fields["flaws"], fields["ja"] = [HOSTILE], {"card": HOSTILE, "flaws": [HOSTILE]}
     path.write_text(yaml.safe_dump({**task, "display": {**task["display"], **fields}}))
     make_run(path, tmp_path / "runs", "baseline:oracle")
     index = build_report([tmp_path / "runs"], tmp_path / "site")

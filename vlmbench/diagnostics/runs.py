@@ -35,12 +35,16 @@ def diagnoses(runs: Sequence[RunDir]) -> dict[RunDir, Diagnosis]:
     Raises:
         JournalError: A file of a run is missing or damaged.
     """
-    families = _families(runs)
+    families = with_variants(runs)
     return {run: _diagnosis(run, variants) for run, variants in families.items() if variants}
 
 
-def _families(runs: Sequence[RunDir]) -> dict[RunDir, dict[str, RunDir]]:
-    """Each plain run with its variants by label, those of one place and task."""
+def with_variants(runs: Sequence[RunDir]) -> dict[RunDir, dict[str, RunDir]]:
+    """Each plain run with its variants by label, those of one place and task.
+
+    Raises:
+        JournalError: A record cannot be read.
+    """
     records = {run: run.read_record() for run in runs}
     plain = {
         (run.path.parent.resolve(), record.task): run

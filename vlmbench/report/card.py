@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any
 
 from vlmbench.errors import VlmbenchError
@@ -13,12 +13,18 @@ from vlmbench.metrics.base import load_metric
 from vlmbench.published import Source, comparable_sources
 from vlmbench.records import RunRecord
 
-_LABEL = r"(Known flaws|Chance level)(?: \(([^)]*)\))?: "
-
-_LABELLED = re.compile(rf"(?<=[.。]) (?={_LABEL})")
-"""Where a card's text goes on to what has a label of its own."""
-
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text of the card in both languages."""
+
+    key: str
+    """Of the page's strings."""
+    english: str
+    japanese: str
+    """Empty where the task file has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +46,20 @@ class CardMetric:
 class TaskCard:
     """What a task says of itself, out of a run record."""
 
-    description: str
-    chance: str
-    """What the card says of the chance level."""
-    flaws: str
+    description: Said
+    chance: Said
+    """What the card says of the chance level; empty in English where it says nothing."""
+    free: bool
+    """Whether no metric reads options, so that guessing has no level."""
+    flaws: tuple[Said, ...]
+    """Empty: none known to us."""
     facts: tuple[tuple[str, str], ...]
     """(key of strings.json, text)."""
     data: str
     link: str
     """Of the data set's page; empty if it has none."""
+    unpinned: bool
+    """Whether the newest revision of a Hub data set is read."""
     prompt: str
     """The template."""
     system: str
@@ -60,21 +71,30 @@ class TaskCard:
     sources: tuple[Source, ...]
     """Of published scores that compare."""
 
+    @property
+    def strings(self) -> dict[str, tuple[str, str]]:
+        """What the page's language button turns: English and Japanese by key."""
+        said = (self.description, self.chance, *self.flaws)
+        return {one.key: (one.english, one.japanese) for one in said if one.japanese}
+
 
 def task_card(record: RunRecord) -> TaskCard:
     """The card of the task that a run answered, as it was then."""
     known = record.task_spec
     data, generation = known.get("data") or {}, known.get("generation") or {}
     metrics = tuple(_metric(use, record) for use in known.get("metrics") or ())
-    text = _paragraphs(str(known.get("card") or "").strip())
+    japanese = known.get("ja") or {}
+    flaws = zip_longest(known.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
     hub = str(data.get("hub") or "")
     return TaskCard(
-        description=text[""],
-        chance=text["Chance level"],
-        flaws=text["Known flaws"],
+        description=_said("card", known, japanese),
+        chance=_said("chance", known, japanese),
+        free=not any("choice" in use["use"] for use in known.get("metrics") or ()),
+        flaws=tuple(Said(f"card.flaws.{n}", *pair) for n, pair in enumerate(flaws)),
         facts=_facts(record),
         data=_data(data),
         link=f"https://huggingface.co/datasets/{hub}" if _HUB_NAME.fullmatch(hub) else "",
+        unpinned=bool(hub) and not data.get("revision"),
         prompt=str(known.get("prompt") or ""),
         system=str(known.get("system") or ""),
         tokens=generation.get("max_new_tokens"),
@@ -84,25 +104,9 @@ def task_card(record: RunRecord) -> TaskCard:
     )
 
 
-def _paragraphs(card: str) -> dict[str, str]:
-    """The card's text by label; what has none is under the empty one.
-
-    Known flaws go on to the next label, the chance level is one sentence.
-    """
-    found = {"": "", "Chance level": "", "Known flaws": ""}
-    starts = [0, *(match.end() for match in _LABELLED.finditer(card)), len(card)]
-    for start, end in pairwise(starts):
-        part = card[start:end].strip()
-        match = re.match(_LABEL, part)
-        label, rest = (match[1], part[match.end() :]) if match else ("", part)
-        if label == "Chance level":
-            sentence, stop, others = rest.partition(". ")
-            found[""] += f" {others}"
-            rest = sentence + stop.strip()
-        if match and match[2]:
-            rest = f"{match[2]}: {rest}"
-        found[label] += rest[:1].upper() + rest[1:]
-    return {label: text.strip() for label, text in found.items()}
+def _said(name: str, known: Mapping[str, Any], japanese: Mapping[str, Any]) -> Said:
+    texts = (str(one.get(name) or "").strip() for one in (known, japanese))
+    return Said(f"card.{name}", *texts)
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.diagnostics.runs import Diagnosis, diagnoses
+from vlmbench.diagnostics.runs import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
 from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
@@ -65,14 +65,15 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         JournalError: A run cannot be read.
     """
     board = build_leaderboard(load_runs(runs))
-    pages = _Pages(board, diagnoses(find_runs(runs)))
+    directories = find_runs(runs)
+    pages, variants = _Pages(board, diagnoses(directories)), with_variants(directories)
     with replaced_site(out) as site:
         (site / "tasks").mkdir()
         _copy_static(site / "static")
         images = ImageStore(site / "images")
         for task in board.tasks:
             entries = board.of_task(task.name)
-            data = task_data(task, entries, images, at_most=samples_per_task)
+            data = task_data(task, entries, images, at_most=samples_per_task, variants=variants)
             _write(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
         _write(site / "index.html", pages.index())
     return out / "index.html"
@@ -83,6 +84,7 @@ class _Pages:
 
     def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
         strings = json.loads(_package_file("strings.json"))
+        self.strings = strings
         self.board = board
         self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
@@ -111,13 +113,15 @@ class _Pages:
     def task(self, task: TaskRuns, data: TaskData) -> str:
         """A task's page."""
         template = self._environment.get_template("task.html.j2")
+        card = task_card(task.reference.record)
         return template.render(
+            strings=_embedded({**self.strings, **card.strings}),
             root="../",
             current=task.name,
             task=task,
             columns=task_columns(task),
             diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
-            card=task_card(task.reference.record),
+            card=card,
             beside=beside(task, self.board.entries),
             problem=data["problem"],
             data=_embedded(data),

@@ -17,7 +17,15 @@ from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.prompt import build_request
 from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar
 from vlmbench.report.images import ImageStore, SiteImage
-from vlmbench.report.tables import Entry, Run, TaskRuns
+from vlmbench.report.otherwise import (
+    OtherData,
+    in_order,
+    kind_and_name,
+    option_read,
+    shortened,
+)
+from vlmbench.report.tables import Entry, TaskRuns
+from vlmbench.runs import RunDir
 from vlmbench.task import TaskSpec, restore_task
 
 Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
@@ -46,6 +54,8 @@ class AnswerData(TypedDict):
     """Values of the further metrics, without those that say what an answer is like."""
     other: bool
     """Whether it answers another prompt than the one that is shown."""
+    otherwise: list[OtherData]
+    """What it said when it was asked otherwise."""
 
 
 class SampleData(TypedDict):
@@ -78,13 +88,19 @@ class TaskData(TypedDict):
 class _Answers:
     """One model's answers to a task."""
 
-    entry: Entry
     scores: Mapping[str, SampleScores]
     responses: Mapping[str, Response]
+    variants: Mapping[str, _Answers]
+    """Its answers to the same samples asked otherwise, by the variant's label."""
 
 
 def task_data(
-    task: TaskRuns, entries: Sequence[Entry], images: ImageStore, *, at_most: int | None
+    task: TaskRuns,
+    entries: Sequence[Entry],
+    images: ImageStore,
+    *,
+    at_most: int | None,
+    variants: Mapping[RunDir, Mapping[str, RunDir]],
 ) -> TaskData:
     """Collect the samples of a task.
 
@@ -96,13 +112,15 @@ def task_data(
         entries: The rows whose answers are shown.
         images: Where images go.
         at_most: Show so many samples, spread evenly over the data; None: all.
+        variants: The runs that asked otherwise, by plain run and label.
 
     Raises:
         JournalError: The scores of a run cannot be read.
     """
-    answers = [_answers(entry, entry.runs[task.name]) for entry in entries]
+    plain = [entry.runs[task.name].directory for entry in entries]
+    answers = [_answers(run, variants.get(run, {})) for run in plain]
     collector = _Collector(task, answers, images)
-    problem = collector.collect(_journal(task.reference), at_most)
+    problem = collector.collect(_journal(task.reference.directory), at_most)
     samples = collector.samples
     names = {name: None for sample in samples for name in sample["slices"]}
     values = {
@@ -111,7 +129,7 @@ def task_data(
     return {
         "metric": " / ".join(task.headlines),
         "language": collector.language,
-        "models": [{"name": a.entry.name, "baseline": a.entry.baseline} for a in answers],
+        "models": [{"name": entry.name, "baseline": entry.baseline} for entry in entries],
         "fields": {name: sorted(found) for name, found in values.items() if len(found) > 1},
         "images": collector.listed,
         "samples": samples,
@@ -171,7 +189,7 @@ class _Collector:
             "choices": list(sample.choices) if sample else [],
             "slices": {key: value for key, value in slices.items() if value is not None},
             "answers": [
-                None if row is None else self._answer(row, one.responses.get(name), request)
+                None if row is None else self._answer(row, one, sample, request)
                 for row, one in zip(rows, self.answers, strict=True)
             ],
         }
@@ -190,11 +208,10 @@ class _Collector:
         return self._numbers[digest]
 
     def _answer(
-        self, row: SampleScores, response: Response | None, request: Request | None
+        self, row: SampleScores, one: _Answers, sample: Sample | None, request: Request | None
     ) -> AnswerData:
-        # Where no headline metric is for this sample, the first one that is stands in.
-        metric = next((name for name in self.task.metrics if name in row.scores), None)
-        score = row.scores[metric] if metric else MetricScore()
+        response = one.responses.get(row.id)
+        metric, score = self._leading(row)
         value = self._value(metric, score)
         others = {name: self._value(name, other) for name, other in row.scores.items()}
         error = response.error if response else None
@@ -215,7 +232,34 @@ class _Collector:
                 if value is not None and name != metric and name not in DIAGNOSTICS
             },
             "other": request is not None and request.key != row.key,
+            "otherwise": [
+                self._other(label, variant, variant.scores[row.id], sample)
+                for label, variant in one.variants.items()
+                if row.id in variant.scores
+            ],
         }
+
+    def _other(
+        self, label: str, one: _Answers, row: SampleScores, sample: Sample | None
+    ) -> OtherData:
+        metric, score = self._leading(row)
+        value = self._value(metric, score)
+        response = one.responses.get(row.id)
+        kind, name = kind_and_name(label)
+        return {
+            "kind": kind,
+            "name": name,
+            "text": shortened(response.text) if response else None,
+            "error": row.error,
+            "outcome": "error" if row.error else self._outcome(metric, value),
+            "value": value,
+            "option": option_read(score.extracted, label, sample.choices if sample else ()),
+        }
+
+    def _leading(self, row: SampleScores) -> tuple[str | None, MetricScore]:
+        """The first headline metric; where none is for this sample, the first one that is."""
+        metric = next((name for name in self.task.metrics if name in row.scores), None)
+        return metric, row.scores[metric] if metric else MetricScore()
 
     def _value(self, name: str | None, score: MetricScore) -> float | None:
         metric = self._metric(name or "")
@@ -239,17 +283,18 @@ class _Collector:
         return "right" if value >= bounds[1] - _ROUNDING else "partial"
 
 
-def _answers(entry: Entry, run: Run) -> _Answers:
-    journal = _journal(run)
-    scores = {row.id: row for row in run.directory.read_scores()}
-    return _Answers(entry, scores, journal.responses if journal else {})
+def _answers(directory: RunDir, variants: Mapping[str, RunDir]) -> _Answers:
+    journal = _journal(directory)
+    return _Answers(
+        scores={row.id: row for row in directory.read_scores()},
+        responses=journal.responses if journal else {},
+        variants={label: _answers(variants[label], {}) for label in in_order(variants)},
+    )
 
 
-def _journal(run: Run) -> JournalContent | None:
+def _journal(directory: RunDir) -> JournalContent | None:
     """The journal; None where only the derived files were handed on."""
-    if not run.directory.journal.is_file():
-        return None
-    return read_journal(run.directory.journal)
+    return read_journal(directory.journal) if directory.journal.is_file() else None
 
 
 def _requests(spec: TaskSpec, seed: int) -> Iterator[tuple[Sample, Request]]:

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from vlmbench.data import load_samples
-from vlmbench.errors import JournalError
-from vlmbench.prompt import build_request
-from vlmbench.records import Request, Sample
+from vlmbench.errors import DataError, JournalError
+from vlmbench.prompt import build_request, without_marks
+from vlmbench.records import Generation, Request, Sample, TextPart
 from vlmbench.task import TaskSpec
 from vlmbench.variants.images import Donors, blind, noisy, with_images
 from vlmbench.variants.options import rotated
@@ -121,9 +121,35 @@ def variant_requests(
     elif variant.kind == "image":
         plain = (build_request(task, one, generation=generation) for one in samples)
         yield from _with_other_images(task, variant, plain)
+    elif variant.kind == "options":
+        asked = (one for one in samples if variant.concerns(one))
+        yield from (_rotated_request(task, variant, one, generation) for one in asked)
     else:
-        asked = (variant.of_sample(one) for one in samples if variant.concerns(one))
-        yield from (build_request(task, one, generation=generation) for one in asked)
+        yield from (build_request(task, one, generation=generation) for one in samples)
+
+
+def _rotated_request(
+    task: TaskSpec, variant: Variant, sample: Sample, generation: Generation
+) -> Request:
+    """The question with its options moved.
+
+    Raises:
+        DataError: They stay where they are, because the prompt takes them from elsewhere.
+    """
+    moved = variant.of_sample(sample)
+    request = build_request(task, moved, generation=generation)
+    plain = build_request(task, sample, generation=generation)
+    worded = any(map(without_marks, moved.choices))
+    if worded and moved.choices != sample.choices and _texts(request) == _texts(plain):
+        raise DataError(
+            f"The options of sample '{sample.id}' of task '{task.name}' stand in its text in a "
+            "form that cannot be read, so '--options' cannot move them; leave it out."
+        )
+    return request
+
+
+def _texts(request: Request) -> list[str]:
+    return [part.text for part in request.parts if isinstance(part, TextPart)]
 
 
 def _with_other_images(

@@ -69,10 +69,16 @@ def choose_variants(task: TaskSpec, wanted: Wanted) -> Choice:
 def _rotations(task: TaskSpec) -> tuple[Sequence[Variant], str | None]:
     if not task.fields.choices:
         return (), f"Task '{task.name}' has no options, so '--options' leaves it out."
-    if "choices" not in names_in(task.prompt):
+    names = names_in(task.prompt)
+    if "choices" not in names:
+        reason = (
+            "does not list its options by 'choices'"
+            if "row" in names
+            else "leaves the options to the image, which shows them"
+        )
         return (), (
-            f"The prompt of task '{task.name}' does not list its options by 'choices', so "
-            "'--options' cannot move them and leaves it out."
+            f"The prompt of task '{task.name}' {reason}, so '--options' cannot move them and "
+            "leaves it out."
         )
     most = max(len(sample.choices) for sample in load_samples(task, images=False))
     return [Variant("options", f"{by}-of-{most}") for by in range(1, most)], None
