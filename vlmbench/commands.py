@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Ask models the questions of tasks, score and print."""
     from vlmbench import console
-    from vlmbench.evaluate import load_metrics, run
-    from vlmbench.judge_calls import (
+    from vlmbench.derive import load_metrics
+    from vlmbench.evaluate import run
+    from vlmbench.judges.calls import (
         judge_runs,
         judge_spec,
         report_errors,
         say_unjudged,
         with_judged,
     )
-    from vlmbench.judging import judgeable
+    from vlmbench.judges.judging import judgeable
     from vlmbench.runs import RunDir
 
     models = _models(options)
@@ -106,7 +107,7 @@ def executor_for(model: ModelSpec, options: argparse.Namespace) -> Iterator[Exec
 
 def score(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
-    from vlmbench.evaluate import score
+    from vlmbench.derive import score
     from vlmbench.extra_metrics import extra_metrics
     from vlmbench.runs import find_runs
 

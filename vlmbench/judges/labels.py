@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmbench.agreement import Label, Level, cohen_kappa, krippendorff_alpha
 from vlmbench.errors import DataError, UsageError
 from vlmbench.journal import read_journal
+from vlmbench.judges.agreement import Label, Level, cohen_kappa, krippendorff_alpha
 from vlmbench.records import MetricScore
 from vlmbench.runs import RunDir
 from vlmbench.stats import Interval

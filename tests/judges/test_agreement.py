@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.agreement import MOST_LABELS, cohen_kappa, krippendorff_alpha, rank_correlation
 from vlmbench.errors import UsageError
+from vlmbench.judges.agreement import MOST_LABELS, cohen_kappa, krippendorff_alpha, rank_correlation
 from vlmbench.stats import Interval
 
 # Krippendorff, Computing Krippendorff's alpha-reliability (2011), sections A, B and C.

@@ -94,7 +94,7 @@ def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
     judge.add_argument("--json", action="store_true")
     judge.add_argument("--quiet", action="store_true", help="no progress bar")
     judge.set_defaults(
-        command="judge_commands.judge",
+        command="judges.commands.judge",
         executor="local",
         ray_address=None,
         replicas=1,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlmbench.agreement import krippendorff_alpha, rank_correlation
 from vlmbench.data import load_samples
-from vlmbench.evaluate import restored
-from vlmbench.judge_requests import case_of
-from vlmbench.judge_scores import JudgedMetric, read_judges
+from vlmbench.derive import restored
+from vlmbench.judges.agreement import krippendorff_alpha, rank_correlation
+from vlmbench.judges.requests import case_of
+from vlmbench.judges.scores import JudgedMetric, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
 from vlmbench.runs import RunDir
@@ -47,7 +47,7 @@ def check_judge(
         seed: Of the bootstrap.
 
     Raises:
-        VlmbenchError: See `evaluate.restored` and `read_judges`.
+        VlmbenchError: See `derive.restored` and `read_judges`.
     """
     content, task = restored(directory)
     metrics = [

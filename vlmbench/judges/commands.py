@@ -18,10 +18,10 @@ def judge(options: argparse.Namespace) -> int:
 
     from vlmbench import console
     from vlmbench.commands import executor_for, print_records, split_names
-    from vlmbench.judge_calls import judge_runs, report_errors
-    from vlmbench.judge_checks import check_judge
-    from vlmbench.judge_tables import print_checks
-    from vlmbench.judging import judgeable
+    from vlmbench.judges.calls import judge_runs, report_errors
+    from vlmbench.judges.checks import check_judge
+    from vlmbench.judges.judging import judgeable
+    from vlmbench.judges.tables import print_checks
     from vlmbench.runs import find_runs
 
     found = find_runs([Path(run) for run in options.runs])
@@ -50,9 +50,9 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.commands import executor_for
     from vlmbench.errors import UsageError
-    from vlmbench.judge_calls import judge_settings, judge_spec
-    from vlmbench.judge_tables import print_pair
-    from vlmbench.pairwise import judge_pair
+    from vlmbench.judges.calls import judge_settings, judge_spec
+    from vlmbench.judges.pairwise import judge_pair
+    from vlmbench.judges.tables import print_pair
     from vlmbench.runs import find_runs
 
     if len(runs) != 2:
@@ -89,8 +89,8 @@ def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
 
     from vlmbench import console
     from vlmbench.errors import UsageError
-    from vlmbench.judge_tables import print_agreement
-    from vlmbench.labels import compare_labels, read_labels
+    from vlmbench.judges.labels import compare_labels, read_labels
+    from vlmbench.judges.tables import print_agreement
 
     if len(files) != 2:
         raise UsageError(

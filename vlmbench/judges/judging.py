@@ -19,13 +19,14 @@ from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.data import load_samples
+from vlmbench.derive import restored, score
 from vlmbench.environment import versions
 from vlmbench.errors import JournalError, UsageError
-from vlmbench.evaluate import Meter, Progress, restored, score
+from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
-from vlmbench.judge_requests import JudgeSettings, case_of, judge_request, must_ask_again
-from vlmbench.judge_scores import (
+from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, must_ask_again
+from vlmbench.judges.scores import (
     JudgedMetric,
     has_header,
     judge_journal,
@@ -99,7 +100,7 @@ def judge_run(
 
     Raises:
         UsageError: No metric is one that a judge is asked for.
-        VlmbenchError: See `evaluate.score`, `Journal` and `Executor.map`.
+        VlmbenchError: See `derive.score`, `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
     content, task = restored(directory)

@@ -15,7 +15,7 @@ import numpy as np
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.journal import JournalContent, read_journal
-from vlmbench.judge_requests import (
+from vlmbench.judges.requests import (
     JudgeSettings,
     asked_settings,
     case_of,

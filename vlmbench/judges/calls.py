@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from vlmbench.executors.base import Executor
-    from vlmbench.judge_requests import JudgeSettings
-    from vlmbench.judging import Judging
+    from vlmbench.judges.judging import Judging
+    from vlmbench.judges.requests import JudgeSettings
     from vlmbench.model_spec import ModelSpec
     from vlmbench.records import RunRecord
     from vlmbench.runs import RunDir
@@ -58,7 +58,7 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:
     """How the judge is asked; `vlmbench run` has the defaults."""
     from vlmbench.errors import UsageError
-    from vlmbench.judge_requests import JudgeSettings
+    from vlmbench.judges.requests import JudgeSettings
 
     samples = getattr(options, "samples", 1)
     temperature = getattr(options, "temperature", None)
@@ -88,7 +88,7 @@ def judge_runs(
         metrics: Other metrics than those of each task.
     """
     from vlmbench import console
-    from vlmbench.judging import judge_run
+    from vlmbench.judges.judging import judge_run
 
     spec, settings = judge_spec(options), judge_settings(options)
     found = []
@@ -130,7 +130,7 @@ def report_errors(judged: Sequence[Judging]) -> int:
 
 def say_unjudged(records: Sequence[RunRecord]) -> None:
     """One sentence on the metrics that nobody was there to judge."""
-    from vlmbench.judging import unjudged
+    from vlmbench.judges.judging import unjudged
 
     left = [f"{key} of {one.task}" for one in records for key in unjudged(one)]
     if left:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlmbench.data import load_samples
+from vlmbench.derive import restored
 from vlmbench.errors import UsageError
-from vlmbench.evaluate import Meter, Progress, restored
+from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Journal, JournalContent
-from vlmbench.judge_requests import JudgeSettings, case_of
-from vlmbench.judge_scores import JudgedMetric, judged_metric
-from vlmbench.judging import Call, effective, make_header, refuse_other_judge
+from vlmbench.judges.judging import Call, effective, make_header, refuse_other_judge
+from vlmbench.judges.requests import JudgeSettings, case_of
+from vlmbench.judges.scores import JudgedMetric, judged_metric
 from vlmbench.metrics.asking import Case
 from vlmbench.models import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
@@ -81,7 +82,7 @@ def judge_pair(
 
     Raises:
         UsageError: The runs are not two runs of the same questions.
-        VlmbenchError: See `evaluate.restored`, `Journal` and `Executor.map`.
+        VlmbenchError: See `derive.restored`, `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
     (one, task), (other, _) = restored(first), restored(second)

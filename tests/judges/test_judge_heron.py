@@ -16,7 +16,7 @@ from made_server import said
 from vlmbench.records import Estimate
 from vlmbench.runs import RunDir
 
-GOLD = Path(__file__).parents[2] / "shared" / "reference" / "gold" / "judge.json"
+GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "judge.json"
 
 
 def heron_run(folder: Path, categories: Sequence[str], metrics: Sequence[str]) -> RunDir:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmbench.console import print_table
-from vlmbench.judge_checks import JudgeCheck
-from vlmbench.labels import Agreement
-from vlmbench.pairwise import PairResult
+from vlmbench.judges.checks import JudgeCheck
+from vlmbench.judges.labels import Agreement
+from vlmbench.judges.pairwise import PairResult
 from vlmbench.stats import Interval
 
 
