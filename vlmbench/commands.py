@@ -26,9 +26,10 @@ def run(options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.derive import load_metrics
     from vlmbench.evaluate import run
+    from vlmbench.executors.checked import CheckedExecutor
     from vlmbench.judges.calls import (
+        judge_check,
         judge_runs,
-        judge_spec,
         report_errors,
         say_unjudged,
         with_judged,
@@ -40,13 +41,13 @@ def run(options: argparse.Namespace) -> int:
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
-    if options.judge:
-        judge_spec(options)
+    check = judge_check(options, tasks)
     _refuse_contradictions(models, tasks, seed=options.seed)
     asked = _with_variants(options, tasks)
     records = []
     for model in models:
-        with executor_for(model, options) as executor:
+        with executor_for(model, options) as plain:
+            executor = CheckedExecutor(plain, check) if check else plain
             for task, variant in asked:
                 label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
                 with console.progress_bar(label, quiet=options.quiet) as progress:

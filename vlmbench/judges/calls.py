@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from vlmbench.model_spec import ModelSpec
     from vlmbench.records import RunRecord
     from vlmbench.runs import RunDir
+    from vlmbench.task import TaskSpec
 
     Executors: TypeAlias = Callable[
         [ModelSpec, argparse.Namespace], AbstractContextManager[Executor]
@@ -53,6 +56,55 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
     if spec.runner == "baseline":
         raise UsageError(f"'{options.judge}' is a baseline and cannot judge; name a model.")
     return replace(spec, name=safe_name(options.judge_name)) if options.judge_name else spec
+
+
+def judge_check(
+    options: argparse.Namespace, tasks: Sequence[TaskSpec]
+) -> Callable[[], None] | None:
+    """What sees, at its first call, whether the judge could be asked at all.
+
+    Args:
+        options: Of the command line.
+        tasks: What is going to be asked.
+
+    Returns:
+        None if nobody will be asked: no judge is named, or no task has a metric for one.
+
+    Raises:
+        UsageError: See `judge_spec`.
+    """
+    from vlmbench.judges.judging import judge_metrics
+    from vlmbench.runners.base import check_model
+
+    if not options.judge:
+        return None
+    spec = judge_spec(options)
+    if not any(map(judge_metrics, tasks)):
+        return None
+
+    @cache
+    def check() -> None:
+        with named_as_judge(spec):
+            check_model(spec)
+
+    return check
+
+
+@contextmanager
+def named_as_judge(spec: ModelSpec) -> Iterator[None]:
+    """Lets an error of the judge say that it is the judge's, and which options are.
+
+    Raises:
+        ModelError, DependencyError: Those that came.
+    """
+    from vlmbench.errors import DependencyError, ModelError
+
+    try:
+        yield
+    except (ModelError, DependencyError) as error:
+        told = re.sub(r"--(base-url|api-key-env)\b", r"--judge-\1", str(error))
+        told = re.sub(r"--model\b", "--judge", told)
+        raise type(error)(f"The judge '{spec.name}' cannot be used: {told}") from error
 
 
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:
@@ -95,7 +147,10 @@ def judge_runs(
     with executors(spec, options) as executor:
         for run in runs:
             label = f"{spec.name} judges {run.path.parent.name} · {run.path.name}"
-            with console.progress_bar(label, quiet=options.quiet) as progress:
+            with (
+                named_as_judge(spec),
+                console.progress_bar(label, quiet=options.quiet) as progress,
+            ):
                 judged = judge_run(
                     run,
                     spec,
@@ -111,8 +166,8 @@ def judge_runs(
 
 def with_judged(records: Sequence[RunRecord], judged: Sequence[Judging]) -> list[RunRecord]:
     """The records, those with a judge's estimates in place of those without."""
-    newer = {(one.record.model, one.record.task): one.record for one in judged}
-    return [newer.get((one.model, one.task), one) for one in records]
+    newer = {(one.record.model, one.record.title): one.record for one in judged}
+    return [newer.get((one.model, one.title), one) for one in records]
 
 
 def report_errors(judged: Sequence[Judging]) -> int:
@@ -121,7 +176,7 @@ def report_errors(judged: Sequence[Judging]) -> int:
         if one.errors:
             print(
                 f"vlmbench: {one.judge} gave no reply to {one.errors} of {one.asked} prompts about "
-                f"{one.record.model} on {one.record.task}, which are unscored; correct that and "
+                f"{one.record.model} on {one.record.title}, which are unscored; correct that and "
                 "run the same command, which asks only those again.",
                 file=sys.stderr,
             )

@@ -50,7 +50,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.commands import executor_for
     from vlmbench.errors import UsageError
-    from vlmbench.judges.calls import judge_settings, judge_spec
+    from vlmbench.judges.calls import judge_settings, judge_spec, named_as_judge
     from vlmbench.judges.pairwise import judge_pair
     from vlmbench.judges.tables import print_pair
     from vlmbench.runs import find_runs
@@ -63,6 +63,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
             raise UsageError(f"{path} holds {len(side)} runs; give the one of a task, below it.")
     spec, settings = judge_spec(options), judge_settings(options)
     with (
+        named_as_judge(spec),
         executor_for(spec, options) as executor,
         console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
     ):

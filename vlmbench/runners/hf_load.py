@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
+WEIGHT_FILES = ("*.safetensors", "*.bin")
+
 BAD_CHECKPOINT = (OSError, ValueError, KeyError, RuntimeError)
 """What transformers raises at files that are missing, broken or of another kind."""
 
@@ -89,6 +91,19 @@ def load_front(spec: ModelSpec) -> Front:
         tokenizer.pad_token = tokenizer.eos_token
     template = _chat_template(spec, processor, tokenizer, kind)
     return Front(config, kind, processor, tokenizer, template)
+
+
+def check(spec: ModelSpec) -> None:
+    """See whether a model could be loaded, without reading its weights.
+
+    Raises:
+        VlmbenchError: See `load_front`; or a directory holds no weights.
+    """
+    load_front(spec)
+    pick_device(spec.device)
+    folder = model_path(spec.location)
+    if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
+        raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
 
 
 def load(spec: ModelSpec) -> Loaded:
