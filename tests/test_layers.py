@@ -36,7 +36,7 @@ LAYERS = {
     3: (
         *("aggregate", "encoder_scores", "groups", "scoring", "score_workers", "executors"),
         *("performance", "diagnostics", "score_table"),
-        *("judges.bounds", "judges.requests", "judges.scores"),
+        *("judges.bounds", "judges.requests", "judges.results", "judges.scores"),
     ),
     4: (
         *("evaluate", "derive"),

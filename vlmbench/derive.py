@@ -70,7 +70,9 @@ def derive(
     def rows() -> Iterator[SampleScores]:
         scored = score_all(content, task, samples, metrics, limit=session.limit)
         if judged:
-            scored = add_judge_scores(scored, task, _with_rows(task, variant), judged)
+            images = any(one.settings.images for one in judged)
+            asked_about = _with_rows(task, variant, images=images)
+            scored = add_judge_scores(scored, task, asked_about, judged)
         for row, response in scored:
             table.add(row)
             effort.add(response)
@@ -174,9 +176,9 @@ def score_all(
     return add_encoder_scores(rows, samples, load_samples(task) if looks else samples, encoded)
 
 
-def _with_rows(task: TaskSpec, variant: Variant | None) -> Iterator[Sample]:
+def _with_rows(task: TaskSpec, variant: Variant | None, *, images: bool) -> Iterator[Sample]:
     """All samples with their rows, as they are asked about."""
-    samples = load_samples(task, images=False)
+    samples = load_samples(task, images=images)
     return map(variant.of_sample, samples) if variant else samples
 
 

@@ -121,7 +121,9 @@ def judge_settings(options: argparse.Namespace) -> JudgeSettings:
             "At temperature 0 all samples are the same; leave out '--temperature 0' or --samples."
         )
     tokens = getattr(options, "judge_tokens", JudgeSettings().max_new_tokens)
-    return JudgeSettings(samples, temperature, tokens, not options.judge_text_form)
+    return JudgeSettings(
+        samples, temperature, tokens, not options.judge_text_form, options.judge_images
+    )
 
 
 def judge_runs(

@@ -112,8 +112,9 @@ def judge_run(
     with Journal(path, header, fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
         askings = askings_of(wanted)
-        cases = _Cases(task, content, askings)
-        asked = sum(1 for _ in cases.of(list(askings))) * settings.samples
+        counted = _Cases(task, content, askings, images=False)
+        asked = sum(1 for _ in counted.of(list(askings))) * settings.samples
+        cases = _Cases(task, content, askings, images=settings.images)
         call = Call(
             *(judge, executor, journal, settings, settings.as_scalars(names)),
             Meter(asked, progress),
@@ -191,7 +192,10 @@ class _Cases:
         task: TaskSpec,
         content: JournalContent,
         askings: Mapping[Asking, Sequence[JudgedMetric]],
+        *,
+        images: bool,
     ) -> None:
+        self._images = images
         self._task = task
         self._content = content
         self._askings = askings
@@ -200,7 +204,7 @@ class _Cases:
 
     def of(self, askings: Sequence[Asking]) -> Iterator[tuple[str, Case]]:
         """Sample id and case of every answer that one of the ways of asking is for."""
-        for sample in load_samples(self._task, limit=self._limit, images=False):
+        for sample in load_samples(self._task, limit=self._limit, images=self._images):
             if self._variant is not None:
                 sample = self._variant.of_sample(sample)
             response = self._content.responses.get(sample.id)
