@@ -147,7 +147,8 @@ class Agreement:
 
 Result: TypeAlias = CheckRecord | PairResult | Agreement
 
-_Result = TypeVar("_Result", CheckRecord, PairResult, Agreement)
+Kind = TypeVar("Kind", CheckRecord, PairResult, Agreement)
+"""One of them."""
 
 
 def about(compared: Sequence[Side], seed: int) -> About:
@@ -191,7 +192,7 @@ def write_result(path: Path, result: Result) -> None:
     replace_file(path, [(text + "\n").encode("utf-8", "backslashreplace")])
 
 
-def read_results(directory: Path, kind: type[_Result]) -> tuple[list[_Result], list[str]]:
+def read_results(directory: Path, kind: type[Kind]) -> tuple[list[Kind], list[str]]:
     """The results of a kind that lie in a run's directory, by name.
 
     Returns:
