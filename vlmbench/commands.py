@@ -41,9 +41,14 @@ def run(options: argparse.Namespace) -> int:
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
-    check = judge_check(options, tasks)
     _refuse_contradictions(models, tasks, seed=options.seed)
     asked = _with_variants(options, tasks)
+    places = {
+        RunDir.of(options.out, model.name, task.name, variant.label if variant else None): task
+        for model in models
+        for task, variant in asked
+    }
+    check = judge_check(options, places)
     records = []
     for model in models:
         with executor_for(model, options) as plain:

@@ -102,3 +102,17 @@ def test_judged_variants_stay_apart(
     assert [one["variant"] for one in found] == [None, "blind"]
     for one in found:
         assert "judge.correct@made" in {estimate["metric"] for estimate in one["estimates"]}
+
+
+def test_another_judge_of_the_same_name(
+    under_test: MadeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = arguments(under_test, tmp_path, metrics=("judge.correct",))
+    reply = completion(verdict(reason="", verdict="correct"))
+    with MadeServer(lambda body, earlier: Reply(reply)) as judge:
+        command += ["--judge", "openai:made", "--judge-base-url", judge.url]
+        assert main([*command, "--limit", "2"]) == 0
+        capsys.readouterr()
+        assert main([*command, "--judge-option", "omit=[temperature]"]) == 2
+    assert "--judge-name" in capsys.readouterr().err
+    assert len(under_test.bodies) == 2

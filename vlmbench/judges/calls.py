@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -59,13 +59,13 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
 
 
 def judge_check(
-    options: argparse.Namespace, tasks: Sequence[TaskSpec]
+    options: argparse.Namespace, asked: Mapping[RunDir, TaskSpec]
 ) -> Callable[[], None] | None:
     """What sees, at its first call, whether the judge could be asked at all.
 
     Args:
         options: Of the command line.
-        tasks: What is going to be asked.
+        asked: What is going to be asked, by the run's directory.
 
     Returns:
         None if nobody will be asked: no judge is named, or no task has a metric for one.
@@ -73,17 +73,22 @@ def judge_check(
     Raises:
         UsageError: See `judge_spec`.
     """
-    from vlmbench.judges.judging import judge_metrics
+    from vlmbench.judges.judging import judge_metrics, refuse_other_judge
+    from vlmbench.judges.scores import judge_journal
     from vlmbench.runners.base import check_model
 
     if not options.judge:
         return None
     spec = judge_spec(options)
-    if not any(map(judge_metrics, tasks)):
+    judged = [run for run, task in asked.items() if judge_metrics(task)]
+    if not judged:
         return None
 
     @cache
     def check() -> None:
+        for run in judged:
+            journal = judge_journal(run.path, spec.name)
+            refuse_other_judge(journal, spec, fresh=options.fresh)
         with named_as_judge(spec):
             check_model(spec)
 

@@ -244,6 +244,8 @@ class Call:
         """
         for asking in askings:
             for again in (False, True):
+                if again and not self._any_unreadable(asking):
+                    continue  # which saves rendering every prompt, and reading every image, again
                 requests = self._requests(asking, cases(asking), again=again)
                 self._send(asking, requests, again=again)
         if self._began:
@@ -266,6 +268,11 @@ class Call:
                     yield request
                 elif not again:
                     self.meter.skip()
+
+    def _any_unreadable(self, asking: Asking) -> bool:
+        replies = self.journal.content.responses
+        names = (name for name in replies if name.startswith(f"{asking.name}/"))
+        return any(must_ask_again(asking, replies[name]) for name in names)
 
     def _unreadable(self, asking: Asking, request: Request) -> bool:
         reply = self.journal.content.responses.get(request.sample_id)
