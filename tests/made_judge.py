@@ -11,8 +11,8 @@ from made_runs import answered_run, make_task, question
 from made_server import MadeServer, Reply, completion, said
 
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.judge_requests import JudgeSettings
-from vlmbench.judging import Judging, judge_run
+from vlmbench.judges.judging import Judging, judge_run
+from vlmbench.judges.requests import JudgeSettings
 from vlmbench.models import resolve_model
 from vlmbench.records import Estimate
 from vlmbench.runs import RunDir

@@ -19,9 +19,10 @@ from made_tasks import colour_rows, write_task
 
 from vlmbench import scoring, spool
 from vlmbench.cli import main
+from vlmbench.derive import score
 from vlmbench.environment import Memory
 from vlmbench.errors import DataError
-from vlmbench.evaluate import run, score
+from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord

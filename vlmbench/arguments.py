@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vlmbench import __version__
-from vlmbench.judge_arguments import add_judge, add_judge_options
+from vlmbench.judges.arguments import add_judge, add_judge_options
 
 EXIT_CODES = """\
 exit codes:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.data import build_sample, load_samples
+from vlmbench.derive import load_metrics
 from vlmbench.errors import DataError
-from vlmbench.evaluate import load_metrics
 from vlmbench.metrics.base import Answer
 from vlmbench.prompt import IMAGE_MARK, build_parts, build_request
 from vlmbench.records import Image, Sample, TextPart

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         options = parser().parse_args(arguments)
-        module, _, function = options.command.partition(".")
+        module, _, function = options.command.rpartition(".")
         return int(getattr(import_module(f"vlmbench.{module}"), function)(options))
     except VlmbenchError as error:
         print(f"vlmbench: {error}", file=sys.stderr)

@@ -24,28 +24,35 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Ask models the questions of tasks, score and print."""
     from vlmbench import console
-    from vlmbench.evaluate import load_metrics, run
-    from vlmbench.judge_calls import (
+    from vlmbench.derive import load_metrics
+    from vlmbench.evaluate import run
+    from vlmbench.executors.checked import CheckedExecutor
+    from vlmbench.judges.calls import (
+        judge_check,
         judge_runs,
-        judge_spec,
         report_errors,
         say_unjudged,
         with_judged,
     )
-    from vlmbench.judging import judgeable
+    from vlmbench.judges.judging import judgeable
     from vlmbench.runs import RunDir
 
     models = _models(options)
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)
-    if options.judge:
-        judge_spec(options)
     _refuse_contradictions(models, tasks, seed=options.seed)
     asked = _with_variants(options, tasks)
+    places = {
+        RunDir.of(options.out, model.name, task.name, variant.label if variant else None): task
+        for model in models
+        for task, variant in asked
+    }
+    check = judge_check(options, places)
     records = []
     for model in models:
-        with executor_for(model, options) as executor:
+        with executor_for(model, options) as plain:
+            executor = CheckedExecutor(plain, check) if check else plain
             for task, variant in asked:
                 label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
                 with console.progress_bar(label, quiet=options.quiet) as progress:
@@ -106,7 +113,7 @@ def executor_for(model: ModelSpec, options: argparse.Namespace) -> Iterator[Exec
 
 def score(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
-    from vlmbench.evaluate import score
+    from vlmbench.derive import score
     from vlmbench.extra_metrics import extra_metrics
     from vlmbench.runs import find_runs
 

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlmbench.errors import ConfigError
 from vlmbench.journal import read_journal
-from vlmbench.judge_scores import judged_key
+from vlmbench.judges.scores import judged_key
 from vlmbench.records import RunRecord, SampleScores, Scalar
 from vlmbench.runs import RunDir, canonical_json, replace_file
 from vlmbench.task import restore_task

@@ -5,7 +5,7 @@ Request   what a model is asked          prompt.py    -> runners/
 Response  what it answered, or why not   runners/     -> journal.py
 SampleScores  each metric's vector       metrics/     -> aggregate.py
 Estimate  a number with its interval     aggregate.py -> report/, gate.py
-RunRecord all that is known of one run   evaluate.py  -> report/, gate.py
+RunRecord all that is known of one run   derive.py    -> report/, gate.py
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from made_tasks import colour_rows, write_task
 
+from vlmbench.derive import load_texts
 from vlmbench.diagnostics.base import read_scored
 from vlmbench.diagnostics.rotation import RotationBias, _excess_interval, rotation_biases
-from vlmbench.evaluate import load_texts, run
+from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import Sample

@@ -12,7 +12,7 @@ import pytest
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.data import load_samples
-from vlmbench.evaluate import load_metrics
+from vlmbench.derive import load_metrics
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Sample
 from vlmbench.task import load_task, tasks_root

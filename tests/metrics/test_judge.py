@@ -187,4 +187,5 @@ def test_the_form_shows_the_keys_of_the_schema(asking: Asking) -> None:
 
 
 def test_a_signature_tells_the_words_of_the_prompt() -> None:
-    assert len({one.identity for one in ALL}) == len(ALL) == 7
+    told = {one.identity(images=images) for one in ALL for images in (False, True)}
+    assert len(told) == 2 * len(ALL) == 14

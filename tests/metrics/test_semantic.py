@@ -21,8 +21,8 @@ from made_tasks import colour_rows, write_task
 
 from vlmbench import encoders
 from vlmbench.aggregate import ScoredMetric
+from vlmbench.derive import score
 from vlmbench.errors import DataError, ModelError, UsageError
-from vlmbench.evaluate import score
 from vlmbench.metrics import semantic
 from vlmbench.metrics.base import Answer, Metric, load_metric
 from vlmbench.records import Image, MetricScore

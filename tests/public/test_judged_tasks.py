@@ -10,7 +10,7 @@ from made_public import write_public
 
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.judging import judge_metrics
+from vlmbench.judges.judging import judge_metrics
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
 from vlmbench.task import load_task, task_names

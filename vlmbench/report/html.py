@@ -21,6 +21,7 @@ from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
 from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
+from vlmbench.report.judges import judges_of
 from vlmbench.report.published import beside
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
@@ -122,6 +123,7 @@ class _Pages:
             columns=task_columns(task),
             diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
             card=card,
+            judges=judges_of(task, self.board.of_task(task.name)),
             beside=beside(task, self.board.entries),
             problem=data["problem"],
             data=_embedded(data),

@@ -12,7 +12,7 @@ from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.data import load_samples
 from vlmbench.errors import VlmbenchError
 from vlmbench.journal import Header, JournalContent, read_journal
-from vlmbench.judge_scores import judged_key
+from vlmbench.judges.scores import judged_key
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.prompt import build_request
 from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar

@@ -3,7 +3,7 @@
 A runner turns requests into responses. It knows no task and no metric. One that separates the
 work of the CPU from the model's is a StagedRunner, whose inputs can be made ready in the
 background while the model generates. One that decides itself how many requests it works on at
-a time is a StreamingRunner.
+a time is a StreamingRunner. One that can tell early that it will fail is a CheckingRunner.
 """
 
 from __future__ import annotations
@@ -68,6 +68,18 @@ class StreamingRunner(Runner, Protocol):
         """
 
 
+@runtime_checkable
+class CheckingRunner(Runner, Protocol):
+    """A runner that can tell, without loading the model, that it could not load it."""
+
+    def check(self, spec: ModelSpec) -> None:
+        """See whether what the model needs is there.
+
+        Raises:
+            VlmbenchError: It is not, so that `prepare` would fail.
+        """
+
+
 _RUNNERS = {
     "baseline": ("vlmbench.runners.baseline", "BaselineRunner"),
     "hf": ("vlmbench.runners.hf", "HFRunner"),
@@ -93,6 +105,17 @@ def make_runner(name: str) -> Runner:
         return _plugin_runner(name)
     known = [*_RUNNERS, *plugin_runners()]
     raise UsageError(unknown_name("runner", name, known, next_step=f"there are {', '.join(known)}"))
+
+
+def check_model(spec: ModelSpec) -> None:
+    """See whether a model could be loaded, as far as its runner can tell without doing so.
+
+    Raises:
+        VlmbenchError: It could not.
+    """
+    runner = make_runner(spec.runner)
+    if isinstance(runner, CheckingRunner):
+        runner.check(spec)
 
 
 def _plugin_runner(name: str) -> Runner:

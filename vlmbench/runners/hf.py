@@ -21,7 +21,7 @@ from vlmbench.models import ModelSpec
 from vlmbench.records import ErrorKind, Request, Response, Scalar
 from vlmbench.runners.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, failure, one_line
-from vlmbench.runners.hf_load import Loaded, load
+from vlmbench.runners.hf_load import Loaded, check, load
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
@@ -41,6 +41,10 @@ class HFRunner:
         self._loaded = load(spec)
         self._encoder = Encoder(self._loaded, spec.options)
         self._options = spec.options
+
+    def check(self, spec: ModelSpec) -> None:
+        """See `CheckingRunner.check`."""
+        check(spec)
 
     def describe(self) -> Mapping[str, Scalar]:
         """Device, number format, size, and what the family's kind and template make of prompts."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
+WEIGHT_FILES = ("*.safetensors", "*.bin")
+
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -93,6 +95,19 @@ def load_front(spec: ModelSpec) -> Front:
     template = _chat_template(spec, processor, tokenizer, kind)
     check_template(spec, processor, template, sees_images=not kind.text_only)
     return Front(config, kind, processor, tokenizer, template)
+
+
+def check(spec: ModelSpec) -> None:
+    """See whether a model could be loaded, without reading its weights.
+
+    Raises:
+        VlmbenchError: See `load_front`; or a directory holds no weights.
+    """
+    load_front(spec)
+    pick_device(spec.device)
+    folder = model_path(spec.location)
+    if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
+        raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
 
 
 def load(spec: ModelSpec) -> Loaded:

@@ -70,6 +70,11 @@ class OpenAIRunner:
         self.connect(spec.location, options, key=key)
         self._reach()
 
+    def check(self, spec: ModelSpec) -> None:
+        """See `CheckingRunner.check`."""
+        self.prepare(spec)
+        self.close()
+
     def connect(
         self,
         model: str,

@@ -66,6 +66,12 @@ class ServedRunner:
             left_out=special_tokens(Path(model)) if entry.keeps_special_tokens else (),
         )
 
+    def check(self, spec: ModelSpec) -> None:
+        """See `CheckingRunner.check`; what the server itself makes of the model is not known."""
+        options = parse(ServedOptions, dict(spec.options), where=f"the options of '{spec.name}'")
+        entry = known_servers()[options.server]
+        server_command(entry, spec, options, served_model(spec.location), 0)
+
     def describe(self) -> Mapping[str, Scalar]:
         """Which server it is."""
         return {"server": self._name}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from vlmbench.aggregate import ScoredMetric
-from vlmbench.judge_scores import JudgedMetric
+from vlmbench.judges.scores import JudgedMetric
 from vlmbench.metrics.asking import Vector
 from vlmbench.metrics.base import Metric
 from vlmbench.records import Estimate, MetricScore, Sample, Scalar

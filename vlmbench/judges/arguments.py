@@ -12,8 +12,13 @@ USAGE = """vlmbench judge RUNS... --judge MODEL [--metrics NAME] [--samples K]
        vlmbench judge agreement FILE FILE [--metric NAME] [--level LEVEL]"""
 
 
-def add_judge_options(parser: argparse.ArgumentParser) -> None:
-    """`--judge` and how that model is asked."""
+def add_judge_options(parser: argparse.ArgumentParser, *, images: str = "--judge-images") -> None:
+    """`--judge` and how that model is asked.
+
+    Args:
+        parser: Of the command.
+        images: What the option is called that lets the judge see images.
+    """
     group = parser.add_argument_group("who judges, and how it is asked")
     group.add_argument(
         "--judge",
@@ -41,6 +46,12 @@ def add_judge_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say the form of the reply in the prompt only, for servers that refuse a schema",
     )
+    group.add_argument(
+        images,
+        dest="judge_images",
+        action="store_true",
+        help="show the judge the question's images too",
+    )
 
 
 def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
@@ -59,7 +70,7 @@ def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
         metavar="RUNS",
         help="run directories; 'pairwise' and two runs, or 'agreement' and two files",
     )
-    add_judge_options(judge)
+    add_judge_options(judge, images="--images")
     judge.add_argument(
         "--metrics",
         action="append",
@@ -85,6 +96,13 @@ def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
         choices=("nominal", "ordinal", "interval"),
         help="agreement: what labels mean; default: ordinal if all are numbers, else nominal",
     )
+    judge.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="pairwise, agreement: where the result is written; default: in the (first) run",
+    )
     judge.add_argument("--fresh", action="store_true", help="drop the judge's earlier replies")
     judge.add_argument(
         "--batch-size", type=positive, metavar="N", help="of a judge on this machine"
@@ -94,7 +112,7 @@ def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
     judge.add_argument("--json", action="store_true")
     judge.add_argument("--quiet", action="store_true", help="no progress bar")
     judge.set_defaults(
-        command="judge_commands.judge",
+        command="judges.commands.judge",
         executor="local",
         ray_address=None,
         replicas=1,

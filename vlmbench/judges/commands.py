@@ -18,12 +18,17 @@ def judge(options: argparse.Namespace) -> int:
 
     from vlmbench import console
     from vlmbench.commands import executor_for, print_records, split_names
-    from vlmbench.judge_calls import judge_runs, report_errors
-    from vlmbench.judge_checks import check_judge
-    from vlmbench.judge_tables import print_checks
-    from vlmbench.judging import judgeable
+    from vlmbench.errors import UsageError
+    from vlmbench.judges.calls import judge_runs, report_errors
+    from vlmbench.judges.checks import check_judge, check_path
+    from vlmbench.judges.judging import judgeable
+    from vlmbench.judges.tables import print_checks
     from vlmbench.runs import find_runs
 
+    if options.output:
+        raise UsageError(
+            "'--output' goes with 'judge pairwise' or 'judge agreement'; leave it out."
+        )
     found = find_runs([Path(run) for run in options.runs])
     # Where no task has a metric for a judge, the first of them says what to do.
     runs = found if options.metrics else judgeable(found) or found
@@ -32,14 +37,20 @@ def judge(options: argparse.Namespace) -> int:
     checks = [
         check
         for run, one in zip(runs, judged, strict=True)
-        for check in check_judge(run, one.judge, verbosity=options.verbosity, seed=options.seed)
+        for check in check_judge(run, one.judge, seed=options.seed).checks
     ]
+    places = [check_path(run, one.judge) for run, one in zip(runs, judged, strict=True)]
     if options.json:
-        told = {"runs": [asdict(one) for one in records], "judge": [asdict(one) for one in checks]}
+        told = {
+            "runs": [asdict(one) for one in records],
+            "judge": [asdict(one) for one in checks],
+            "records": [str(path) for path in places],
+        }
         console.print_json(told)
     else:
         print_records(records, runs, json=False)
-        print_checks(checks)
+        print_checks(checks, verbosity=options.verbosity)
+        print(f"Written down: {', '.join(map(str, places))}")
     return report_errors(judged)
 
 
@@ -50,9 +61,10 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     from vlmbench import console
     from vlmbench.commands import executor_for
     from vlmbench.errors import UsageError
-    from vlmbench.judge_calls import judge_settings, judge_spec
-    from vlmbench.judge_tables import print_pair
-    from vlmbench.pairwise import judge_pair
+    from vlmbench.judges.calls import judge_settings, judge_spec, named_as_judge
+    from vlmbench.judges.pairwise import judge_pair, pair_journal
+    from vlmbench.judges.results import write_result
+    from vlmbench.judges.tables import print_pair
     from vlmbench.runs import find_runs
 
     if len(runs) != 2:
@@ -63,6 +75,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
             raise UsageError(f"{path} holds {len(side)} runs; give the one of a task, below it.")
     spec, settings = judge_spec(options), judge_settings(options)
     with (
+        named_as_judge(spec),
         executor_for(spec, options) as executor,
         console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
     ):
@@ -76,10 +89,14 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
         )
+    journal = pair_journal(sides[0][0], sides[1][0], spec.name)
+    place = options.output or journal.with_suffix(".json")
+    write_result(place, result)
     if options.json:
-        console.print_json(asdict(result))
+        console.print_json({**asdict(result), "record": str(place)})
     else:
         print_pair(result)
+        print(f"Written down: {place}")
     return 3 if result.errors else 0
 
 
@@ -89,8 +106,9 @@ def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
 
     from vlmbench import console
     from vlmbench.errors import UsageError
-    from vlmbench.judge_tables import print_agreement
-    from vlmbench.labels import compare_labels, read_labels
+    from vlmbench.judges.labels import agreement_path, compare_labels, read_labels
+    from vlmbench.judges.results import write_result
+    from vlmbench.judges.tables import print_agreement
 
     if len(files) != 2:
         raise UsageError(
@@ -99,8 +117,11 @@ def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
         )
     first, second = (read_labels(Path(file), metric=options.metric) for file in files)
     found = compare_labels(first, second, level=options.level, seed=options.seed)
+    place = options.output or agreement_path(Path(files[0]), Path(files[1]), found, options.out)
+    write_result(place, found)
     if options.json:
-        console.print_json(asdict(found))
+        console.print_json({**asdict(found), "record": str(place)})
     else:
         print_agreement(found)
+        print(f"Written down: {place}")
     return 0

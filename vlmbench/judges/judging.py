@@ -19,13 +19,14 @@ from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.data import load_samples
+from vlmbench.derive import restored, score
 from vlmbench.environment import versions
 from vlmbench.errors import JournalError, UsageError
-from vlmbench.evaluate import Meter, Progress, restored, score
+from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
 from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
-from vlmbench.judge_requests import JudgeSettings, case_of, judge_request, must_ask_again
-from vlmbench.judge_scores import (
+from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, must_ask_again
+from vlmbench.judges.scores import (
     JudgedMetric,
     has_header,
     judge_journal,
@@ -99,7 +100,7 @@ def judge_run(
 
     Raises:
         UsageError: No metric is one that a judge is asked for.
-        VlmbenchError: See `evaluate.score`, `Journal` and `Executor.map`.
+        VlmbenchError: See `derive.score`, `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
     content, task = restored(directory)
@@ -111,8 +112,9 @@ def judge_run(
     with Journal(path, header, fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
         askings = askings_of(wanted)
-        cases = _Cases(task, content, askings)
-        asked = sum(1 for _ in cases.of(list(askings))) * settings.samples
+        counted = _Cases(task, content, askings, images=False)
+        asked = sum(1 for _ in counted.of(list(askings))) * settings.samples
+        cases = _Cases(task, content, askings, images=settings.images)
         call = Call(
             *(judge, executor, journal, settings, settings.as_scalars(names)),
             Meter(asked, progress),
@@ -190,7 +192,10 @@ class _Cases:
         task: TaskSpec,
         content: JournalContent,
         askings: Mapping[Asking, Sequence[JudgedMetric]],
+        *,
+        images: bool,
     ) -> None:
+        self._images = images
         self._task = task
         self._content = content
         self._askings = askings
@@ -199,7 +204,7 @@ class _Cases:
 
     def of(self, askings: Sequence[Asking]) -> Iterator[tuple[str, Case]]:
         """Sample id and case of every answer that one of the ways of asking is for."""
-        for sample in load_samples(self._task, limit=self._limit, images=False):
+        for sample in load_samples(self._task, limit=self._limit, images=self._images):
             if self._variant is not None:
                 sample = self._variant.of_sample(sample)
             response = self._content.responses.get(sample.id)
@@ -239,6 +244,8 @@ class Call:
         """
         for asking in askings:
             for again in (False, True):
+                if again and not self._any_unreadable(asking):
+                    continue  # which saves rendering every prompt, and reading every image, again
                 requests = self._requests(asking, cases(asking), again=again)
                 self._send(asking, requests, again=again)
         if self._began:
@@ -261,6 +268,11 @@ class Call:
                     yield request
                 elif not again:
                     self.meter.skip()
+
+    def _any_unreadable(self, asking: Asking) -> bool:
+        replies = self.journal.content.responses
+        names = (name for name in replies if name.startswith(f"{asking.name}/"))
+        return any(must_ask_again(asking, replies[name]) for name in names)
 
     def _unreadable(self, asking: Asking, request: Request) -> bool:
         reply = self.journal.content.responses.get(request.sample_id)

@@ -11,9 +11,9 @@ from made_judge import answers_run, colours, judge_server, judged_task, verdict
 from vlmbench.cli import main
 from vlmbench.errors import UsageError
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.judge_requests import JudgeSettings
+from vlmbench.judges.pairwise import PairResult, judge_pair
+from vlmbench.judges.requests import JudgeSettings
 from vlmbench.models import resolve_model
-from vlmbench.pairwise import PairResult, judge_pair
 from vlmbench.runs import RunDir
 
 GOOD = {f"q{number}": f"赤です{number}" for number in range(8)}

@@ -15,13 +15,14 @@ import numpy as np
 
 from vlmbench.aggregate import ScoredMetric
 from vlmbench.journal import JournalContent, read_journal
-from vlmbench.judge_requests import (
+from vlmbench.judges.requests import (
     JudgeSettings,
     asked_settings,
     case_of,
     judge_request,
     must_ask_again,
 )
+from vlmbench.judges.results import Asked
 from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.performance import Effort
@@ -41,6 +42,8 @@ class JudgedMetric:
     settings: JudgeSettings
     replies: Mapping[str, Response]
     """By the request's id."""
+
+    asked: Asked
 
     @property
     def asking(self) -> Asking:
@@ -159,17 +162,16 @@ def judged_metric(
     metric = load_metric(use.use, use.options) if use else load_metric(name)
     judge = content.header.model
     assert metric.kind.asks is not None
-    told = (
-        f"judge:{judge['name']}@{judge['fingerprint']}|ask:{metric.kind.asks.identity}"
-        f"|{settings.signature}"
-    )
+    words = metric.kind.asks.identity(images=settings.images)
+    asked = Asked(str(judge["name"]), judge["fingerprint"], words, settings.signature)
+    told = f"judge:{asked.judge}@{asked.fingerprint}|ask:{asked.prompt}|{asked.reply}"
     scored = ScoredMetric(
         id=f"{name}@{judge['name']}",
         metric=dataclasses.replace(metric, judge=told),
         headline=use is not None and use.key in task.headlines,
         where=parse_where(use.where) if use and use.where else None,
     )
-    return JudgedMetric(scored, settings, content.responses)
+    return JudgedMetric(scored, settings, content.responses, asked)
 
 
 def add_judge_scores(

@@ -15,12 +15,12 @@ import pytest
 from made_judge import answers_run, ask, colours, judge_server, judged_task, overall, verdict
 from made_server import MadeServer, Reply, completion, said
 
+from vlmbench.derive import score
 from vlmbench.errors import ConfigError, JournalError, UsageError
-from vlmbench.evaluate import score
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.gate import check, save_baseline
-from vlmbench.judge_requests import JudgeSettings
-from vlmbench.judging import judge_run
+from vlmbench.judges.judging import judge_run
+from vlmbench.judges.requests import JudgeSettings
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
 

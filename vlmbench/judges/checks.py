@@ -3,87 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from vlmbench.agreement import krippendorff_alpha, rank_correlation
 from vlmbench.data import load_samples
-from vlmbench.evaluate import restored
-from vlmbench.judge_requests import case_of
-from vlmbench.judge_scores import JudgedMetric, read_judges
+from vlmbench.derive import restored
+from vlmbench.judges.agreement import krippendorff_alpha, rank_correlation
+from vlmbench.judges.requests import case_of
+from vlmbench.judges.results import CheckRecord, JudgeCheck, Side, about, run_side, write_result
+from vlmbench.judges.scores import JudgedMetric, judge_journal, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
 from vlmbench.runs import RunDir
-from vlmbench.stats import Interval, value_of
+from vlmbench.stats import value_of
+from vlmbench.variants.base import restore_variant
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeCheck:
-    """What one judge's verdicts on one metric are like."""
-
-    model: str
-    task: str
-    metric: str
-    answers: int
-    """Answers that the metric is for."""
-    unscored: int
-    """Those without any verdict that can be read."""
-    verbosity: Interval | None = None
-    """Spearman's correlation of an answer's score with its length in characters."""
-    consistency: Interval | None = None
-    """Krippendorff's alpha (interval) among several replies to the same prompt."""
-
-
-def check_judge(
-    directory: RunDir, judge: str, *, verbosity: bool = False, seed: int = 0
-) -> list[JudgeCheck]:
-    """Look at all verdicts of a judge about a run.
+def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
+    """Look at all verdicts of a judge about a run, and write down what they are like.
 
     Args:
-        directory: The run's.
+        directory: The run's; the record lies beside the judge's journal, see `check_path`.
         judge: The judge's name.
-        verbosity: Whether to correlate scores with lengths.
         seed: Of the bootstrap.
 
     Raises:
-        VlmbenchError: See `evaluate.restored` and `read_judges`.
+        VlmbenchError: See `derive.restored`, `read_judges` and `write_result`.
     """
     content, task = restored(directory)
     metrics = [
         m for one in read_judges(directory.path, task) if one.name == judge for m in one.metrics
     ]
     limit = content.sessions[-1].limit if content.sessions else None
+    variant = restore_variant(content.header.variant)
+    images = any(one.settings.images for one in metrics)
     lengths: dict[str, list[int]] = {one.scored.id: [] for one in metrics}
     verdicts: dict[str, list[list[MetricScore]]] = {one.scored.id: [] for one in metrics}
-    for sample in load_samples(task, limit=limit, images=False):
-        response = content.responses.get(sample.id)
+    for sample in load_samples(task, limit=limit, images=images):
+        asked = variant.of_sample(sample) if variant else sample
+        response = content.responses.get(asked.id)
         if response is None or response.text is None:
             continue
-        case = case_of(task, sample, response.text)
+        case = case_of(task, asked, response.text)
         for one in metrics:
-            if one.scored.applies(sample.meta):
+            if one.scored.applies(asked.meta):
                 lengths[one.scored.id].append(len(response.text))
-                verdicts[one.scored.id].append(one.verdicts(sample, case))
-    return [
-        _check(
-            *(content.header.model["name"], task.name, one),
-            *(verdicts[one.scored.id], lengths[one.scored.id]),
-            verbosity=verbosity,
-            seed=seed,
-        )
-        for one in metrics
-    ]
+                verdicts[one.scored.id].append(one.verdicts(asked, case))
+    side = run_side(content)
+    record = CheckRecord(
+        about([side], seed),
+        tuple(
+            _check(side, one, verdicts[one.scored.id], lengths[one.scored.id], seed)
+            for one in metrics
+        ),
+    )
+    write_result(check_path(directory, judge), record)
+    return record
+
+
+def check_path(directory: RunDir, judge: str) -> Path:
+    """Where it is written down what a judge's verdicts about a run are like."""
+    return judge_journal(directory.path, judge).with_suffix(".json")
 
 
 def _check(
-    model: str,
-    task: str,
+    side: Side,
     judged: JudgedMetric,
     verdicts: Sequence[Sequence[MetricScore]],
     lengths: Sequence[int],
-    *,
-    verbosity: bool,
     seed: int,
 ) -> JudgeCheck:
     metric = judged.scored.metric
@@ -91,16 +79,14 @@ def _check(
     known = [[value for value in several if value is not None] for several in values]
     pairs = [(float(np.mean(k)), length) for k, length in zip(known, lengths, strict=True) if k]
     return JudgeCheck(
-        model,
-        task,
+        side.name,
+        side.task or "",
         judged.scored.id,
+        judged.asked,
+        metric.signature,
         answers=len(verdicts),
         unscored=sum(not one for one in known),
-        verbosity=(
-            rank_correlation([p[0] for p in pairs], [p[1] for p in pairs], seed=seed)
-            if verbosity and pairs
-            else None
-        ),
+        verbosity=rank_correlation([p[0] for p in pairs], [p[1] for p in pairs], seed=seed),
         consistency=(
             krippendorff_alpha(values, level="interval", seed=seed)
             if judged.settings.samples > 1

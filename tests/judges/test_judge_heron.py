@@ -13,10 +13,11 @@ from made_judge import answers_run, ask, judge_server, judged_task, verdict
 from made_runs import question
 from made_server import said
 
+from vlmbench.cli import main
 from vlmbench.records import Estimate
 from vlmbench.runs import RunDir
 
-GOLD = Path(__file__).parents[2] / "shared" / "reference" / "gold" / "judge.json"
+GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "judge.json"
 
 
 def heron_run(folder: Path, categories: Sequence[str], metrics: Sequence[str]) -> RunDir:
@@ -93,3 +94,45 @@ def test_own_and_compat_form_share_replies_and_differ_in_failures(tmp_path: Path
     theirs = values(run, f"{compat}@made-judge")[None]
     assert theirs.value == pytest.approx((500 / 7 + 150 + 50) / 3)
     assert (theirs.n, theirs.unscored) == (4, 0)
+
+
+@pytest.mark.skipif(not GOLD.is_file(), reason="needs ../shared/reference/gold beside the checkout")
+@pytest.mark.parametrize(
+    ("metric", "kind", "readable"),
+    [
+        ("judge.heron", "heron_parse", ("judge/008", "judge/010", "judge/060")),
+        ("judge.heron", "legacy", ()),
+        ("judge.rubric", "digit", ()),
+        ("judge.correct", "yesno", ()),
+    ],
+)
+def test_every_malformed_verdict_ends_unscored(
+    metric: str,
+    kind: str,
+    readable: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The recorded replies of the gold set, from a server, through the command line.
+
+    Of those for Heron-Bench the clean ones are read, and three that are whole objects in a fence
+    or with a tab; the other three kinds are in forms that we do not ask for. All the rest is asked
+    for once more, counted, and bounded.
+    """
+    recorded = json.loads(GOLD.read_text(encoding="utf-8"))["inputs"][kind]
+    items = [one for one in recorded if one["text"] is not None]
+    clean = {one["id"] for one in items if "clean" in one["tags"] and kind == "heron_parse"}
+    good = {*readable, *clean}
+    bad = [one for one in items if one["id"] not in good]
+    run = heron_run(tmp_path, ["conv"] * len(items), [metric])
+    with judge_server(lambda prompt, earlier: items[number(prompt)]["text"]) as server:
+        command = ["judge", str(run.path), "--quiet", "--json", "--judge", "openai:made"]
+        assert main([*command, "--judge-base-url", server.url]) == 0
+        assert len(server.bodies) == len(items) + len(bad)
+    estimate = values(run, f"{metric}@made")[None]
+    assert (estimate.n, estimate.unscored) == (len(items) - len(bad), len(bad))
+    assert len(bad) > 0 and estimate.bounds is not None
+    told = {row.id: row.scores[f"{metric}@made"] for row in run.read_scores()}
+    for place, one in enumerate(items):
+        assert (told[f"q{place}"].vector is None) == (one["id"] not in good)
+    assert json.loads(capsys.readouterr().out)["judge"][0]["unscored"] == len(bad)

@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmbench.console import print_table
-from vlmbench.judge_checks import JudgeCheck
-from vlmbench.labels import Agreement
-from vlmbench.pairwise import PairResult
+from vlmbench.judges.results import Agreement, JudgeCheck, PairResult
 from vlmbench.stats import Interval
 
 
-def print_checks(checks: Sequence[JudgeCheck]) -> None:
-    """A row for each metric of each run."""
+def print_checks(checks: Sequence[JudgeCheck], *, verbosity: bool) -> None:
+    """A row for each metric of each run; what nobody asked for has no column."""
+    several = any(one.consistency is not None for one in checks)
     rows = [
         [
             *(one.model, one.task, one.metric, str(one.answers), str(one.unscored)),
-            *(_shown(one.verbosity), _shown(one.consistency)),
+            *([_shown(one.verbosity)] if verbosity else []),
+            *([_shown(one.consistency)] if several else []),
         ]
         for one in checks
     ]
     names = dict.fromkeys(("model", "task", "metric"), "left")
     numbers = dict.fromkeys(
-        ("answers", "unscored", "score and length", "replies among themselves"), "right"
+        (
+            *("answers", "unscored"),
+            *(["score and length"] if verbosity else []),
+            *(["replies among themselves"] if several else []),
+        ),
+        "right",
     )
     print_table(names | numbers, rows, title="The judge")
-    print(
-        "score and length: Spearman's correlation; replies among themselves: Krippendorff's alpha"
-    )
+    if verbosity:
+        print("score and length: Spearman's correlation")
+    if several:
+        print("replies among themselves: Krippendorff's alpha")
 
 
 def print_pair(result: PairResult) -> None:
@@ -42,7 +48,7 @@ def print_pair(result: PairResult) -> None:
         ["same verdict in both orders", _shown(result.consistent)],
         ["pairs", str(result.n)],
     ]
-    title = f"{result.first} or {result.second} on {result.task}, judged by {result.judge}"
+    title = f"{result.first} or {result.second} on {result.task}, judged by {result.asked.judge}"
     print_table({"": "left", "value and 95 % interval": "left"}, rows, title=title)
     print("0.5 is no preference; a tie counts half, and each pair is the mean of both orders")
 

@@ -20,8 +20,9 @@ Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
 Label: TypeAlias = str | float
 
-MOST_LABELS = 60
-"""Different labels; the tables have the square of it as many cells."""
+MOST_LABELS = 64
+"""Different labels; the tables have the square of it as many cells. Two grades from 1 to 10 have 63
+different ratios."""
 
 RESAMPLES = 2000
 

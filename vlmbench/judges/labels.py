@@ -6,39 +6,32 @@ runs/m/t/judge-<judge>.jsonl     a judge's journal: its verdicts, out of scores.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmbench.agreement import Label, Level, cohen_kappa, krippendorff_alpha
 from vlmbench.errors import DataError, UsageError
 from vlmbench.journal import read_journal
-from vlmbench.records import MetricScore
-from vlmbench.runs import RunDir
-from vlmbench.stats import Interval
+from vlmbench.judges.agreement import Label, Level, cohen_kappa, krippendorff_alpha
+from vlmbench.judges.results import Agreement, Side, about, labels_hash, run_side
+from vlmbench.records import MetricScore, stable_hash
+from vlmbench.runs import RunDir, safe_name
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far two sets of labels agree on the samples that both have."""
+class LabelSet:
+    """One side's labels by sample id, and where they come from."""
 
-    n: int
-    only_first: int
-    only_second: int
-    level: Level
-    equal: float
-    """Share of samples with the same label."""
-    kappa: Interval | None
-    """Cohen's kappa; None where it is not defined."""
-    alpha: Interval | None
-    """Krippendorff's alpha at the level."""
+    side: Side
+    labels: Mapping[str, Label]
 
 
 def compare_labels(
-    first: Mapping[str, Label],
-    second: Mapping[str, Label],
+    first: LabelSet,
+    second: LabelSet,
     *,
     level: Level | None = None,
     seed: int = 0,
@@ -54,10 +47,11 @@ def compare_labels(
     Raises:
         DataError: They have no sample or no label in common, or are no numbers where they must be.
     """
-    both = sorted(first.keys() & second.keys())
+    here, there = first.labels, second.labels
+    both = sorted(here.keys() & there.keys())
     if not both:
         raise DataError("The two sides have no sample id in common; see that they are of one run.")
-    one, other = ([side[name] for name in both] for side in (first, second))
+    one, other = ([side[name] for name in both] for side in (here, there))
     numbers = all(isinstance(label, float) for label in [*one, *other])
     if not numbers and not set(one) & set(other):
         raise DataError(
@@ -68,9 +62,10 @@ def compare_labels(
         raise DataError(f"The level '{level}' is for numbers; leave out --level.")
     chosen: Level = level or ("ordinal" if numbers else "nominal")
     return Agreement(
+        about=about([first.side, second.side], seed),
         n=len(both),
-        only_first=len(first) - len(both),
-        only_second=len(second) - len(both),
+        only_first=len(here) - len(both),
+        only_second=len(there) - len(both),
         level=chosen,
         equal=sum(a == b for a, b in zip(one, other, strict=True)) / len(both),
         kappa=cohen_kappa(one, other, seed=seed),
@@ -78,7 +73,23 @@ def compare_labels(
     )
 
 
-def read_labels(path: Path, *, metric: str | None = None) -> dict[str, Label]:
+def agreement_path(first: Path, second: Path, agreement: Agreement, out: Path) -> Path:
+    """Where an agreement is written down: in the run of the first judge that takes part.
+
+    Args:
+        first: File of one side.
+        second: Of the other.
+        agreement: What was found.
+        out: Where it lies if both sides are files of labels.
+    """
+    folder = next((one.parent for one in (first, second) if _is_journal(one)), out)
+    names = "-".join(safe_name(side.metric or side.name) for side in agreement.about.compared)
+    # Two files of one name are two sides.
+    places = stable_hash([str(one.resolve()) for one in (first, second)])[:6]
+    return folder / f"{safe_name(f'agreement-{names}')}-{places}.json"
+
+
+def read_labels(path: Path, *, metric: str | None = None) -> LabelSet:
     """Labels by sample id, from a file of people's labels or a judge's journal.
 
     Args:
@@ -89,7 +100,7 @@ def read_labels(path: Path, *, metric: str | None = None) -> dict[str, Label]:
         DataError: The file cannot be read, or a line is no label.
         UsageError: The journal has no such metric, or several.
     """
-    if path.name.startswith("judge-") and path.suffix == ".jsonl":
+    if _is_journal(path):
         return _verdicts(path, metric)
     labels: dict[str, Label] = {}
     try:
@@ -105,7 +116,7 @@ def read_labels(path: Path, *, metric: str | None = None) -> dict[str, Label]:
                     labels[name] = label
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    return labels
+    return LabelSet(Side(path.name, labels_hash(labels)), labels)
 
 
 def _line(line: bytes, where: str) -> tuple[str, Label]:
@@ -130,9 +141,14 @@ def _label(value: Any) -> Label:
     return number if number == number else str(value)
 
 
-def _verdicts(path: Path, metric: str | None) -> dict[str, Label]:
+def _is_journal(path: Path) -> bool:
+    return path.name.startswith("judge-") and path.suffix == ".jsonl"
+
+
+def _verdicts(path: Path, metric: str | None) -> LabelSet:
     judge = read_journal(path).header.model["name"]
-    rows = RunDir(path.parent).read_scores()
+    run = RunDir(path.parent)
+    rows = run.read_scores()
     there = {name for row in rows for name in row.scores if name.endswith(f"@{judge}")}
     wanted = there if metric is None else there & {metric, f"{metric}@{judge}"}
     if len(wanted) != 1:
@@ -142,7 +158,13 @@ def _verdicts(path: Path, metric: str | None) -> dict[str, Label]:
         )
     name = wanted.pop()
     found = {row.id: row.scores[name] for row in rows if name in row.scores}
-    return {key: _verdict(score) for key, score in found.items() if score.vector is not None}
+    labels = {key: _verdict(score) for key, score in found.items() if score.vector is not None}
+    record = run.read_record()
+    signatures = {one.metric: one.signature for one in record.estimates if one.slice is None}
+    side = dataclasses.replace(
+        run_side(read_journal(run.journal)), metric=name, signature=signatures.get(name)
+    )
+    return LabelSet(side, labels)
 
 
 def _verdict(score: MetricScore) -> Label:

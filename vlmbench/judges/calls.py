@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from vlmbench.executors.base import Executor
-    from vlmbench.judge_requests import JudgeSettings
-    from vlmbench.judging import Judging
+    from vlmbench.judges.judging import Judging
+    from vlmbench.judges.requests import JudgeSettings
     from vlmbench.model_spec import ModelSpec
     from vlmbench.records import RunRecord
     from vlmbench.runs import RunDir
+    from vlmbench.task import TaskSpec
 
     Executors: TypeAlias = Callable[
         [ModelSpec, argparse.Namespace], AbstractContextManager[Executor]
@@ -55,10 +58,64 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
     return replace(spec, name=safe_name(options.judge_name)) if options.judge_name else spec
 
 
+def judge_check(
+    options: argparse.Namespace, asked: Mapping[RunDir, TaskSpec]
+) -> Callable[[], None] | None:
+    """What sees, at its first call, whether the judge could be asked at all.
+
+    Args:
+        options: Of the command line.
+        asked: What is going to be asked, by the run's directory.
+
+    Returns:
+        None if nobody will be asked: no judge is named, or no task has a metric for one.
+
+    Raises:
+        UsageError: See `judge_spec`.
+    """
+    from vlmbench.judges.judging import judge_metrics, refuse_other_judge
+    from vlmbench.judges.scores import judge_journal
+    from vlmbench.runners.base import check_model
+
+    if not options.judge:
+        return None
+    spec = judge_spec(options)
+    judged = [run for run, task in asked.items() if judge_metrics(task)]
+    if not judged:
+        return None
+
+    @cache
+    def check() -> None:
+        for run in judged:
+            journal = judge_journal(run.path, spec.name)
+            refuse_other_judge(journal, spec, fresh=options.fresh)
+        with named_as_judge(spec):
+            check_model(spec)
+
+    return check
+
+
+@contextmanager
+def named_as_judge(spec: ModelSpec) -> Iterator[None]:
+    """Lets an error of the judge say that it is the judge's, and which options are.
+
+    Raises:
+        ModelError, DependencyError: Those that came.
+    """
+    from vlmbench.errors import DependencyError, ModelError
+
+    try:
+        yield
+    except (ModelError, DependencyError) as error:
+        told = re.sub(r"--(base-url|api-key-env)\b", r"--judge-\1", str(error))
+        told = re.sub(r"--model\b", "--judge", told)
+        raise type(error)(f"The judge '{spec.name}' cannot be used: {told}") from error
+
+
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:
     """How the judge is asked; `vlmbench run` has the defaults."""
     from vlmbench.errors import UsageError
-    from vlmbench.judge_requests import JudgeSettings
+    from vlmbench.judges.requests import JudgeSettings
 
     samples = getattr(options, "samples", 1)
     temperature = getattr(options, "temperature", None)
@@ -69,7 +126,9 @@ def judge_settings(options: argparse.Namespace) -> JudgeSettings:
             "At temperature 0 all samples are the same; leave out '--temperature 0' or --samples."
         )
     tokens = getattr(options, "judge_tokens", JudgeSettings().max_new_tokens)
-    return JudgeSettings(samples, temperature, tokens, not options.judge_text_form)
+    return JudgeSettings(
+        samples, temperature, tokens, not options.judge_text_form, options.judge_images
+    )
 
 
 def judge_runs(
@@ -88,14 +147,17 @@ def judge_runs(
         metrics: Other metrics than those of each task.
     """
     from vlmbench import console
-    from vlmbench.judging import judge_run
+    from vlmbench.judges.judging import judge_run
 
     spec, settings = judge_spec(options), judge_settings(options)
     found = []
     with executors(spec, options) as executor:
         for run in runs:
             label = f"{spec.name} judges {run.path.parent.name} · {run.path.name}"
-            with console.progress_bar(label, quiet=options.quiet) as progress:
+            with (
+                named_as_judge(spec),
+                console.progress_bar(label, quiet=options.quiet) as progress,
+            ):
                 judged = judge_run(
                     run,
                     spec,
@@ -111,8 +173,8 @@ def judge_runs(
 
 def with_judged(records: Sequence[RunRecord], judged: Sequence[Judging]) -> list[RunRecord]:
     """The records, those with a judge's estimates in place of those without."""
-    newer = {(one.record.model, one.record.task): one.record for one in judged}
-    return [newer.get((one.model, one.task), one) for one in records]
+    newer = {(one.record.model, one.record.title): one.record for one in judged}
+    return [newer.get((one.model, one.title), one) for one in records]
 
 
 def report_errors(judged: Sequence[Judging]) -> int:
@@ -121,7 +183,7 @@ def report_errors(judged: Sequence[Judging]) -> int:
         if one.errors:
             print(
                 f"vlmbench: {one.judge} gave no reply to {one.errors} of {one.asked} prompts about "
-                f"{one.record.model} on {one.record.task}, which are unscored; correct that and "
+                f"{one.record.model} on {one.record.title}, which are unscored; correct that and "
                 "run the same command, which asks only those again.",
                 file=sys.stderr,
             )
@@ -130,7 +192,7 @@ def report_errors(judged: Sequence[Judging]) -> int:
 
 def say_unjudged(records: Sequence[RunRecord]) -> None:
     """One sentence on the metrics that nobody was there to judge."""
-    from vlmbench.judging import unjudged
+    from vlmbench.judges.judging import unjudged
 
     left = [f"{key} of {one.task}" for one in records for key in unjudged(one)]
     if left:

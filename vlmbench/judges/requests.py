@@ -10,8 +10,8 @@ from typing import Any
 
 from vlmbench.journal import Session
 from vlmbench.metrics.asking import SYSTEM, Asking, Case, read_json
-from vlmbench.prompt import IMAGE_MARK
-from vlmbench.records import Generation, Request, Response, Sample, Scalar, TextPart
+from vlmbench.prompt import IMAGE_MARK, build_parts
+from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
 from vlmbench.task import TaskSpec
 from vlmbench.template import render
 
@@ -28,6 +28,8 @@ class JudgeSettings:
     max_new_tokens: int = 1024
     structured: bool = True
     """Whether the reply's schema goes with the request, where the judge is a service."""
+    images: bool = False
+    """Whether the judge sees the question's images."""
 
     def as_scalars(self, metrics: Sequence[str]) -> dict[str, Scalar]:
         """For a session of the judge's journal."""
@@ -40,7 +42,8 @@ class JudgeSettings:
     def signature(self) -> str:
         """The part of a metric's signature that tells them."""
         form = "schema" if self.structured else "text"
-        return f"reply:{form},x{self.samples},t{self.temperature:g},{self.max_new_tokens}"
+        sees = ",images" if self.images else ""
+        return f"reply:{form},x{self.samples},t{self.temperature:g},{self.max_new_tokens}{sees}"
 
 
 def asked_settings(sessions: Iterable[Session]) -> dict[str, JudgeSettings]:
@@ -76,10 +79,12 @@ def judge_request(
         repeat: Which of the replies to the same prompt, from 0.
         again: The first reply could not be read.
     """
-    form = "schema" if settings.structured else "text"
+    form = ("schema" if settings.structured else "text") + ("+images" if settings.images else "")
+    if not settings.images:
+        case = dataclasses.replace(case, images=())
     return Request(
         sample_id=f"{asking.name}/{form}/{repeat}/{int(again)}/{sample_id}",
-        parts=(TextPart(asking.prompt(case, again=again)),),
+        parts=(*map(ImagePart, case.images), TextPart(asking.prompt(case, again=again))),
         generation=Generation(
             max_new_tokens=settings.max_new_tokens, temperature=settings.temperature
         ),
@@ -97,6 +102,9 @@ def must_ask_again(asking: Asking, response: Response) -> bool:
 def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> Case:
     """What a judge is told of a sample; the sample must have its row.
 
+    A sample that was loaded with its images gives them in the order in which the task's prompt
+    shows them, whatever stood in their place for the model.
+
     Raises:
         DataError: A column is missing that the task's prompt names.
     """
@@ -109,4 +117,12 @@ def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = 
         place_marks=lambda text: text,
     )
     context = sample.meta.get("context")
-    return Case(question, answer, sample.references, str(context) if context else None, other)
+    parts = build_parts(task, sample) if sample.images else ()
+    return Case(
+        question,
+        answer,
+        sample.references,
+        str(context) if context else None,
+        other,
+        tuple(part.image for part in parts if isinstance(part, ImagePart)),
+    )

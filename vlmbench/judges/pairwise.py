@@ -1,6 +1,7 @@
 """Which of two models answers better, by a judge that sees each pair in both orders.
 
-    pairwise-<judge>-<second>.jsonl   beside the first run's journal: the judge's replies
+    pairwise-<judge>-<second>-<hash>.jsonl   beside the first run's journal: the judge's replies
+    pairwise-<judge>-<second>-<hash>.json    the result
 
 A pair's score is the mean over both orders, so that a judge who prefers the first place moves no
 model; how much the place mattered is reported by itself.
@@ -11,49 +12,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from vlmbench.data import load_samples
+from vlmbench.derive import restored
 from vlmbench.errors import UsageError
-from vlmbench.evaluate import Meter, Progress, restored
+from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
-from vlmbench.journal import Journal, JournalContent
-from vlmbench.judge_requests import JudgeSettings, case_of
-from vlmbench.judge_scores import JudgedMetric, judged_metric
-from vlmbench.judging import Call, effective, make_header, refuse_other_judge
+from vlmbench.journal import Journal, JournalContent, read_journal
+from vlmbench.judges.judging import Call, effective, make_header, refuse_other_judge
+from vlmbench.judges.requests import JudgeSettings, case_of
+from vlmbench.judges.results import PairResult, about, run_side
+from vlmbench.judges.scores import JudgedMetric, judged_metric
 from vlmbench.metrics.asking import Case
 from vlmbench.models import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
 from vlmbench.runs import RunDir, safe_name
 from vlmbench.stats import Interval, share_interval
 from vlmbench.task import TaskSpec
+from vlmbench.variants.base import restore_variant
 
 ORDERS = ("first-second", "second-first")
-
-
-@dataclass(frozen=True, slots=True)
-class PairResult:
-    """Two models on the same questions."""
-
-    task: str
-    first: str
-    second: str
-    judge: str
-    preference: Interval | None
-    """Share of preference for the first model, a tie counted half; 0.5 is no difference."""
-    first_shown: Interval | None
-    """The same for the answer that was shown first: away from 0.5 is position bias."""
-    consistent: Interval | None
-    """Share of pairs with the same verdict in both orders."""
-    n: int
-    """Pairs with a verdict in both orders."""
-    unscored: int
-    bounds: tuple[float, float] | None
-    """What `preference` could be with the unscored pairs; None if there are none."""
-    errors: int
-    """Prompts without a reply; the same command asks them again."""
-    signature: str
 
 
 def judge_pair(
@@ -81,26 +62,36 @@ def judge_pair(
 
     Raises:
         UsageError: The runs are not two runs of the same questions.
-        VlmbenchError: See `evaluate.restored`, `Journal` and `Executor.map`.
+        VlmbenchError: See `derive.restored`, `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
     (one, task), (other, _) = restored(first), restored(second)
     _refuse_different(first, second, one, other)
     header = make_header(judge, one)
     header = dataclasses.replace(header, task={**header.task, "other": other.header.model["name"]})
-    name = f"pairwise-{judge.name}-{safe_name(str(other.header.model['name']))}"
-    # Two runs of one name are two opponents.
-    path = first.path / f"{name}-{stable_hash(str(second.path.resolve()))[:6]}.jsonl"
-    pairs = _Pairs(task, one, other)
+    path = pair_journal(first, second, judge.name)
+    pairs = _Pairs(task, one, other, settings.images)
     refuse_other_judge(path, judge, fresh=fresh)
     with Journal(path, header, fresh=fresh) as journal:
         judged = judged_metric(task, "judge.pairwise", journal.content, settings)
         about = settings.as_scalars(["judge.pairwise"])
-        total = sum(1 for _ in pairs.cases()) * settings.samples
+        total = 2 * sum(1 for _ in dataclasses.replace(pairs, images=False)) * settings.samples
         call = Call(judge, executor, journal, settings, about, Meter(total, progress))
         call.ask(lambda asking: pairs.cases(), [judged.asking])
     scores = [_mean_of_orders(judged, *pair) for pair in pairs]
-    return _result(judged, judge.name, one, other, scores, call.errors, seed)
+    return _result(judged, one, other, scores, call.errors, seed)
+
+
+def pair_journal(first: RunDir, second: RunDir, judge: str) -> Path:
+    """Where a judge's replies about two runs are kept.
+
+    Raises:
+        JournalError: The second run cannot be read.
+    """
+    name = safe_name(str(read_journal(second.journal).header.model["name"]))
+    # Two runs of one name are two opponents.
+    place = stable_hash(str(second.path.resolve()))[:6]
+    return first.path / f"pairwise-{judge}-{name}-{place}.jsonl"
 
 
 def _refuse_different(
@@ -115,6 +106,13 @@ def _refuse_different(
                 f"{first.path} and {second.path} are not of the same questions (another {field}); "
                 "give two runs of one task."
             )
+    variants = [restore_variant(run.header.variant) for run in (one, other)]
+    turned = any(variant is not None and variant.kind == "options" for variant in variants)
+    if turned and variants[0] != variants[1]:
+        raise UsageError(
+            f"{first.path} and {second.path} have their options in different orders; give two "
+            "runs of one order."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +122,14 @@ class _Pairs:
     task: TaskSpec
     one: JournalContent
     other: JournalContent
+    images: bool
+    """Whether the cases have the samples' images."""
 
     def __iter__(self) -> Iterator[tuple[Sample, Case, Case]]:
         """The sample with the case in both orders."""
-        for sample in load_samples(self.task, images=False):
+        variant = restore_variant(self.one.header.variant)
+        for sample in load_samples(self.task, images=self.images):
+            sample = variant.of_sample(sample) if variant else sample
             answers = [run.responses.get(sample.id) for run in (self.one, self.other)]
             texts = [answer.text for answer in answers if answer is not None]
             if len(texts) == 2 and texts[0] is not None and texts[1] is not None:
@@ -156,7 +158,6 @@ def _mean_of_orders(
 
 def _result(
     judged: JudgedMetric,
-    judge: str,
     one: JournalContent,
     other: JournalContent,
     scores: Sequence[tuple[float, float] | None],
@@ -169,10 +170,11 @@ def _result(
     preference = _share(wins, seed)
     bounds = (sum(wins) / len(scores), (sum(wins) + unscored) / len(scores)) if scores else None
     return PairResult(
+        about=about([run_side(one), run_side(other)], seed),
         task=str(one.header.task["name"]),
         first=str(one.header.model["name"]),
         second=str(other.header.model["name"]),
-        judge=judge,
+        asked=judged.asked,
         preference=preference,
         first_shown=_share([(straight + reverse) / 2 for straight, reverse in known], seed),
         consistent=_share([float(straight == 1 - reverse) for straight, reverse in known], seed),

@@ -1,0 +1,1 @@
+"""Judges: how another model is asked about answers, and whether it can be trusted."""
