@@ -50,7 +50,7 @@ def test_one_command_asks_the_plain_form_too(
     # An oracle answers from the references: the image is worth nothing to it, exactly.
     for gain in diagnosis["gains"]:
         assert (gain["gain"], gain["low"], gain["high"], gain["n"]) == (0.0, 0.0, 0.0, 12)
-        assert gain["verdict"] == "does not look"
+        assert gain["verdict"] == "no gain shown"
     (spread,) = diagnosis["prompts"]
     assert spread["spread"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 

@@ -53,8 +53,8 @@ def gain(
         (70, 50, 0.12, 0.28, "looks"),
         (62, 50, 0.06, 0.19, "looks"),
         (50, 70, -0.28, -0.12, "better without"),
-        (50, 50, 0.0, 0.0, "does not look"),
-        (0, 0, 0.0, 0.0, "does not look"),
+        (50, 50, 0.0, 0.0, "no gain shown"),
+        (0, 0, 0.0, 0.0, "no gain shown"),
     ],
 )
 def test_the_gain_is_paired(
@@ -97,8 +97,8 @@ def test_samples_without_an_image_say_nothing(tmp_path: Path) -> None:
     ("low", "high", "verdict"),
     [
         (0.01, 0.2, "looks"),
-        (0.0, 0.2, "does not look"),
-        (-0.1, 0.0, "does not look"),
+        (0.0, 0.2, "no gain shown"),
+        (-0.1, 0.0, "no gain shown"),
         (-0.2, -0.1, "better without"),
     ],
 )

@@ -9,7 +9,7 @@ from vlmbench.diagnostics.base import RESAMPLES, Scored, headline_metrics, pair
 from vlmbench.metrics.base import Metric
 from vlmbench.stats import paired_bootstrap, value_of
 
-Verdict: TypeAlias = Literal["looks", "does not look", "better without"]
+Verdict: TypeAlias = Literal["looks", "no gain shown", "better without"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class VisualGain:
     left_out: int
     """Samples that one of the two did not answer or could not score."""
     verdict: Verdict | None
-    """`looks` where the interval lies above 0, `does not look` where it includes 0; None
+    """`looks` where the interval lies above 0, `no gain shown` where it includes 0; None
     without samples."""
 
 
@@ -50,7 +50,7 @@ def verdict_of(low: float, high: float) -> Verdict:
     """What the interval of a visual gain says."""
     if low > 0:
         return "looks"
-    return "better without" if high < 0 else "does not look"
+    return "better without" if high < 0 else "no gain shown"
 
 
 def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) -> VisualGain:

@@ -24,7 +24,7 @@ LABELS = {
     "shuffled": "mode_shuffled",
     "noise": "mode_noise",
     "looks": "looks",
-    "does not look": "looks_not",
+    "no gain shown": "looks_not",
     "better without": "better_without",
 }
 """Keys of strings.json for the words that diagnoses use."""
