@@ -288,6 +288,8 @@ class Call:
             self._begin(self.executor.describe())
             self.meter.begin()
         with closing(responses):
+            if self.settings.images and self.executor.describe().get("sees_images") is False:
+                raise UsageError(f"The judge '{self.judge.name}' sees no images; leave them out.")
             for response in responses:
                 self.journal.add(response)
                 self.errors += response.error is not None
