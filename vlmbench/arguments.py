@@ -22,6 +22,19 @@ exit codes:
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, without the usage in front of it."""
 
+    mixes = False
+    """Whether options may stand between the command's other arguments."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See argparse, which calls this for each command."""
+        if not self.mixes:
+            return super().parse_known_args(args, namespace)
+        self.mixes = False  # what follows calls this method again
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.mixes = True
+
     def error(self, message: str) -> NoReturn:
         print(f"vlmbench: {message.rstrip('.')}; see '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)

@@ -87,7 +87,7 @@ def test_from_the_command_line(
     runs: tuple[RunDir, RunDir], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with judge_server(lambda prompt, earlier: verdict(reason="", better="tie")) as server:
-        command = ["judge", "pairwise", *(str(run.path) for run in runs), "--quiet"]
+        command = ["judge", "pairwise", "--quiet", *(str(run.path) for run in runs)]
         command += ["--judge", "openai:made", "--judge-base-url", server.url]
         assert main(command) == 0
         assert main(command) == 0

@@ -64,6 +64,7 @@ def add_judge(commands: Any, positive: Callable[[str], int]) -> None:
     judge = commands.add_parser(
         "judge", help="let a model grade the answers of runs, or compare judges", usage=USAGE
     )
+    judge.mixes = True  # options may also stand behind 'pairwise'
     judge.add_argument(
         "runs",
         nargs="+",
