@@ -36,7 +36,7 @@ class Worker:
     def __init__(self, spec: ModelSpec) -> None:
         self._runner = make_runner(spec.runner)
         self._runner.prepare(spec)
-        self._model = threading.Lock()
+        self._front, self._model = threading.Lock(), threading.Lock()
 
     def describe(self) -> Mapping[str, Scalar]:
         """See `Runner.describe`."""
@@ -46,7 +46,9 @@ class Worker:
         """Responses to a batch; waits while another batch is generated."""
         runner = self._runner
         if isinstance(runner, StagedRunner):
-            encoded = runner.encode(requests)
+            # One after the other: two at a time would both be ready later.
+            with self._front:
+                encoded = runner.encode(requests)
             with self._model:
                 responses = runner.decode(encoded)
                 fitted = runner.fitted
