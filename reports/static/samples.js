@@ -144,11 +144,46 @@ function answerText(answer) {
   return cell;
 }
 
+const markOf = (outcome) => ({ right: "✓", wrong: "✗", unscored: "?", error: "!" })[outcome] ?? "◐";
+
+// Which variant it was: what stood in the image's place, the paraphrase, how far options moved.
+function variantName(other) {
+  if (other.kind === "image") return make("span", { label: `mode_${other.name}` });
+  const kind = make("span", { label: other.kind === "prompt" ? "prompt" : "moved" });
+  return make("span", {}, kind, ` ${other.name}`);
+}
+
+function otherAnswer(other) {
+  const chip = make("span", { className: `chip ${other.outcome}` });
+  chip.append(make("span", { content: markOf(other.outcome), "aria-hidden": "true" }));
+  if (other.error) chip.append(` ${other.error}`);
+  else if (other.value !== null) chip.append(` ${number(other.value)}`);
+  const said = make("dd", {});
+  if (other.text?.trim()) said.append(make("span", { content: other.text.trim(), lang: DATA.language }));
+  else if (!other.error) said.append(make("span", { className: "note", label: other.text === null ? "no_answer_text" : "empty_answer" }));
+  if (other.option !== null) {
+    const option = make("span", { content: other.option, lang: DATA.language });
+    said.append(make("span", { className: "note" }, make("span", { label: "extracted" }), " ", option));
+  }
+  return make("div", {}, make("dt", {}, variantName(other), " ", chip), said);
+}
+
+function otherwise(answer) {
+  const summary = make("summary", {}, make("span", { label: "otherwise" }));
+  for (const other of answer.otherwise) {
+    const mark = make("span", { className: `sign ${other.outcome}`, content: markOf(other.outcome) });
+    summary.append(" ", make("span", { className: "brief" }, variantName(other), " ", mark));
+  }
+  const list = make("dl", {}, ...answer.otherwise.map(otherAnswer));
+  const details = make("details", { className: "inline" }, summary, list);
+  return make("tr", { className: "otherwise" }, make("td", { colspan: "3" }, details));
+}
+
 function answerScore(answer) {
   const cell = make("td", { className: "scored" });
   if (!answer) return cell;
   if (answer.outcome !== "error") {
-    const mark = { right: "✓", wrong: "✗", unscored: "?" }[answer.outcome] ?? "◐";
+    const mark = markOf(answer.outcome);
     const chip = make("span", { className: `chip ${answer.outcome}` });
     chip.append(make("span", { content: mark, "aria-hidden": "true" }), " ");
     if (answer.value === null) chip.append(make("span", { content: answer.unscored ?? "–" }));
@@ -173,7 +208,8 @@ function answerTable(sample) {
     make("tr", { className: model.baseline ? "baseline" : "" },
       make("th", { scope: "row", content: model.name }),
       answerText(sample.answers[index]),
-      answerScore(sample.answers[index]))]);
+      answerScore(sample.answers[index])),
+    ...(sample.answers[index]?.otherwise.length ? [otherwise(sample.answers[index])] : [])]);
   return make("table", { className: "answers" },
     make("thead", {}, head), make("tbody", {}, ...rows));
 }
