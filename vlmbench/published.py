@@ -8,7 +8,7 @@ harness publishes (`published:` beside the metric). Everything else is named wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -178,7 +178,7 @@ def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismat
                 used += same
                 if same:
                     comparisons.append(_comparison(task, use, harness, metric, same, runs))
-        mismatches += [_mismatch(task, one, used) for one in tables if one not in used]
+        mismatches += _mismatches(task, [one for one in tables if one not in used], used)
     return comparisons, mismatches
 
 
@@ -240,21 +240,16 @@ def _caveats(run: RunRecord, harness: str) -> Iterator[Caveat]:
         yield Caveat("images", "", text)
 
 
-def _mismatch(task: str, table: Table, used: Sequence[Table]) -> Mismatch:
-    """Names the first thing that differs from every metric of ours."""
-    kind, detail, reason = _difference(table, used)
-    source = published().sources[table.source_id]
-    return Mismatch(
-        task,
-        table.harness,
-        table.metric,
-        len(table.scores),
-        str(source),
-        source.link,
-        kind,
-        detail,
-        reason,
-    )
+def _mismatches(task: str, tables: Sequence[Table], used: Sequence[Table]) -> list[Mismatch]:
+    """Names the first thing that differs from every metric of ours, once for alike tables."""
+    found: dict[Mismatch, set[str]] = {}
+    for table in tables:
+        source = published().sources[table.source_id]
+        place = (table.harness, table.metric, 0, str(source), source.link)
+        found.setdefault(Mismatch(task, *place, *_difference(table, used)), set()).update(
+            table.scores
+        )
+    return [replace(one, models=len(models)) for one, models in found.items()]
 
 
 def _difference(
