@@ -34,3 +34,26 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+class Around:
+    """An executor that does something before or behind another one; the rest is that one's.
+
+    Args:
+        inner: The other one.
+    """
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner = inner
+
+    def describe(self) -> Mapping[str, Scalar]:
+        """See `Executor.describe`."""
+        return self._inner.describe()
+
+    def memory(self) -> Memory:
+        """See `Executor.memory`."""
+        return self._inner.memory()
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._inner.close()

@@ -6,21 +6,20 @@ If all are there, no model is loaded.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from vlmbench.cache import AnswerCache, answer_key
-from vlmbench.environment import Memory
-from vlmbench.executors.base import Executor, Responses
+from vlmbench.executors.base import Around, Executor, Responses
 from vlmbench.models import ModelSpec
-from vlmbench.records import Request, Response, Scalar
+from vlmbench.records import Request, Response
 from vlmbench.spool import Backlog
 
 SAVE_EVERY = 64
 """Answers that are written to the cache together."""
 
 
-class CachedExecutor:
+class CachedExecutor(Around):
     """Another executor behind a cache.
 
     Args:
@@ -29,7 +28,7 @@ class CachedExecutor:
     """
 
     def __init__(self, inner: Executor, cache: AnswerCache) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._cache = cache
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
@@ -42,18 +41,6 @@ class CachedExecutor:
             return _generated(known)
         responses = self._inner.map(spec, chain([first], unknown))
         return self._merged(responses, known, asked)
-
-    def describe(self) -> Mapping[str, Scalar]:
-        """See `Executor.describe`."""
-        return self._inner.describe()
-
-    def memory(self) -> Memory:
-        """See `Executor.memory`."""
-        return self._inner.memory()
-
-    def close(self) -> None:
-        """See `Executor.close`."""
-        self._inner.close()
 
     def _unknown(
         self,
