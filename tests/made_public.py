@@ -17,7 +17,8 @@ import pyarrow
 import pyarrow.parquet
 from made_tasks import picture
 
-from vlmbench.task import Example, TaskSpec, load_task, task_names
+from vlmbench.task import Example, TaskSpec
+from vlmbench.task_files import load_task, task_names
 
 SCHEMAS: dict[str, dict[str, str]] = json.loads(
     (Path(__file__).parent / "public" / "schemas.json").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 EXACT = ({"use": "match.exact", "headline": True, "options": {"unpack": True}},)
 

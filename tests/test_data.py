@@ -13,7 +13,7 @@ from vlmbench.data import load_samples, sample_count
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
 from vlmbench.sources import data_fingerprint
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 FIELDS: dict[str, Any] = {
     "id": "{{ row.id }}",

@@ -27,7 +27,7 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 
 def evaluate(model: str, task: Path, out: Path, **arguments: Any) -> RunRecord:

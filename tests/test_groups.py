@@ -22,7 +22,7 @@ from vlmbench.groups import (
 )
 from vlmbench.metrics.base import load_metric
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task, task_names
+from vlmbench.task_files import load_task, task_names
 
 
 def headline(name: str, values: list[float], chance: float = 0.0) -> Headline:

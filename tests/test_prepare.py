@@ -12,7 +12,7 @@ from made_tasks import picture
 from vlmbench.check import check_task
 from vlmbench.cli import main
 from vlmbench.data import load_samples
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 
 def prepare(name: str, folder: Path) -> int:

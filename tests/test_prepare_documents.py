@@ -17,7 +17,7 @@ from vlmbench.data import load_samples
 from vlmbench.errors import DataError
 from vlmbench.pdf_pages import LARGEST, page_picture
 from vlmbench.records import Image
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench[documents]")
 

@@ -12,7 +12,7 @@ from vlmbench.data import load_samples
 from vlmbench.errors import DataError, UsageError
 from vlmbench.prepare_hub import download
 from vlmbench.records import Sample
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 FIELDS = {"id": "{{ row.id }}", "images": ["image_1", "image_2"], "references": ["{{ row.a }}"]}
 

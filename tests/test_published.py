@@ -10,7 +10,7 @@ from made_public import PUBLIC, write_public
 
 from vlmbench.cli import main
 from vlmbench.published import published
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 FILE = Path(__file__).parents[2] / "shared" / "reference" / "published.json"
 

@@ -22,7 +22,8 @@ from vlmbench.models import resolve_model
 from vlmbench.records import stable_hash
 from vlmbench.runs import RunDir
 from vlmbench.sources import data_fingerprint, data_state, source_name
-from vlmbench.task import TaskSpec, load_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import load_task
 
 HUB = {"hub": "org/name", "split": "test"}
 

@@ -14,7 +14,7 @@ from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import Estimate, RunRecord
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "vlmbench/embedded/tiny-ja/README.md")

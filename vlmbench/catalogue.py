@@ -29,7 +29,8 @@ from vlmbench.models import ModelEntry, known_models, resolve_model
 from vlmbench.published import comparable_sources
 from vlmbench.score_file import LineScore, score_file
 from vlmbench.sources import data_state, source_name
-from vlmbench.task import TaskSpec, load_task, task_names
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import load_task, task_names
 
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 """What `metrics score` says of the whole file."""

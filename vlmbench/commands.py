@@ -235,7 +235,7 @@ def _refuse_contradictions(
 
 def _tasks(options: argparse.Namespace) -> list[TaskSpec]:
     from vlmbench.groups import expand_names
-    from vlmbench.task import load_task
+    from vlmbench.task_files import load_task
 
     names = expand_names(split_names(options.tasks))
     tasks = [load_task(name, data_dir=options.data_dir) for name in names]

@@ -18,7 +18,7 @@ from vlmbench.gate import check, save_baseline
 from vlmbench.models import resolve_model
 from vlmbench.records import RunRecord
 from vlmbench.report.html import build_report
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 TASKS = ("ja-caption", "ja-vqa", "ja-chart", "ja-multi-image")
 BASELINES = ("baseline:majority", "baseline:blind-majority")

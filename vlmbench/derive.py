@@ -26,7 +26,8 @@ from vlmbench.score_table import ScoreTable
 from vlmbench.scoring import stream_scores
 from vlmbench.sources import data_fingerprint
 from vlmbench.spool import Spool
-from vlmbench.task import TaskSpec, restore_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import restore_task
 from vlmbench.variants.base import Variant, restore_variant
 from vlmbench.where import parse_where
 

@@ -9,7 +9,8 @@ from vlmbench.data import sample_count
 from vlmbench.groups import load_groups
 from vlmbench.metrics.base import load_metric
 from vlmbench.sources import data_state
-from vlmbench.task import DataSource, MetricUse, TaskSpec, load_task, task_names
+from vlmbench.task import DataSource, MetricUse, TaskSpec
+from vlmbench.task_files import load_task, task_names
 
 _LANGUAGES = {"ja": "Japanese", "en": "English"}
 

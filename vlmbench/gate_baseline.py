@@ -26,7 +26,7 @@ from vlmbench.journal import read_journal
 from vlmbench.judges.scores import judged_key
 from vlmbench.records import RunRecord, SampleScores, Scalar
 from vlmbench.runs import RunDir, canonical_json, replace_file
-from vlmbench.task import restore_task
+from vlmbench.task_files import restore_task
 
 SCHEMA_VERSION = 1
 

@@ -34,7 +34,7 @@ from vlmbench.stats import (
     resampled_totals,
     value_of,
 )
-from vlmbench.task import GROUPS_FILE, task_names, tasks_root
+from vlmbench.task_files import GROUPS_FILE, task_names, tasks_root
 
 CHANCE_METRIC = "match.choice_chance"
 

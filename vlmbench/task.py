@@ -1,20 +1,18 @@
 """A task file: what is asked of which data, and how answers are scored.
 
-YAML -> TaskSpec, validated; docs of every key stand beside its field. A task is found by name
-(the tasks that ship with vlmbench) or by the path of its YAML file.
+YAML -> TaskSpec, validated; docs of every key stand beside its field.
 """
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from vlmbench.errors import ConfigError, UsageError, unknown_name
+from vlmbench.errors import ConfigError
 from vlmbench.records import Generation, Scalar, stable_hash
-from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.schema import Strict
 from vlmbench.template import check_template
 from vlmbench.where import parse_where
 
@@ -26,9 +24,6 @@ SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_l
 
 VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 """Part of the name of a run's directory, so no path."""
-
-GROUPS_FILE = "groups.yaml"
-"""Beside the tasks: which of them are reported together."""
 
 
 def _check_where(text: str) -> str:
@@ -239,7 +234,13 @@ class TaskSpec(Strict):
         """The YAML file, for a task that does not ship with vlmbench."""
         return self._origin
 
-    @cached_property
+    def located(self, folder: Path, origin: Path | None) -> TaskSpec:
+        """The same task as one of a folder, to which its data path is relative."""
+        located = self.model_copy()
+        located._folder, located._origin = folder, origin
+        return located
+
+    @property
     def data_path(self) -> Path | None:
         """The local data file; None for a Hub data set."""
         if self.data.path is None or self._folder is None:
@@ -268,11 +269,11 @@ class TaskSpec(Strict):
 
     def with_prompt(self, prompt: str) -> TaskSpec:
         """The same task with another prompt."""
-        return _located(self.model_copy(update={"prompt": prompt}), self._folder, self._origin)
+        return self.model_copy(update={"prompt": prompt})
 
     def with_image_order(self, order: Literal["marked", "reference"]) -> TaskSpec:
         """The same task with its images there."""
-        return _located(self.model_copy(update={"image_order": order}), self._folder, self._origin)
+        return self.model_copy(update={"image_order": order})
 
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""
@@ -313,84 +314,3 @@ def without_new_defaults(value: Any) -> Any:
         # Which published numbers compare decides nothing about an answer.
         if key != "published" and not (key in _NEW_DEFAULTS and one == _NEW_DEFAULTS[key])
     }
-
-
-def tasks_root() -> Path:
-    """The folder of the tasks that ship with vlmbench: in a wheel, or in its repository."""
-    package = Path(__file__).resolve().parent
-    packaged = package / "_tasks"
-    return packaged if packaged.is_dir() else package.parent / "tasks"
-
-
-def task_names() -> list[str]:
-    """Names of the tasks that ship with vlmbench, sorted."""
-    return sorted(p.stem for p in tasks_root().glob("*.yaml") if p.name != GROUPS_FILE)
-
-
-def load_task(name_or_path: str, *, data_dir: Path | None = None) -> TaskSpec:
-    """The task of that name, or of that YAML file.
-
-    Args:
-        name_or_path: One that ships with vlmbench, or a path that ends in .yaml or .yml.
-        data_dir: Where the rows of a Hub task may lie, see `DataSource.local`.
-
-    Raises:
-        UsageError: There is no such task.
-        ConfigError: Its file does not follow the schema.
-    """
-    task = _find_task(name_or_path)
-    if data_dir is None or task.data.path is not None:
-        return task
-    if not data_dir.is_dir():
-        raise UsageError(f"There is no directory {data_dir}; check '--data-dir'.")
-    local = task.data.model_copy(update={"local": str(data_dir.resolve())})
-    return task.model_copy(update={"data": local})
-
-
-def _find_task(name_or_path: str) -> TaskSpec:
-    if name_or_path.endswith((".yaml", ".yml")):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise UsageError(f"There is no task file {path}; check the path.")
-        return _load_file(path.resolve(), shipped=False)
-    if name_or_path not in task_names():
-        raise UsageError(
-            unknown_name(
-                "task",
-                name_or_path,
-                task_names(),
-                next_step="see 'vlmbench tasks list', or give the path of a YAML file",
-            )
-        )
-    return _load_file(tasks_root() / f"{name_or_path}.yaml", shipped=True)
-
-
-def restore_task(data: dict[str, Any], origin: str | None) -> TaskSpec:
-    """The task as it was when a journal was written.
-
-    Args:
-        data: `TaskSpec.as_dict` of then.
-        origin: `TaskSpec.origin` of then; None for a task that ships with vlmbench.
-    """
-    where = "the journal's header"
-    if origin is None:
-        return _located(parse(TaskSpec, data, where=where), tasks_root(), None)
-    return _located(parse(TaskSpec, data, where=where), Path(origin).parent, Path(origin))
-
-
-@lru_cache(maxsize=512)
-def _load_file(path: Path, *, shipped: bool) -> TaskSpec:
-    data = read_yaml(path)
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} does not hold a task; it needs keys such as 'name' and 'data'.")
-    task = parse(TaskSpec, data, where=str(path))
-    if shipped and task.name != path.stem:
-        raise ConfigError(f"{path} names its task '{task.name}'; name it '{path.stem}'.")
-    return _located(task, path.parent, None if shipped else path)
-
-
-def _located(task: TaskSpec, folder: Path | None, origin: Path | None) -> TaskSpec:
-    located = task.model_copy()
-    located._folder = folder
-    located._origin = origin
-    return located

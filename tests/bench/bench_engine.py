@@ -49,7 +49,7 @@ def requests_of(task_name: str, count: int) -> list[Any]:
     """The first requests of a task."""
     from vlmbench.data import load_samples
     from vlmbench.prompt import build_request
-    from vlmbench.task import load_task
+    from vlmbench.task_files import load_task
 
     task = load_task(task_name)
     generation = task.generation_for(0)
@@ -170,7 +170,7 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
     """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
     from vlmbench.evaluate import run
     from vlmbench.runners.pictures import Pictures
-    from vlmbench.task import load_task
+    from vlmbench.task_files import load_task
 
     found: dict[str, Rounds] = {}
     watch: Stopwatch | None = None
@@ -196,7 +196,7 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
 def replicas(spec: Any, executor: Any, count: int) -> dict[str, Rounds]:
     """The pipeline with a process a core or GPU, from first request to last response."""
     from vlmbench.evaluate import run
-    from vlmbench.task import load_task
+    from vlmbench.task_files import load_task
 
     found: dict[str, Rounds] = {}
     for name in TASKS:

@@ -16,7 +16,7 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import Sample
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 from vlmbench.variants.base import Variant
 from vlmbench.variants.choose import Wanted, choose_variants
 

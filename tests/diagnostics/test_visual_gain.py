@@ -13,7 +13,7 @@ from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 from vlmbench.variants.base import Variant
 
 N = 100

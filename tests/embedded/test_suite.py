@@ -15,7 +15,7 @@ from vlmbench.data import load_samples
 from vlmbench.derive import load_metrics
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Sample
-from vlmbench.task import load_task, tasks_root
+from vlmbench.task_files import load_task, tasks_root
 
 TASKS = ("ja-caption", "ja-vqa", "ja-chart", "ja-multi-image")
 LARGEST_SUITE = 25 * 10**6

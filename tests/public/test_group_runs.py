@@ -10,7 +10,7 @@ from made_public import PUBLIC, write_public
 
 from vlmbench.cli import main
 from vlmbench.groups import load_groups
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 
 @pytest.mark.parametrize("group", load_groups())

@@ -13,7 +13,7 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.judges.judging import judge_metrics
 from vlmbench.models import resolve_model
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task, task_names
+from vlmbench.task_files import load_task, task_names
 
 JUDGED = [name for name in task_names() if judge_metrics(load_task(name))]
 

@@ -17,7 +17,8 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.models import resolve_model
 from vlmbench.records import Estimate, RunRecord
 from vlmbench.sources import data_state
-from vlmbench.task import TaskSpec, load_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import load_task
 
 
 def headlines(record: RunRecord) -> list[Estimate]:

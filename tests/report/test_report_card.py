@@ -14,7 +14,7 @@ from vlmbench.errors import ConfigError
 from vlmbench.report.card import TaskCard, task_card
 from vlmbench.report.html import build_report
 from vlmbench.runs import RunDir
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 ROWS = [question(n) for n in range(2)]
 HOSTILE = '"><script>window.hacked = 1</script>'

@@ -13,7 +13,7 @@ from vlmbench.published import published
 from vlmbench.report.html import build_report
 from vlmbench.report.published import beside
 from vlmbench.report.tables import build_leaderboard, load_runs
-from vlmbench.task import load_task
+from vlmbench.task_files import load_task
 
 
 @pytest.fixture

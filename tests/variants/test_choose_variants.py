@@ -8,7 +8,7 @@ from made_public import PUBLIC, write_public
 from made_tasks import colour_rows, write_task
 
 from vlmbench.errors import DataError, JournalError, UsageError
-from vlmbench.task import load_task, task_names
+from vlmbench.task_files import load_task, task_names
 from vlmbench.variants.base import (
     IMAGE_MODES,
     Variant,

@@ -9,7 +9,8 @@ from made_tasks import colour_rows, write_task
 
 from vlmbench.errors import DataError
 from vlmbench.records import Request, TextPart
-from vlmbench.task import TaskSpec, load_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import load_task
 from vlmbench.variants.base import Variant, variant_requests
 
 

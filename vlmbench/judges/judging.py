@@ -38,7 +38,8 @@ from vlmbench.metrics.base import load_metric, metric_names
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, RunRecord, Scalar, stable_hash
 from vlmbench.runs import RunDir
-from vlmbench.task import TaskSpec, restore_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import restore_task
 from vlmbench.variants.base import restore_variant
 
 

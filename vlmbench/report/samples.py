@@ -26,7 +26,8 @@ from vlmbench.report.otherwise import (
 )
 from vlmbench.report.tables import Entry, TaskRuns
 from vlmbench.runs import RunDir
-from vlmbench.task import TaskSpec, restore_task
+from vlmbench.task import TaskSpec
+from vlmbench.task_files import restore_task
 
 Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
 """The metric's best value, something between, its worst value, no value; no answer."""
