@@ -22,16 +22,17 @@ def test_cost_counts_characters_pixels_and_new_tokens() -> None:
 
 
 def test_batches_are_sorted_within_a_window_only() -> None:
-    wanted = [1, 9, 2, 8, 3, 7, 4, 6, 5, 5, 6, 4, 7, 3, 8, 2, 30, 1]
+    wanted = [7, 20, 1, 9, 2, 8, 3, 7, 4, 6, 5, 5, 6, 4, 7, 3, 8, 2, 30, 1]
     requests = [request_for(number, length) for number, length in enumerate(wanted)]
     batches = list(form_batches(requests, BatchSize(2), cost=cost))
     assert lengths(batches) == [
+        [20, 7],  # the first window is one batch
         *([9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3], [3, 2], [2, 1]),
         [30, 1],
     ]
     plain = list(form_batches(requests, BatchSize(4)))
     assert [one.sample_id for batch in plain for one in batch] == [r.sample_id for r in requests]
-    assert [len(batch) for batch in plain] == [4, 4, 4, 4, 2]
+    assert [len(batch) for batch in plain] == [4, 4, 4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,8 @@ def test_batches_are_sorted_within_a_window_only() -> None:
     [
         (20, 2, [10, 10]),  # not 16 and 4, which would leave one worker idle
         (5, 2, [3, 2]),
-        (40, 2, [10, 10, 10, 10]),
-        (40, 1, [14, 14, 12]),
+        (52, 2, [16, 16, 10, 10]),
+        (40, 1, [16, 12, 12]),
         (1, 4, [1]),
     ],
 )
@@ -57,8 +58,11 @@ def test_only_a_window_is_taken() -> None:
             taken.append(number)
             yield request_for(number)
 
-    next(form_batches(endless(), BatchSize(4), cost=cost))  # type: ignore[arg-type]
-    assert len(taken) == 32
+    batches = form_batches(endless(), BatchSize(4), cost=cost, share=2)  # type: ignore[arg-type]
+    next(batches)
+    assert len(taken) == 8  # a batch for each worker: the first answers come soon
+    next(batches), next(batches)
+    assert len(taken) == 8 + 32
 
 
 def test_a_batch_that_did_not_fit_makes_later_ones_smaller() -> None:

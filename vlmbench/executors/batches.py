@@ -86,6 +86,9 @@ def form_batches(
 ) -> Iterator[Batch]:
     """Batches of requests, each ready as soon as it is asked for.
 
+    The first window holds a batch for each worker only, so that none waits for a long one to be
+    read, nor for the costliest requests of many to be made ready.
+
     Args:
         requests: Taken a window at a time.
         size: Looked at anew for every batch.
@@ -94,8 +97,10 @@ def form_batches(
             all of them are done at about the same time.
     """
     stream = iter(requests)
-    while window := list(itertools.islice(stream, size.size * WINDOW_BATCHES)):
-        is_last = len(window) < size.size * WINDOW_BATCHES
+    ahead = share
+    while window := list(itertools.islice(stream, most_ahead := size.size * ahead)):
+        is_last = len(window) < most_ahead
+        ahead = WINDOW_BATCHES
         if cost is not None:
             window.sort(key=cost, reverse=True)
         most = _even(len(window), size.size, share) if is_last else len(window)
