@@ -21,6 +21,15 @@ def under_test() -> Iterator[MadeServer]:
         yield server
 
 
+@pytest.fixture
+def judged_by(under_test: MadeServer, tmp_path: Path) -> Iterator[list[str]]:
+    """A run whose judge is a server that finds every answer correct."""
+    reply = completion(verdict(reason="", verdict="correct"))
+    with MadeServer(lambda body, earlier: Reply(reply)) as judge:
+        command = arguments(under_test, tmp_path, metrics=("judge.correct",))
+        yield [*command, "--judge", "openai:made", "--judge-base-url", judge.url]
+
+
 def arguments(server: MadeServer, folder: Path, *, metrics: tuple[str, ...]) -> list[str]:
     task = judged_task(folder / "task", metrics, colours())
     return [
@@ -75,7 +84,9 @@ def test_a_judge_that_nobody_needs_is_not_looked_for(
 
 
 def test_what_is_complete_needs_no_judge_any_more(
-    under_test: MadeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    under_test: MadeServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     command = arguments(under_test, tmp_path, metrics=("judge.correct",))
     reply = completion(verdict(reason="", verdict="correct"))
@@ -83,20 +94,16 @@ def test_what_is_complete_needs_no_judge_any_more(
         command += ["--judge", "openai:made", "--judge-base-url", judge.url, "--json"]
         assert main(command) == 0
         first = capsys.readouterr().out
-    assert main(command) == 0
+    assert main(command) == 0  # its judge is gone
     assert capsys.readouterr().out == first
     assert len(under_test.bodies) == 4
 
 
 def test_judged_variants_stay_apart(
-    under_test: MadeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    judged_by: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The run and its variant both come back, each with the judge's estimate of its own."""
-    command = arguments(under_test, tmp_path, metrics=("judge.correct",))
-    reply = completion(verdict(reason="", verdict="correct"))
-    with MadeServer(lambda body, earlier: Reply(reply)) as judge:
-        command += ["--judge", "openai:made", "--judge-base-url", judge.url, "--json"]
-        assert main([*command, "--image-mode", "blind"]) == 0
+    assert main([*judged_by, "--json", "--image-mode", "blind"]) == 0
     printed = json.loads(capsys.readouterr().out)
     found = [*printed["runs"], *printed["variants"]]
     assert [one["variant"] for one in found] == [None, "blind"]
@@ -105,14 +112,10 @@ def test_judged_variants_stay_apart(
 
 
 def test_another_judge_of_the_same_name(
-    under_test: MadeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    under_test: MadeServer, judged_by: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = arguments(under_test, tmp_path, metrics=("judge.correct",))
-    reply = completion(verdict(reason="", verdict="correct"))
-    with MadeServer(lambda body, earlier: Reply(reply)) as judge:
-        command += ["--judge", "openai:made", "--judge-base-url", judge.url]
-        assert main([*command, "--limit", "2"]) == 0
-        capsys.readouterr()
-        assert main([*command, "--judge-option", "omit=[temperature]"]) == 2
+    assert main([*judged_by, "--limit", "2"]) == 0
+    capsys.readouterr()
+    assert main([*judged_by, "--judge-option", "omit=[temperature]"]) == 2
     assert "--judge-name" in capsys.readouterr().err
     assert len(under_test.bodies) == 2

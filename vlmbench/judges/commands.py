@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from vlmbench.judges.results import Agreement, PairResult
+
+    Found = TypeVar("Found", PairResult, Agreement)
 
 
 def judge(options: argparse.Namespace) -> int:
@@ -56,14 +62,11 @@ def judge(options: argparse.Namespace) -> int:
 
 def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     """Two runs, each pair of answers in both orders."""
-    from dataclasses import asdict
-
     from vlmbench import console
     from vlmbench.commands import executor_for
     from vlmbench.errors import UsageError
     from vlmbench.judges.calls import judge_settings, judge_spec, named_as_judge
     from vlmbench.judges.pairwise import judge_pair, pair_journal
-    from vlmbench.judges.results import write_result
     from vlmbench.judges.tables import print_pair
     from vlmbench.runs import find_runs
 
@@ -91,23 +94,14 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
         )
     journal = pair_journal(sides[0][0], sides[1][0], spec.name)
     place = options.output or journal.with_suffix(".json")
-    write_result(place, result)
-    if options.json:
-        console.print_json({**asdict(result), "record": str(place)})
-    else:
-        print_pair(result)
-        print(f"Written down: {place}")
+    _write_down(result, place, print_pair, json=options.json)
     return 3 if result.errors else 0
 
 
 def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
     """Two sets of labels of the same samples."""
-    from dataclasses import asdict
-
-    from vlmbench import console
     from vlmbench.errors import UsageError
     from vlmbench.judges.labels import agreement_path, compare_labels, read_labels
-    from vlmbench.judges.results import write_result
     from vlmbench.judges.tables import print_agreement
 
     if len(files) != 2:
@@ -118,10 +112,22 @@ def _agreement(files: Sequence[str], options: argparse.Namespace) -> int:
     first, second = (read_labels(Path(file), metric=options.metric) for file in files)
     found = compare_labels(first, second, level=options.level, seed=options.seed)
     place = options.output or agreement_path(Path(files[0]), Path(files[1]), found, options.out)
-    write_result(place, found)
-    if options.json:
-        console.print_json({**asdict(found), "record": str(place)})
-    else:
-        print_agreement(found)
-        print(f"Written down: {place}")
+    _write_down(found, place, print_agreement, json=options.json)
     return 0
+
+
+def _write_down(
+    result: Found, place: Path, print_it: Callable[[Found], None], *, json: bool
+) -> None:
+    """Keep a result in a file, and print it."""
+    from dataclasses import asdict
+
+    from vlmbench import console
+    from vlmbench.judges.results import write_result
+
+    write_result(place, result)
+    if json:
+        console.print_json({**asdict(result), "record": str(place)})
+    else:
+        print_it(result)
+        print(f"Written down: {place}")
