@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 
+from vlmbench import score_table, spool
 from vlmbench.records import MetricScore, SampleScores, Scalar
 from vlmbench.score_table import ScoreTable
 
@@ -32,29 +32,29 @@ def made(count: int) -> list[SampleScores]:
     return rows
 
 
-@pytest.mark.parametrize("ordered", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 200])
-def test_parts_and_their_vectors(count: int, ordered: bool) -> None:
+@pytest.mark.parametrize("stretch", [7, 4096])
+@pytest.mark.parametrize("count", [0, 1, 7, 200])
+def test_parts_and_their_vectors(count: int, stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 1)
+    monkeypatch.setattr(score_table, "ROWS", stretch)
     rows = made(count)
-    table = ScoreTable.of(rows, SIZES, ["kind"])
-    if ordered:
-        order = sorted(range(count), key=lambda number: rows[number].id)
-        table.put_in_order(order)
-        rows = [rows[number] for number in order]
+    table = ScoreTable(rows, SIZES, ["kind"])
+    assert len(table) == count
     parts = list(table.parts())
-    found = [(type(part["kind"]).__name__, part["kind"]) for part, _ in parts[1:] if part]
+    found = [
+        (type(part.slice["kind"]).__name__, part.slice["kind"]) for part in parts if part.slice
+    ]
     there = {(type(v).__name__, v) for r in rows if (v := r.slices["kind"]) is not None}
     assert found == sorted(there, key=lambda one: (one[0], str(one[1])))
-    for part, members in parts:
-        own = [row for row in rows if part is None or row.slices["kind"] is _value(part)]
-        assert np.count_nonzero(table.errors(members)) == sum(bool(row.error) for row in own)
-        for name in SIZES:
+    for part in parts:
+        own = [r for r in rows if part.slice is None or r.slices["kind"] is part.slice["kind"]]
+        assert len(part) == len(own)
+        assert part.errors() == sum(bool(row.error) for row in own)
+        for name, size in SIZES.items():
             scores = [row.scores[name] for row in own if name in row.scores]
             wanted = [score.vector for score in scores if score.vector is not None]
-            assert [tuple(one) for one in table.vectors(name, members)] == wanted
-            assert table.unscored(name, members) == len(scores) - len(wanted)
-            assert table.concerns(name, members) == bool(scores)
-
-
-def _value(part: dict[str, Scalar]) -> Scalar:
-    return part["kind"]
+            vectors = part.vectors(name)
+            assert vectors.shape == (len(wanted), size)
+            assert [tuple(one) for rows in vectors for one in rows] == wanted
+            assert part.unscored(name) == len(scores) - len(wanted)
+            assert part.concerns(name) == bool(scores)

@@ -1,49 +1,14 @@
-"""Lines are found again by their ids, with few bytes an id."""
+"""Lines are found again by their ids."""
 
 from __future__ import annotations
 
 import pickle
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from vlmbench import stored
-from vlmbench.stored import HashIndex, IdSet, store_texts, stored_texts
+from vlmbench.stored import store_texts, stored_texts
 
 COUNT = 5000
-
-
-@pytest.mark.parametrize("all_alike", [False, True])
-def test_an_index_holds_a_number_for_each_text(
-    all_alike: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = COUNT
-    if all_alike:  # what happens where hashes are equal
-        monkeypatch.setattr(stored, "_hash", lambda text: 7)
-        count = 300
-    texts = [f"q{n}" for n in range(count)]
-    index = HashIndex()
-    for number, text in enumerate(texts):
-        assert index.put(text, number, lambda other, text=text: texts[other] == text)  # type: ignore[misc]
-    assert len(index) == count
-    assert sorted(index.numbers()) == list(range(count))
-    for number, text in enumerate(texts):
-        assert index.find(text, lambda other, text=text: texts[other] == text) == number  # type: ignore[misc]
-    assert index.find("other", lambda number: texts[number] == "other") is None
-
-
-def test_an_id_takes_few_bytes() -> None:
-    tracemalloc.start()
-    ids = IdSet()
-    before, _ = tracemalloc.get_traced_memory()
-    assert all(ids.add(f"sample number {n}") for n in range(50_000))
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert (after - before) / 50_000 < 48
-    assert not ids.add("sample number 7")
-    assert len(ids) == 50_000
 
 
 def test_texts_are_a_mapping(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from vlmbench.records import Estimate, SampleScores, Scalar
 from vlmbench.score_table import ScoreTable
 from vlmbench.stats import (
     Floats,
+    Vectors,
     percentile_interval,
+    pieces,
     proportion_interval,
     resampled_totals,
     value_of,
@@ -115,7 +117,7 @@ def estimates(
         First the overall estimates, then the slices by field and value.
     """
     ordered = sorted(rows, key=lambda row: row.id)
-    table = ScoreTable.of(ordered, sizes_of(metrics), slices)
+    table = ScoreTable(ordered, sizes_of(metrics), slices)
     return table_estimates(table, metrics, total=total, seed=seed, resamples=resamples)
 
 
@@ -135,20 +137,19 @@ def table_estimates(
     """`estimates` of rows that lie in a table, ordered by id."""
     unseen = total - len(table)
     found: list[Estimate] = []
-    for part, members in table.parts():
-        errors = int(np.count_nonzero(table.errors(members)))
-        missing = unseen + errors
+    for part in table.parts():
+        errors = part.errors()
         # A slice has estimates of the metrics that are for any of its samples; of all where
         # there is nothing but errors, which must show.
-        all_failed = errors == np.count_nonzero(members)
+        everything = part.slice is None or errors == len(part)
         columns = [
-            _Column(scored, table.vectors(scored.id, members), table.unscored(scored.id, members))
+            _Column(scored, part.vectors(scored.id), part.unscored(scored.id))
             for scored in metrics
-            if part is None or all_failed or table.concerns(scored.id, members)
+            if everything or part.concerns(scored.id)
         ]
         totals = _resampled(columns, seed=seed, resamples=resamples)
         found += (
-            _estimate(column, part, totals.get(number), missing)
+            _estimate(column, part.slice, totals.get(number), unseen + errors)
             for number, column in enumerate(columns)
         )
     return tuple(found)
@@ -159,15 +160,22 @@ class _Column:
     """The vectors of one metric in one part of a task."""
 
     scored: ScoredMetric
-    vectors: Floats
+    vectors: Vectors
     unscored: int
+
+    @property
+    def n(self) -> int:
+        """Number of vectors."""
+        return int(self.vectors.shape[0])
 
     @property
     def is_share(self) -> bool:
         """Whether the value is a mean of lowest and highest values only."""
         metric = self.scored.metric
         ends = metric.bounds
-        return metric.is_mean and ends is not None and bool(np.isin(self.vectors, ends).all())
+        if ends is None or not metric.is_mean:
+            return False
+        return all(bool(np.isin(rows, ends).all()) for rows in pieces(self.vectors))
 
 
 def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
@@ -177,8 +185,8 @@ def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict
     """
     by_length: dict[int, list[int]] = defaultdict(list)
     for number, column in enumerate(columns):
-        if len(column.vectors) and not column.is_share:
-            by_length[len(column.vectors)].append(number)
+        if column.n and not column.is_share:
+            by_length[column.n].append(number)
     found: dict[int, Floats] = {}
     for numbers in by_length.values():
         matrices = [columns[number].vectors for number in numbers]
@@ -189,22 +197,22 @@ def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict
 
 
 def _estimate(column: _Column, part: Slice, totals: Floats | None, missing: int) -> Estimate:
-    scored, vectors = column.scored, column.vectors
+    scored, n = column.scored, column.n
     value = low = high = None
-    if len(vectors):
-        value = value_of(vectors, scored.metric.combine)
-        low, high = _interval(scored.metric, len(vectors), value, totals)
+    if n:
+        value = value_of(column.vectors, scored.metric.combine)
+        low, high = _interval(scored.metric, n, value, totals)
     return Estimate(
         metric=scored.id,
         slice=part,
         value=value,
         low=low,
         high=high,
-        n=len(vectors),
+        n=n,
         unscored=column.unscored,
         headline=scored.headline,
         signature=scored.metric.signature,
-        bounds=_bounds(scored.metric, value, len(vectors), missing),
+        bounds=_bounds(scored.metric, value, n, missing),
     )
 
 

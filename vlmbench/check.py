@@ -12,8 +12,8 @@ from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer
 from vlmbench.prompt import IMAGE_MARK, build_parts, build_request
 from vlmbench.records import Image, Sample, TextPart
+from vlmbench.spool import Index
 from vlmbench.stats import value_of
-from vlmbench.stored import IdSet
 from vlmbench.task import Column, Example, TaskSpec
 from vlmbench.template import shown_columns
 
@@ -85,7 +85,7 @@ class _Asked:
         prompts = task.paraphrases.values()
         self._tasks = [task, *(task.with_prompt(prompt) for prompt in prompts)]
         self._generation = task.generation_for(0)
-        self._seen = IdSet()
+        self._seen = Index()
         self._again: list[str] = []
 
     def problems(self, sample: Sample) -> Iterator[str]:
@@ -95,7 +95,7 @@ class _Asked:
             except DataError as error:
                 yield str(error)
                 return
-            if number == 0 and not self._seen.add(request.content_hash):
+            if number == 0 and not self._seen.put(request.content_hash, 0):
                 self._again.append(sample.id)
 
     @property

@@ -19,7 +19,7 @@ from vlmbench.filters import as_list
 from vlmbench.records import Image, Sample, Scalar
 from vlmbench.rows import count_rows, read_rows
 from vlmbench.sources import local_files, source_name
-from vlmbench.stored import IdSet
+from vlmbench.spool import Index
 from vlmbench.task import Column, Fields, TaskSpec
 from vlmbench.template import missing_column, render
 from vlmbench.text.option_lists import unlabelled
@@ -41,12 +41,12 @@ def load_samples(
     """
     where = source_name(task)
     folder = _folder(task)
-    seen = IdSet()
+    seen = Index()
     skip: Collection[str] = () if images else task.fields.images
     rows = read_rows(task, skip=skip)
     for index, row in enumerate(itertools.islice(rows, limit)):
         sample = build_sample(task, row, index=index, images=images, folder=folder, source=where)
-        if not seen.add(sample.id):
+        if not seen.put(sample.id, index):
             raise DataError(
                 f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; "
                 "make ids unique."

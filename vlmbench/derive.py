@@ -6,7 +6,7 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,7 @@ from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import add_judge_scores, judge_usage, read_judges
 from vlmbench.metrics.base import load_metric
 from vlmbench.performance import Effort
-from vlmbench.records import Coverage, MetricScore, Response, RunRecord, Sample, SampleScores
+from vlmbench.records import Coverage, Response, RunRecord, Sample, SampleScores
 from vlmbench.runs import RunDir
 from vlmbench.score_table import ScoreTable
 from vlmbench.scoring import stream_scores
@@ -64,9 +64,7 @@ def derive(
     judges = read_judges(directory.path, task)
     judged = [metric for judge in judges for metric in judge.metrics]
     everything = [*metrics, *(one.scored for one in judged)]
-    table = ScoreTable(sizes_of(everything), task.slices)
     effort, errors = Effort(), Counter[str]()
-    verdicts: dict[str, Mapping[str, MetricScore]] = {}
 
     def rows() -> Iterator[SampleScores]:
         scored = score_all(content, task, samples, metrics, limit=session.limit)
@@ -75,19 +73,18 @@ def derive(
             asked_about = _with_rows(task, variant, images=images)
             scored = add_judge_scores(scored, task, asked_about, judged)
         for row, response in scored:
-            table.add(row)
             effort.add(response)
             if row.error is not None:
                 errors[row.error] += 1
-            if judged:
-                verdicts[row.id] = row.scores
             yield row
 
-    table.put_in_order(directory.write_scores(rows()))
+    directory.write_scores(rows())
+    table = ScoreTable(directory.stream_scores(), sizes_of(everything), task.slices)
     total = asked_count(samples, variant, session.limit)
     found = table_estimates(table, everything, total=total, seed=session.seed)
     wanted = islice(samples, session.limit)
     asked = [one for one in wanted if variant is None or variant.concerns(one)] if judged else ()
+    verdicts = {row.id: row.scores for row in directory.stream_scores()} if judged else {}
     record = RunRecord(
         model=content.header.model["name"],
         task=task.name,

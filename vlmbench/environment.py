@@ -7,7 +7,9 @@ import importlib.metadata
 import os
 import platform
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.records import Scalar
@@ -77,13 +79,21 @@ class Memory:
 
 def peak_memory() -> Memory:
     """The most memory that this process has held so far; imports nothing heavy."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     torch = sys.modules.get("torch")
     device = None
     if torch is not None and torch.cuda.is_initialized():
         held = map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))
         device = round(sum(held) / 2**20, 1)
-    return Memory(round(peak * unit / 2**20, 1), device)
+    return Memory(round(_peak_bytes() / 2**20, 1), device)
+
+
+def _peak_bytes() -> int:
+    # On Linux getrusage also counts what the parent held when it started this process.
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

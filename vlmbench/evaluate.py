@@ -216,6 +216,6 @@ def _too_many_errors(model: ModelSpec, meter: Meter, last: Response) -> Incomple
 
 def _described(model: ModelSpec) -> dict[str, Any]:
     """The model without a baseline's answers, which follow from the rest."""
-    values = model.as_dict()
-    values["options"] = {key: one for key, one in model.options.items() if key != "answers"}
-    return values
+    # They are left out first: `as_dict` would copy them.
+    options = {key: one for key, one in model.options.items() if key != "answers"}
+    return dataclasses.replace(model, options=options).as_dict()

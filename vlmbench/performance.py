@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
-
-import numpy as np
 
 from vlmbench.journal import JournalContent
 from vlmbench.records import Response
@@ -16,7 +14,7 @@ class Effort:
 
     def __init__(self) -> None:
         self._cached = 0
-        self._latencies, self._first_tokens = array("d"), array("d")
+        self._latencies, self._first_tokens = _Times(), _Times()
         self._all_read, self._all_written = _Total(), _Total()
         self._new_read, self._new_written = _Total(), _Total()
 
@@ -29,10 +27,8 @@ class Effort:
             return
         self._new_read.add(response.prompt_tokens)
         self._new_written.add(response.output_tokens)
-        if response.seconds is not None:
-            self._latencies.append(response.seconds)
-        if response.first_token_seconds is not None:
-            self._first_tokens.append(response.first_token_seconds)
+        self._latencies.add(response.seconds)
+        self._first_tokens.add(response.first_token_seconds)
 
     def performance(self, content: JournalContent) -> dict[str, float | None]:
         """What run.json says under `performance`.
@@ -43,7 +39,8 @@ class Effort:
         Returns:
             seconds                from the first request to the last response, over all calls
             samples_per_second     answers generated in that time; those from the cache do not count
-            latency_p50, _p95      seconds that an answer's batch, or its call to a server, took
+            latency_p50, _p95      seconds that an answer's batch, or its call to a server, took, to
+                                   three digits, as the next one
             first_token_p50        seconds until the first token, where answers were streamed
             prompt_tokens, output_tokens
             cost_usd               by the model's price, of what was not in the cache
@@ -59,9 +56,9 @@ class Effort:
         return {
             "seconds": round(seconds, 3),
             "samples_per_second": round(answered / seconds, 3) if seconds and answered else None,
-            "latency_p50": _quantile(self._latencies, 0.5),
-            "latency_p95": _quantile(self._latencies, 0.95),
-            "first_token_p50": _quantile(self._first_tokens, 0.5),
+            "latency_p50": self._latencies.quantile(0.5),
+            "latency_p95": self._latencies.quantile(0.95),
+            "first_token_p50": self._first_tokens.quantile(0.5),
             "prompt_tokens": self._all_read.value,
             "output_tokens": self._all_written.value,
             "cost_usd": self._cost(content.header.model["options"].get("price")),
@@ -92,11 +89,24 @@ class _Total:
             self.value = (self.value or 0) + count
 
 
-def _quantile(values: array[float], level: float) -> float | None:
-    """The nearest-rank quantile."""
-    if not values:
+class _Times:
+    """Quantiles of times, to three digits: however many there are, few are told apart."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[float]()
+
+    def add(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._counts[float(f"{seconds:.3g}")] += 1
+
+    def quantile(self, level: float) -> float | None:
+        """The nearest-rank quantile; None where nothing is known."""
+        rank = round(level * (self._counts.total() - 1))
+        for seconds in sorted(self._counts):
+            rank -= self._counts[seconds]
+            if rank < 0:
+                return seconds
         return None
-    return float(np.sort(np.frombuffer(values))[round(level * (len(values) - 1))])
 
 
 def _largest(values: Iterable[float | None]) -> float | None:

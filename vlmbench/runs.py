@@ -15,7 +15,6 @@ import json
 import os
 import re
 import tempfile
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -122,39 +121,38 @@ class RunDir:
         Raises:
             JournalError: The file is missing or damaged.
         """
-        adapter = _scores_adapter()
-        rows = []
-        # str.splitlines would also cut at U+2028 and others that JSON leaves in strings.
-        lines = _read_text(self.scores, self.path).split("\n")
-        for number, line in enumerate(lines[:-1], 1):
-            try:
-                rows.append(adapter.validate_json(line))
-            except ValidationError as error:
-                raise JournalError(
-                    f"{self.scores} is damaged at line {number}; derive it again with "
-                    f"'vlmbench score {self.path}'."
-                ) from error
-        return rows
+        return list(self.stream_scores())
 
-    def write_scores(self, rows: Iterable[SampleScores]) -> array[int]:
+    def stream_scores(self) -> Iterator[SampleScores]:
+        """`read_scores`, one at a time."""
+        adapter = _scores_adapter()
+        try:
+            with self.scores.open("rb") as handle:
+                for number, line in enumerate(handle, 1):
+                    if line.endswith(b"\n"):
+                        yield self._parsed(adapter, number, line)
+        except OSError as error:
+            raise _unreadable(self.scores, self.path, error.strerror) from error
+
+    def _parsed(self, adapter: TypeAdapter[SampleScores], number: int, line: bytes) -> SampleScores:
+        try:
+            # Not `validate_json`, which refuses halves of surrogate pairs.
+            return adapter.validate_python(json.loads(line))
+        except ValueError as error:  # pydantic's is one too
+            raise JournalError(
+                f"{self.scores} is damaged at line {number}; derive it again with "
+                f"'vlmbench score {self.path}'."
+            ) from error
+
+    def write_scores(self, rows: Iterable[SampleScores]) -> None:
         """Replace scores.jsonl; the same rows in any order give the same bytes.
 
         Args:
             rows: Read one at a time and not kept.
-
-        Returns:
-            The order of the ids: the number of the first row in it, of the second ...
         """
         ordered = sorted_keys((row.id, canonical_json(_as_json(row))) for row in rows)
-        order = array("q")
-
-        def lines() -> Iterator[bytes]:
-            for _, number, line in ordered:
-                order.append(number)
-                yield f"{line}\n".encode("utf-8", "backslashreplace")
-
-        replace_file(self.scores, lines())
-        return order
+        lines = (f"{line}\n".encode("utf-8", "backslashreplace") for _, line in ordered)
+        replace_file(self.scores, lines)
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunDir]:
@@ -200,9 +198,11 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
             os.fsync(handle.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise JournalError(
             f"{path} cannot be written ({error.strerror}); make room or permission there, or "
             "choose another directory."
@@ -218,9 +218,13 @@ def _read_text(path: Path, run: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise JournalError(
-            f"{path} cannot be read ({reason}); derive it again with 'vlmbench score {run}'."
-        ) from error
+        raise _unreadable(path, run, reason) from error
+
+
+def _unreadable(path: Path, run: Path, reason: str | None) -> JournalError:
+    return JournalError(
+        f"{path} cannot be read ({reason}); derive it again with 'vlmbench score {run}'."
+    )
 
 
 def _location(error: ValidationError) -> str:

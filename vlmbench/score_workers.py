@@ -38,7 +38,7 @@ _Recipe: TypeAlias = tuple[str, Mapping[str, Scalar], Any]
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
-BATCH_SIZE = 1024
+BATCH_SIZE = 512
 """Answers that are scored together."""
 PARALLEL_FROM = 20_000
 """Answers from which on starting processes pays."""

@@ -20,7 +20,7 @@ from vlmbench.metrics.base import Answer
 from vlmbench.records import MetricScore, Response, Sample, SampleScores, Scalar
 from vlmbench.score_workers import BATCH_SIZE, Batch, Workers, processes_for
 
-_BATCHES = 16
+_BATCHES = 8
 """Batches that several processes share out among them; then comes the next stretch."""
 
 

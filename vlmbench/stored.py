@@ -6,107 +6,17 @@ import json
 import os
 import tempfile
 import weakref
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vlmbench.errors import DataError
+from vlmbench.spool import Index, temporary_files
 
 Value = TypeVar("Value")
 
-_FIRST_SLOTS = 1 << 10
 _AT_ONCE = 1 << 10
 """Bytes that are read of a line at first; most are shorter."""
-
-
-class HashIndex:
-    """A number for each text, in 24 to 48 bytes: the text's hash stands for the text.
-
-    Whoever asks must tell from a number whether it is the text's, as hashes may be equal. One
-    thread may ask while another one puts.
-    """
-
-    def __init__(self) -> None:
-        self._length = 0
-        self._slots = _slots(_FIRST_SLOTS)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def numbers(self) -> array[int]:
-        """All numbers, in no order."""
-        hashes, numbers = self._slots
-        return array("q", (number for hash_, number in zip(hashes, numbers, strict=True) if hash_))
-
-    def find(self, text: str, is_its: Callable[[int], bool]) -> int | None:
-        """The number of a text; None if it has none."""
-        hashes, numbers = self._slots
-        at = _place(hashes, numbers, _hash(text), is_its)
-        return numbers[at] if hashes[at] else None
-
-    def put(self, text: str, number: int, is_its: Callable[[int], bool]) -> bool:
-        """Give a text a number, in place of the one that it may have; whether it had none."""
-        hashes, numbers = self._slots
-        hash_ = _hash(text)
-        at = _place(hashes, numbers, hash_, is_its)
-        numbers[at] = number
-        if hashes[at]:
-            return False
-        hashes[at] = hash_  # only now: another thread may be looking
-        self._length += 1
-        if 3 * self._length > 2 * len(hashes):
-            self._grow()
-        return True
-
-    def _grow(self) -> None:
-        hashes, numbers = grown = _slots(2 * len(self._slots[0]))
-        for hash_, number in zip(*self._slots, strict=True):
-            if hash_:
-                at = _place(hashes, numbers, hash_, _nobodys)
-                hashes[at], numbers[at] = hash_, number
-        self._slots = grown
-
-
-def _slots(count: int) -> tuple[array[int], array[int]]:
-    """Hashes, 0 where a slot is free, and numbers; a power of two of them."""
-    return array("q", bytes(8 * count)), array("q", bytes(8 * count))
-
-
-def _hash(text: str) -> int:
-    return hash(text) or 1
-
-
-def _place(
-    hashes: array[int], numbers: array[int], hash_: int, is_its: Callable[[int], bool]
-) -> int:
-    """The slot of a text, or the free one where it would be."""
-    mask = len(hashes) - 1
-    at = hash_ & mask
-    while found := hashes[at]:
-        if found == hash_ and is_its(numbers[at]):
-            break
-        at = (at + 1) & mask
-    return at
-
-
-def _nobodys(number: int) -> bool:
-    return False
-
-
-class IdSet:
-    """Ids that were met before, each as two hashes of 64 bits."""
-
-    def __init__(self) -> None:
-        self._index = HashIndex()
-
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def add(self, text: str) -> bool:
-        """Take an id in; whether it is new."""
-        second = hash(text + "\0")
-        return self._index.put(text, second, lambda number: number == second)
 
 
 class StoredLines(Mapping[str, Value]):
@@ -121,26 +31,20 @@ class StoredLines(Mapping[str, Value]):
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._file)
         self._parse = parse
-        self._index = HashIndex()
+        self._index = Index()
 
     def note(self, key: str, offset: int) -> None:
         """A line about `key` begins at this byte; it counts instead of an earlier one."""
-        self._index.put(key, offset, lambda other: self._at(other)[0] == key)
+        self._index.put(key, offset)
 
     def __getitem__(self, key: str) -> Value:
-        found: list[Value] = []
-
-        def is_its(offset: int) -> bool:
-            owner, value = self._at(offset)
-            found[:] = [value]
-            return owner == key
-
-        if self._index.find(key, is_its) is None:
+        offset = self._index.find(key)
+        if offset is None:
             raise KeyError(key)
-        return found[0]
+        return self._at(offset)[1]
 
     def __iter__(self) -> Iterator[str]:
-        return (self._at(offset)[0] for offset in sorted(self._index.numbers()))
+        return (self._at(offset)[0] for offset in self._index.numbers())
 
     def __len__(self) -> int:
         return len(self._index)
@@ -162,7 +66,10 @@ class StoredLines(Mapping[str, Value]):
 
 def store_texts(texts: Iterable[tuple[str, str]]) -> StoredLines[str]:
     """Texts by id, laid down in a temporary file."""
-    with tempfile.NamedTemporaryFile(prefix="vlmbench-", suffix=".jsonl") as handle:
+    with (
+        temporary_files(),
+        tempfile.NamedTemporaryFile(prefix="vlmbench-", suffix=".jsonl") as handle,
+    ):
         for key, text in texts:
             handle.write(json.dumps({"id": key, "text": text}).encode("ascii") + b"\n")
         handle.flush()

@@ -22,12 +22,13 @@ COUNTS = (10_000, 100_000, 400_000)
 ASK = """
 import resource, sys, time
 from vlmbench.cli import main
+from vlmbench.environment import peak_memory
 started = time.perf_counter()
 code = main(sys.argv[1:])
 seconds = time.perf_counter() - started
 own, others = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-print(f"{code} {seconds} {cpu} {own.ru_maxrss / 1024}", file=sys.stderr)
+print(f"{code} {seconds} {cpu} {peak_memory().host}", file=sys.stderr)
 """
 
 
