@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 
 from vlmbench.cache import default_cache
 from vlmbench.endpoints import known_servers
-from vlmbench.executors.choose import cpu_cores, free_memory, visible_gpus
+from vlmbench.environment import cpu_cores
+from vlmbench.executors.choose import free_memory, visible_gpus
 from vlmbench.hub import use_cache_when_unreachable
 from vlmbench.runners.server_process import find_executable
 

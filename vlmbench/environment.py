@@ -49,6 +49,13 @@ def keep_freed_memory() -> None:
         mallopt(_TOP_PAD, 64 * 2**20)
 
 
+def cpu_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def versions() -> dict[str, Scalar]:
     """Versions of vlmbench, Python and PACKAGES, and the platform; imports none of them."""
     found: dict[str, Scalar] = {

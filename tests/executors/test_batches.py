@@ -26,22 +26,22 @@ def test_batches_are_sorted_within_a_window_only() -> None:
     requests = [request_for(number, length) for number, length in enumerate(wanted)]
     batches = list(form_batches(requests, BatchSize(2), cost=cost))
     assert lengths(batches) == [
-        [20, 7],  # the first window is one batch
-        *([9, 8], [8, 7], [7, 6], [6, 5], [5, 4], [4, 3], [3, 2], [2, 1]),
-        [30, 1],
+        *([7], [20, 1]),  # the first windows are a batch each, a small one and a whole one
+        *([30, 9], [8, 8], [7, 7], [6, 6], [5, 5], [4, 4], [3, 3], [2, 2]),
+        [1],
     ]
     plain = list(form_batches(requests, BatchSize(4)))
     assert [one.sample_id for batch in plain for one in batch] == [r.sample_id for r in requests]
-    assert [len(batch) for batch in plain] == [4, 4, 4, 4, 4]
+    assert [len(batch) for batch in plain] == [1, 2, 4, 4, 4, 4, 1]
 
 
 @pytest.mark.parametrize(
     ("count", "share", "sizes"),
     [
-        (20, 2, [10, 10]),  # not 16 and 4, which would leave one worker idle
         (5, 2, [3, 2]),
-        (52, 2, [16, 16, 10, 10]),
-        (40, 1, [16, 12, 12]),
+        (24, 2, [4, 4, 8, 8]),  # small ones at first
+        (76, 2, [4, 4, 8, 8, 16, 16, 10, 10]),  # not 16 and 4, which would leave one worker idle
+        (52, 1, [4, 8, 16, 12, 12]),
         (1, 4, [1]),
     ],
 )
@@ -60,9 +60,11 @@ def test_only_a_window_is_taken() -> None:
 
     batches = form_batches(endless(), BatchSize(4), cost=cost, share=2)  # type: ignore[arg-type]
     next(batches)
-    assert len(taken) == 8  # a batch for each worker: the first answers come soon
-    next(batches), next(batches)
-    assert len(taken) == 8 + 32
+    assert len(taken) == 2  # a small batch for each worker: the first answers come soon
+    sizes = [len(next(batches)) for _ in range(5)]
+    assert (sizes, len(taken)) == ([1, 2, 2, 4, 4], 2 + 4 + 8)
+    next(batches)
+    assert len(taken) == 2 + 4 + 8 + 32
 
 
 def test_a_batch_that_did_not_fit_makes_later_ones_smaller() -> None:

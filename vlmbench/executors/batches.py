@@ -17,6 +17,9 @@ from vlmbench.records import Image, Request, TextPart
 WINDOW_BATCHES = 8
 """Batches are formed among so many batches' worth of requests."""
 
+FIRST_PART = 4
+"""The first batches are smaller by so much; the next ones are twice as large each time."""
+
 CPU_BATCH = 32
 """More requests at a time gain little on a CPU, and leave some processes waiting at the end."""
 
@@ -86,8 +89,8 @@ def form_batches(
 ) -> Iterator[Batch]:
     """Batches of requests, each ready as soon as it is asked for.
 
-    The first window holds a batch for each worker only, so that none waits for a long one to be
-    read, nor for the costliest requests of many to be made ready.
+    The first windows hold a batch for each worker only, and small ones at first: all workers wait
+    for the first batch, and each further one should be ready when the one before is done with.
 
     Args:
         requests: Taken a window at a time.
@@ -97,19 +100,23 @@ def form_batches(
             all of them are done at about the same time.
     """
     stream = iter(requests)
-    ahead = share
-    while window := list(itertools.islice(stream, most_ahead := size.size * ahead)):
-        is_last = len(window) < most_ahead
-        ahead = WINDOW_BATCHES
+    most = -(-size.size // FIRST_PART)
+    ahead = share * most
+    while window := list(itertools.islice(stream, ahead)):
+        if len(window) < ahead:
+            most = _even(len(window), size.size, share)
         if cost is not None:
             window.sort(key=cost, reverse=True)
-        most = _even(len(window), size.size, share) if is_last else len(window)
         start = 0
         while start < len(window):
             fitting = size.fitting(cost(window[start])) if cost is not None else size.size
             end = start + min(fitting, most)
             yield window[start:end]
             start = end
+        if most < size.size:
+            most, ahead = 2 * most, 2 * ahead
+        else:
+            most = ahead = size.size * WINDOW_BATCHES
 
 
 def _even(count: int, size: int, share: int) -> int:

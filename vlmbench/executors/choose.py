@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vlmbench.checkpoints import model_path
+from vlmbench.environment import cpu_cores
 from vlmbench.executors.base import Executor
 from vlmbench.models import ModelSpec
 
@@ -72,13 +73,6 @@ def worker_environments(spec: ModelSpec, replicas: int | None) -> list[dict[str,
         return [{}]
     count = replicas or min(cpu_cores(), copies_that_fit(spec))
     return [dict(CPU_WORKER)] * count if count > 1 else [{}]
-
-
-def cpu_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:

@@ -15,17 +15,19 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from vlmbench.environment import Memory, peak_memory
+from vlmbench.environment import Memory, cpu_cores, peak_memory
 from vlmbench.executors.base import Responses
 from vlmbench.executors.batches import BatchSize, cost, form_batches
+from vlmbench.executors.preparing import Preparation
 from vlmbench.models import ModelSpec
 from vlmbench.records import Request, Scalar
-from vlmbench.runners.base import Runner, StagedRunner, StreamingRunner, make_runner
+from vlmbench.runners.base import Runner, SplitRunner, StagedRunner, StreamingRunner, make_runner
 
 PREFETCH = 2
 """Batches that are made ready ahead of the model."""
 
 ENCODER_THREADS = 2
+"""Batches that are made ready at a time."""
 
 Batch = TypeVar("Batch")
 Encoded = TypeVar("Encoded")
@@ -42,6 +44,7 @@ class LocalExecutor:
         self._size = BatchSize(batch_size)
         self._spec: ModelSpec | None = None
         self._runner: Runner | None = None
+        self._preparation: Preparation | None = None
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
@@ -54,10 +57,14 @@ class LocalExecutor:
 
     def memory(self) -> Memory:
         """See `Executor.memory`."""
-        return peak_memory()
+        own = peak_memory()
+        return own + self._preparation.memory() if self._preparation else own
 
     def close(self) -> None:
         """See `Executor.close`."""
+        if self._preparation is not None:
+            self._preparation.close()
+            self._preparation = None
         if self._runner is not None:
             self._runner.close()
         self._spec = self._runner = None
@@ -68,7 +75,11 @@ class LocalExecutor:
             runner = make_runner(spec.runner)
             runner.prepare(spec)
             self._spec, self._runner = spec, runner
-            self._size.begin(str(runner.describe().get("device")))
+            described = runner.describe()
+            self._size.begin(str(described.get("device")))
+            if isinstance(runner, SplitRunner):
+                processes = min(ENCODER_THREADS, free_cores(described))
+                self._preparation = Preparation(runner, spec, processes)
         return self._runner
 
     def _responses(self, runner: Runner, requests: Iterable[Request]) -> Responses:
@@ -81,12 +92,20 @@ class LocalExecutor:
                 yield from runner.generate(batch)
             return
         batches = form_batches(requests, self._size, cost=cost)
-        encoding = prefetched(lambda batch: (batch, runner.encode(batch)), batches)
+        encode = self._preparation.encode if self._preparation else runner.encode
+        encoding = prefetched(lambda batch: (batch, encode(batch)), batches)
         with contextlib.closing(encoding) as ready:
             for batch, encoded in ready:
                 answers = runner.decode(encoded)
                 self._size.report(batch, runner.fitted)
                 yield from answers
+
+
+def free_cores(described: Mapping[str, Scalar]) -> int:
+    """Cores that a runner in this process leaves to others, by what it says of itself."""
+    threads = described.get("torch_threads")
+    busy = int(threads) if described.get("device") == "cpu" and threads is not None else 1
+    return max(0, cpu_cores() - busy)
 
 
 def prefetched(

@@ -2,14 +2,15 @@
 
 A runner turns requests into responses. It knows no task and no metric. One that separates the
 work of the CPU from the model's is a StagedRunner, whose inputs can be made ready in the
-background while the model generates. One that decides itself how many requests it works on at
-a time is a StreamingRunner. One that can tell early that it will fail is a CheckingRunner.
+background while the model generates; a SplitRunner's can be made by other processes. One that
+decides itself how many requests it works on at a time is a StreamingRunner. One that can tell
+early that it will fail is a CheckingRunner.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
@@ -55,6 +56,21 @@ class StagedRunner(Runner, Protocol):
 
     def decode(self, batch: Any) -> list[Response]:
         """The responses to an encoded batch. Called in one thread at a time."""
+
+
+@runtime_checkable
+class SplitRunner(StagedRunner, Protocol):
+    """A runner whose `encode(requests)` is `unpack(requests, packer(spec)(requests))`."""
+
+    def packer(self, spec: ModelSpec) -> Callable[[Sequence[Request]], Any]:
+        """Load what inputs are made with, but no model.
+
+        Returns:
+            Makes what `unpack` takes, in a form that other processes can be sent.
+        """
+
+    def unpack(self, requests: Sequence[Request], packed: Any) -> Any:
+        """The model's inputs out of what another process has made of the same requests."""
 
 
 @runtime_checkable

@@ -13,15 +13,15 @@ import gc
 import importlib.metadata
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlmbench.errors import ModelError
 from vlmbench.models import ModelSpec
 from vlmbench.records import ErrorKind, Request, Response, Scalar
 from vlmbench.runners.generation import cut_at_stops, generation_arguments
-from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, failure, one_line
-from vlmbench.runners.hf_load import Loaded, check, load
+from vlmbench.runners.hf_inputs import EncodedBatch, Encoder, PackedBatch, failure, one_line
+from vlmbench.runners.hf_load import Loaded, check, load, load_front
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
@@ -85,6 +85,15 @@ class HFRunner:
         """See `StagedRunner.encode`."""
         assert self._encoder is not None, "prepare comes first"
         return self._encoder.encode(requests)
+
+    def packer(self, spec: ModelSpec) -> Callable[[Sequence[Request]], PackedBatch]:
+        """See `SplitRunner.packer`."""
+        encoder = Encoder(load_front(spec), spec.options)
+        return lambda requests: encoder.encode(requests).packed()
+
+    def unpack(self, requests: Sequence[Request], packed: PackedBatch) -> EncodedBatch:
+        """See `SplitRunner.unpack`."""
+        return packed.unpacked(requests)
 
     def decode(self, batch: EncodedBatch) -> list[Response]:
         """See `StagedRunner.decode`."""

@@ -48,6 +48,41 @@ class EncodedBatch:
     """The processor's output on the CPU; None when no request is left."""
     failed: list[Response]
 
+    def packed(self) -> PackedBatch:
+        """The same without torch's tensors, which travel between processes in their own way."""
+        inputs = {} if self.inputs is None else dict(self.inputs)
+        arrays = {
+            name: value.numpy() if hasattr(value, "numpy") else value
+            for name, value in inputs.items()
+        }
+        return PackedBatch([one.sample_id for one in self.requests], arrays, self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """An EncodedBatch on its way between processes."""
+
+    sample_ids: list[str]
+    arrays: dict[str, Any]
+    failed: list[Response]
+
+    def unpacked(self, requests: Sequence[Request]) -> EncodedBatch:
+        """The batch, of some of these requests."""
+        import numpy as np
+        import torch
+        import transformers
+
+        by_id = {request.sample_id: request for request in requests}
+        inputs = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in self.arrays.items()
+        }
+        return EncodedBatch(
+            [by_id[one] for one in self.sample_ids],
+            transformers.BatchFeature(inputs) if inputs else None,
+            self.failed,
+        )
+
 
 class Encoder:
     """Makes inputs for one model; used by several threads at a time.
