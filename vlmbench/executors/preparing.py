@@ -80,9 +80,7 @@ class Preparation:
     def close(self) -> None:
         """End the processes."""
         for helper in self._helpers:
-            helper.pipe.close()
-            helper.process.kill()  # it holds nothing that could be lost
-            helper.process.wait()
+            _end(helper)
         self._helpers = []
 
     def _take(self) -> _Helper | None:
@@ -106,7 +104,7 @@ class Preparation:
         try:
             helper.pipe.send(requests)
             packed, helper.memory = helper.pipe.recv()
-        except (EOFError, OSError):
+        except Exception:  # it is gone, or what it sends makes no sense
             self._drop(helper)
             return None
         with self._changed:
@@ -120,14 +118,13 @@ class Preparation:
             try:
                 if helper.pipe.poll():
                     helper.is_ready = bool(helper.pipe.recv())
-            except (EOFError, OSError):
+            except (EOFError, OSError):  # it could not load what it needs
                 self._drop(helper)
 
     def _drop(self, helper: _Helper) -> None:
         with self._changed:
             self._helpers.remove(helper)
-            helper.pipe.close()
-            helper.process.wait()
+            _end(helper)
             self._changed.notify_all()
 
     def _start(self) -> None:
@@ -149,6 +146,12 @@ def _started(spec: ModelSpec) -> _Helper:
     with contextlib.suppress(OSError):  # one that has ended is noticed later
         here.send(spec)
     return helper
+
+
+def _end(helper: _Helper) -> None:
+    helper.pipe.close()
+    helper.process.kill()  # it holds nothing that could be lost
+    helper.process.wait()
 
 
 def serve(descriptor: int) -> None:
