@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -161,4 +162,12 @@ def test_an_executor_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None
     assert executor._preparation is not None
     (helper,) = executor._preparation._helpers
     executor.close()
+    assert helper.process.poll() is not None
+
+
+def test_who_forgets_to_close_leaves_no_process(runner: SplitRunner) -> None:
+    preparation = begun(runner)
+    (helper,) = preparation._helpers
+    del preparation
+    gc.collect()
     assert helper.process.poll() is not None

@@ -58,6 +58,7 @@ def test_a_killed_node_loses_no_sample(checkpoint: Path, cluster: object) -> Non
     spec = resolve_model(str(checkpoint))
     local = LocalExecutor(batch_size=4)
     expected = {one.sample_id: one.text for one in local.map(spec, colour_requests(COUNT))}
+    local.close()
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]  # type: ignore[attr-defined]
     pool = RayPool(address=cluster.address, replicas=None)  # type: ignore[attr-defined]
     executor = PooledExecutor(pool, batch_size=4)

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -53,6 +54,7 @@ class Preparation:
         self._left = processes
         self._asked = 0
         self._helpers: list[_Helper] = []
+        weakref.finalize(self, _end_all, self._helpers)
         self._changed = threading.Condition()
 
     def encode(self, requests: Sequence[Request]) -> Any:
@@ -79,9 +81,7 @@ class Preparation:
 
     def close(self) -> None:
         """End the processes."""
-        for helper in self._helpers:
-            _end(helper)
-        self._helpers = []
+        _end_all(self._helpers)
 
     def _take(self) -> _Helper | None:
         """A process that is free, waiting for one if any has begun to work."""
@@ -146,6 +146,11 @@ def _started(spec: ModelSpec) -> _Helper:
     with contextlib.suppress(OSError):  # one that has ended is noticed later
         here.send(spec)
     return helper
+
+
+def _end_all(helpers: list[_Helper]) -> None:
+    while helpers:
+        _end(helpers.pop())
 
 
 def _end(helper: _Helper) -> None:
