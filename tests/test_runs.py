@@ -108,6 +108,13 @@ def test_damaged_records(tmp_path: Path, old: str, new: str, fragment: str) -> N
         run.read_record()
 
 
+def test_half_a_surrogate_pair_is_read_back(tmp_path: Path) -> None:
+    """JSON can hold one, and a data set's ids are its own affair."""
+    odd = dataclasses.replace(ROWS[0], id="\ud800")
+    RunDir(tmp_path).write_scores([odd])
+    assert RunDir(tmp_path).read_scores() == [odd]
+
+
 def test_damaged_scores(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
     with pytest.raises(JournalError, match="vlmbench score"):
