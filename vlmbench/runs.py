@@ -198,15 +198,14 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
             os.fsync(handle.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         raise JournalError(
             f"{path} cannot be written ({error.strerror}); make room or permission there, or "
             "choose another directory."
         ) from error
+    finally:
+        if temporary is not None:  # it is still there only if something went wrong
+            temporary.unlink(missing_ok=True)
 
 
 def _is_run(path: Path) -> bool:

@@ -1,6 +1,7 @@
-"""One runner in this process, fed from background threads.
+"""One runner in this process, fed from the background.
 
-    requests -> window -> batches of similar cost -> encode (threads) -> decode (this thread)
+    requests -> window -> batches of similar cost -> encode (threads, or
+    processes, see preparing.py) -> decode (this thread)
 
 Images are decoded and texts tokenised while the model works on an earlier batch. Never more than
 a window of requests and a few batches are in memory, however long the task is.

@@ -146,10 +146,7 @@ class PooledExecutor:
 
     def memory(self) -> Memory:
         """See `Executor.memory`: that of all workers, and of this process."""
-        total = peak_memory()
-        for seat in self._seats:
-            total += seat.memory
-        return total
+        return sum((seat.memory for seat in self._seats), peak_memory())
 
     def close(self) -> None:
         """See `Executor.close`."""

@@ -74,10 +74,7 @@ class Preparation:
 
     def memory(self) -> Memory:
         """The most that the processes have held."""
-        total = Memory()
-        for helper in self._helpers:
-            total += helper.memory
-        return total
+        return sum((helper.memory for helper in self._helpers), Memory())
 
     def close(self) -> None:
         """End the processes."""

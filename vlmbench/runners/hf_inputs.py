@@ -16,7 +16,6 @@ from vlmbench.families import ImageLimits
 from vlmbench.hf_options import contradiction
 from vlmbench.records import (
     ErrorKind,
-    Image,
     ImagePart,
     Request,
     Response,
@@ -176,9 +175,6 @@ class Encoder:
             }
             for part in parts
         ]
-
-    def _picture(self, image: Image) -> PIL.Image.Image:
-        return bounded(self._pictures.of(image), self._kind.images)
 
     def _escaped(self, text: str) -> str:
         """The text, in which no data set can write a token that steers the model."""
