@@ -114,7 +114,10 @@ FIELDS: dict[str, Any] = {
         (f"{ORACLE} --tasks good/colours.yaml --out file/x", "cannot be written"),
         (f"{ORACLE} --tasks good/colours.yaml --dtype float3", "Did you mean 'float32'"),
         (f"{ORACLE} --tasks good/colours.yaml --device gpu", "Unknown device 'gpu'"),
-        (f"{ORACLE} --tasks good/colours.yaml --modle x", "unrecognized arguments: --modle x"),
+        (
+            f"{ORACLE} --tasks good/colours.yaml --modle x",
+            "no option --modle (did you mean --model",
+        ),
         (f"{ORACLE} --tasks good/colours.yaml --executor rya", "Did you mean 'ray'"),
         (f"{ORACLE} --tasks good/colours.yaml --ray-address x", "add '--executor ray'"),
         (f"{ORACLE} --tasks good/colours.yaml --batch-size 0", "'0' is not a whole number from 1"),

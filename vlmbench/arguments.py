@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vlmbench import __version__
+from vlmbench.errors import near_names
 from vlmbench.judges.arguments import add_judge, add_judge_options
 
 EXIT_CODES = """\
@@ -28,12 +30,22 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See argparse, which calls this for each command."""
         if not self.mixes:
-            return super().parse_known_args(args, namespace)
+            found, others = super().parse_known_args(args, namespace)
+            self._refuse_options(others)
+            return found, others
         self.mixes = False  # what follows calls this method again
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self.mixes = True
+
+    def _refuse_options(self, others: Sequence[str]) -> None:
+        """Here, where the names that were meant are known, and not in front of the command."""
+        for wrong in (one for one in others if one.startswith("--")):
+            name = wrong.partition("=")[0]
+            near = near_names(name, self._option_string_actions)
+            meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+            self.error(f"there is no option {name}{meant}")
 
     def error(self, message: str) -> NoReturn:
         print(f"vlmbench: {message.rstrip('.')}; see '{self.prog} --help'.", file=sys.stderr)
