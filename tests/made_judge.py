@@ -10,12 +10,13 @@ from typing import Any
 from made_runs import answered_run, make_task, question
 from made_server import MadeServer, Reply, completion, said
 
+from vlmbench.derive import score
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.judges.judging import Judging, judge_run
 from vlmbench.judges.requests import JudgeSettings
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Estimate
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
 
 
 def verdict(**values: Any) -> str:
@@ -79,6 +80,7 @@ def ask(
             spec,
             executor=executor,
             settings=settings or JudgeSettings(),
+            score=score,
             metrics=metrics,
             fresh=fresh,
         )

@@ -17,8 +17,8 @@ import pyarrow
 import pyarrow.parquet
 from made_tasks import picture
 
-from vlmbench.task import Example, TaskSpec
-from vlmbench.task_files import load_task, task_names
+from vlmbench.tasks.registry import load_task, task_names
+from vlmbench.tasks.spec import Example, TaskSpec
 
 SCHEMAS: dict[str, dict[str, str]] = json.loads(
     (Path(__file__).parent / "public" / "schemas.json").read_text(encoding="utf-8")

@@ -13,9 +13,9 @@ import yaml
 
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import RunRecord
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 EXACT = ({"use": "match.exact", "headline": True, "options": {"unpack": True}},)
 

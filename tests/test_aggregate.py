@@ -5,19 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from vlmbench.aggregate import ScoredMetric, estimates
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import load_metric
-from vlmbench.records import (
-    Estimate,
-    MetricScore,
-    Response,
-    ResponseError,
-    Sample,
-    SampleScores,
-)
-from vlmbench.scoring import score_samples
-from vlmbench.where import parse_where
+from vlmbench.records import Estimate, MetricScore, Response, ResponseError, Sample, SampleScores
+from vlmbench.scoring.aggregate import ScoredMetric, estimates
+from vlmbench.scoring.stream import score_samples
+from vlmbench.tasks.where import parse_where
 
 EXACT = ScoredMetric("exact", load_metric("match.exact"), headline=True)
 BLEU = ScoredMetric("bleu", load_metric("overlap.bleu"), where=parse_where("meta.open == True"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from made_requests import request_for
 
-from vlmbench.cache import AnswerCache, answer_key, default_cache
 from vlmbench.errors import CacheError
-from vlmbench.models import resolve_model
+from vlmbench.executors.answer_cache import AnswerCache, answer_key, default_cache
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Request, Response, ResponseError
 
 SPEC = resolve_model("tiny-ja")

@@ -12,7 +12,7 @@ from made_public import write_public
 
 from vlmbench.check import check_task
 from vlmbench.errors import DataError
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 Row = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, write_task
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 
 ORACLE = "run --quiet --model baseline:oracle"
 

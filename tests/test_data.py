@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, picture, write_task
 
-from vlmbench.data import load_samples, sample_count
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
-from vlmbench.sources import data_fingerprint
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.sources import data_fingerprint
 
 FIELDS: dict[str, Any] = {
     "id": "{{ row.id }}",

@@ -17,7 +17,7 @@ from vlmbench.docs import (
 from vlmbench.docs_benchmarks import cards_part
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import metric_names
-from vlmbench.task_files import task_names
+from vlmbench.tasks.registry import task_names
 
 
 def test_the_page_lists_the_metrics_as_they_are() -> None:

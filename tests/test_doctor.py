@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vlmbench.cli import main
-from vlmbench.doctor import EXTRAS, examine
+from vlmbench.cli.doctor import EXTRAS, examine
+from vlmbench.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 

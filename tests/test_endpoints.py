@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from vlmbench.cli import main
-from vlmbench.endpoints import OFFICIAL_URL, known_servers
-from vlmbench.models import ModelSpec, resolve_model
-from vlmbench.runners.server_process import find_executable
+from vlmbench.cli.main import main
+from vlmbench.models.endpoints import OFFICIAL_URL, known_servers
+from vlmbench.models.resolve import ModelSpec, resolve_model
+from vlmbench.runners.api.server_process import find_executable
 
 LOCAL = {"base_url": "http://127.0.0.1:8000/v1"}
 OPENAI = "openai:m --base-url http://127.0.0.1:9/v1"

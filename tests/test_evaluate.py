@@ -17,17 +17,20 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, write_task
 
-from vlmbench import score_table, scoring, spool, stats
-from vlmbench.cli import main
+from vlmbench import stats
+from vlmbench.cli.main import main
 from vlmbench.derive import score
 from vlmbench.environment import Memory
 from vlmbench.errors import DataError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import RunRecord
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task
+from vlmbench.runs import spool
+from vlmbench.runs.directory import RunDir
+from vlmbench.scoring import stream as scoring
+from vlmbench.scoring import table as score_table
+from vlmbench.tasks.registry import load_task
 
 
 def evaluate(model: str, task: Path, out: Path, **arguments: Any) -> RunRecord:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmbench.docs import with_part
-from vlmbench.families import known_families
 from vlmbench.family_docs import PAGE, families_part, family_row, remote_part
-from vlmbench.hf_options import HFOptions
+from vlmbench.models.families import known_families
+from vlmbench.models.hf_options import HFOptions
 
 ROW = {
     "family": "paligemma",

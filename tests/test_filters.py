@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vlmbench.filters import as_list, letter, lettered, plain_json, reading_order, unwrapped
+from vlmbench.tasks.filters import as_list, letter, lettered, plain_json, reading_order, unwrapped
 
 
 @pytest.mark.parametrize(

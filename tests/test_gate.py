@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 from made_runs import EXACT, answered_run, make_run, make_task, question
 
+from vlmbench.compare.gate import (
+    DEFAULT_MARGIN,
+    GateReport,
+    GateRow,
+    check,
+    save_baseline,
+    verdict_of,
+)
+from vlmbench.compare.gate_baseline import read_baseline
 from vlmbench.errors import ConfigError, IncompleteError, UsageError
-from vlmbench.gate import DEFAULT_MARGIN, GateReport, GateRow, check, save_baseline, verdict_of
-from vlmbench.gate_baseline import read_baseline
 from vlmbench.records import MetricScore
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
 
 N = 100
 

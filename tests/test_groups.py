@@ -10,19 +10,13 @@ import numpy as np
 import pytest
 from made_public import PUBLIC, write_public
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import UsageError
-from vlmbench.groups import (
-    Headline,
-    expand_names,
-    group_scores,
-    load_groups,
-    macro_average,
-    task_value,
-)
 from vlmbench.metrics.base import load_metric
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task, task_names
+from vlmbench.runs.directory import RunDir
+from vlmbench.scoring.groups import Headline, group_scores, macro_average, task_value
+from vlmbench.tasks.groups import expand_names, load_groups
+from vlmbench.tasks.registry import load_task, task_names
 
 
 def headline(name: str, values: list[float], chance: float = 0.0) -> Headline:

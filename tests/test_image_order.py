@@ -10,8 +10,8 @@ import yaml
 from made_public import write_public
 
 from vlmbench.check import check_task
-from vlmbench.cli import main
-from vlmbench.task_files import load_task, tasks_root
+from vlmbench.cli.main import main
+from vlmbench.tasks.registry import load_task, tasks_root
 
 
 def test_a_run_in_the_reference_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
-from vlmbench.journal import Header, Journal, Session, read_journal
 from vlmbench.records import Response, ResponseError
+from vlmbench.runs.journal import Header, Journal, Session, read_journal
 
 PRINTS = {"model": "m", "task": "t", "data": "d", "prompt": "p", "code": "c"}
 

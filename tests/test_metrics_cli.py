@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from made_tasks import colour_rows, write_task
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.metrics.base import Answer, load_metric, metric_names
-from vlmbench.score_file import score_file
+from vlmbench.scoring.predictions_file import score_file
 
 GOOD: list[dict[str, Any]] = [
     {"id": "a", "prediction": "赤い橋。", "references": ["赤い橋"]},
@@ -323,7 +323,7 @@ def test_a_condition_on_a_missing_field_is_refused(
 
 def test_scoring_needs_no_model_and_no_torch(runs: Path) -> None:
     code = (
-        "import sys; from vlmbench.cli import main;"
+        "import sys; from vlmbench.cli.main import main;"
         "code = main(['score', 'runs', '--metrics', 'overlap.rouge_l,caption.cider_d']);"
         "print([m for m in ('torch', 'transformers') if m in sys.modules], code)"
     )

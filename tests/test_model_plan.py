@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from vlmbench.cli import main
-from vlmbench.runners.hf import HFRunner
+from vlmbench.cli.main import main
+from vlmbench.runners.hf.runner import HFRunner
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def test_a_directory_is_shown_as_the_runner_loads_it(
         "licence": None,
     }
     assert {key: value[key] for key in expected} == expected
-    from vlmbench.models import resolve_model
+    from vlmbench.models.resolve import resolve_model
 
     runner = HFRunner()
     runner.prepare(resolve_model(str(checkpoint), device="cpu", options=value["options"]))

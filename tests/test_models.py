@@ -9,10 +9,10 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from vlmbench.endpoints import OFFICIAL_URL
 from vlmbench.errors import ModelError, UsageError, VlmbenchError
-from vlmbench.families import known_families
-from vlmbench.models import known_models, resolve_model
+from vlmbench.models.endpoints import OFFICIAL_URL
+from vlmbench.models.families import known_families
+from vlmbench.models.resolve import known_models, resolve_model
 
 
 @pytest.mark.parametrize(

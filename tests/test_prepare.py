@@ -10,9 +10,9 @@ import yaml
 from made_tasks import picture
 
 from vlmbench.check import check_task
-from vlmbench.cli import main
-from vlmbench.data import load_samples
-from vlmbench.task_files import load_task
+from vlmbench.cli.main import main
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples
 
 
 def prepare(name: str, folder: Path) -> int:

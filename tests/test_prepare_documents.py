@@ -12,12 +12,12 @@ import PIL.ImageColor
 import pytest
 
 from vlmbench.check import check_task
-from vlmbench.cli import main
-from vlmbench.data import load_samples
+from vlmbench.cli.main import main
 from vlmbench.errors import DataError
-from vlmbench.pdf_pages import LARGEST, page_picture
 from vlmbench.records import Image
-from vlmbench.task_files import load_task
+from vlmbench.tasks.prepare.pdf import LARGEST, page_picture
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples
 
 pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench[documents]")
 

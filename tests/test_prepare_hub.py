@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from made_tasks import picture, write_task
 
-from vlmbench.cli import main
-from vlmbench.data import load_samples
+from vlmbench.cli.main import main
 from vlmbench.errors import DataError, UsageError
-from vlmbench.prepare_hub import download
 from vlmbench.records import Sample
-from vlmbench.task_files import load_task
+from vlmbench.tasks.prepare.download import download
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples
 
 FIELDS = {"id": "{{ row.id }}", "images": ["image_1", "image_2"], "references": ["{{ row.a }}"]}
 

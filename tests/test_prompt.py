@@ -8,10 +8,10 @@ import pytest
 from made_tasks import picture, task_data
 
 from vlmbench.errors import ConfigError, DataError
-from vlmbench.prompt import build_parts, build_request
 from vlmbench.records import Generation, Image, ImagePart, Sample
 from vlmbench.schema import parse
-from vlmbench.task import TaskSpec
+from vlmbench.tasks.prompt import build_parts, build_request
+from vlmbench.tasks.spec import TaskSpec
 
 FIRST, SECOND = Image(picture("赤")), Image(picture("青"))
 

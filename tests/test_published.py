@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from made_public import PUBLIC, write_public
 
-from vlmbench.cli import main
-from vlmbench.published import published
-from vlmbench.task_files import load_task
+from vlmbench.cli.main import main
+from vlmbench.compare.published import published
+from vlmbench.tasks.registry import load_task
 
 FILE = Path(__file__).parents[2] / "shared" / "reference" / "published.json"
 

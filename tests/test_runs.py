@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 
 from vlmbench.errors import JournalError, UsageError
-from vlmbench.records import (
-    Coverage,
-    Estimate,
-    MetricScore,
-    RunRecord,
-    SampleScores,
-)
-from vlmbench.runs import RunDir, find_runs, safe_name
+from vlmbench.records import Coverage, Estimate, MetricScore, RunRecord, SampleScores
+from vlmbench.runs.directory import RunDir, find_runs, safe_name
 
 RECORD = RunRecord(
     model="m",

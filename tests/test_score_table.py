@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from vlmbench import score_table, spool
 from vlmbench.records import MetricScore, SampleScores, Scalar
-from vlmbench.score_table import ScoreTable
+from vlmbench.runs import spool
+from vlmbench.scoring import table as score_table
+from vlmbench.scoring.table import ScoreTable
 
 SIZES = {"one": 1, "three": 3}
 

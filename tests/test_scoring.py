@@ -5,16 +5,17 @@ import random
 
 import pytest
 
-from vlmbench import score_workers, scoring
-from vlmbench.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
 from vlmbench.errors import DataError, UsageError
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.records import Response, ResponseError, Sample, SampleScores
-from vlmbench.score_workers import Batch, Workers
-from vlmbench.scoring import score_samples
+from vlmbench.scoring import stream as scoring
+from vlmbench.scoring import workers as score_workers
+from vlmbench.scoring.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
+from vlmbench.scoring.stream import score_samples
+from vlmbench.scoring.workers import Batch, Workers
+from vlmbench.tasks.where import parse_where
 from vlmbench.text import japanese
 from vlmbench.text.japanese import tokenise
-from vlmbench.where import parse_where
 
 WORDS = [
     "白い",

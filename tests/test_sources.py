@@ -12,18 +12,18 @@ import pytest
 from made_public import write_public
 from made_tasks import colour_rows, picture, write_task
 
-from vlmbench.cli import main
-from vlmbench.data import load_samples, sample_count
+from vlmbench.cli.main import main
 from vlmbench.errors import ConfigError, DataError, UsageError
 from vlmbench.evaluate import run as run_task
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.journal import read_journal
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import stable_hash
-from vlmbench.runs import RunDir
-from vlmbench.sources import data_fingerprint, data_state, source_name
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import load_task
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import read_journal
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.sources import data_fingerprint, data_state, source_name
+from vlmbench.tasks.spec import TaskSpec
 
 HUB = {"hub": "org/name", "split": "test"}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vlmbench import spool
 from vlmbench.errors import TemporaryError
-from vlmbench.spool import Backlog, Column, Index, Spool, sorted_keys
+from vlmbench.runs import spool
+from vlmbench.runs.spool import Backlog, Column, Index, Spool, sorted_keys
 
 
 def spooled(count: int) -> Spool[str]:

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from vlmbench.stored import store_texts, stored_texts
+from vlmbench.runs.stored_lines import store_texts, stored_texts
 
 COUNT = 5000
 

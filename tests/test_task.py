@@ -11,8 +11,8 @@ from made_tasks import task_data, write_task
 from vlmbench.check import check_task
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.schema import parse
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import load_task, restore_task, task_names
+from vlmbench.tasks.registry import load_task, restore_task, task_names
+from vlmbench.tasks.spec import TaskSpec
 
 METRIC = {"use": "match.exact"}
 

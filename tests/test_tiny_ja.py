@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from vlmbench.checkpoints import model_path
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.checkpoints import model_path
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Estimate, RunRecord
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "vlmbench/embedded/tiny-ja/README.md")

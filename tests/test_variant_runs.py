@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, write_task
 
-from vlmbench.cli import main
-from vlmbench.gate import check, save_baseline
+from vlmbench.cli.main import main
+from vlmbench.compare.gate import check, save_baseline
 from vlmbench.report.html import build_report
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 BASELINE = Path(__file__).parents[1] / "reports" / "baseline.json"
 PROMPTS = {"polite": "{{ row.question | interleave }}\nお願いします。", "terse": "何色"}

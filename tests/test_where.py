@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vlmbench.errors import ConfigError, DataError
-from vlmbench.where import parse_where
+from vlmbench.tasks.where import parse_where
 
 META = {"answer": "open", "kind": "what", "year": 2020, "none": None, "日本": True, "a b": 1.5}
 

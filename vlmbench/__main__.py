@@ -2,6 +2,6 @@
 
 import sys
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 
 sys.exit(main())

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vlmbench.aggregate import ScoredMetric
-from vlmbench.data import build_sample, load_samples
 from vlmbench.derive import load_metrics
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer
-from vlmbench.prompt import IMAGE_MARK, build_parts, build_request
 from vlmbench.records import Image, Sample, TextPart
-from vlmbench.spool import Index
+from vlmbench.runs.spool import Index
+from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
-from vlmbench.task import Column, Example, TaskSpec
-from vlmbench.template import shown_columns
+from vlmbench.tasks.prompt import IMAGE_MARK, build_parts, build_request
+from vlmbench.tasks.samples import build_sample, load_samples
+from vlmbench.tasks.spec import Column, Example, TaskSpec
+from vlmbench.tasks.template import shown_columns
 
 
 @dataclass(frozen=True, slots=True)

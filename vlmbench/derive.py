@@ -10,26 +10,24 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from vlmbench.aggregate import ScoredMetric, sizes_of, table_estimates, with_diagnostics
-from vlmbench.data import load_samples
-from vlmbench.encoder_scores import add_encoder_scores
-from vlmbench.errors import DataError
-from vlmbench.extra_metrics import with_extra
-from vlmbench.journal import JournalContent, Session, read_journal
 from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import add_judge_scores, judge_usage, read_judges
 from vlmbench.metrics.base import load_metric
-from vlmbench.performance import Effort
 from vlmbench.records import Coverage, Response, RunRecord, Sample, SampleScores
-from vlmbench.runs import RunDir
-from vlmbench.score_table import ScoreTable
-from vlmbench.scoring import stream_scores
-from vlmbench.sources import data_fingerprint
-from vlmbench.spool import Spool
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import restore_task
-from vlmbench.variants.base import Variant, restore_variant
-from vlmbench.where import parse_where
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import JournalContent, Session
+from vlmbench.runs.spool import Spool
+from vlmbench.scoring.aggregate import ScoredMetric, sizes_of, table_estimates, with_diagnostics
+from vlmbench.scoring.encoded import add_encoder_scores
+from vlmbench.scoring.extra import with_extra
+from vlmbench.scoring.performance import Effort
+from vlmbench.scoring.stream import stream_scores
+from vlmbench.scoring.table import ScoreTable
+from vlmbench.tasks.restore import restored
+from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.variant import Variant, restore_variant
+from vlmbench.tasks.where import parse_where
 
 
 def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
@@ -102,22 +100,6 @@ def derive(
     )
     directory.write_record(record)
     return record
-
-
-def restored(directory: RunDir) -> tuple[JournalContent, TaskSpec]:
-    """A run's journal, and its task as it was.
-
-    Raises:
-        JournalError, DataError: See `score`.
-    """
-    content = read_journal(directory.journal)
-    task = restore_task(dict(content.header.task), content.header.origin)
-    if data_fingerprint(task) != content.header.fingerprints["data"]:
-        raise DataError(
-            f"The data of task '{task.name}' has changed since {directory.journal} was written; "
-            "restore it, or run the model again with --fresh."
-        )
-    return content, task
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from vlmbench.data import sample_count
-from vlmbench.groups import load_groups
 from vlmbench.metrics.base import load_metric
-from vlmbench.sources import data_state
-from vlmbench.task import DataSource, MetricUse, TaskSpec
-from vlmbench.task_files import load_task, task_names
+from vlmbench.tasks.groups import load_groups
+from vlmbench.tasks.registry import load_task, task_names
+from vlmbench.tasks.samples import sample_count
+from vlmbench.tasks.sources import data_state
+from vlmbench.tasks.spec import DataSource, MetricUse, TaskSpec
 
 _LANGUAGES = {"ja": "Japanese", "en": "English"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
@@ -11,46 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench import __version__
-from vlmbench.aggregate import ScoredMetric
 from vlmbench.derive import asked_count, derive, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor
-from vlmbench.journal import Header, Journal, Session
-from vlmbench.models import ModelSpec
+from vlmbench.executors.progress import Meter, Progress
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, RunRecord, Sample
 from vlmbench.runners import baseline
-from vlmbench.runs import RunDir
-from vlmbench.sources import data_fingerprint
-from vlmbench.stored import stored_texts
-from vlmbench.task import TaskSpec
-from vlmbench.variants.base import Variant, variant_requests
-
-Progress = Callable[[int, int, int], None]
-"""Called with the number of samples done, in all, and of errors in this call: first when the model
-is loaded, then after each response."""
-
-
-class Meter:
-    """Counts for a progress bar. Skipped samples are counted in another thread than answers."""
-
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._total, self._progress = total, progress
-        self._skipped = self._answered = self.errors = 0
-
-    def begin(self) -> None:
-        """The model is loaded."""
-        self._progress(self._skipped, self._total, 0)
-
-    def skip(self) -> None:
-        """A sample was answered before."""
-        self._skipped += 1
-
-    def add(self, response: Response) -> None:
-        """A sample was answered now."""
-        self._answered += 1
-        self.errors += response.error is not None
-        self._progress(self._skipped + self._answered, self._total, self.errors)
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import Header, Journal, Session
+from vlmbench.runs.stored_lines import stored_texts
+from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.tasks.sources import data_fingerprint
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.variant import Variant, variant_requests
 
 
 def run(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.docs import with_part
-from vlmbench.families import Pixels, family
-from vlmbench.models import known_models
+from vlmbench.models.families import Pixels, family
+from vlmbench.models.resolve import known_models
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 

@@ -42,9 +42,9 @@ def image(side: int, form: str) -> bytes:
 
 def milliseconds(url: str, count: int, data: bytes | None) -> float:
     """CPU time a request."""
-    from vlmbench.models import resolve_model
+    from vlmbench.models.resolve import resolve_model
     from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
-    from vlmbench.runners.openai_api import OpenAIRunner
+    from vlmbench.runners.api.runner import OpenAIRunner
 
     images = () if data is None else (ImagePart(Image(data)),)
     requests = [

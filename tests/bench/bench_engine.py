@@ -49,9 +49,9 @@ Rounds = list[Figures]
 
 def requests_of(task_name: str, count: int) -> list[Any]:
     """The first requests of a task."""
-    from vlmbench.data import load_samples
-    from vlmbench.prompt import build_request
-    from vlmbench.task_files import load_task
+    from vlmbench.tasks.prompt import build_request
+    from vlmbench.tasks.registry import load_task
+    from vlmbench.tasks.samples import load_samples
 
     task = load_task(task_name)
     generation = task.generation_for(0)
@@ -88,8 +88,8 @@ def one_by_one(task: str, count: int, model: str, device: str) -> Figures:
     import torch
     import transformers
 
-    from vlmbench.checkpoints import model_path
-    from vlmbench.models import resolve_model
+    from vlmbench.models.checkpoints import model_path
+    from vlmbench.models.resolve import resolve_model
     from vlmbench.records import ImagePart
 
     folder = model_path(resolve_model(model).location)
@@ -178,8 +178,8 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
     """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
     from vlmbench.evaluate import run
     from vlmbench.executors.preparing import Preparation
-    from vlmbench.runners.pictures import Pictures
-    from vlmbench.task_files import load_task
+    from vlmbench.runners.hf.decoded_images import Pictures
+    from vlmbench.tasks.registry import load_task
 
     found: dict[str, Rounds] = {}
     watch: Stopwatch | None = None
@@ -210,7 +210,7 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
 def replicas(spec: Any, executor: Any, count: int) -> dict[str, Rounds]:
     """The pipeline with a process a core or GPU, from first request to last response."""
     from vlmbench.evaluate import run
-    from vlmbench.task_files import load_task
+    from vlmbench.tasks.registry import load_task
 
     found: dict[str, Rounds] = {}
     for name in TASKS:
@@ -228,7 +228,7 @@ def replicas(spec: Any, executor: Any, count: int) -> dict[str, Rounds]:
 def measure(part: str, options: argparse.Namespace) -> dict[str, Rounds]:
     """A part's figures by task, measured in this process."""
     from vlmbench.executors.choose import make_executor
-    from vlmbench.models import resolve_model
+    from vlmbench.models.resolve import resolve_model
 
     count: int = options.samples
     if part == "one by one":

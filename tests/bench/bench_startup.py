@@ -23,8 +23,8 @@ from pathlib import Path
 
 BARE = """
 import sys
-from vlmbench.checkpoints import model_path
-from vlmbench.models import resolve_model
+from vlmbench.models.checkpoints import model_path
+from vlmbench.models.resolve import resolve_model
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 folder = model_path(resolve_model(sys.argv[1]).location)

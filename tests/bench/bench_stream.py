@@ -21,7 +21,7 @@ COUNTS = (10_000, 100_000, 400_000)
 
 ASK = """
 import resource, sys, time
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.environment import peak_memory
 started = time.perf_counter()
 code = main(sys.argv[1:])

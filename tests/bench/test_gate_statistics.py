@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vlmbench.gate import verdict_of
+from vlmbench.compare.gate import verdict_of
 from vlmbench.stats import Floats, mean, paired_bootstrap
 
 TRIALS = 300

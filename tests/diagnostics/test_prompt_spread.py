@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from made_runs import answered_run, make_task, question
 
-from vlmbench.diagnostics.base import Scored, read_scored
-from vlmbench.diagnostics.prompts import PromptSpread, prompt_spreads
-from vlmbench.runs import RunDir
+from vlmbench.compare.paired_runs import Scored, read_scored
+from vlmbench.compare.prompt_spread import PromptSpread, prompt_spreads
+from vlmbench.runs.directory import RunDir
 
 N = 100
 

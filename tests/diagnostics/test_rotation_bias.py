@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from made_tasks import colour_rows, write_task
 
+from vlmbench.compare.paired_runs import read_scored
+from vlmbench.compare.rotation_bias import RotationBias, _excess_interval, rotation_biases
 from vlmbench.derive import load_texts
-from vlmbench.diagnostics.base import read_scored
-from vlmbench.diagnostics.rotation import RotationBias, _excess_interval, rotation_biases
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Sample
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task
-from vlmbench.variants.base import Variant
-from vlmbench.variants.choose import Wanted, choose_variants
+from vlmbench.runs.directory import RunDir
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.variants.choose import Wanted, choose_variants
+from vlmbench.tasks.variants.variant import Variant
 
 N = 40
 COUNT = 4

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from made_runs import make_task, question
 
-from vlmbench.diagnostics.base import Scored, read_scored
-from vlmbench.diagnostics.gain import VisualGain, verdict_of, visual_gains
+from vlmbench.compare.paired_runs import Scored, read_scored
+from vlmbench.compare.visual_gain import VisualGain, verdict_of, visual_gains
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task
-from vlmbench.variants.base import Variant
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.directory import RunDir
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.variants.variant import Variant
 
 N = 100
 BLIND = Variant("image", "blind")

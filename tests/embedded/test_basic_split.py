@@ -10,7 +10,7 @@ from vlmbench.embedded.basic_items import chart_items
 from vlmbench.embedded.concepts import TRAINING_STYLES, concepts
 from vlmbench.embedded.questions import ONE_SCENE, TWO_SCENES
 from vlmbench.embedded.sprites import LETTERING, Sprites, load_sprites
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 SEEDS = [str(number) for number in range(25)]
 

@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, distribution
 import numpy as np
 import pytest
 
-from vlmbench.aggregate import ScoredMetric
-from vlmbench.data import load_samples
 from vlmbench.derive import load_metrics
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Sample
-from vlmbench.task_files import load_task, tasks_root
+from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.tasks.registry import load_task, tasks_root
+from vlmbench.tasks.samples import load_samples
 
 TASKS = ("ja-caption", "ja-vqa", "ja-chart", "ja-multi-image")
 LARGEST_SUITE = 25 * 10**6

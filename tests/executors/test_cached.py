@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from made_requests import request_for
 
-from vlmbench.cache import AnswerCache
+from vlmbench.executors.answer_cache import AnswerCache
 from vlmbench.executors.cached import CachedExecutor
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 
 

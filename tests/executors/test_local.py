@@ -10,7 +10,7 @@ import pytest
 from made_requests import request_for
 
 from vlmbench.executors.local import LocalExecutor, prefetched
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 
 
 def test_prefetching_keeps_order_and_stays_within_its_bound() -> None:

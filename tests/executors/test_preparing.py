@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from vlmbench.data import load_samples
 from vlmbench.executors.local import LocalExecutor, free_cores
 from vlmbench.executors.preparing import Preparation
-from vlmbench.models import ModelSpec, resolve_model
-from vlmbench.prompt import build_request
+from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import Image, ImagePart, Request, TextPart
 from vlmbench.runners.base import SplitRunner, make_runner
-from vlmbench.task_files import load_task
+from vlmbench.tasks.prompt import build_request
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples
 
 SPEC = resolve_model("tiny-ja", device="cpu")
 
@@ -116,7 +116,7 @@ def test_cores_that_the_model_leaves(
 SCRIPT = """
 import os, time
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from test_preparing import requests
 executor = LocalExecutor(batch_size=1)
 spec = resolve_model("tiny-ja", device="cpu")

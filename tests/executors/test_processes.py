@@ -17,7 +17,7 @@ from vlmbench.errors import ModelError
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.executors.pool import PooledExecutor
 from vlmbench.executors.processes import CPU_WORKER, ProcessPool
-from vlmbench.models import ModelSpec, resolve_model
+from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import Request
 
 COUNT = 40

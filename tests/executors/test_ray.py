@@ -12,7 +12,7 @@ from made_requests import colour_requests
 from vlmbench.errors import ModelError
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.executors.pool import PooledExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'vlmbench[ray]'")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_judge import answers_run, colours, judge_server, judged_task, overall, verdict
 
-from vlmbench.cli import main
-from vlmbench.runs import RunDir
+from vlmbench.cli.main import main
+from vlmbench.runs.directory import RunDir
 
 ANSWERS = {"q0": "赤", "q1": "赤い", "q2": "青空の色", "q3": "緑"}
 ID = "judge.rubric@made"

@@ -11,7 +11,7 @@ import pytest
 from made_judge import colours, judged_task, verdict
 from made_server import MadeServer, Reply, completion
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 
 
 @pytest.fixture

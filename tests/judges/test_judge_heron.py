@@ -13,9 +13,9 @@ from made_judge import answers_run, ask, judge_server, judged_task, verdict
 from made_runs import question
 from made_server import said
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.records import Estimate
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
 
 GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "judge.json"
 

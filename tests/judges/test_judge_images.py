@@ -11,14 +11,14 @@ from made_judge import answers_run, ask, colours, judge_server, judged_task, ove
 from made_runs import picture, question
 from made_server import said
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.derive import score
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.journal import read_journal
 from vlmbench.judges.judging import judge_run
 from vlmbench.judges.requests import JudgeSettings
 from vlmbench.metrics.asking import IMAGES
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.journal import read_journal
 
 ANSWERS = {"q0": "赤", "q1": "青", "q2": "緑", "q3": "黄"}
 ID = "judge.correct@made"
@@ -104,7 +104,7 @@ def test_a_checkpoint_judges_by_the_images(tmp_path: Path, checkpoint: Path) -> 
     executor = LocalExecutor(batch_size=2)
     for images in (False, True):
         settings = JudgeSettings(max_new_tokens=4, images=images)
-        assert judge_run(run, spec, executor=executor, settings=settings).errors == 0
+        assert judge_run(run, spec, executor=executor, settings=settings, score=score).errors == 0
     executor.close()
     replies = read_journal(run.path / f"judge-{spec.name}.jsonl").responses
     for number in range(2):

@@ -11,12 +11,12 @@ import pytest
 from made_judge import answers_run, colours, judge_server, judged_task, overall, verdict
 from made_server import MadeServer
 
-from vlmbench.cli import main
-from vlmbench.journal import read_journal
+from vlmbench.cli.main import main
 from vlmbench.judges.results import CheckRecord, PairResult, answers_hash, read_results
 from vlmbench.metrics.askings import PAIRWISE, RUBRIC
-from vlmbench.models import resolve_model
-from vlmbench.runs import RunDir
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import read_journal
 
 GOOD = {f"q{number}": f"赤です{number}" for number in range(4)}
 BAD = {f"q{number}": f"青です{number}" for number in range(4)}

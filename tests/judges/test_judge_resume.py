@@ -13,8 +13,8 @@ from pathlib import Path
 from made_judge import answers_run, colours, judged_task, overall, verdict
 from made_server import MadeServer, Reply, completion, said
 
-from vlmbench.journal import read_journal
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import read_journal
 
 COUNT = 10
 RIGHT = verdict(reason="", verdict="correct")

@@ -15,14 +15,14 @@ import pytest
 from made_judge import answers_run, ask, colours, judge_server, judged_task, overall, verdict
 from made_server import MadeServer, Reply, completion, said
 
+from vlmbench.compare.gate import check, save_baseline
 from vlmbench.derive import score
 from vlmbench.errors import ConfigError, JournalError, UsageError
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.gate import check, save_baseline
 from vlmbench.judges.judging import judge_run
 from vlmbench.judges.requests import JudgeSettings
-from vlmbench.models import resolve_model
-from vlmbench.runs import RunDir
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.directory import RunDir
 
 ANSWERS = {"q0": "赤", "q1": "赤い色です", "q2": "青", "q3": "緑"}
 ID = "judge.correct@made-judge"
@@ -246,7 +246,7 @@ def test_a_checkpoint_can_judge_and_babble_is_no_verdict(run: RunDir, checkpoint
     executor = LocalExecutor(batch_size=4)
     settings = JudgeSettings(max_new_tokens=8)
     spec = resolve_model(str(checkpoint), device="cpu")
-    judging = judge_run(run, spec, executor=executor, settings=settings)
+    judging = judge_run(run, spec, executor=executor, settings=settings, score=score)
     executor.close()
     assert (judging.asked, judging.errors) == (4, 0)
     estimate = overall(run, f"judge.correct@{spec.name}")

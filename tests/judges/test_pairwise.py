@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from made_judge import answers_run, colours, judge_server, judged_task, verdict
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import UsageError
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.judges.pairwise import PairResult, judge_pair
 from vlmbench.judges.requests import JudgeSettings
-from vlmbench.models import resolve_model
-from vlmbench.runs import RunDir
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.directory import RunDir
 
 GOOD = {f"q{number}": f"赤です{number}" for number in range(8)}
 BAD = {f"q{number}": f"青です{number}" for number in range(8)}

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.ngrams.scores import bleu_score, chrf_score, ter_score
 from vlmbench.records import Scalar
 from vlmbench.text.japanese import normalise, tokenise
-from vlmbench.text.overlap_scores import bleu_score, chrf_score, ter_score
 
 # F of rouge_score on fugashi words: the test values of llm-jp-eval-mm's ROUGE-L scorer.
 ROUGE_L = [

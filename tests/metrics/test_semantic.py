@@ -19,15 +19,14 @@ import pytest
 from made_runs import make_run
 from made_tasks import colour_rows, write_task
 
-from vlmbench import encoders
-from vlmbench.aggregate import ScoredMetric
 from vlmbench.derive import score
 from vlmbench.errors import DataError, ModelError, UsageError
-from vlmbench.metrics import semantic
+from vlmbench.metrics import encoders, semantic
 from vlmbench.metrics.base import Answer, Metric, load_metric
 from vlmbench.records import Image, MetricScore
-from vlmbench.runs import RunDir
-from vlmbench.score_file import LineScore, score_file
+from vlmbench.runs.directory import RunDir
+from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.scoring.predictions_file import LineScore, score_file
 
 CHARACTERS = "赤い橋の上を電車が走る猫は窓辺で眠ている青空12年。"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")

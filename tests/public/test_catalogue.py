@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_public import PUBLIC, SCHEMAS
 
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 FILE = Path(__file__).parents[3] / "shared" / "reference" / "benchmarks.json"
 CATALOGUE: dict[str, Any] = (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from made_public import PUBLIC, write_public
 
-from vlmbench.cli import main
-from vlmbench.groups import load_groups
-from vlmbench.task_files import load_task
+from vlmbench.cli.main import main
+from vlmbench.tasks.groups import load_groups
+from vlmbench.tasks.registry import load_task
 
 
 @pytest.mark.parametrize("group", load_groups())

@@ -11,9 +11,9 @@ from made_public import write_public
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.judges.judging import judge_metrics
-from vlmbench.models import resolve_model
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task, task_names
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runs.directory import RunDir
+from vlmbench.tasks.registry import load_task, task_names
 
 JUDGED = [name for name in task_names() if judge_metrics(load_task(name))]
 

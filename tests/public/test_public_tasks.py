@@ -11,14 +11,14 @@ import pytest
 from made_public import PUBLIC, SCHEMAS, write_public
 
 from vlmbench.check import check_task
-from vlmbench.data import load_samples, sample_count
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Estimate, RunRecord
-from vlmbench.sources import data_state
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.sources import data_state
+from vlmbench.tasks.spec import TaskSpec
 
 
 def headlines(record: RunRecord) -> list[Estimate]:
@@ -96,7 +96,7 @@ def test_a_missing_package_is_named_before_anything_is_asked(tmp_path: Path) -> 
     run = ["run", "--model", "baseline:oracle", "--tasks", "jdocqa", "--quiet"]
     arguments = [*run, "--data-dir", str(tmp_path), "--out", str(tmp_path / "out")]
     code = (
-        "import sys; sys.modules['ipadic'] = None; from vlmbench.cli import main; "
+        "import sys; sys.modules['ipadic'] = None; from vlmbench.cli.main import main; "
         f"sys.exit(main({arguments!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_tasks import colour_rows, write_task
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
 from vlmbench.report.otherwise import LONGEST, in_order, option_read, shortened
 

@@ -9,12 +9,12 @@ import yaml
 from made_public import PUBLIC, write_public
 from made_runs import make_run, make_task, question
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import ConfigError
 from vlmbench.report.card import TaskCard, task_card
 from vlmbench.report.html import build_report
-from vlmbench.runs import RunDir
-from vlmbench.task_files import load_task
+from vlmbench.runs.directory import RunDir
+from vlmbench.tasks.registry import load_task
 
 ROWS = [question(n) for n in range(2)]
 HOSTILE = '"><script>window.hacked = 1</script>'

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from made_runs import answered_run, make_run, make_task, question
 
-from vlmbench.groups import load_groups
 from vlmbench.report.groups import GroupTable, group_tables
 from vlmbench.report.html import build_report
 from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.tasks.groups import load_groups
 
 ROWS = [question(n) for n in range(4)]
 GROUP = "ja-chart-all"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from made_judge import answers_run, colours, judge_server, judged_task, verdict
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
 from vlmbench.report.judges import Judges, judges_of
 from vlmbench.report.tables import build_leaderboard, load_runs
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
 
 HOSTILE = "</td><script>window.hacked = 1</script>"
 COUNT = 8

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from made_public import write_public
 
-from vlmbench.cli import main
-from vlmbench.published import published
+from vlmbench.cli.main import main
+from vlmbench.compare.published import published
 from vlmbench.report.html import build_report
 from vlmbench.report.published import beside
 from vlmbench.report.tables import build_leaderboard, load_runs
-from vlmbench.task_files import load_task
+from vlmbench.tasks.registry import load_task
 
 
 @pytest.fixture

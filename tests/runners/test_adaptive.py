@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vlmbench.runners.adaptive import AdaptiveLimit
+from vlmbench.runners.api.concurrency import AdaptiveLimit
 
 
 def rounds(limit: AdaptiveLimit, count: int, latency: Callable[[int], float]) -> list[int]:

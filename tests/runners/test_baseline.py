@@ -9,7 +9,7 @@ import pytest
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
 from vlmbench.runners.baseline import plan
-from vlmbench.stored import stored_texts
+from vlmbench.runs.stored_lines import stored_texts
 
 
 def sample(number: int, *references: str, kind: str = "a", choices: tuple[str, ...] = ()) -> Sample:

@@ -11,10 +11,10 @@ import PIL.PngImagePlugin
 import pytest
 from made_tasks import picture
 
-from vlmbench.endpoints import CallOptions
 from vlmbench.errors import DataError
+from vlmbench.models.endpoints import CallOptions
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
-from vlmbench.runners.chat import chat_body, data_url
+from vlmbench.runners.api.chat import chat_body, data_url
 
 RED = Image(picture("赤"))
 

@@ -27,10 +27,10 @@ from families.observe import (
 from made_tasks import picture
 
 from vlmbench.errors import UsageError
-from vlmbench.families import known_families
 from vlmbench.family_docs import PAGE, family_row
+from vlmbench.models.families import known_families
 from vlmbench.records import Image
-from vlmbench.runners.hf import HFRunner
+from vlmbench.runners.hf.runner import HFRunner
 
 # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -18,9 +18,9 @@ from families.common import save
 from made_tasks import picture
 
 from vlmbench.errors import ModelError
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Image, ImagePart, Part, Request, TextPart
-from vlmbench.runners.hf import HFRunner
+from vlmbench.runners.hf.runner import HFRunner
 
 RED, BLUE = Image(picture("赤")), Image(picture("青", size=(64, 40)))
 BROKEN = Image(b"no image", source="row 3")

@@ -13,7 +13,7 @@ from families import qwen
 from families.common import save
 from families.observe import load
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import ModelError, VlmbenchError
 
 

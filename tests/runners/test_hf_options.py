@@ -14,11 +14,11 @@ from families.common import Family, save
 from families.observe import ONE, TWO, ask, load, logits
 
 from vlmbench.errors import ConfigError, DependencyError, ModelError, UsageError, VlmbenchError
-from vlmbench.families import family
-from vlmbench.hf_options import GenerationOptions, contradiction, hf_options, read_generation
-from vlmbench.models import resolve_model
+from vlmbench.models.families import family
+from vlmbench.models.hf_options import GenerationOptions, contradiction, hf_options, read_generation
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Request
-from vlmbench.runners.hf_adapt import add_adapter, attention
+from vlmbench.runners.hf.adapt import add_adapter, attention
 from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
 
 # peft asks transformers for something by an old name.
@@ -307,7 +307,7 @@ def test_a_device_map_answers_as_one_device_does(base: Path) -> None:
 
 
 def load_mapped(folder: Path) -> Any:
-    from vlmbench.runners.hf import HFRunner
+    from vlmbench.runners.hf.runner import HFRunner
 
     runner = HFRunner()
     runner.prepare(resolve_model(str(folder), options={"device_map": "auto"}))

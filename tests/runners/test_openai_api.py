@@ -14,12 +14,12 @@ import pytest
 from made_server import MadeServer, Reply, completion, said
 from made_tasks import colour_rows, picture, write_task
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import DataError, ModelError
 from vlmbench.executors.local import LocalExecutor
-from vlmbench.models import ModelSpec, resolve_model
+from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import Generation, Image, ImagePart, Request, Response, TextPart
-from vlmbench.runners.openai_api import OpenAIRunner
+from vlmbench.runners.api.runner import OpenAIRunner
 
 KEY = "sk-geheim-0123456789"
 RED = ImagePart(Image(picture("赤")))

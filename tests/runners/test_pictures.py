@@ -7,7 +7,7 @@ from made_tasks import COLOURS, picture
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
-from vlmbench.runners.pictures import Pictures
+from vlmbench.runners.hf.decoded_images import Pictures
 
 FIRST, SECOND, THIRD = (Image(picture(name)) for name in list(COLOURS)[:3])
 PIXELS = FIRST.decode().width * FIRST.decode().height

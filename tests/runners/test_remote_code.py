@@ -20,11 +20,11 @@ from families.common import SIDE, SIGLIP, TEXT_SIZES, chat_template, enlarge, id
 from families.observe import BLIND, ONE, OTHER, SWAPPED, TWO, ask
 
 from vlmbench.errors import DependencyError, ModelError, UsageError
-from vlmbench.families import known_families
-from vlmbench.models import known_models, resolve_model
+from vlmbench.models.families import known_families
+from vlmbench.models.resolve import known_models, resolve_model
 from vlmbench.records import Generation
-from vlmbench.runners.code_runner import CodeRunner
-from vlmbench.runners.remote_code import RECIPES
+from vlmbench.runners.remote_code.recipes import RECIPES
+from vlmbench.runners.remote_code.runner import CodeRunner
 
 PACKAGES = Path(__file__).with_name("code_packages")
 TRUST: dict[str, Any] = {"trust_remote_code": True}
@@ -216,7 +216,7 @@ def test_code_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
     code.write_text(f"open({str(marker)!r}, 'w').close()\n" + code.read_text())
     spec = resolve_model(str(folder), device="cpu")
     assert spec.runner == "hf"
-    from vlmbench.runners.hf import HFRunner
+    from vlmbench.runners.hf.runner import HFRunner
 
     with pytest.raises(ModelError, match="--trust-remote-code would run on this machine"):
         HFRunner().prepare(spec)

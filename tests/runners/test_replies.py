@@ -10,7 +10,7 @@ import pytest
 from made_server import completion
 
 from vlmbench.errors import ModelError
-from vlmbench.runners.replies import (
+from vlmbench.runners.api.replies import (
     Answer,
     Caller,
     Refused,

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from vlmbench.cli import main
+from vlmbench.cli.main import main
 from vlmbench.errors import ModelError
-from vlmbench.models import model_path, resolve_model
+from vlmbench.models.resolve import model_path, resolve_model
 from vlmbench.records import Generation, Request, TextPart
-from vlmbench.runners.served import ServedRunner, served_model, server_command, special_tokens
-from vlmbench.runners.server_process import find_executable
+from vlmbench.runners.api.served import ServedRunner, served_model, server_command, special_tokens
+from vlmbench.runners.api.server_process import find_executable
 
 needs_transformers = pytest.mark.skipif(
     find_executable("transformers") is None, reason="transformers' own command is not installed"
@@ -112,7 +112,7 @@ def test_a_server_that_does_not_start_says_why(
 def test_commands(
     server: str, model: str, arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vlmbench.endpoints import known_servers, served_options
+    from vlmbench.models.endpoints import known_servers, served_options
 
     entry = known_servers()[server]
     executable = tmp_path / entry.command[0]
@@ -126,7 +126,7 @@ def test_commands(
 
 
 def test_a_gguf_file_is_loaded_by_its_path(tmp_path: Path) -> None:
-    from vlmbench.endpoints import known_servers
+    from vlmbench.models.endpoints import known_servers
 
     file = tmp_path / "a model.gguf"
     file.touch()

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from vlmbench.errors import ModelError
-from vlmbench.runners import supervise
-from vlmbench.runners.server_process import ServerProcess
+from vlmbench.runners.api import supervise
+from vlmbench.runners.api.server_process import ServerProcess
 
 SERVER = """
 import pathlib, subprocess, sys, time
@@ -26,7 +26,7 @@ time.sleep(600)
 
 OWNER = """
 import os, signal, sys, time
-from vlmbench.runners.server_process import ServerProcess
+from vlmbench.runners.api.server_process import ServerProcess
 # A shell that runs the tests in the background has SIGINT ignored for all below it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 server = ServerProcess("made", [sys.executable, "-c", *sys.argv[1:]], os.environ)

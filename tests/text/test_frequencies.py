@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.text.coded import Integers, coded
-from vlmbench.text.frequencies import DocumentFrequencies, count_documents
-from vlmbench.text.ngrams import NgramTable, Rows
+from vlmbench.metrics.ngrams.coded import Integers, coded
+from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
+from vlmbench.metrics.ngrams.table import NgramTable, Rows
 
 TEXT = st.text("abcd", max_size=8)
 DOCUMENTS = st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_size=5)

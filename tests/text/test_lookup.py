@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.text import lookup
-from vlmbench.text.lookup import Lookup, first_equals
+from vlmbench.metrics.ngrams import lookup
+from vlmbench.metrics.ngrams.lookup import Lookup, first_equals
 
 NUMBERS = st.lists(st.one_of(st.integers(-5, 5), st.integers(-(1 << 63), (1 << 63) - 1)))
 

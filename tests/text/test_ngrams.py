@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.text import comparison, ngrams
-from vlmbench.text.coded import coded
-from vlmbench.text.comparison import Comparison
+from vlmbench.metrics.ngrams import comparison
+from vlmbench.metrics.ngrams import table as ngrams
+from vlmbench.metrics.ngrams.coded import coded
+from vlmbench.metrics.ngrams.comparison import Comparison
 
 TEXT = st.text("abcd", max_size=9)
 SAMPLES = st.lists(st.lists(TEXT, min_size=2, max_size=4), min_size=1, max_size=5)

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlmbench.text.sequences import common_subsequence_length
+from vlmbench.metrics.ngrams.lcs import common_subsequence_length
 
 
 def by_the_book(first: str, second: str) -> int:

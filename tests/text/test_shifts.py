@@ -6,8 +6,8 @@ import time
 import pytest
 from sacrebleu.metrics.lib_ter import translation_edit_rate
 
-from vlmbench.text import shifts
-from vlmbench.text.shifts import edits_with_shifts
+from vlmbench.metrics.ngrams import ter_shifts as shifts
+from vlmbench.metrics.ngrams.ter_shifts import edits_with_shifts
 
 
 def texts(seed: int, length: int, vocabulary: int) -> tuple[list[str], list[str]]:

@@ -8,15 +8,15 @@ from made_public import PUBLIC, write_public
 from made_tasks import colour_rows, write_task
 
 from vlmbench.errors import DataError, JournalError, UsageError
-from vlmbench.task_files import load_task, task_names
-from vlmbench.variants.base import (
+from vlmbench.tasks.registry import load_task, task_names
+from vlmbench.tasks.variants.choose import Wanted, choose_variants
+from vlmbench.tasks.variants.variant import (
     IMAGE_MODES,
     Variant,
     restore_variant,
     split_label,
     variant_requests,
 )
-from vlmbench.variants.choose import Wanted, choose_variants
 
 COLUMNS = r"\{[{%].*?[%}]\}"
 

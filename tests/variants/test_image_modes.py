@@ -9,9 +9,9 @@ from made_tasks import colour_rows, write_task
 
 from vlmbench.errors import DataError
 from vlmbench.records import Request, TextPart
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import load_task
-from vlmbench.variants.base import Variant, variant_requests
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.variant import Variant, variant_requests
 
 
 def requests(task: TaskSpec, mode: str | None, **options: Any) -> list[Request]:

@@ -5,7 +5,7 @@ import io
 import PIL.Image
 import pytest
 
-from vlmbench.variants.noise import noise_png
+from vlmbench.tasks.variants.noise import noise_png
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 5), (640, 480)])

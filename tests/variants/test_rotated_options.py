@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from vlmbench.records import Image, Sample
+from vlmbench.tasks.variants.options import original_position, rotated
 from vlmbench.text.choices import choice_index
-from vlmbench.variants.options import original_position, rotated
 
 COLOURS = ("赤", "青", "緑")
 

@@ -16,7 +16,7 @@ from vlmbench.embedded.build_sprites import build_sprites
 from vlmbench.embedded.build_statistics import build_statistics
 from vlmbench.embedded.items import SuiteItem
 from vlmbench.embedded.sprites import load_sprites
-from vlmbench.task_files import tasks_root
+from vlmbench.tasks.registry import tasks_root
 
 DICTIONARY_BYTES = 64 * 2**20
 """Room for every picture of a file once, however many questions show it."""

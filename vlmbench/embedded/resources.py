@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
-from vlmbench.task_files import tasks_root
+from vlmbench.tasks.registry import tasks_root
 
 
 def data_file(name: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from vlmbench.environment import Memory
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 
 Responses: TypeAlias = Generator[Response, None, None]

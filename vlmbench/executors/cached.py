@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from vlmbench.cache import AnswerCache, answer_key
+from vlmbench.executors.answer_cache import AnswerCache, answer_key
 from vlmbench.executors.base import Around, Executor, Responses
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response
-from vlmbench.spool import Backlog
+from vlmbench.runs.spool import Backlog
 
 SAVE_EVERY = 64
 """Answers that are written to the cache together."""

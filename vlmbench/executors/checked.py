@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from vlmbench.executors.base import Around, Executor, Responses
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request
 
 

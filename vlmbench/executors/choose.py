@@ -8,10 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vlmbench.checkpoints import model_path
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.base import Executor
-from vlmbench.models import ModelSpec
+from vlmbench.models.checkpoints import model_path
+from vlmbench.models.resolve import ModelSpec
 
 EXECUTORS = ("local", "ray")
 

@@ -20,7 +20,7 @@ from vlmbench.environment import Memory, cpu_cores, peak_memory
 from vlmbench.executors.base import Responses
 from vlmbench.executors.batches import BatchSize, cost, form_batches
 from vlmbench.executors.preparing import Preparation
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Scalar
 from vlmbench.runners.base import Runner, SplitRunner, StagedRunner, StreamingRunner, make_runner
 

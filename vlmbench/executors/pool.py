@@ -18,7 +18,7 @@ from vlmbench.errors import ModelError, VlmbenchError
 from vlmbench.executors.base import Responses
 from vlmbench.executors.batches import Batch, BatchSize, cost, form_batches
 from vlmbench.executors.worker import BATCHES_AT_HAND, Answers
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Scalar
 
 LOSSES_IN_A_ROW = 4

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from vlmbench.environment import Memory, peak_memory
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request
 from vlmbench.runners.base import SplitRunner, make_runner
 

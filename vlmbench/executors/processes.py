@@ -22,7 +22,7 @@ from vlmbench.errors import VlmbenchError
 from vlmbench.executors.batches import Batch
 from vlmbench.executors.pool import Answered, Event, Lost, Ready, Refused
 from vlmbench.executors.worker import BATCHES_AT_HAND, Worker
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 
 STOP_SECONDS = 5.0
 """How long a process may take to end by itself."""

@@ -16,7 +16,7 @@ from vlmbench.errors import DependencyError, ModelError, VlmbenchError
 from vlmbench.executors.batches import Batch
 from vlmbench.executors.pool import Answered, Event, Lost, Ready, Refused
 from vlmbench.executors.worker import BATCHES_AT_HAND, Worker
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 
 CPU_ACTOR = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 

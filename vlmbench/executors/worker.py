@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vlmbench.environment import Memory, peak_memory
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.base import StagedRunner, make_runner
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from vlmbench.aggregate import ScoredMetric
 from vlmbench.judges.scores import JudgedMetric
 from vlmbench.metrics.asking import Vector
 from vlmbench.metrics.base import Metric
 from vlmbench.records import Estimate, MetricScore, Sample, Scalar
+from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
 
 

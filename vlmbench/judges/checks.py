@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from vlmbench.data import load_samples
-from vlmbench.derive import restored
 from vlmbench.judges.agreement import krippendorff_alpha, rank_correlation
 from vlmbench.judges.requests import case_of
 from vlmbench.judges.results import CheckRecord, JudgeCheck, Side, about, run_side, write_result
 from vlmbench.judges.scores import JudgedMetric, judge_journal, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
 from vlmbench.stats import value_of
-from vlmbench.variants.base import restore_variant
+from vlmbench.tasks.restore import restored
+from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.variants.variant import restore_variant
 
 
 def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:

@@ -18,13 +18,10 @@ from itertools import chain
 from pathlib import Path
 
 from vlmbench import __version__
-from vlmbench.data import load_samples
-from vlmbench.derive import restored, score
 from vlmbench.environment import versions
 from vlmbench.errors import JournalError, UsageError
-from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
-from vlmbench.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.executors.progress import Meter, Progress
 from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, must_ask_again
 from vlmbench.judges.scores import (
     JudgedMetric,
@@ -35,12 +32,15 @@ from vlmbench.judges.scores import (
 )
 from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import load_metric, metric_names
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, RunRecord, Scalar, stable_hash
-from vlmbench.runs import RunDir
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import restore_task
-from vlmbench.variants.base import restore_variant
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.tasks.registry import restore_task
+from vlmbench.tasks.restore import restored
+from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.variant import restore_variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ def judge_run(
     *,
     executor: Executor,
     settings: JudgeSettings,
+    score: Callable[[RunDir], RunRecord],
     metrics: Sequence[str] = (),
     fresh: bool = False,
     progress: Progress = lambda done, total, errors: None,
@@ -94,6 +95,7 @@ def judge_run(
         judge: Who is asked.
         executor: How requests get to the judge.
         settings: How it is asked.
+        score: Derives the run's scores again, `derive.score`.
         metrics: Keys of the task's metrics, or names of any others that a judge is asked for;
             none: all of the task.
         fresh: Drop the judge's replies of earlier calls.

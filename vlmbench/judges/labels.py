@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError, UsageError
-from vlmbench.journal import read_journal
 from vlmbench.judges.agreement import Label, Level, cohen_kappa, krippendorff_alpha
 from vlmbench.judges.results import Agreement, Side, about, labels_hash, run_side
 from vlmbench.records import MetricScore, stable_hash
-from vlmbench.runs import RunDir, safe_name
+from vlmbench.runs.directory import RunDir, safe_name
+from vlmbench.runs.journal import read_journal
 
 
 @dataclass(frozen=True, slots=True)

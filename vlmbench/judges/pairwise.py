@@ -16,23 +16,23 @@ from pathlib import Path
 
 import numpy as np
 
-from vlmbench.data import load_samples
-from vlmbench.derive import restored
 from vlmbench.errors import UsageError
-from vlmbench.evaluate import Meter, Progress
 from vlmbench.executors.base import Executor
-from vlmbench.journal import Journal, JournalContent, read_journal
+from vlmbench.executors.progress import Meter, Progress
 from vlmbench.judges.judging import Call, effective, make_header, refuse_other_judge
 from vlmbench.judges.requests import JudgeSettings, case_of
 from vlmbench.judges.results import PairResult, about, run_side
 from vlmbench.judges.scores import JudgedMetric, judged_metric
 from vlmbench.metrics.asking import Case
-from vlmbench.models import ModelSpec
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
-from vlmbench.runs import RunDir, safe_name
+from vlmbench.runs.directory import RunDir, safe_name
+from vlmbench.runs.journal import Journal, JournalContent, read_journal
 from vlmbench.stats import Interval, share_interval
-from vlmbench.task import TaskSpec
-from vlmbench.variants.base import restore_variant
+from vlmbench.tasks.restore import restored
+from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.variant import restore_variant
 
 ORDERS = ("first-second", "second-first")
 

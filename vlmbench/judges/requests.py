@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmbench.journal import Session
 from vlmbench.metrics.asking import SYSTEM, Asking, Case, read_json
-from vlmbench.prompt import IMAGE_MARK, build_parts
 from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
-from vlmbench.task import TaskSpec
-from vlmbench.template import render
+from vlmbench.runs.journal import Session
+from vlmbench.tasks.prompt import IMAGE_MARK, build_parts
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.template import render
 
 _PREFIX = "judge_"
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from vlmbench import __version__
-from vlmbench.journal import JournalContent
 from vlmbench.judges.agreement import Level
 from vlmbench.records import stable_hash
-from vlmbench.runs import canonical_json, replace_file
+from vlmbench.runs.directory import canonical_json, replace_file
+from vlmbench.runs.journal import JournalContent
 from vlmbench.stats import Interval
 
 RESULT_VERSION: Final = 1

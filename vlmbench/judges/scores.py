@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vlmbench.aggregate import ScoredMetric
-from vlmbench.journal import JournalContent, read_journal
 from vlmbench.judges.requests import (
     JudgeSettings,
     asked_settings,
@@ -25,10 +23,12 @@ from vlmbench.judges.requests import (
 from vlmbench.judges.results import Asked
 from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.performance import Effort
 from vlmbench.records import MetricScore, Response, Sample, SampleScores
-from vlmbench.task import TaskSpec
-from vlmbench.where import parse_where
+from vlmbench.runs.journal import JournalContent, read_journal
+from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.scoring.performance import Effort
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.where import parse_where
 
 NOT_ASKED = "the judge has not been asked about this answer"
 

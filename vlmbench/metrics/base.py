@@ -31,7 +31,7 @@ from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"base", "options", "vectors", "asking", "askings"}
+NO_FAMILIES = {"encoders", "ngrams", "base", "options", "vectors", "asking", "askings"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]

@@ -12,16 +12,16 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
+from vlmbench.metrics.ngrams.coded import Coded, Integers, coded_words
+from vlmbench.metrics.ngrams.comparison import Comparison, Unit
+from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
+from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_score
+from vlmbench.metrics.ngrams.table import NgramTable, Rows
 from vlmbench.metrics.overlap import bleu_vectors, compared, means
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
-from vlmbench.text.coded import Coded, Integers, coded_words
-from vlmbench.text.comparison import Comparison, Unit
-from vlmbench.text.frequencies import DocumentFrequencies, count_documents
 from vlmbench.text.japanese import lines_of_words
-from vlmbench.text.ngrams import NgramTable, Rows
-from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_score
 
 CIDER_ORDER = 4
 _TOGETHER = 1024

@@ -14,16 +14,16 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
+from vlmbench.metrics.ngrams.coded import coded
+from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, Comparison
+from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
+from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
 from vlmbench.metrics.overlap import means
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
 from vlmbench.stats import Floats
-from vlmbench.text.coded import coded
-from vlmbench.text.comparison import WORD_ORDERS, Comparison
 from vlmbench.text.compat.penn import penn_words
 from vlmbench.text.compat.words import plain_words
-from vlmbench.text.frequencies import DocumentFrequencies, count_documents
-from vlmbench.text.overlap_scores import BLEU_ORDER, bleu_counts
 
 CocoTokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
 

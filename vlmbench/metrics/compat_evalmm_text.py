@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.ngrams.lcs import common_subsequence_length
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text.compat.failures import unscored
 from vlmbench.text.compat.overlaps import ngrams, strict_sentence_bleu
@@ -17,7 +18,6 @@ from vlmbench.text.compat.words import (
     rouge_identity,
     rouge_words,
 )
-from vlmbench.text.sequences import common_subsequence_length
 
 _REPOSITORY = "llm-jp/llm-jp-eval-mm at 9f450a5"
 _REFERENCE = "ref:llm-jp-eval-mm@9f450a5"

@@ -14,15 +14,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from vlmbench.metrics.base import Answer, metric
-from vlmbench.metrics.overlap import means
-from vlmbench.metrics.vectors import Vectors
-from vlmbench.records import Scalar
-from vlmbench.stats import Floats
-from vlmbench.text.coded import coded
-from vlmbench.text.comparison import CHARACTER_ORDERS, WORD_ORDERS, Comparison
-from vlmbench.text.compat.western import words_13a, words_chrf, words_tercom
-from vlmbench.text.compat.words import ipadic_identity, ipadic_words, plain_words
-from vlmbench.text.overlap_scores import (
+from vlmbench.metrics.ngrams.coded import coded
+from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, WORD_ORDERS, Comparison
+from vlmbench.metrics.ngrams.scores import (
     BLEU_ORDER,
     best_chrf,
     bleu_counts,
@@ -32,6 +26,12 @@ from vlmbench.text.overlap_scores import (
     ter_counts,
     ter_score,
 )
+from vlmbench.metrics.overlap import means
+from vlmbench.metrics.vectors import Vectors
+from vlmbench.records import Scalar
+from vlmbench.stats import Floats
+from vlmbench.text.compat.western import words_13a, words_chrf, words_tercom
+from vlmbench.text.compat.words import ipadic_identity, ipadic_words, plain_words
 
 BleuTokenizer: TypeAlias = Literal["13a", "char", "fugashi", "ja-mecab", "none"]
 WordTokenizer: TypeAlias = Literal["fugashi", "none"]

@@ -10,12 +10,7 @@ from collections.abc import Mapping, Sequence
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
-from vlmbench.text.compat.anls import (
-    THRESHOLD,
-    package_anls,
-    raw_length_similarity,
-    relaxed_equal,
-)
+from vlmbench.text.compat.anls import THRESHOLD, package_anls, raw_length_similarity, relaxed_equal
 from vlmbench.text.compat.ccocr import EPSILON, character_counts, character_f1, micro_f1
 from vlmbench.text.compat.evalai import leave_one_out, vlmevalkit
 from vlmbench.text.compat.letters import vlmevalkit_letter

@@ -13,10 +13,8 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, metric
-from vlmbench.metrics.vectors import Vectors
-from vlmbench.stats import Floats
-from vlmbench.text.comparison import CHARACTER_ORDERS, Comparison, Unit, compare
-from vlmbench.text.overlap_scores import (
+from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, Comparison, Unit, compare
+from vlmbench.metrics.ngrams.scores import (
     BLEU_ORDER,
     best_chrf,
     bleu_counts,
@@ -28,6 +26,8 @@ from vlmbench.text.overlap_scores import (
     ter_counts,
     ter_score,
 )
+from vlmbench.metrics.vectors import Vectors
+from vlmbench.stats import Floats
 
 CHRF_WORD_ORDER = 2
 

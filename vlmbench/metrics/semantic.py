@@ -25,7 +25,7 @@ from vlmbench.text.japanese import NORMALISATION, normalise
 if TYPE_CHECKING:
     import PIL.Image
 
-    from vlmbench.encoders import ImageTextEncoder, Tokens, Vectors
+    from vlmbench.metrics.encoders import ImageTextEncoder, Tokens, Vectors
 
 DIGITS = 6
 """Decimals that are kept: how a batch is cut changes the seventh digit of 32-bit arithmetic."""
@@ -101,7 +101,7 @@ def bert_score(
         part: F1, or its precision or recall alone.
         idf: Whether tokens that are rare in the task's references weigh more.
     """
-    from vlmbench.encoders import text_encoder
+    from vlmbench.metrics.encoders import text_encoder
 
     encoder = text_encoder(model, layer)
     weights = _token_weights(corpus, model, layer) if idf else TokenWeights({})
@@ -140,7 +140,7 @@ def clip_score(
         model: The encoder (CLIP or SigLIP): a directory, a name on the Hugging Face Hub, or
             name@revision.
     """
-    from vlmbench.encoders import image_text_encoder
+    from vlmbench.metrics.encoders import image_text_encoder
 
     encoder = image_text_encoder(model)
     groups = (answers[at : at + IMAGE_GROUP] for at in range(0, len(answers), IMAGE_GROUP))
@@ -179,7 +179,7 @@ def _normal(answer: Answer) -> list[str]:
 @lru_cache(maxsize=2)
 def _token_weights(texts: tuple[str, ...], encoder_name: str, layer: int) -> TokenWeights:
     """log((N + 1) / (df + 1)) over N references, as in the paper's program."""
-    from vlmbench.encoders import text_encoder
+    from vlmbench.metrics.encoders import text_encoder
 
     found: Counter[int] = Counter()
     for ids in text_encoder(encoder_name, layer).tokenise(texts):

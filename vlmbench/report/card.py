@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from vlmbench.compare.published import Source, comparable_sources
 from vlmbench.errors import VlmbenchError
 from vlmbench.metrics.base import load_metric
-from vlmbench.published import Source, comparable_sources
 from vlmbench.records import RunRecord
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)

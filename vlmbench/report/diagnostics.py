@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from vlmbench.aggregate import DIAGNOSTICS
-from vlmbench.diagnostics.gain import VisualGain
-from vlmbench.diagnostics.prompts import PromptSpread
-from vlmbench.diagnostics.rotation import RotationBias
-from vlmbench.diagnostics.runs import Diagnosis
+from vlmbench.compare.diagnoses import Diagnosis
+from vlmbench.compare.prompt_spread import PromptSpread
+from vlmbench.compare.rotation_bias import RotationBias
+from vlmbench.compare.visual_gain import VisualGain
 from vlmbench.records import Estimate
 from vlmbench.report.tables import Entry, Leaderboard, TaskRuns
-from vlmbench.runs import RunDir
+from vlmbench.runs.directory import RunDir
+from vlmbench.scoring.aggregate import DIAGNOSTICS
 
 LABELS = {
     "blind": "mode_blind",

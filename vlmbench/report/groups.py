@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vlmbench.errors import VlmbenchError
-from vlmbench.groups import GroupScore, group_score, load_groups
 from vlmbench.records import RunRecord, SampleScores
 from vlmbench.report.tables import Entry, Leaderboard, Run, TaskRuns
+from vlmbench.scoring.groups import GroupScore, group_score
+from vlmbench.tasks.groups import load_groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.diagnostics.runs import Diagnosis, diagnoses, with_variants
+from vlmbench.compare.diagnoses import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
 from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
@@ -33,7 +33,7 @@ from vlmbench.report.tables import (
     slice_tables,
     task_columns,
 )
-from vlmbench.runs import RunDir, find_runs, safe_name
+from vlmbench.runs.directory import RunDir, find_runs, safe_name
 
 if TYPE_CHECKING:
     import jinja2

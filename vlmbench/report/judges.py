@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmbench.errors import JournalError
-from vlmbench.journal import read_journal
 from vlmbench.judges.results import (
     About,
     Agreement,
@@ -26,6 +25,7 @@ from vlmbench.judges.results import (
 )
 from vlmbench.records import Estimate
 from vlmbench.report.tables import Entry, Run, TaskRuns
+from vlmbench.runs.journal import read_journal
 
 NO_PREFERENCE = 0.5
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
+from vlmbench.tasks.variants.options import original_position
+from vlmbench.tasks.variants.variant import IMAGE_MODES, Variant, split_label
 from vlmbench.text.choices import LETTERS
-from vlmbench.variants.base import IMAGE_MODES, Variant, split_label
-from vlmbench.variants.options import original_position
 
 LONGEST = 240
 """Characters of an answer that are shown; a page holds every variant of every sample."""

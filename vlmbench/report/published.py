@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmbench.published import Comparison, Mismatch, compare
+from vlmbench.compare.published import Comparison, Mismatch, compare
 from vlmbench.report.tables import Entry, TaskRuns
 
 

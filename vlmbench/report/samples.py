@@ -8,26 +8,20 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
-from vlmbench.aggregate import DIAGNOSTICS
-from vlmbench.data import load_samples
 from vlmbench.errors import VlmbenchError
-from vlmbench.journal import Header, JournalContent, read_journal
 from vlmbench.judges.scores import judged_key
 from vlmbench.metrics.base import Metric, load_metric
-from vlmbench.prompt import build_request
 from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar
 from vlmbench.report.images import ImageStore, SiteImage
-from vlmbench.report.otherwise import (
-    OtherData,
-    in_order,
-    kind_and_name,
-    option_read,
-    shortened,
-)
+from vlmbench.report.otherwise import OtherData, in_order, kind_and_name, option_read, shortened
 from vlmbench.report.tables import Entry, TaskRuns
-from vlmbench.runs import RunDir
-from vlmbench.task import TaskSpec
-from vlmbench.task_files import restore_task
+from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import Header, JournalContent, read_journal
+from vlmbench.scoring.aggregate import DIAGNOSTICS
+from vlmbench.tasks.prompt import build_request
+from vlmbench.tasks.registry import restore_task
+from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.spec import TaskSpec
 
 Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
 """The metric's best value, something between, its worst value, no value; no answer."""

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmbench.aggregate import DIAGNOSTICS
 from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
-from vlmbench.runs import RunDir, find_runs
+from vlmbench.runs.directory import RunDir, find_runs
+from vlmbench.scoring.aggregate import DIAGNOSTICS
 
 COMPARED_FINGERPRINTS = ("task", "prompt", "data")
 """Fingerprints that two runs must share for their numbers to be comparable."""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
-from vlmbench.models import ModelSpec
-from vlmbench.plugins import package_of, plugin_runners
+from vlmbench.models.plugins import package_of, plugin_runners
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 
 
@@ -98,10 +98,10 @@ class CheckingRunner(Runner, Protocol):
 
 _RUNNERS = {
     "baseline": ("vlmbench.runners.baseline", "BaselineRunner"),
-    "hf": ("vlmbench.runners.hf", "HFRunner"),
-    "openai_api": ("vlmbench.runners.openai_api", "OpenAIRunner"),
-    "served": ("vlmbench.runners.served", "ServedRunner"),
-    "remote_code": ("vlmbench.runners.code_runner", "CodeRunner"),
+    "hf": ("vlmbench.runners.hf.runner", "HFRunner"),
+    "openai_api": ("vlmbench.runners.api.runner", "OpenAIRunner"),
+    "served": ("vlmbench.runners.api.served", "ServedRunner"),
+    "remote_code": ("vlmbench.runners.remote_code.runner", "CodeRunner"),
 }
 
 

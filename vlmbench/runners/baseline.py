@@ -13,11 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vlmbench.baseline_models import BASELINES
 from vlmbench.errors import ModelError, unknown_name
-from vlmbench.models import ModelSpec
+from vlmbench.models.baselines import BASELINES
+from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Sample, Scalar
-from vlmbench.stored import store_texts
+from vlmbench.runs.stored_lines import store_texts
 
 QUESTION_FIELDS = ("level", "kind", "answer")
 """Fields of `meta` that a question shows without its image; blind-majority groups by them."""

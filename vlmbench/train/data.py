@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from vlmbench.embedded.split import Group, training_group
-from vlmbench.prompt import build_parts
 from vlmbench.records import Image, ImagePart, Sample
-from vlmbench.task_files import load_task
+from vlmbench.tasks.prompt import build_parts
+from vlmbench.tasks.registry import load_task
 from vlmbench.train.config import Stage, TrainConfig
 
 if TYPE_CHECKING:

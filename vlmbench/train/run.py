@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-from vlmbench.checkpoints import model_path
 from vlmbench.environment import calm_threads
 from vlmbench.errors import ModelError, UsageError, unknown_name
-from vlmbench.models import resolve_model
+from vlmbench.models.checkpoints import model_path
+from vlmbench.models.resolve import resolve_model
 from vlmbench.train.config import TrainConfig, load_config
 from vlmbench.train.output import (
     clear,

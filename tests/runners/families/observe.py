@@ -19,9 +19,9 @@ from made_tasks import picture
 
 from families import blip, deepseek, gemma, idefics, internvl, llava, mistral, phi, qwen, text
 from families.common import Family, save
-from vlmbench.models import resolve_model
+from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Image, ImagePart, Request, Response, TextPart
-from vlmbench.runners.hf import HFRunner
+from vlmbench.runners.hf.runner import HFRunner
 
 FAMILIES: tuple[Family, ...] = tuple(
     family

@@ -1,0 +1,37 @@
+"""The command line: parse, call one function, return an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from vlmbench.cli.arguments import parser
+from vlmbench.environment import calm_threads
+from vlmbench.errors import VlmbenchError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    calm_threads()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a captured stream may not have it
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = parser().parse_args(arguments)
+        module, _, function = options.command.rpartition(".")
+        return int(getattr(import_module(f"vlmbench.cli.{module}"), function)(options))
+    except VlmbenchError as error:
+        print(f"vlmbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output is gone, as in `vlmbench tasks list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print(
+            "vlmbench: Stopped; the same command goes on from the answers that are there.",
+            file=sys.stderr,
+        )
+        return 130

@@ -1,0 +1,1 @@
+"""Several runs side by side: the gate, diagnostics, published numbers."""

@@ -1,0 +1,115 @@
+"""A run with its scores, and runs paired sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmbench.metrics.base import Metric, load_metric
+from vlmbench.records import RunRecord, SampleScores
+from vlmbench.runs.directory import RunDir
+from vlmbench.stats import Floats, percentile_interval, resampled_totals, value_of
+
+RESAMPLES = 2000
+
+COMPARED = ("model", "task", "data", "code", "prompt")
+"""Fingerprints that a variant shares with the plain run; paraphrases differ in the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A run and its scores."""
+
+    record: RunRecord
+    rows: Mapping[str, SampleScores]
+    """By sample id, sorted by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """One metric's vectors of several runs on the samples that all of them scored."""
+
+    ids: tuple[str, ...]
+    vectors: tuple[Floats, ...]
+    """(n, metric.size) a run."""
+    left_out: int
+    """Samples that the metric is for and that some run did not answer or could not score."""
+
+
+def read_scored(directory: RunDir) -> Scored:
+    """A run by its directory.
+
+    Raises:
+        JournalError: A file of it is missing or damaged.
+    """
+    rows = {row.id: row for row in directory.read_scores()}
+    return Scored(directory.read_record(), rows)
+
+
+def difference(plain: RunRecord, variant: RunRecord, *, prompts: bool = False) -> str | None:
+    """The fingerprint in which a variant differs from the plain run though it should not."""
+    names = COMPARED[:-1] if prompts else COMPARED
+    return next(
+        (one for one in names if plain.fingerprints.get(one) != variant.fingerprints.get(one)), None
+    )
+
+
+def headline_metrics(record: RunRecord, *, use: str | None = None) -> dict[str, Metric]:
+    """The headline metrics by their id in the task; only those of the name `use`, if given."""
+    overall = {one.metric for one in record.estimates if one.headline and one.slice is None}
+    return {
+        name: load_metric(entry["use"], entry["options"])
+        for entry in record.task_spec["metrics"]
+        if (name := entry["id"] or entry["use"]) in overall and use in (None, entry["use"])
+    }
+
+
+def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = False) -> Paired:
+    """The metric's vectors on the samples that all runs scored.
+
+    Args:
+        runs: The first one says which samples there are.
+        name: The metric's id in the task.
+        metric: The metric.
+        unlike: Leave out samples that all runs were asked in the same words and images.
+    """
+    ids: list[str] = []
+    columns: list[list[tuple[float, ...]]] = [[] for _ in runs]
+    left_out = 0
+    for sample_id, first in runs[0].rows.items():
+        if name not in first.scores and first.error is None:
+            continue
+        rows = [run.rows.get(sample_id) for run in runs]
+        if unlike and len({row.key for row in rows if row is not None}) == 1 and all(rows):
+            continue
+        found = [row.scores.get(name) if row is not None else None for row in rows]
+        vectors = [score.vector if score is not None else None for score in found]
+        if any(vector is None for vector in vectors):
+            left_out += 1
+            continue
+        ids.append(sample_id)
+        for column, vector in zip(columns, vectors, strict=True):
+            column.append(vector or ())
+    shape = (len(ids), metric.size)
+    matrices = (np.array(column, dtype=np.float64).reshape(shape) for column in columns)
+    return Paired(tuple(ids), tuple(matrices), left_out)
+
+
+def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:
+    """The metric's values in resamples of the samples: (runs, RESAMPLES), drawn together."""
+    n = len(paired.ids)
+    totals = resampled_totals(np.hstack(paired.vectors), resamples=RESAMPLES, seed=seed)
+    parts = np.split(totals, len(paired.vectors), axis=1)
+    return np.stack([metric.combine(part, n) for part in parts])
+
+
+def values_of(paired: Paired, metric: Metric) -> Floats:
+    """The metric's value of each run."""
+    return np.array([value_of(vectors, metric.combine) for vectors in paired.vectors])
+
+
+def ends(draws: Floats) -> tuple[float, float]:
+    """The 95 % interval of resampled values."""
+    return percentile_interval(draws)

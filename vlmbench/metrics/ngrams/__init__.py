@@ -1,0 +1,1 @@
+"""Counting what answers share with references, many at a time."""

@@ -1,0 +1,1 @@
+"""Which model: what `--model` names, its options, and what its family needs."""

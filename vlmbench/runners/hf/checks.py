@@ -1,0 +1,123 @@
+"""What a checkpoint must bring, looked at before anything is asked of it.
+
+transformers goes on without much of this: weights that a file lacks are drawn at random, a
+tokenizer without its file knows no character, a template that fails does so with every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vlmbench.errors import ModelError, UsageError, unknown_name
+from vlmbench.models.resolve import ModelSpec
+from vlmbench.runners.hf.load_errors import first_line
+
+EXAMPLE = "何色ですか。 a1"
+"""Every tokenizer reads some of it."""
+
+OUT_STEP, IN_STEP = 32, 64
+"""What bitsandbytes packs four-bit weights in, on a CPU with AVX-512 for bfloat16."""
+
+
+def check_attention(chosen: str | Mapping[str, str] | None) -> None:
+    """See that transformers has an attention of this name; it may not suit the model.
+
+    Raises:
+        UsageError: It has none. So no name leads to code that the Hub would bring.
+    """
+    if chosen is None:
+        return
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    known = ["sdpa", "eager", *(n for n in ALL_ATTENTION_FUNCTIONS.valid_keys() if n != "sdpa")]
+    for name in [chosen] if isinstance(chosen, str) else chosen.values():
+        if name not in known:
+            raise UsageError(
+                unknown_name("attention", name, known, next_step=f"use {', '.join(known)}")
+            )
+
+
+def check_weights(spec: ModelSpec, report: Mapping[str, Any]) -> None:
+    """See that the files held every weight, each of the right shape.
+
+    Args:
+        spec: The model.
+        report: What `from_pretrained` says with `output_loading_info`.
+
+    Raises:
+        ModelError: They did not.
+    """
+    for name, held, wanted in sorted(report["mismatched_keys"]):
+        raise ModelError(
+            f"The weights of {spec.location} do not fit its config.json ({name} is "
+            f"{_shape(held)} in the file and {_shape(wanted)} in the model); restore whichever of "
+            "them was changed."
+        )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError(
+            f"The checkpoint {spec.location} lacks weights of the model ({missing[0]}{others}), "
+            "which would be drawn at random; give a complete one."
+        )
+
+
+def _shape(size: Any) -> str:
+    return " x ".join(map(str, size))
+
+
+def check_quantized(spec: ModelSpec, model: Any) -> None:
+    """See that a CPU can compute with the layers of four bits.
+
+    Raises:
+        ModelError: One has a shape that bitsandbytes cannot pack for this CPU.
+    """
+    for name, layer in model.named_modules():
+        packs = getattr(layer, "support_avx512bf16_for_cpu", False) and layer.weight.is_cpu
+        if packs and (layer.in_features % IN_STEP or layer.out_features % OUT_STEP):
+            raise ModelError(
+                f"--quantization 4bit cannot run {spec.location} on this CPU ({name} is "
+                f"{layer.out_features} x {layer.in_features}, and bitsandbytes packs multiples of "
+                f"{OUT_STEP} x {IN_STEP}); use 8bit, or a GPU."
+            )
+
+
+def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:
+    """See that the tokenizer knows some characters.
+
+    Raises:
+        ModelError: It has no vocabulary, as where its files are missing.
+    """
+    if not tokenizer.tokenize(EXAMPLE):
+        raise ModelError(
+            f"The tokenizer of {spec.location} has no vocabulary; put its files (tokenizer.json "
+            "and tokenizer_config.json) beside the weights."
+        )
+
+
+def check_template(spec: ModelSpec, processor: Any, template: str, *, sees_images: bool) -> None:
+    """See that the chat template can write a question, with an image if the model sees any.
+
+    Raises:
+        ModelError: It cannot.
+    """
+    text = {"type": "text", "text": EXAMPLE}
+    content = [{"type": "image"}, text] if sees_images else EXAMPLE
+    try:
+        prompt = processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            chat_template=template,
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+    except Exception as error:  # jinja2's, or whatever the template itself raises
+        raise ModelError(
+            f"The chat template of {spec.location} fails at a plain question "
+            f"({first_line(error)}); correct its chat_template.jinja."
+        ) from error
+    if "'type'" in prompt:  # it wrote the list down, as Python does
+        raise ModelError(
+            f"The chat template of {spec.location} is one for texts, and has no place for an "
+            "image; put one that has into its chat_template.jinja."
+        )

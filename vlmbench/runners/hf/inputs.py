@@ -1,0 +1,342 @@
+"""Requests -> the tensors that a model of transformers takes.
+
+decode the images, render the chat template, tokenise, pad on the left
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vlmbench.errors import DataError, ModelError
+from vlmbench.models.families import ImageLimits
+from vlmbench.models.hf_options import contradiction
+from vlmbench.records import ErrorKind, ImagePart, Request, Response, ResponseError, TextPart
+from vlmbench.runners.hf.decoded_images import Pictures
+from vlmbench.runners.hf.load import Front
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+WORD_JOINER = "\u2060"
+"""Put inside what looks like a control token in a data set's text: invisible, no token of any."""
+
+LEAST_ANSWER = 64
+"""Tokens that a prompt must leave for the answer, where the task allows as many."""
+
+PROBE = "vlmbenchprobe"
+"""A text that no template writes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedBatch:
+    """Requests that share one set of tensors, and those that never got so far."""
+
+    requests: list[Request]
+    inputs: Any
+    """The processor's output on the CPU; None when no request is left."""
+    failed: list[Response]
+
+    def packed(self) -> PackedBatch:
+        """The same without torch's tensors, which travel between processes in their own way."""
+        inputs = {} if self.inputs is None else dict(self.inputs)
+        arrays = {
+            name: value.numpy() if hasattr(value, "numpy") else value
+            for name, value in inputs.items()
+        }
+        return PackedBatch([one.sample_id for one in self.requests], arrays, self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """An EncodedBatch on its way between processes."""
+
+    sample_ids: list[str]
+    arrays: dict[str, Any]
+    failed: list[Response]
+
+    def unpacked(self, requests: Sequence[Request]) -> EncodedBatch:
+        """The batch, of some of these requests."""
+        import numpy as np
+        import torch
+        import transformers
+
+        by_id = {request.sample_id: request for request in requests}
+        inputs = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in self.arrays.items()
+        }
+        return EncodedBatch(
+            [by_id[one] for one in self.sample_ids],
+            transformers.BatchFeature(inputs) if inputs else None,
+            self.failed,
+        )
+
+
+class Encoder:
+    """Makes inputs for one model; used by several threads at a time.
+
+    Args:
+        front: The model's.
+        options: `system` and `generation` of the ModelSpec's.
+    """
+
+    def __init__(self, front: Front, options: Mapping[str, Any]) -> None:
+        self._front = front
+        self._kind = front.family
+        self._system: str | None = options.get("system")
+        self._options = options
+        self._lock = threading.Lock()
+        self._processor = _sharing(front, self._lock)
+        self._pictures = Pictures()
+        self._control_tokens = _control_tokens(front)
+        self.system_turn = self._find_system_turn()
+        """How the template takes a system prompt; None if it does not, and the user says it."""
+        self.images_in_place = None if self._kind.text_only else self._keeps_places()
+        """Whether an image between two texts stays there; some templates put images first."""
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens say, control tokens left out."""
+        with self._lock:
+            return str(
+                self._front.tokenizer.decode(
+                    tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+                )
+            )
+
+    @property
+    def system_place(self) -> str:
+        """Where a system prompt stands, for people."""
+        return "before the question" if self.system_turn is None else "system turn"
+
+    def encode(self, requests: Sequence[Request]) -> EncodedBatch:
+        """See `StagedRunner.encode`.
+
+        Raises:
+            ModelError: A request contradicts the options that the model was chosen with.
+        """
+        conversations, good, failed = [], [], []
+        for request in requests:
+            if problem := contradiction(self._options, request.generation):
+                raise ModelError(f"{problem[0].upper()}{problem[1:]}; leave one of them out.")
+            if problem := self._limits.refusal(len(request.images)):
+                title = self._kind.title
+                failed.append(failure(request, "rejected", f"{title} cannot answer: {problem}"))
+                continue
+            try:
+                conversations.append(self._conversation(request))
+                good.append(request)
+            except DataError as error:
+                failed.append(failure(request, "image", str(error)))
+        try:
+            batch = EncodedBatch(good, self._tensors(conversations) if good else None, failed)
+        except Exception as error:  # processors raise anything on an odd image or template
+            return self._encode_singly(good, failed, error)
+        return self._without_long(batch)
+
+    @property
+    def _limits(self) -> ImageLimits:
+        return ImageLimits() if self._kind.text_only else self._kind.images
+
+    def _conversation(self, request: Request) -> list[dict[str, Any]]:
+        parts = list(request.parts)
+        system = request.system_after(self._system)
+        if system is None:
+            return [{"role": "user", "content": self._content(parts)}]
+        if self.system_turn is None:
+            parts.insert(0, TextPart(f"{system}\n\n"))
+            return [{"role": "user", "content": self._content(parts)}]
+        return [self._system_message(system), {"role": "user", "content": self._content(parts)}]
+
+    def _system_message(self, text: str) -> dict[str, Any]:
+        if self.system_turn == "text":
+            return {"role": "system", "content": self._escaped(text)}
+        return {"role": "system", "content": self._content([TextPart(text)])}
+
+    def _content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
+        if self._kind.text_only:
+            return "".join(self._escaped(p.text) for p in parts if isinstance(p, TextPart))
+        return [
+            {"type": "text", "text": self._escaped(part.text)}
+            if isinstance(part, TextPart)
+            else {
+                "type": "image",
+                "image": bounded(self._pictures.of(part.image), self._kind.images),
+            }
+            for part in parts
+        ]
+
+    def _escaped(self, text: str) -> str:
+        """The text, in which no data set can write a token that steers the model."""
+        for token in self._control_tokens:
+            text = text.replace(token, token[0] + WORD_JOINER + token[1:])
+        return text
+
+    def _tensors(self, conversations: list[Any]) -> Any:
+        arguments: dict[str, Any] = (
+            {"padding": True} if self._kind.text_only else {"processor_kwargs": {"padding": True}}
+        )
+        return self._processor.apply_chat_template(
+            conversations,
+            chat_template=self._front.chat_template,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            **arguments,
+        )
+
+    def _encode_singly(
+        self, requests: list[Request], failed: list[Response], error: Exception
+    ) -> EncodedBatch:
+        if len(requests) == 1:
+            return EncodedBatch(
+                [], None, [*failed, failure(requests[0], "rejected", one_line(error))]
+            )
+        good: list[Request] = []
+        for request in requests:
+            batch = self.encode([request])
+            good += batch.requests
+            failed += batch.failed
+        if len(good) == len(requests):
+            # Each one is fine alone, so it is the batch that the processor cannot take.
+            raise error
+        rest = self.encode(good)
+        return EncodedBatch(rest.requests, rest.inputs, failed + rest.failed)
+
+    def room(self, request: Request, length: int) -> int:
+        """Tokens that an answer may have behind `length` of the prompt: as many as the task allows,
+        or the model has positions for."""
+        return min(request.generation.max_new_tokens, self._front.positions - length)
+
+    def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
+        """Take out requests whose answers the model has no positions for."""
+        if not batch.requests:
+            return batch
+        lengths = batch.inputs["attention_mask"].sum(dim=1).tolist()
+        pairs = list(zip(batch.requests, lengths, strict=True))
+        long = [
+            (request, length)
+            for request, length in pairs
+            if self.room(request, length) < min(LEAST_ANSWER, request.generation.max_new_tokens)
+        ]
+        if not long:
+            return batch
+        limit = self._front.positions
+        failed = [
+            failure(
+                request,
+                "too_long",
+                f"{length} prompt tokens leave {max(0, limit - length)} of the model's {limit} for "
+                "the answer",
+            )
+            for request, length in long
+        ]
+        lost = [request for request, _ in long]
+        rest = self.encode([request for request in batch.requests if request not in lost])
+        return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
+
+    def _keeps_places(self) -> bool:
+        content = [
+            {"type": "text", "text": "before"},
+            {"type": "image"},
+            {"type": "text", "text": "after"},
+        ]
+        text = self._rendered([{"role": "user", "content": content}])
+        between = text.partition("before")[2].partition("after")[0]
+        return any(token in between for token in self._control_tokens)
+
+    def _find_system_turn(self) -> Literal["parts", "text"] | None:
+        user = {"role": "user", "content": self._content([TextPart("user")])}
+        parts = self._content([TextPart(PROBE)])
+        forms: tuple[tuple[Literal["parts", "text"], Any], ...] = (
+            ("parts", parts),
+            ("text", PROBE),
+        )
+        for form, content in forms:
+            text = self._rendered([{"role": "system", "content": content}, user])
+            # A template that expects a text would write a list down as Python does.
+            if PROBE in text and "'type'" not in text:
+                return form
+        return None
+
+    def _rendered(self, conversation: list[dict[str, Any]]) -> str:
+        """The prompt as text; empty where the template refuses it."""
+        try:
+            text = self._front.processor.apply_chat_template(
+                conversation,
+                chat_template=self._front.chat_template,
+                add_generation_prompt=True,
+                tokenize=False,
+            )
+        except Exception:  # a template may refuse a turn in any way
+            return ""
+        return str(text)
+
+
+class _OneAtATime:
+    """A tokenizer that several threads may call: a fast one keeps its padding state inside."""
+
+    def __init__(self, tokenizer: Any, lock: threading.Lock) -> None:
+        self._tokenizer, self._lock = tokenizer, lock
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with self._lock:
+            return self._tokenizer(*arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
+
+
+class _WholeTemplate(_OneAtATime):
+    """The same for a text-only model, whose tokenizer renders the template too."""
+
+    def apply_chat_template(self, *arguments: Any, **named: Any) -> Any:
+        with self._lock:
+            return self._tokenizer.apply_chat_template(*arguments, **named)
+
+
+def _sharing(front: Front, lock: threading.Lock) -> Any:
+    """The processor for several threads: images are worked on while another thread tokenises."""
+    if front.processor is front.tokenizer:
+        return _WholeTemplate(front.tokenizer, lock)
+    processor = copy.copy(front.processor)
+    processor.tokenizer = _OneAtATime(front.tokenizer, lock)
+    return processor
+
+
+def bounded(picture: PIL.Image.Image, limits: ImageLimits) -> PIL.Image.Image:
+    """The picture, on a white ground if it is a mere strip or dot."""
+    import PIL.Image
+
+    width, height = picture.size
+    least = max(-(-max(width, height) // limits.widest), limits.least_side)
+    if min(width, height) >= least:
+        return picture
+    canvas = PIL.Image.new("RGB", (max(width, least), max(height, least)), "white")
+    canvas.paste(picture)
+    return canvas
+
+
+def failure(request: Request, kind: ErrorKind, message: str) -> Response:
+    """The response of a request that has no answer."""
+    return Response(request.sample_id, request.key, error=ResponseError(kind, message))
+
+
+def one_line(error: Exception) -> str:
+    """An error of another library, short enough for a journal."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+
+
+def _control_tokens(front: Front) -> tuple[str, ...]:
+    """Texts that tokenizer or processor would take for more than text, longest first."""
+    added = front.tokenizer.added_tokens_decoder.values()
+    found = {token.content for token in added if token.special}
+    for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
+        token = getattr(front.processor, name, None)
+        if isinstance(token, str):
+            found.add(token)
+    return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))

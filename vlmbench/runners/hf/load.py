@@ -1,0 +1,253 @@
+"""Loads any checkpoint that transformers knows, or says in one sentence why it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.environment import calm_threads, keep_freed_memory
+from vlmbench.errors import ModelError
+from vlmbench.hub import use_cache_when_unreachable
+from vlmbench.models.checkpoints import model_path
+from vlmbench.models.families import Family, family, family_key
+from vlmbench.models.resolve import ModelSpec
+from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement, quantization
+from vlmbench.runners.hf.checks import (
+    check_attention,
+    check_quantized,
+    check_template,
+    check_tokenizer,
+    check_weights,
+)
+from vlmbench.runners.hf.load_errors import explained
+
+if TYPE_CHECKING:
+    import torch
+
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
+
+WEIGHT_FILES = ("*.safetensors", "*.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What prompts are made with; small, unlike the weights."""
+
+    config: Any
+    """The checkpoint's, of transformers."""
+    family: Family
+    """What is known of its kind."""
+    processor: Any
+    """The checkpoint's processor, or its tokenizer if it sees no images."""
+    tokenizer: Any
+    chat_template: str
+
+    @property
+    def positions(self) -> int:
+        """Most tokens of prompt and answer together."""
+        text = self.config.get_text_config()
+        return int(getattr(text, "max_position_embeddings", None) or 2**31)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Front):
+    """A model, ready to generate."""
+
+    model: Any
+    device: torch.device
+    """Where inputs go."""
+    dtype: torch.dtype
+
+
+def load_front(spec: ModelSpec) -> Front:
+    """Load all but the weights.
+
+    Raises:
+        ModelError: The checkpoint is missing, incomplete or of no kind that transformers loads.
+        UsageError: Its family cannot take an option.
+        DependencyError: It needs a package that is not installed.
+    """
+    prepare_libraries(spec)
+    import transformers
+
+    source = source_of(spec)
+    check_attention(spec.options.get("attention"))
+    with explained(spec):
+        config = transformers.AutoConfig.from_pretrained(
+            source, revision=spec.revision, trust_remote_code=False
+        )
+        kind = family(family_key(config.to_dict()))
+        processor = _processor(spec, source, kind)
+        bound_pixels(kind, processor, spec.options)
+        model_class(spec, config, kind)
+    tokenizer = getattr(processor, "tokenizer", processor)
+    tokenizer.padding_side = "left"  # answers begin where prompts end
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    check_tokenizer(spec, tokenizer)
+    template = _chat_template(spec, processor, tokenizer, kind)
+    check_template(spec, processor, template, sees_images=not kind.text_only)
+    return Front(config, kind, processor, tokenizer, template)
+
+
+def check(spec: ModelSpec) -> None:
+    """See whether a model could be loaded, without reading its weights.
+
+    Raises:
+        VlmbenchError: See `load_front`; or a directory holds no weights.
+    """
+    load_front(spec)
+    pick_device(spec.device)
+    folder = model_path(spec.location)
+    if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
+        raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
+
+
+def load(spec: ModelSpec) -> Loaded:
+    """Load processor and model onto the device.
+
+    Raises:
+        VlmbenchError: See `load_front`.
+    """
+    front = load_front(spec)
+    import torch
+
+    device = pick_device(spec.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    placed = placement(spec, device)
+    with explained(spec):
+        model, report = model_class(spec, front.config, front.family).from_pretrained(
+            source_of(spec),
+            revision=spec.revision,
+            config=front.config,
+            dtype=pick_dtype(spec.dtype, device),
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # `check_weights` names them
+            **attention(front.family, spec.options),
+            **quantization(spec, device),
+            **placed,
+        )
+    check_weights(spec, report)
+    check_quantized(spec, model)
+    if not placed:
+        model = model.to(device)
+    if "adapter" in spec.options:
+        add_adapter(model, spec.options["adapter"])
+    dtype: torch.dtype = next(
+        (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
+    )
+    return Loaded(
+        front.config,
+        front.family,
+        front.processor,
+        front.tokenizer,
+        front.chat_template,
+        model=model.eval(),
+        device=model.device,
+        dtype=dtype,
+    )
+
+
+def prepare_libraries(spec: ModelSpec) -> None:
+    """What must be said to torch and transformers before and after they are imported."""
+    if not model_path(spec.location).is_dir():
+        use_cache_when_unreachable()
+    calm_threads()
+    import transformers
+
+    messages: Any = transformers.utils.logging
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
+
+
+def source_of(spec: ModelSpec) -> str:
+    """What `from_pretrained` is given: a directory or a Hub id."""
+    path = model_path(spec.location)
+    return str(path) if path.is_dir() else spec.location
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of this machine that a name stands for.
+
+    Raises:
+        ModelError: It has none.
+    """
+    import torch
+
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next((kind for kind, there in usable.items() if there), "cpu")
+    elif not usable.get(name, name == "cpu"):
+        raise ModelError(f"This machine has no usable '{name}' device; try '--device auto'.")
+    return torch.device(name)
+
+
+def pick_dtype(name: str, device: torch.device) -> Any:
+    """float32 on a CPU, where half precision lets batches change answers."""
+    import torch
+
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    return getattr(torch, name)
+
+
+def _processor(spec: ModelSpec, source: str, kind: Family) -> Any:
+    import transformers
+
+    if kind.text_only:
+        return transformers.AutoTokenizer.from_pretrained(source, revision=spec.revision)
+    folder = Path(source)
+    if folder.is_dir() and not any((folder / name).is_file() for name in PROCESSOR_FILES):
+        raise _no_image_processor(spec)
+    auto: Any = transformers.AutoProcessor
+    processor = auto.from_pretrained(source, revision=spec.revision, trust_remote_code=False)
+    if getattr(processor, "image_processor", None) is None:
+        raise _no_image_processor(spec)
+    return processor
+
+
+def _no_image_processor(spec: ModelSpec) -> ModelError:
+    return ModelError(
+        f"The checkpoint {spec.location} has no image processor; save its processor beside the "
+        "weights (processor.save_pretrained), or copy processor_config.json or "
+        "preprocessor_config.json from the model it was made from."
+    )
+
+
+def model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
+    """The class of transformers that loads such a checkpoint.
+
+    Raises:
+        ModelError: There is none.
+    """
+    import transformers
+
+    if kind.text_only:
+        return transformers.AutoModelForCausalLM
+    for name in ("AutoModelForMultimodalLM", "AutoModelForImageTextToText"):
+        auto = getattr(transformers, name, None)
+        if auto is not None and type(config) in auto._model_mapping:
+            return auto
+    raise ModelError(
+        f"The checkpoint {spec.location} is a '{config.model_type}', which transformers does not "
+        "load as a vision-language model; choose another one ('vlmbench models list')."
+    )
+
+
+def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: Family) -> str:
+    # Some processors lose their template when they are saved, while their tokenizer keeps it.
+    template = (
+        spec.options.get("chat_template")
+        or getattr(processor, "chat_template", None)
+        or getattr(tokenizer, "chat_template", None)
+        or kind.template
+    )
+    if not isinstance(template, str):
+        raise ModelError(
+            f"The checkpoint {spec.location} brings no chat template; put a chat_template.jinja "
+            "in its directory, or choose an instruction-tuned model."
+        )
+    return template

@@ -1,0 +1,1 @@
+"""From answers to estimates: scores, bootstrap intervals, groups of tasks."""

@@ -1,0 +1,1 @@
+"""`vlmbench tasks prepare`: downloaded files -> the rows that a task reads."""

@@ -1,0 +1,136 @@
+"""Recipes of `vlmbench tasks prepare` that render pages of PDFs.
+
+The Hub has these benchmarks with pages that somebody rendered. Who has the documents themselves can
+render them here, at `DPI`, and gets a file with the same columns, which `--data-dir` then finds
+before the Hub.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmbench.errors import DataError
+from vlmbench.tasks.prepare.files import (
+    Prepared,
+    read_lines,
+    read_source,
+    refuse_missing,
+    write_rows,
+)
+from vlmbench.tasks.prepare.pdf import page_picture
+from vlmbench.tasks.spec import TaskSpec
+
+DPI = 200
+"""As the script of stockmarkteam/business-slide-questions renders (the default of pdf2image). The
+dots of the Hub's copy of JDocQA are not known to us; the same are taken."""
+
+MOST_PAGES = 4
+"""The columns image_0 to image_3 of JDocQA."""
+
+JDOCQA = (
+    "put dataset/annotation_files/jdocqa_test_all.json of mizuumi/JDocQA into "
+    "<data-dir>/jdocqa.json and the PDFs of its pdf_files.zip into <data-dir>/jdocqa-pdfs/."
+)
+
+BUSINESS_SLIDES = (
+    "put vqa.json of stockmarkteam/business-slide-questions into "
+    "<data-dir>/business-slide-vqa.json and the PDFs that its script downloads (named by the "
+    "SHA-256 of their address) into <data-dir>/business-slide-vqa-pdfs/."
+)
+
+_SLIDE = re.compile(r"(?P<document>[0-9A-Za-z_-]+)_page_(?P<page>\d{1,5})\.png")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A row without its pictures, and where these are."""
+
+    columns: Mapping[str, Any]
+    file: Path
+    pages: tuple[int, ...]
+
+
+def jdocqa(task: TaskSpec, data_dir: Path) -> Prepared:
+    """JDocQA's annotations, a JSON object a line, and its PDFs."""
+    import pyarrow
+
+    source, folder = data_dir / f"{task.name}.json", data_dir / f"{task.name}-pdfs"
+    rows = read_lines(source, task, fetch=JDOCQA)
+    try:
+        questions = [_jdocqa_question(row, number, folder) for number, row in enumerate(rows)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{source} does not hold JDocQA's annotations (pdf_name, question_page_number, "
+            "question, answer, answer_type from 1 to 4); fetch it again."
+        ) from error
+    shown = [one for one in questions if one.pages]
+    refuse_missing("PDFs", folder, (one.file for one in shown))
+    columns = [f"image_{k}" for k in range(MOST_PAGES)]
+    made = ({**one.columns, **dict(zip(columns, _pictures(one), strict=False))} for one in shown)
+    texts = {"question": "string", "answer": "string"}
+    schema = _schema({"question_id": "int64", **texts, "answer_type": "int64"}, columns)
+    left_out = len(questions) - len(shown)
+    return write_rows(task, data_dir, made, left_out=left_out, schema=pyarrow.schema(schema))
+
+
+def business_slides(task: TaskSpec, data_dir: Path) -> Prepared:
+    """BusinessSlideVQA's questions, a JSON list, and the slides' PDFs."""
+    import pyarrow
+
+    source, folder = data_dir / f"{task.name}.json", data_dir / f"{task.name}-pdfs"
+    rows = read_source(source, task, fetch=BUSINESS_SLIDES)
+    try:
+        questions = [_slide_question(row, folder) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{source} does not hold BusinessSlideVQA's questions (question_id, question, answer, "
+            "image as <document>_page_<number>.png); fetch it again."
+        ) from error
+    refuse_missing("PDFs", folder, (one.file for one in questions))
+    made = ({**one.columns, "image": _pictures(one)[0]} for one in questions)
+    texts = dict.fromkeys(("question", "answer", "image type"), "string")
+    schema = _schema({"question_id": "int64", **texts}, ["image"])
+    return write_rows(task, data_dir, made, schema=pyarrow.schema(schema))
+
+
+def _jdocqa_question(row: Mapping[str, Any], number: int, folder: Path) -> _Question:
+    kind = int(row["answer_type"]) - 1  # from 1 there, from 0 in the task's columns
+    if not 0 <= kind <= 3:
+        raise ValueError(kind)
+    columns = {
+        "question_id": number,
+        "question": str(row["question"]),
+        "answer": str(row["answer"]),
+        "answer_type": kind,
+    }
+    pages = tuple(int(page) for page in re.findall(r"\d+", str(row["question_page_number"])))
+    return _Question(columns, folder / Path(row["pdf_name"]).name, pages[:MOST_PAGES])
+
+
+def _slide_question(row: Mapping[str, Any], folder: Path) -> _Question:
+    place = _SLIDE.fullmatch(row["image"])
+    if place is None:
+        raise ValueError(row["image"])
+    texts = {name: str(row[name]) for name in ("question", "answer", "image type") if name in row}
+    columns = {"question_id": int(row["question_id"]), **texts}
+    return _Question(columns, folder / f"{place['document']}.pdf", (int(place["page"]),))
+
+
+def _pictures(question: _Question) -> list[dict[str, Any]]:
+    file = question.file
+    return [
+        {"bytes": page_picture(file, page, dpi=DPI), "path": f"{file.stem}_page_{page:03}.png"}
+        for page in question.pages
+    ]
+
+
+def _schema(columns: Mapping[str, str], images: Iterable[str]) -> list[tuple[str, Any]]:
+    import pyarrow
+
+    image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    texts = [(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()]
+    return texts + [(name, image) for name in images]

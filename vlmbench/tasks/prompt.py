@@ -1,0 +1,121 @@
+"""A sample and a task's template -> a Request with images standing between the text.
+
+While a template renders, each image place is a marker with a random nonce, so that no text out
+of a data set can forge one. Afterwards the text is cut at the markers.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from vlmbench.errors import DataError
+from vlmbench.records import Generation, ImagePart, Part, Request, Sample, TextPart
+from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.template import render
+
+IMAGE_MARK = "<image>"
+"""How data sets write the place of an image inside a text."""
+
+_MARK = re.compile(r"<image(?: (\d{1,3}))?>")
+"""`<image>` is the next image, `<image 2>` the second one."""
+
+
+def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
+    """Ask the task's question about a sample.
+
+    Raises:
+        DataError: A column is missing, or the images are not each placed exactly once.
+        ConfigError: The template cannot be rendered.
+    """
+    return Request(
+        sample_id=sample.id,
+        parts=build_parts(task, sample),
+        generation=generation,
+        system=task.system,
+    )
+
+
+def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
+    """The prompt: text and images in the order in which the model shall see them.
+
+    Images come first unless the template places them. Of images that a text names by number
+    (`<image 2>`) those that it doesn't name are not shown, and those that it names twice are
+    shown twice; with `image_order: reference` once and in order.
+    """
+    where = f"sample '{sample.id}' of task '{task.name}'"
+    places = _Places(len(sample.images), where)
+    text = render(
+        task.prompt,
+        sample.row,
+        where=where,
+        choices=sample.choices,
+        image=places.image,
+        place_marks=places.place_marks,
+    )
+    order, pieces = _cut(text, places, where)
+    if task.image_order == "reference":
+        order, pieces = sorted(set(order)), [""] * len(set(order)) + ["".join(pieces)]
+    parts: list[Part] = []
+    for position, piece in enumerate(pieces):
+        if piece:
+            parts.append(TextPart(piece))
+        if position < len(order):
+            parts.append(ImagePart(sample.images[order[position]]))
+    return tuple(parts)
+
+
+def without_marks(text: str) -> str:
+    """A text of a data set without the places of images and the white space around it."""
+    return _MARK.sub("", text).strip()
+
+
+class _Places:
+    """Hands out the markers of one rendering."""
+
+    def __init__(self, count: int, where: str) -> None:
+        self.count = count
+        self.nonce = secrets.token_hex(16)
+        self.numbered = False
+        """Whether a text has named an image by its number."""
+        self._where = where
+        self._next = 0
+
+    def image(self, number: int) -> str:
+        """The marker of image `number`, counted from 0."""
+        if not 0 <= number < self.count:
+            raise DataError(
+                f"The prompt places image {number} of {self._where}, which has {self.count}; "
+                "correct the template or the data."
+            )
+        return f"\x02{self.nonce}:{number}\x03"
+
+    def place_marks(self, text: str) -> str:
+        """`text` with an image's marker for each `<image>` or `<image 2>`."""
+        return _MARK.sub(self._marker, text)
+
+    def _marker(self, mark: re.Match[str]) -> str:
+        if mark[1] is not None:
+            self.numbered = True
+            return self.image(int(mark[1]) - 1)
+        self._next += 1
+        return self.image(self._next - 1)
+
+
+def _cut(text: str, places: _Places, where: str) -> tuple[list[int], list[str]]:
+    """Which images stand in the text, and what stands before, between and behind them."""
+    first, *rest = text.split(f"\x02{places.nonce}:")
+    order, pieces = [], [first]
+    for piece in rest:
+        number, _, after = piece.partition("\x03")
+        order.append(int(number))
+        pieces.append(after)
+    everything = list(range(places.count))
+    if not order:
+        return everything, [""] * places.count + [text]
+    if sorted(order) != everything and not places.numbered:
+        raise DataError(
+            f"The prompt of {where} places images {order} where it has {places.count}; mark each "
+            "image exactly once, or none to put them all before the text."
+        )
+    return order, pieces

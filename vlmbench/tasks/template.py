@@ -1,0 +1,182 @@
+"""Sandboxed jinja2 templates over the columns of a row: strict about names, blind to methods."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import (
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    UndefinedError,
+    meta,
+    nodes,
+)
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import pass_context
+
+from vlmbench.errors import ConfigError, DataError, near_names
+from vlmbench.tasks.filters import FILTERS
+
+
+class _MissingColumn(UndefinedError):
+    """Its message is the name of the column."""
+
+
+class _RowEnvironment(ImmutableSandboxedEnvironment):
+    """Reads `row.items` as the column "items", never as a method of the mapping."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping):
+            return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Mapping):
+            if argument in obj:
+                return obj[argument]
+            return self.undefined(hint=str(argument), obj=obj, name=argument, exc=_MissingColumn)
+        return super().getitem(obj, argument)
+
+
+@pass_context
+def _interleave(context: Context, text: object) -> str:
+    """Let the prompt that is being rendered put its images where `text` marks them."""
+    place_marks = context.get("place_marks")
+    if place_marks is None:
+        raise ValueError("'interleave' works in a prompt only")
+    return str(place_marks(str(text)))
+
+
+@lru_cache(maxsize=256)
+def _compile(source: str) -> Template:
+    environment = _RowEnvironment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=lambda value: "" if value is None else value,  # null is empty, not the word None
+    )
+    environment.filters.update(FILTERS, interleave=_interleave)
+    return environment.from_string(source)
+
+
+def check_template(source: str) -> str:
+    """Return `source`, or raise a ValueError that says where its syntax is wrong."""
+    try:
+        _compile(source)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"{error.message} (line {error.lineno} of the template)") from error
+    except TemplateError as error:
+        raise ValueError(str(error)) from error
+    return source
+
+
+def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> str:
+    """Fill a template in.
+
+    Args:
+        source: The template; `row` holds the columns.
+        row: The columns of one row.
+        where: The row, for error messages.
+        names: Further values and functions that the template may use.
+
+    Raises:
+        DataError: A column that the template names is missing.
+        ConfigError: The template does something that it cannot or must not do.
+    """
+    try:
+        return _compile(source).render(row=row, **names)
+    except _MissingColumn as error:
+        raise DataError(missing_column(str(error), row, where)) from error
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        shown = source if len(source) <= 60 else source[:57] + "..."
+        raise ConfigError(
+            f"The template {shown!r} fails at {where} ({str(error).rstrip('.')}); correct it in "
+            "the task file."
+        ) from error
+
+
+def missing_column(name: str, columns: Collection[str], where: str) -> str:
+    """The sentence for a column that is not there."""
+    near = near_names(name, columns)
+    hint = (
+        f"did you mean {' or '.join(repr(one) for one in near)}?"
+        if near
+        else f"the columns there are {(', '.join(sorted(columns)) or 'none')[:200]}."
+    )
+    return f"There is no column '{name}' in {where}; {hint}"
+
+
+def names_in(source: str) -> set[str]:
+    """The names that a template uses and does not set itself."""
+    return set(meta.find_undeclared_variables(_parsed(source)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column, or a part of one, that a template writes out in every row."""
+
+    path: tuple[str | int, ...]
+    as_text: bool
+    """Whether it is written as it is, so that it has to be a text or a number."""
+
+    @property
+    def name(self) -> str:
+        """As the template names it."""
+        return ".".join(["row", *map(str, self.path)])
+
+    def of(self, row: Mapping[str, Any]) -> Any:
+        """What a row holds there; None where it holds nothing."""
+        value: Any = row
+        for step in self.path:
+            try:
+                value = value[step]
+            except (LookupError, TypeError):
+                return None
+        return value
+
+
+@lru_cache(maxsize=256)
+def shown_columns(source: str) -> tuple[Shown, ...]:
+    """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
+    found: dict[Shown, None] = {}
+    for output in _parsed(source).body:
+        for part in output.nodes if isinstance(output, nodes.Output) else ():
+            filters: set[str] = set()
+            expression: nodes.Node | None = part
+            while isinstance(expression, nodes.Filter):
+                filters.add(expression.name)
+                expression = expression.node
+            path = _path(expression)
+            if path:
+                found[Shown(path, filters <= _OF_TEXTS)] = None
+    return tuple(found)
+
+
+_OF_TEXTS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
+"""Filters that take a text or a number."""
+
+
+def _path(expression: nodes.Node | None) -> tuple[str | int, ...]:
+    """The steps from `row` on; empty for anything else than a chain of constant ones."""
+    steps: list[str | int] = []
+    while isinstance(expression, nodes.Getattr | nodes.Getitem):
+        if isinstance(expression, nodes.Getattr):
+            steps.append(expression.attr)
+        elif isinstance(expression.arg, nodes.Const):
+            steps.append(expression.arg.value)
+        else:
+            return ()
+        expression = expression.node
+    is_row = isinstance(expression, nodes.Name) and expression.name == "row"
+    return tuple(reversed(steps)) if is_row else ()
+
+
+def _parsed(source: str) -> nodes.Template:
+    environment = _RowEnvironment()
+    environment.filters.update(FILTERS, interleave=_interleave)
+    return environment.parse(source)

@@ -1,0 +1,1 @@
+"""The same questions asked differently: without images, paraphrased, rotated."""
