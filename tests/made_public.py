@@ -21,7 +21,7 @@ from vlmbench.tasks.registry import load_task, task_names
 from vlmbench.tasks.spec import Example, TaskSpec
 
 SCHEMAS: dict[str, dict[str, str]] = json.loads(
-    (Path(__file__).parent / "public" / "schemas.json").read_text(encoding="utf-8")
+    (Path(__file__).parent / "tasks" / "public" / "schemas.json").read_text(encoding="utf-8")
 )
 PUBLIC = [name for name in task_names() if load_task(name).data.path is None]
 REPEATS = 3

@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from vlmbench.embedded.basic_charts import COLOURS, ONE_CHART, QUANTITIES, Bar, BarChart
-from vlmbench.embedded.concepts import concepts
-from vlmbench.embedded.questions import ONE_SCENE, TWO_SCENES, Question
-from vlmbench.embedded.scenes import GROUNDS, Layout, Scene
+from vlmbench.train.synthetic.basic_charts import COLOURS, ONE_CHART, QUANTITIES, Bar, BarChart
+from vlmbench.train.synthetic.concepts import concepts
+from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question
+from vlmbench.train.synthetic.scenes import GROUNDS, Layout, Scene
 
 CONCEPTS = {concept.name: concept for concept in concepts()}
 _GROUNDS = {ground.name: ground for ground in GROUNDS}

@@ -21,9 +21,9 @@ FOLDERS = (
     "scoring",
     "judges",
 )
-PIPELINE = ("derive", "evaluate", "check", "compare", "embedded", "train", "parity", "report")
-ORDER = (*GROUND, *FOLDERS, *PIPELINE, "cli", "__main__", "docs_benchmarks", "docs", "family_docs")
-"""The floors of the house, lowest first; docs/design says what is on each."""
+PIPELINE = ("derive", "evaluate", "check", "compare", "train", "report")
+ORDER = (*GROUND, *FOLDERS, *PIPELINE, "cli", "__main__")
+"""The floors of the house, lowest first; CONTRIBUTING.md says what is on each."""
 API = "__init__"
 """The Python API imports anything, inside its functions."""
 

@@ -16,8 +16,9 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
+
+from locations import GOLD
 
 from vlmbench.metrics.base import load_metric
 from vlmbench.metrics.ngrams import comparison
@@ -28,7 +29,7 @@ from vlmbench.text import japanese, mecab
 
 Pairs: TypeAlias = list[tuple[str, str]]
 
-GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "text_bleu.json"
+GOLD_FILE = GOLD / "text_bleu.json"
 
 ROUGE_L = ("overlap.rouge_l",)
 TER = ("overlap.ter",)
@@ -145,9 +146,9 @@ def ratio(pairs: Pairs, names: Sequence[str], repeats: int = 3) -> float:
 
 def gold_pairs() -> Pairs:
     """Answers of models with a reference each, if they are here."""
-    if not GOLD.exists():
+    if not GOLD_FILE.exists():
         return []
-    corpora = json.loads(GOLD.read_text(encoding="utf-8"))["inputs"]["corpora"]
+    corpora = json.loads(GOLD_FILE.read_text(encoding="utf-8"))["inputs"]["corpora"]
     single = [items for name, items in corpora.items() if name != "edge" and "multi" not in name]
     return [(item["hyp"], item["refs"][0]) for items in single for item in items]
 

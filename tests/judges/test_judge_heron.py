@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from locations import GOLD
 from made_judge import answers_run, ask, judge_server, judged_task, verdict
 from made_runs import question
 from made_server import said
@@ -17,7 +18,7 @@ from vlmbench.cli.main import main
 from vlmbench.records import Estimate
 from vlmbench.runs.directory import RunDir
 
-GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "judge.json"
+GOLD_FILE = GOLD / "judge.json"
 
 
 def heron_run(folder: Path, categories: Sequence[str], metrics: Sequence[str]) -> RunDir:
@@ -48,10 +49,12 @@ def values(run: RunDir, metric: str) -> dict[str | None, Estimate]:
     }
 
 
-@pytest.mark.skipif(not GOLD.is_file(), reason="needs ../shared/reference/gold beside the checkout")
+@pytest.mark.skipif(
+    not GOLD_FILE.is_file(), reason="needs ../shared/reference/gold beside the checkout"
+)
 def test_the_recorded_reviews_give_the_recorded_scores(tmp_path: Path) -> None:
     """45 reviews of turingmotors/heron's sample_reviews.json, in its own script's form."""
-    runs = json.loads(GOLD.read_text(encoding="utf-8"))["runs"]
+    runs = json.loads(GOLD_FILE.read_text(encoding="utf-8"))["runs"]
     recorded = next(one for one in runs if one["run_id"] == "heron_legacy.sample_reviews")
     reviews: list[dict[str, Any]] = list(recorded["per_item"].values())
     categories = [one["category"] for one in reviews]
@@ -96,7 +99,9 @@ def test_own_and_compat_form_share_replies_and_differ_in_failures(tmp_path: Path
     assert (theirs.n, theirs.unscored) == (4, 0)
 
 
-@pytest.mark.skipif(not GOLD.is_file(), reason="needs ../shared/reference/gold beside the checkout")
+@pytest.mark.skipif(
+    not GOLD_FILE.is_file(), reason="needs ../shared/reference/gold beside the checkout"
+)
 @pytest.mark.parametrize(
     ("metric", "kind", "readable"),
     [
@@ -119,7 +124,7 @@ def test_every_malformed_verdict_ends_unscored(
     or with a tab; the other three kinds are in forms that we do not ask for. All the rest is asked
     for once more, counted, and bounded.
     """
-    recorded = json.loads(GOLD.read_text(encoding="utf-8"))["inputs"][kind]
+    recorded = json.loads(GOLD_FILE.read_text(encoding="utf-8"))["inputs"][kind]
     items = [one for one in recorded if one["text"] is not None]
     clean = {one["id"] for one in items if "clean" in one["tags"] and kind == "heron_parse"}
     good = {*readable, *clean}

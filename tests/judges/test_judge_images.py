@@ -16,7 +16,7 @@ from vlmbench.derive import score
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.judges.judging import judge_run
 from vlmbench.judges.requests import JudgeSettings
-from vlmbench.metrics.asking import IMAGES
+from vlmbench.metrics.judge_prompt import IMAGES
 from vlmbench.models.resolve import resolve_model
 from vlmbench.runs.journal import read_journal
 

@@ -13,7 +13,7 @@ from made_server import MadeServer
 
 from vlmbench.cli.main import main
 from vlmbench.judges.results import CheckRecord, PairResult, answers_hash, read_results
-from vlmbench.metrics.askings import PAIRWISE, RUBRIC
+from vlmbench.metrics.judge_prompts import PAIRWISE, RUBRIC
 from vlmbench.models.resolve import resolve_model
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import read_journal

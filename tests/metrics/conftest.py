@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold"
+from locations import GOLD
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Our own forms beside what a careful reader says of the reference cases.
 
-Every disagreement has its reason in `vlmbench.parity.reasons`; there may be no others in the cases
+Every disagreement has its reason in `parity.reasons`; there may be no others in the cases
 at hand, and in any set of cases at least 97 % must agree.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from parity.reasons import READER
 
 from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.parity.reasons import READER
 from vlmbench.text.choices import LETTERS, read_choice
 
 SURFACE = {"short/147", "short/261", "short/282"}

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from locations import GOLD
 
-from vlmbench.metrics import askings
-from vlmbench.metrics.asking import Asking, Case, fresh_mark, read_json
+from vlmbench.metrics import judge_prompts as askings
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.compat.text_judge import pair_of_numbers
+from vlmbench.metrics.judge_prompt import Asking, Case, fresh_mark, read_json
 from vlmbench.stats import value_of
-from vlmbench.text.compat.judge import pair_of_numbers
 
-GOLD = Path(__file__).parents[3] / "shared" / "reference" / "gold" / "judge.json"
+GOLD_FILE = GOLD / "judge.json"
 ALL = [one for one in vars(askings).values() if isinstance(one, Asking)]
 WITH_SCHEMA = [one for one in ALL if one.schema is not None]
 
 needs_gold = pytest.mark.skipif(
-    not GOLD.is_file(), reason="needs ../shared/reference/gold beside the checkout"
+    not GOLD_FILE.is_file(), reason="needs ../shared/reference/gold beside the checkout"
 )
 
 
 def gold(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(GOLD.read_text(encoding="utf-8"))["inputs"][name]
+    found: list[dict[str, Any]] = json.loads(GOLD_FILE.read_text(encoding="utf-8"))["inputs"][name]
     return found
 
 
@@ -110,7 +110,7 @@ def test_the_malformed_verdicts_of_the_gold_set_are_unscored() -> None:
 @needs_gold
 def test_own_heron_form_leaves_failures_out() -> None:
     """The careful reader's values of heron_aggregate, where -1 does not enter the means."""
-    content = json.loads(GOLD.read_text(encoding="utf-8"))
+    content = json.loads(GOLD_FILE.read_text(encoding="utf-8"))
     run = next(one for one in content["runs"] if one["run_id"] == "heron.aggregate")["per_item"]
     metric = load_metric("judge.heron")
     compared = 0
@@ -133,7 +133,7 @@ def test_own_heron_form_leaves_failures_out() -> None:
 @needs_gold
 def test_the_recorded_reviews_in_the_compat_form() -> None:
     """45 reviews of heron's sample_reviews.json: 98.13, 98.06, 106.73, mean 100.97."""
-    content = json.loads(GOLD.read_text(encoding="utf-8"))
+    content = json.loads(GOLD_FILE.read_text(encoding="utf-8"))
     run = next(one for one in content["runs"] if one["run_id"] == "heron_legacy.sample_reviews")
     reviews = list(run["per_item"].values())
     metric = load_metric("compat_heron.relative")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from locations import ROOT
 
 from vlmbench.train.card import source_commit
 from vlmbench.train.progress import loss_curve
@@ -58,7 +59,7 @@ def test_the_readme_names_the_same_numbers(trained: Path, facts: dict[str, Any])
 
 
 def test_the_commit_is_that_of_the_checkout() -> None:
-    root = Path(__file__).parents[2]
+    root = ROOT
     if not (root / ".git").exists():
         assert source_commit() is None
         return

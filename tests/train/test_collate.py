@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from vlmbench.embedded.split import FAMILIES, training_group
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.data import Demonstration, demonstrations
 from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
+from vlmbench.train.synthetic.split import FAMILIES, training_group
 
 SMALL = ScratchSpec(
     vocabulary=600,

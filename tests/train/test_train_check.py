@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from vlmbench.embedded.split import training_group
 from vlmbench.train.check import exact_answers
 from vlmbench.train.collate import PackedCollator
 from vlmbench.train.config import OptimiserConfig
 from vlmbench.train.data import Demonstration, MicroBatch, demonstrations
 from vlmbench.train.optimiser import build_optimiser
+from vlmbench.train.synthetic.split import training_group
 
 BATCHES: list[MicroBatch] = [
     [demonstrations(training_group(family, f"same:{n}", questions=3)) for n in range(2)]

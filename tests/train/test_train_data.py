@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from made_recipes import make_recipe
 
-from vlmbench.embedded.split import FAMILIES, training_group
 from vlmbench.train.check import check_batches
 from vlmbench.train.config import TrainConfig, load_config
 from vlmbench.train.data import MicroBatch, RecipeData, demonstrations
+from vlmbench.train.synthetic.split import FAMILIES, training_group
 
 STAGES = [
     {"share": 0.25, "mixture": {"single": 1, "grid": 0}, "groups_per_batch": 1},

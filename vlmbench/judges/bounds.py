@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from vlmbench.judges.scores import JudgedMetric
-from vlmbench.metrics.asking import Vector
 from vlmbench.metrics.base import Metric
+from vlmbench.metrics.judge_prompt import Vector
 from vlmbench.records import Estimate, MetricScore, Sample, Scalar
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of

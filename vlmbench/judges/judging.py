@@ -30,8 +30,8 @@ from vlmbench.judges.scores import (
     judged_key,
     judged_metric,
 )
-from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import load_metric, metric_names
+from vlmbench.metrics.judge_prompt import Asking, Case
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, RunRecord, Scalar, stable_hash
 from vlmbench.runs.directory import RunDir

@@ -23,7 +23,7 @@ from vlmbench.judges.judging import Call, effective, make_header, refuse_other_j
 from vlmbench.judges.requests import JudgeSettings, case_of
 from vlmbench.judges.results import PairResult, about, run_side
 from vlmbench.judges.scores import JudgedMetric, judged_metric
-from vlmbench.metrics.asking import Case
+from vlmbench.metrics.judge_prompt import Case
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
 from vlmbench.runs.directory import RunDir, safe_name

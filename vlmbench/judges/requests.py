@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmbench.metrics.asking import SYSTEM, Asking, Case, read_json
+from vlmbench.metrics.judge_prompt import SYSTEM, Asking, Case, read_json
 from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
 from vlmbench.runs.journal import Session
 from vlmbench.tasks.prompt import IMAGE_MARK, build_parts

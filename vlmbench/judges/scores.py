@@ -21,8 +21,8 @@ from vlmbench.judges.requests import (
     must_ask_again,
 )
 from vlmbench.judges.results import Asked
-from vlmbench.metrics.asking import Asking, Case
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.judge_prompt import Asking, Case
 from vlmbench.records import MetricScore, Response, Sample, SampleScores
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric

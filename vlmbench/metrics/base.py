@@ -24,14 +24,16 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
-from vlmbench.metrics.asking import Asking, Extremes
+from vlmbench.metrics import compat
+from vlmbench.metrics.judge_prompt import Asking, Extremes
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"encoders", "ngrams", "base", "options", "vectors", "asking", "askings"}
+NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
+NO_FAMILIES |= {"vectors"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
@@ -239,7 +241,7 @@ def metric(
     """
 
     def register(function: _Function) -> _Function:
-        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        name = f"{_family_of(function.__module__)}.{function.__name__}"
         _REGISTRY[name] = Definition(
             name,
             function,
@@ -310,14 +312,14 @@ def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
 
 def metric_names() -> tuple[str, ...]:
     """Every metric's name, sorted. Imports all families."""
-    for family in _families():
-        importlib.import_module(f"{metrics.__name__}.{family}")
+    for module in _families().values():
+        importlib.import_module(module)
     return tuple(sorted(_REGISTRY))
 
 
 def family_summary(family: str) -> str:
     """What the metrics of a family have in common: the first sentence of its module."""
-    module = importlib.import_module(f"{metrics.__name__}.{family}")
+    module = importlib.import_module(_families()[family])
     return (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
 
 
@@ -348,8 +350,9 @@ def describe(name: str) -> dict[str, Any]:
 
 def _find(name: str) -> Definition:
     family = name.partition(".")[0]
-    if family in _families():
-        importlib.import_module(f"{metrics.__name__}.{family}")
+    module = _families().get(family)
+    if module is not None:
+        importlib.import_module(module)
     if name not in _REGISTRY:
         raise UsageError(
             unknown_name("metric", name, metric_names(), next_step="see 'vlmbench metrics list'")
@@ -357,8 +360,19 @@ def _find(name: str) -> Definition:
     return _REGISTRY[name]
 
 
-def _families() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
+def _families() -> dict[str, str]:
+    """The module of each family of metrics, by the family's name."""
+    own = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
+    others = {module.name for module in pkgutil.iter_modules(compat.__path__)}
+    modules = [f"{metrics.__name__}.{name}" for name in own]
+    modules += [f"{compat.__name__}.{name}" for name in others if not name.startswith("text_")]
+    return {_family_of(module): module for module in modules}
+
+
+def _family_of(module: str) -> str:
+    """The family that a module defines: its name, with `compat_` before it in metrics/compat."""
+    folder, _, name = module.rpartition(".")
+    return f"compat_{name}" if folder == compat.__name__ else name
 
 
 def _text_identity(compares: Compared) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from vlmbench.metrics.asking import Asking, read_json
-from vlmbench.metrics.askings import CORRECT, PAIRWISE, RELATIVE, RUBRIC
 from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.judge_prompt import Asking, read_json
+from vlmbench.metrics.judge_prompts import CORRECT, PAIRWISE, RELATIVE, RUBRIC
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
 

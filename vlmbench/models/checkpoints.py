@@ -24,7 +24,7 @@ _BLOCKS, _BLOCK_SIZE = 256, 2**16
 def model_path(location: str) -> Path:
     """The directory that a ModelSpec's location stands for; it may not exist."""
     if location.startswith(PACKAGED):
-        return Path(__file__).parents[1] / "embedded" / location.removeprefix(PACKAGED)
+        return Path(__file__).parent / location.removeprefix(PACKAGED)
     return Path(location)
 
 

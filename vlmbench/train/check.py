@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from vlmbench.embedded.split import training_group
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
 from vlmbench.train.data import MicroBatch, demonstrations
+from vlmbench.train.synthetic.split import training_group
 
 
 def check_batches(config: TrainConfig) -> list[MicroBatch]:

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from vlmbench.embedded.split import FAMILIES
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.scratch import ScratchSpec
+from vlmbench.train.synthetic.split import FAMILIES
 
 Family = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
 

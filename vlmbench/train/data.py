@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from vlmbench.embedded.split import Group, training_group
 from vlmbench.records import Image, ImagePart, Sample
 from vlmbench.tasks.prompt import build_parts
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.config import Stage, TrainConfig
+from vlmbench.train.synthetic.split import Group, training_group
 
 if TYPE_CHECKING:
     import PIL.Image

@@ -1,0 +1,100 @@
+"""python docs/build/family_pages.py: writes the table of families in docs/models.md.
+
+    python tests/runners/hf/families/observe.py | python docs/build/family_pages.py
+
+The rows say what the tests' tiny models of each family did; a test fails where they no longer do.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pages import with_part
+
+from vlmbench.models.families import Pixels, family
+from vlmbench.models.resolve import known_models
+
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+
+COLUMNS = (
+    *("family", "`model_type`", "aliases", "one image", "two images", "no image"),
+    *("batch = single", "pixels"),
+)
+
+
+def main() -> int:
+    """Rewrites the page from rows on standard input and returns the exit code."""
+    text = PAGE.read_text(encoding="utf-8")
+    text = with_part(text, "families", families_part(json.load(sys.stdin)))
+    text = with_part(text, "remote", remote_part())
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+def families_part(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The table of families that transformers loads.
+
+    Args:
+        rows: What `observe` of the tests' families/observe.py returns.
+    """
+    head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    return "\n".join([*head, *(family_row(row) for row in rows)])
+
+
+def family_row(row: Mapping[str, Any]) -> str:
+    """One line of that table."""
+    kind = family(row["family"])
+    cells = (
+        kind.title,
+        f"`{row['family']}`",
+        aliases(row["family"]),
+        _outcome(row["one"], blind=kind.text_only),
+        _two(row),
+        _outcome(row["none"]),
+        "yes" if row["batch_equals_single"] else "**no**",
+        _bounds(kind.pixels),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def remote_part() -> str:
+    """The table of families that bring their own Python code."""
+    entries = {name: one for name, one in known_models().items() if one.remote_code}
+    lines = ["| family | recipe | aliases |", "|---|---|---|"]
+    for key in dict.fromkeys(one.family for one in entries.values()):
+        kind = family(key)
+        recipe = f"`{kind.recipe}`" if kind.recipe else "none"
+        lines.append(f"| {kind.title or key} | {recipe} | {aliases(key)} |")
+    return "\n".join(lines)
+
+
+def aliases(key: str) -> str:
+    """The names of models.yaml that belong to a family."""
+    found = [f"`{name}`" for name, entry in known_models().items() if entry.family == key]
+    return ", ".join(found) or "–"
+
+
+def _outcome(outcome: str, *, blind: bool = False) -> str:
+    if outcome != "answered":
+        return "refused"
+    return "asked blind" if blind else "yes"
+
+
+def _two(row: Mapping[str, Any]) -> str:
+    outcome = _outcome(row["two"], blind=row["images_in_place"] is None)
+    if outcome != "yes":
+        return outcome
+    return "in place" if row["images_in_place"] else "images first"
+
+
+def _bounds(pixels: Pixels) -> str:
+    found = [name for name in ("min", "max") if getattr(pixels, name) is not None]
+    return ", ".join(f"`--{name}-pixels`" for name in found) or "–"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

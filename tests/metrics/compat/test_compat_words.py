@@ -1,0 +1,56 @@
+"""Words of llm-jp-eval-mm's ROUGE and of sacrebleu's ja-mecab."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from vlmbench.errors import DependencyError
+from vlmbench.metrics.compat.text_emoji import emoji_code_points
+from vlmbench.metrics.compat.text_overlaps import strict_sentence_bleu
+from vlmbench.metrics.compat.text_words import ipadic_words, rouge_words
+
+# Behaviour described in the notes on ROUGE-L (section 3) and the gold README (quirk 2).
+REMOVED = [("猫😺", ("猫",)), ("➀➁", ()), ("㊗", ()), ("Ｎ７００", ("N", "700")), ("　", ())]
+
+
+@pytest.mark.parametrize(("text", "words"), REMOVED)
+def test_rouge_words(text: str, words: tuple[str, ...]) -> None:
+    assert rouge_words(text, "nfkc") == words
+
+
+def test_neologdn_deletes_tildes() -> None:
+    pytest.importorskip("neologdn", reason="the extra 'compat' is not installed")
+    assert "".join(rouge_words("10〜20人", "neologdn")) == "1020人"
+
+
+def test_single_emoji_of_the_package() -> None:
+    # emoji 2.16.0 lists 1,409 emoji of one code point.
+    assert len(emoji_code_points()) == 1409
+
+
+@pytest.mark.parametrize("package", ["neologdn", "ipadic"])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    from vlmbench.metrics.compat import text_words as words
+
+    words._ipadic.cache_clear()
+    words._ipadic_cache.cache_clear()
+    words._rouge_cache.cache_clear()
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DependencyError, match=r"pip install 'vlmbench\[compat\]'"):
+        rouge_words("猫", "neologdn") if package == "neologdn" else ipadic_words("猫")
+
+
+def test_long_runs_are_cut() -> None:
+    assert "".join(rouge_words("ア" * 10_000, "nfkc")) == "ア" * 10_000
+
+
+def test_strict_sentence_bleu() -> None:
+    # By hand: fewer than four words; all of four; half of the unigrams, one smoothed order after
+    # the other: (2/4 * 1/2/3 * 1/4/2 * 1/8/1) ** (1/4).
+    assert strict_sentence_bleu(("猫", "だ"), [("猫", "だ")]) == 0.0
+    assert strict_sentence_bleu("abcd", ["abcd"]) == pytest.approx(1.0)
+    expected = (2 / 4 * 1 / 2 / 3 * 1 / 4 / 2 * 1 / 8) ** 0.25
+    assert strict_sentence_bleu("axbx", ["aybz"]) == pytest.approx(expected)
+    assert strict_sentence_bleu("abcd", ["wxyz"]) == 0.0

@@ -1,0 +1,23 @@
+"""The package anls, quirks included (PyPI, version 0.0.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.compat.text_anls import package_anls
+from vlmbench.records import Scalar
+
+
+def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
+    return ["ref:anls-0.0.2"]
+
+
+@metric(bounds=(0, 1), compares="own", source="PyPI anls 0.0.2, anls_score", identity=_identity)
+def anls(answer: Answer) -> float:
+    """Mean normalised Levenshtein similarity to the nearest reference, higher is better.
+
+    From 0 to 1. Texts in lower case with single spaces; lengths are those of the capitals. A
+    similarity of 0.5 itself is 0, unlike in the other harnesses. Two empty texts score 1.
+    """
+    return max(package_anls(answer.prediction, reference) for reference in answer.references)

@@ -1,0 +1,138 @@
+"""The training split of the basic level: endless, generated, never stored.
+
+A group is one picture, or one pair, with several questions: they can share the cost of looking.
+Training groups use the training art styles and the training years only; the evaluation items are
+drawn by the same functions from other seeds, styles and years.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.train.synthetic import basic_charts
+from vlmbench.train.synthetic.basic_charts import ONE_CHART, draw_chart, random_chart
+from vlmbench.train.synthetic.concepts import TRAINING_STYLES, concepts
+from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question, captions
+from vlmbench.train.synthetic.scenes import Scene, draw, random_scene
+from vlmbench.train.synthetic.sprites import Sprites, load_sprites
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "icon": ("ja-vqa", ("what",)),
+    "single": ("ja-vqa", ("what", "colour")),
+    "grid": ("ja-vqa", ("where", "position", "exists", "count", "colour")),
+    "scatter": ("ja-vqa", ("exists", "count", "count_of", "more", "colour")),
+    "pair": ("ja-multi-image", tuple(TWO_SCENES)),
+    "chart": ("ja-chart", tuple(ONE_CHART)),
+    "caption": ("ja-caption", ("caption",)),
+}
+"""Kinds of group: the task each belongs to and the kinds of question it can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pictures and the questions that share them."""
+
+    task: str
+    images: tuple[PIL.Image.Image, ...]
+    questions: tuple[Question, ...]
+
+
+def training_group(
+    family: str, seed: str, *, questions: int, weights: Mapping[str, float] | None = None
+) -> Group:
+    """The training group with this seed.
+
+    Args:
+        family: A key of `FAMILIES`.
+        seed: Any text; equal text gives an equal group.
+        questions: How many different questions to ask at most.
+        weights: How often a kind of question is drawn, 1 where it is not named, 0 for never.
+    """
+    rng = random.Random(f"train:{family}:{seed}")
+    sprites = load_sprites()
+    task, kinds = FAMILIES[family]
+    subject, images = _pictures(family, rng, sprites)
+    odds = [(weights or {}).get(kind, 1.0) for kind in kinds]
+    asked: dict[str, Question] = {}
+    for _ in range(4 * questions):
+        question = ask(family, rng.choices(kinds, odds)[0], subject, rng)
+        if question is not None:
+            asked[question.text] = question
+        if len(asked) == questions:
+            break
+    if not asked:  # the drawn scene allows none of the wanted kinds: take another one
+        return training_group(family, seed + "+", questions=questions, weights=weights)
+    return Group(task, images, tuple(asked.values()))
+
+
+def _pictures(
+    family: str, rng: random.Random, sprites: Sprites
+) -> tuple[Any, tuple[PIL.Image.Image, ...]]:
+    style = rng.choice(TRAINING_STYLES)
+    if family == "chart":
+        chart = random_chart(rng, held_out=False)
+        return chart, (draw_chart(chart, rng, sprites),)
+    if family == "pair":
+        pair = random_pair(rng, style, sprites)
+        return pair, tuple(draw(scene, rng, sprites, vary=True) for scene in pair)
+    layout: Any = rng.choice(("grid", "scatter")) if family == "caption" else family
+    scene = random_scene(rng, layout, style, sprites)
+    return scene, (draw(scene, rng, sprites, vary=True),)
+
+
+def ask(family: str, kind: str, subject: Any, rng: random.Random) -> Question | None:
+    """One question of a kind on a scene, a pair of scenes or a chart, where it can be asked."""
+    if family == "caption":
+        return Question("caption", "", captions(subject))
+    if family == "pair":
+        return TWO_SCENES[kind](subject, rng)
+    if family == "chart":
+        return ONE_CHART[kind](subject, rng)
+    return ONE_SCENE[kind](subject, rng)
+
+
+def random_pair(rng: random.Random, style: str, sprites: Sprites) -> tuple[Scene, Scene]:
+    """Two grids that share half of the time the ground, and mostly some of the objects."""
+    one = random_scene(rng, "grid", style, sprites)
+    other = random_scene(rng, "grid", style, sprites)
+    ground = one.ground if rng.random() < 0.5 else other.ground
+    if rng.random() < 0.6:
+        other = Scene("grid", ground, _shared_objects(one, other, rng), style)
+    else:
+        other = Scene("grid", ground, other.objects, style)
+    return (one, other) if rng.random() < 0.5 else (other, one)
+
+
+def _shared_objects(one: Scene, other: Scene, rng: random.Random) -> tuple[Any, ...]:
+    """One or more objects of `one`, and of `other` what has a place left."""
+    kept = rng.sample(one.objects, rng.randint(1, len(one.objects)))
+    free = [cell for cell in range(4) if cell not in {cell for _, cell in kept}]
+    new = [concept for concept, _ in other.objects if concept.name not in one.counts]
+    added = list(zip(new[: rng.choice((0, 1, 1, 2))], free, strict=False))
+    return tuple(sorted([*kept, *added], key=lambda pair: pair[1]))
+
+
+def texts_for_vocabulary() -> list[str]:
+    """What the embedded tasks say, for training a tokenizer.
+
+    Names stand apart from the sentences they occur in: so none grows together with a particle.
+    """
+    rng = random.Random("vocabulary")
+    names = [*(concept.name for concept in concepts()), *basic_charts.words()]
+    texts = [*names, *names]
+    cut = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
+    for family in FAMILIES:
+        for index in range(600):
+            group = training_group(family, f"vocabulary-{index}", questions=3)
+            for question in group.questions:
+                for text in (question.text, *question.answers[:3]):
+                    texts += [*cut.split(text), *cut.findall(text)]
+    rng.shuffle(texts)
+    return texts
