@@ -55,7 +55,7 @@ def overall(run: RunDir, metric: str) -> Estimate:
     return found[0]
 
 
-def colours(count: int = 4) -> list[dict[str, Any]]:
+def colors(count: int = 4) -> list[dict[str, Any]]:
     """Questions whose reference is 赤."""
     return [question(number) for number in range(count)]
 

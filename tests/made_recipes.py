@@ -19,7 +19,7 @@ def make_recipe(folder: Path, seedling: Path, **changes: Any) -> Path:
             "questions_per_group": 2,
             "stages": [{"share": 1, "mixture": {"single": 1}, "kinds": {"what": 0}}],
         },
-        "optimiser": {
+        "optimizer": {
             "muon_learning_rate": 0.02,
             "adamw_learning_rate": 0.01,
             "warmup_steps": 2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from made_tasks import COLOURS, picture
+from made_tasks import COLORS, picture
 
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 
@@ -13,9 +13,9 @@ def request_for(number: int, length: int = 1, *, new_tokens: int = 64) -> Reques
     return Request(f"q{number}", (TextPart("字" * length),), generation)
 
 
-def colour_requests(count: int, *, new_tokens: int = 6) -> list[Request]:
+def color_requests(count: int, *, new_tokens: int = 6) -> list[Request]:
     """Requests with one image each, of different sizes and texts of different lengths."""
-    names = list(COLOURS)
+    names = list(COLORS)
     return [
         Request(
             f"q{number:03}",

@@ -23,8 +23,8 @@ EXACT = ({"use": "match.exact", "headline": True, "options": {"unpack": True}},)
 def picture(number: int, kind: str = "PNG") -> bytes:
     """A small image file, another one for each number."""
     buffer = io.BytesIO()
-    colour = (number * 37 % 256, number * 91 % 256, 128)
-    PIL.Image.new("RGB", (64, 48), colour).save(buffer, format=kind)
+    color = (number * 37 % 256, number * 91 % 256, 128)
+    PIL.Image.new("RGB", (64, 48), color).save(buffer, format=kind)
     return buffer.getvalue()
 
 

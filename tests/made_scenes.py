@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from vlmbench.train.synthetic.basic_charts import COLOURS, ONE_CHART, QUANTITIES, Bar, BarChart
+from vlmbench.train.synthetic.basic_charts import COLORS, ONE_CHART, QUANTITIES, Bar, BarChart
 from vlmbench.train.synthetic.concepts import concepts
 from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question
 from vlmbench.train.synthetic.scenes import GROUNDS, Layout, Scene
 
 CONCEPTS = {concept.name: concept for concept in concepts()}
 _GROUNDS = {ground.name: ground for ground in GROUNDS}
-_COLOURS = {colour.name: colour for colour in COLOURS}
+_COLORS = {color.name: color for color in COLORS}
 ASK: dict[str, Callable[[Any, random.Random], Question | None]] = {
     **ONE_SCENE,
     **TWO_SCENES,
@@ -31,8 +31,8 @@ def scene(layout: Layout, ground: str, *objects: tuple[str, int], style: str = "
 
 
 def chart(*bars: tuple[str, float, str], printed: bool = True, quantity: int = 0) -> BarChart:
-    """A chart of (country, value, colour) triples."""
-    drawn = tuple(Bar(label, value, _COLOURS[colour]) for label, value, colour in bars)
+    """A chart of (country, value, color) triples."""
+    drawn = tuple(Bar(label, value, _COLORS[color]) for label, value, color in bars)
     return BarChart(QUANTITIES[quantity], 1977, drawn, printed)
 
 

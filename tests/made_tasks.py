@@ -12,19 +12,19 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
-COLOURS = {"赤": (220, 30, 30), "青": (30, 60, 220), "緑": (30, 160, 60), "黄色": (240, 220, 40)}
+COLORS = {"赤": (220, 30, 30), "青": (30, 60, 220), "緑": (30, 160, 60), "黄色": (240, 220, 40)}
 
 
-def picture(colour: str = "赤", *, size: tuple[int, int] = (48, 48)) -> bytes:
-    """A PNG of one colour."""
+def picture(color: str = "赤", *, size: tuple[int, int] = (48, 48)) -> bytes:
+    """A PNG of one color."""
     buffer = io.BytesIO()
-    PIL.Image.new("RGB", size, COLOURS[colour]).save(buffer, "PNG")
+    PIL.Image.new("RGB", size, COLORS[color]).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def colour_rows(count: int, *, images: int = 1) -> list[dict[str, Any]]:
-    """Questions for the colour of a picture; the answers go round."""
-    names = list(COLOURS)
+def color_rows(count: int, *, images: int = 1) -> list[dict[str, Any]]:
+    """Questions for the color of a picture; the answers go round."""
+    names = list(COLORS)
     rows = []
     for number in range(count):
         name = names[number % len(names)]
@@ -45,9 +45,9 @@ def colour_rows(count: int, *, images: int = 1) -> list[dict[str, Any]]:
 def task_data(**changes: Any) -> dict[str, Any]:
     """What the task file of such rows says, with some keys replaced."""
     data: dict[str, Any] = {
-        "name": "colours",
+        "name": "colors",
         "display": {"title": "色", "capability": "vqa", "licence": "CC0-1.0"},
-        "data": {"path": "colours.parquet"},
+        "data": {"path": "colors.parquet"},
         "fields": {
             "id": "{{ row.id }}",
             "images": ["images"],
@@ -69,7 +69,7 @@ def write_task(
     folder.mkdir(parents=True, exist_ok=True)
     if rows is not None:
         table = pyarrow.Table.from_pylist([dict(row) for row in rows])
-        pyarrow.parquet.write_table(table, folder / "colours.parquet", row_group_size=8)
-    path = folder / "colours.yaml"
+        pyarrow.parquet.write_table(table, folder / "colors.parquet", row_group_size=8)
+    path = folder / "colors.yaml"
     path.write_text(yaml.safe_dump(task_data(**changes), allow_unicode=True), encoding="utf-8")
     return path

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vlmbench.environment import THREADS, calm_threads
+from vlmbench.environment import THREADS, set_thread_env
 
 CHURN = """
 import resource, sys
@@ -44,9 +44,9 @@ def test_memory_that_is_kept_is_not_mapped_anew() -> None:
 def test_threads_are_calmed_where_the_user_has_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in THREADS:
         monkeypatch.setenv(name, "own")
-    calm_threads()
+    set_thread_env()
     assert {os.environ[name] for name in THREADS} == {"own"}
     for name in THREADS:
         monkeypatch.delenv(name)
-    calm_threads()
+    set_thread_env()
     assert {name: os.environ[name] for name in THREADS} == THREADS

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench import stats
 from vlmbench.cli.main import main
@@ -45,7 +45,7 @@ def evaluate(model: str, task: Path, out: Path, **arguments: Any) -> RunRecord:
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
-    return write_task(tmp_path / "task", colour_rows(24))
+    return write_task(tmp_path / "task", color_rows(24))
 
 
 def script(folder: Path, answers: dict[str, str]) -> str:
@@ -71,7 +71,7 @@ def test_scores_do_not_depend_on_batches_or_order(
     files = []
     for size in (1, 5, 24):
         evaluate(str(checkpoint), task, tmp_path / str(size), batch_size=size)
-        run_dir = RunDir.of(tmp_path / str(size), checkpoint.name, "colours")
+        run_dir = RunDir.of(tmp_path / str(size), checkpoint.name, "colors")
         files.append(run_dir.scores.read_bytes())
     assert files[0] == files[1] == files[2]
 
@@ -123,7 +123,7 @@ def test_errors_are_no_zeros_and_are_asked_again(task: Path, tmp_path: Path) -> 
 def test_nothing_left_to_ask_loads_no_model(checkpoint: Path, task: Path, tmp_path: Path) -> None:
     first = evaluate(str(checkpoint), task, tmp_path, limit=4)
     weights = checkpoint / "model.safetensors"
-    journal = RunDir.of(tmp_path, first.model, "colours").journal
+    journal = RunDir.of(tmp_path, first.model, "colors").journal
     size = journal.stat().st_size
 
     class Unused:
@@ -152,7 +152,7 @@ def test_nothing_left_to_ask_loads_no_model(checkpoint: Path, task: Path, tmp_pa
 
 def test_metrics_see_the_references_of_the_whole_task(tmp_path: Path) -> None:
     metrics = [{"use": "caption.cider_d"}]
-    rows = colour_rows(24)
+    rows = color_rows(24)
     for number, row in enumerate(rows):
         row["references"] = [f"赤い車が{number}台あります", f"車が{number}台"]
     task = write_task(tmp_path / "task", rows, metrics=metrics)
@@ -180,7 +180,7 @@ def test_memory_hardly_grows_with_the_samples(
     metrics = [{"use": "match.exact"}, {"use": "overlap.chrf"}]
     peaks = {}
     for count in (100, 400, 4000):  # the first one imports
-        task = write_task(tmp_path / str(count), colour_rows(count), metrics=metrics)
+        task = write_task(tmp_path / str(count), color_rows(count), metrics=metrics)
         tracemalloc.start()
         evaluate("baseline:majority", task, tmp_path / "out" / str(count))
         _, peaks[count] = tracemalloc.get_traced_memory()
@@ -191,7 +191,7 @@ def test_memory_hardly_grows_with_the_samples(
 
 def test_changed_data_is_not_scored(task: Path, tmp_path: Path) -> None:
     record = evaluate("baseline:oracle", task, tmp_path / "out")
-    write_task(task.parent, colour_rows(25))
+    write_task(task.parent, color_rows(25))
     with pytest.raises(DataError, match="has changed since"):
         score(RunDir.of(tmp_path / "out", record.model, record.task))
 
@@ -224,11 +224,11 @@ def responses(journal: Path) -> int:
 def test_killed_ten_times(tmp_path: Path) -> None:
     """The scores of a run killed at random moments equal those of one that never was."""
     count = 6000
-    task = write_task(tmp_path / "task", colour_rows(count))
+    task = write_task(tmp_path / "task", color_rows(count))
     model = script(tmp_path, {f"q{n:03}": random.Random(n).choice("赤青緑") for n in range(count)})
     arguments = ("--model", model, "--tasks", str(task), "--batch-size", "8")
     undisturbed, disturbed = (
-        RunDir.of(tmp_path / name, "scripted-answers", "colours") for name in ("a", "b")
+        RunDir.of(tmp_path / name, "scripted-answers", "colors") for name in ("a", "b")
     )
     assert main(["run", "--quiet", *arguments, "--out", str(tmp_path / "a")]) == 0
     out = ("--out", str(tmp_path / "b"))
@@ -239,11 +239,11 @@ def test_killed_ten_times(tmp_path: Path) -> None:
 
 
 def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> None:
-    task = write_task(tmp_path / "task", colour_rows(400), generation={"max_new_tokens": 32})
+    task = write_task(tmp_path / "task", color_rows(400), generation={"max_new_tokens": 32})
     arguments = ("--model", str(checkpoint), "--tasks", str(task), "--batch-size", "4")
     arguments = (*arguments, "--no-cache", "--replicas", "2")
     undisturbed, disturbed = (
-        RunDir.of(tmp_path / name, checkpoint.name, "colours") for name in ("a", "b")
+        RunDir.of(tmp_path / name, checkpoint.name, "colors") for name in ("a", "b")
     )
     assert main(["run", "--quiet", *arguments, "--out", str(tmp_path / "a")]) == 0
     out = ("--out", str(tmp_path / "b"))
@@ -255,8 +255,8 @@ def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> No
 
 def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
     count = 6000
-    task = write_task(tmp_path / "task", colour_rows(count))
-    journal = RunDir.of(tmp_path, "baseline-oracle", "colours").journal
+    task = write_task(tmp_path / "task", color_rows(count))
+    journal = RunDir.of(tmp_path, "baseline-oracle", "colors").journal
     arguments = ("--model", "baseline:oracle", "--tasks", str(task), "--out", str(tmp_path))
     process = subprocess.Popen(
         command(*arguments),

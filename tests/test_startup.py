@@ -15,7 +15,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 
 
 def test_scoring_imports_no_torch() -> None:
-    modules = "vlmbench.evaluate, vlmbench.check, vlmbench.cli.catalogue, vlmbench.executors.local"
+    modules = "vlmbench.evaluate, vlmbench.check, vlmbench.cli.catalog, vlmbench.executors.local"
     code = (
         f"import sys, {modules}; print([m for m in ('torch', 'transformers') if m in sys.modules])"
     )

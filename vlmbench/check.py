@@ -15,7 +15,7 @@ from vlmbench.stats import value_of
 from vlmbench.tasks.prompt import IMAGE_MARK, build_parts, build_request
 from vlmbench.tasks.samples import build_sample, load_samples
 from vlmbench.tasks.spec import Column, Example, TaskSpec
-from vlmbench.tasks.template import shown_columns
+from vlmbench.tasks.template import columns_in_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _column_problems(task: TaskSpec, sample: Sample) -> Iterator[str]:
     references = task.fields.references
     sources = [] if isinstance(references, Column) else [*references]
     for source, role in [(task.prompt, "prompt"), *((one, "reference") for one in sources)]:
-        for shown in shown_columns(source):
+        for shown in columns_in_template(source):
             value = shown.of(sample.row)
             if value is None or (isinstance(value, str) and not value.strip()):
                 # An empty reference among others is left out, as `fields.references` says.

@@ -20,7 +20,7 @@ from vlmbench.runs.spool import Spool
 from vlmbench.scoring.aggregate import ScoredMetric, sizes_of, table_estimates, with_diagnostics
 from vlmbench.scoring.encoded import add_encoder_scores
 from vlmbench.scoring.extra import with_extra
-from vlmbench.scoring.performance import Effort
+from vlmbench.scoring.performance import UsageStats
 from vlmbench.scoring.stream import stream_scores
 from vlmbench.scoring.table import ScoreTable
 from vlmbench.tasks.restore import restored
@@ -62,7 +62,7 @@ def derive(
     judges = read_judges(directory.path, task)
     judged = [metric for judge in judges for metric in judge.metrics]
     everything = [*metrics, *(one.scored for one in judged)]
-    effort, errors = Effort(), Counter[str]()
+    usage, errors = UsageStats(), Counter[str]()
 
     def rows() -> Iterator[SampleScores]:
         scored = score_all(content, task, samples, metrics, limit=session.limit)
@@ -71,7 +71,7 @@ def derive(
             asked_about = _with_rows(task, variant, images=images)
             scored = add_judge_scores(scored, task, asked_about, judged)
         for row, response in scored:
-            effort.add(response)
+            usage.add(response)
             if row.error is not None:
                 errors[row.error] += 1
             yield row
@@ -91,7 +91,7 @@ def derive(
         fingerprints=content.header.fingerprints,
         estimates=with_judged_bounds(found, verdicts, asked, judged),
         coverage=Coverage(total, len(table) - errors.total(), dict(sorted(errors.items()))),
-        performance={**effort.performance(content), **dict(judge_usage(judges))},
+        performance={**usage.performance(content), **dict(judge_usage(judges))},
         environment=session.environment,
         seed=session.seed,
         created=session.created,
@@ -116,7 +116,7 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
             where=parse_where(use.where) if use.where else None,
         )
         for use in task.metrics
-        if (metric := load_metric(use.use, use.options)).kind.asks is None
+        if (metric := load_metric(use.use, use.options)).definition.judge_prompt is None
     ]
 
 
@@ -147,12 +147,12 @@ def score_all(
 ) -> Iterator[tuple[SampleScores, Response]]:
     """The scores of what a journal holds, in the order of the samples."""
     # The metrics see all samples, so that a limited run is scored by the same yardstick.
-    encoded = [metric for metric in metrics if metric.metric.kind.encoder]
-    others = [metric for metric in metrics if not metric.metric.kind.encoder]
+    encoded = [metric for metric in metrics if metric.metric.definition.encoder]
+    others = [metric for metric in metrics if not metric.metric.definition.encoder]
     rows = stream_scores(samples, content.responses, others, slices=task.slices, limit=limit)
     if not encoded:
         return rows
-    looks = any(metric.metric.kind.encoder == "images" for metric in encoded)
+    looks = any(metric.metric.definition.encoder == "images" for metric in encoded)
     return add_encoder_scores(rows, samples, load_samples(task) if looks else samples, encoded)
 
 

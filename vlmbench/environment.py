@@ -30,7 +30,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 """Parameters of glibc's mallopt(3)."""
 
 
-def calm_threads() -> None:
+def set_thread_env() -> None:
     """Set THREADS where the user has not; before torch and tokenizers are imported."""
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)

@@ -15,7 +15,7 @@ from vlmbench.derive import asked_count, derive, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor
-from vlmbench.executors.progress import Meter, Progress
+from vlmbench.executors.progress import Progress, ProgressCounter
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, RunRecord, Sample
 from vlmbench.runners import baseline
@@ -68,7 +68,7 @@ def run(
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
-    meter = Meter(asked_count(samples, variant, limit), progress)
+    meter = ProgressCounter(asked_count(samples, variant, limit), progress)
     with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
         requests = pending_requests(task, journal, meter, variant, limit=limit, seed=seed)
         generate(
@@ -88,7 +88,7 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample])
         DependencyError: A package is missing that a metric needs.
     """
     for metric in metrics:
-        if metric.metric.kind.encoder is None:
+        if metric.metric.definition.encoder is None:
             _ = metric.metric.signature  # names its packages' versions, so it asks for them
     conditional = [metric for metric in metrics if metric.where is not None]
     for sample in samples if conditional else ():
@@ -129,7 +129,7 @@ def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None
 def pending_requests(
     task: TaskSpec,
     journal: Journal,
-    meter: Meter,
+    meter: ProgressCounter,
     variant: Variant | None = None,
     *,
     limit: int | None,
@@ -148,7 +148,7 @@ def generate(
     requests: Iterator[Request],
     executor: Executor,
     journal: Journal,
-    meter: Meter,
+    meter: ProgressCounter,
     *,
     limit: int | None,
     seed: int,
@@ -181,7 +181,7 @@ def _note_settings(journal: Journal, session: Session) -> None:
         journal.begin(dataclasses.replace(session, environment=environment))
 
 
-def _too_many_errors(model: ModelSpec, meter: Meter, last: Response) -> IncompleteError:
+def _too_many_errors(model: ModelSpec, meter: ProgressCounter, last: Response) -> IncompleteError:
     reason = last.error.message.rstrip(".") if last.error else ""
     return IncompleteError(
         f"{model.name} failed on {meter.errors} samples, more than --max-errors allows (the last "

@@ -13,7 +13,7 @@ PROBE_SECONDS = 3.0
 
 
 @cache
-def use_cache_when_unreachable() -> bool:
+def go_offline_if_unreachable() -> bool:
     """Make the Hub's client work from its cache alone when there is no connection.
 
     Without this the client retries for minutes before it says so. Call it before the first
@@ -48,7 +48,7 @@ def why_not_loaded(error: Exception, what: str, *, local: str) -> str:
         return (
             f"The {what} is gated; accept its licence on the Hub and log in with 'hf auth login'."
         )
-    if not use_cache_when_unreachable():
+    if not go_offline_if_unreachable():
         return f"The Hugging Face Hub can't be reached, so {what} cannot be loaded; {local}."
     if "RevisionNotFoundError" in names:
         return f"The {what} has no such revision on the Hub; check 'revision'."

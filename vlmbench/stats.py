@@ -234,12 +234,12 @@ def proportion_interval(proportion: float, n: int, *, level: float = 0.95) -> tu
     JASA 22 (1927).
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = (proportion + z * z / (2 * n)) / (1 + z * z / n)
+    center = (proportion + z * z / (2 * n)) / (1 + z * z / n)
     spread = proportion * (1 - proportion) / n + z * z / (4 * n * n)
     half = z * math.sqrt(spread) / (1 + z * z / n)
     # At 0 and 1 the formula's end is exact in theory and off by rounding in practice.
-    low = 0.0 if proportion == 0 else max(0.0, centre - half)
-    high = 1.0 if proportion == 1 else min(1.0, centre + half)
+    low = 0.0 if proportion == 0 else max(0.0, center - half)
+    high = 1.0 if proportion == 1 else min(1.0, center + half)
     return low, high
 
 

@@ -100,7 +100,7 @@ def _metric(task: TaskSpec, use: MetricUse) -> str:
     options = ", ".join(f"{name}={value}" for name, value in use.options.items())
     text = f"`{use.use}`" + (f" ({options})" if options else "")
     text += f" where {use.where}" if use.where else ""
-    text += " (with `--judge`)" if load_metric(use.use).kind.asks else ""
+    text += " (with `--judge`)" if load_metric(use.use).definition.judge_prompt else ""
     return f"**{text}**" if use.key in task.headlines else text
 
 

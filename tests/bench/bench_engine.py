@@ -178,7 +178,7 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
     """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
     from vlmbench.evaluate import run
     from vlmbench.executors.preparing import Preparation
-    from vlmbench.runners.hf.decoded_images import Pictures
+    from vlmbench.runners.hf.decoded_images import DecodedImageCache
     from vlmbench.tasks.registry import load_task
 
     found: dict[str, Rounds] = {}
@@ -198,7 +198,7 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
                 # Once more with everything in this process, whose CPU time is counted.
                 executor._preparation.close()
                 executor._preparation = Preparation(runner, spec, 0)
-                runner._encoder._pictures = Pictures()
+                runner._encoder._pictures = DecodedImageCache()
                 watch.seconds, began = 0.0, time.process_time()
                 run(spec, task, executor=executor, out=out, limit=count, fresh=True)
                 own = time.process_time() - began - watch.seconds

@@ -1,10 +1,10 @@
 """How fast metrics are, as a Markdown table: python tests/bench/bench_metrics.py [--quick]
 
-Times are CPU times of this process, and what counts is their ratio to bare tokenisation of the
+Times are CPU times of this process, and what counts is their ratio to bare tokenization of the
 same texts on the same machine: fugashi's Tagger("-Owakati").parse(text).split(), each text once.
 The texts are made here, from hand-written phrases; where the reference values lie beside the
 checkout (../shared/reference/gold), its model answers are measured too. Phrases that come again
-and again are tokenised about twice as fast as real text, so ratios on them are less favourable.
+and again are tokenized about twice as fast as real text, so ratios on them are less favorable.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def cpu(action: Callable[[], object], repeats: int) -> float:
 
 
 def bare(pairs: Pairs) -> None:
-    """Tokenisation and nothing else."""
+    """Tokenization and nothing else."""
     tagger = mecab.unidic()
     for pair in pairs:
         for text in pair:
@@ -128,20 +128,20 @@ def scorer(
 def compared(
     pairs: Pairs, actions: Sequence[Callable[[], object]], repeats: int
 ) -> tuple[float, list[float]]:
-    """CPU seconds of bare tokenisation and of actions, the fastest of several runs of each.
+    """CPU seconds of bare tokenization and of actions, the fastest of several runs of each.
 
     They take turns, so that a machine that is slower for a while is so for all of them.
     """
     turns = [partial(bare, pairs), *actions]
     rounds = [[cpu(turn, 1) for turn in turns] for _ in range(repeats)]
-    tokenising, *spent = map(min, zip(*rounds, strict=True))
-    return tokenising, spent
+    tokenizing, *spent = map(min, zip(*rounds, strict=True))
+    return tokenizing, spent
 
 
 def ratio(pairs: Pairs, names: Sequence[str], repeats: int = 3) -> float:
-    """Time of these metrics as a multiple of bare tokenisation."""
-    tokenising, (spent,) = compared(pairs, [scorer(pairs, names)], repeats)
-    return spent / tokenising
+    """Time of these metrics as a multiple of bare tokenization."""
+    tokenizing, (spent,) = compared(pairs, [scorer(pairs, names)], repeats)
+    return spent / tokenizing
 
 
 def gold_pairs() -> Pairs:
@@ -163,7 +163,7 @@ def bootstrap_seconds(count: int) -> float:
 
 def print_metrics(scale: int) -> None:
     """What each group of metrics costs."""
-    print("| Texts | metrics | pairs/s | times bare tokenisation |")
+    print("| Texts | metrics | pairs/s | times bare tokenization |")
     print("|---|---|--:|--:|")
     sets = {
         "captions made here": made(3000 // scale, 1),
@@ -181,25 +181,25 @@ def print_metrics(scale: int) -> None:
             continue
         length = sum(len(text) for pair in pairs for text in pair) // (2 * len(pairs))
         quick = [scorer(pairs, names) for name, names in groups.items() if names != TER]
-        tokenising, spent = compared(pairs, quick, 9)
+        tokenizing, spent = compared(pairs, quick, 9)
         spent.append(cpu(scorer(pairs, TER), 1))
-        speed = len(pairs) / tokenising
-        print(f"| {label}, {length} characters | (tokenisation) | {speed:,.0f} | 1 |")
+        speed = len(pairs) / tokenizing
+        print(f"| {label}, {length} characters | (tokenization) | {speed:,.0f} | 1 |")
         for name, seconds in zip(groups, spent, strict=True):
             per_second = len(pairs) / seconds
-            print(f"| {label} | {name} | {per_second:,.0f} | {seconds / tokenising:.2f} |")
+            print(f"| {label} | {name} | {per_second:,.0f} | {seconds / tokenizing:.2f} |")
 
 
 def print_growth(scale: int) -> None:
     """Cost and memory from a thousand to a hundred thousand pairs."""
-    print("\n| pairs | microseconds a pair | times bare tokenisation | peak memory, MiB |")
+    print("\n| pairs | microseconds a pair | times bare tokenization | peak memory, MiB |")
     print("|--:|--:|--:|--:|")
     for count in (1_000 // scale, 10_000 // scale, 100_000 // scale):
         pairs = made(count, 1)
         repeats = max(1, min(9, 30_000 // scale // count))
-        tokenising, (spent,) = compared(pairs, [scorer(pairs, (*OVERLAP, *CAPTION))], repeats)
+        tokenizing, (spent,) = compared(pairs, [scorer(pairs, (*OVERLAP, *CAPTION))], repeats)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(f"| {count:,} | {spent / count * 1e6:.0f} | {spent / tokenising:.2f} | {peak:,} |")
+        print(f"| {count:,} | {spent / count * 1e6:.0f} | {spent / tokenizing:.2f} | {peak:,} |")
 
 
 def print_processes(count: int) -> None:

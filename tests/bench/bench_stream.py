@@ -36,11 +36,11 @@ def write(folder: Path, count: int) -> tuple[Path, Path]:
     """A task of so many samples with a small image each, and answers to them."""
     import pyarrow
     import pyarrow.parquet
-    from made_tasks import COLOURS, picture, write_task
+    from made_tasks import COLORS, picture, write_task
 
     folder.mkdir()
     task = write_task(folder, None, metrics=[{"use": "match.exact"}])
-    names = list(COLOURS)
+    names = list(COLORS)
     pictures = {name: picture(name) for name in names}
     writer = None
     for start in range(0, count, 10_000):
@@ -56,7 +56,7 @@ def write(folder: Path, count: int) -> tuple[Path, Path]:
             for number in range(start, min(start + 10_000, count))
         ]
         table = pyarrow.Table.from_pylist(rows)
-        writer = writer or pyarrow.parquet.ParquetWriter(folder / "colours.parquet", table.schema)
+        writer = writer or pyarrow.parquet.ParquetWriter(folder / "colors.parquet", table.schema)
         writer.write_table(table, row_group_size=1000)
     assert writer is not None
     writer.close()

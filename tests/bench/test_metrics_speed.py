@@ -7,7 +7,7 @@ import tracemalloc
 from bench_metrics import CAPTION, OVERLAP, ROUGE_L, bootstrap_seconds, cpu, made, ratio, scorer
 
 
-def test_rouge_l_costs_little_more_than_tokenising() -> None:
+def test_rouge_l_costs_little_more_than_tokenizing() -> None:
     assert ratio(made(400, 5), ROUGE_L, repeats=5) < 2
 
 

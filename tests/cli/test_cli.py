@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
 
@@ -29,7 +29,7 @@ def call(command: str) -> int:
 def place(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with good and bad things in it."""
     monkeypatch.chdir(tmp_path)
-    good = colour_rows(6)
+    good = color_rows(6)
     write_task(tmp_path / "good", good)
     write_task(tmp_path / "key", good, prompts="x")
     write_task(tmp_path / "column", good, fields={**FIELDS, "images": ["image"]})
@@ -66,69 +66,69 @@ FIELDS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("command", "fragment"),
     [
-        ("run --quiet --model qwen2-vl-2 --tasks good/colours.yaml", "Did you mean 'qwen2-vl-2b'"),
-        ("run --quiet --model ./gone --tasks good/colours.yaml", "There is no directory './gone'"),
-        ("run --quiet --model bare --tasks good/colours.yaml", "has no image processor"),
-        ("run --quiet --model good --tasks good/colours.yaml", "There is no config.json in good"),
+        ("run --quiet --model qwen2-vl-2 --tasks good/colors.yaml", "Did you mean 'qwen2-vl-2b'"),
+        ("run --quiet --model ./gone --tasks good/colors.yaml", "There is no directory './gone'"),
+        ("run --quiet --model bare --tasks good/colors.yaml", "has no image processor"),
+        ("run --quiet --model good --tasks good/colors.yaml", "There is no config.json in good"),
         (
-            "run --quiet --model qwen2-vl-2b --tasks good/colours.yaml",
+            "run --quiet --model qwen2-vl-2b --tasks good/colors.yaml",
             "The Hugging Face Hub can't be reached, so model 'Qwen/Qwen2-VL-2B-Instruct' cannot be "
             "loaded; pass the directory of a downloaded checkpoint, as in '--model ./dir'.",
         ),
         (
-            "run --quiet --model checkpoint --tasks good/colours.yaml --generation top_k=5",
-            "In task 'colours', --generation top_k means nothing to greedy answers",
+            "run --quiet --model checkpoint --tasks good/colors.yaml --generation top_k=5",
+            "In task 'colors', --generation top_k means nothing to greedy answers",
         ),
         (
-            "run --quiet --model checkpoint --tasks good/colours.yaml --generation num_beam=5",
+            "run --quiet --model checkpoint --tasks good/colors.yaml --generation num_beam=5",
             "Did you mean 'num_beams'",
         ),
         (
-            "run --quiet --model checkpoint --tasks good/colours.yaml --quantization 3bit",
+            "run --quiet --model checkpoint --tasks good/colors.yaml --quantization 3bit",
             "input should be '4bit' or '8bit'",
         ),
         (
-            "run --quiet --model checkpoint --tasks good/colours.yaml --adapter good",
+            "run --quiet --model checkpoint --tasks good/colors.yaml --adapter good",
             "there is no adapter_config.json in good",
         ),
         (
-            "run --quiet --model asagi-14b --tasks good/colours.yaml",
+            "run --quiet --model asagi-14b --tasks good/colors.yaml",
             "needs the Python code of MIL-UT/Asagi-14B",
         ),
         ("models show checkpoint --dtype float23", "Did you mean 'float32'"),
         (f"{ORACLE} --tasks ja-vq", "Did you mean 'ja-vqa'"),
         (f"{ORACLE} --tasks gone.yaml", "There is no task file gone.yaml"),
-        (f"{ORACLE} --tasks key/colours.yaml", "did you mean 'prompt'?"),
-        (f"{ORACLE} --tasks column/colours.yaml", "There is no column 'image' in row 0 of"),
-        (f"{ORACLE} --tasks template/colours.yaml", "did you mean 'question'?"),
-        (f"{ORACLE} --tasks field/colours.yaml", "There is no column 'kind' in row 0 of"),
-        (f"{ORACLE} --tasks metric/colours.yaml", "Did you mean 'match.exact'"),
-        (f"{ORACLE} --tasks option/colours.yaml", "Unknown option of match.exact"),
-        (f"{ORACLE} --tasks where/colours.yaml", "Did you mean 'meta.kind'"),
-        (f"{ORACLE} --tasks empty/colours.yaml", "There are no rows in"),
-        (f"{ORACLE} --tasks twice/colours.yaml", "The id 'q000' stands twice in"),
-        (f"{ORACLE} --tasks hub/colours.yaml", "The Hugging Face Hub can't be reached"),
-        (f"{ORACLE} --tasks good/colours.yaml --limit 0", "'0' is not a whole number from 1 up"),
-        (f"{ORACLE} --tasks good/colours.yaml --limit x", "'x' is not a whole number from 1 up"),
-        (f"{ORACLE} --tasks good/colours.yaml --out file", "cannot be written"),
-        (f"{ORACLE} --tasks good/colours.yaml --out file/x", "cannot be written"),
-        (f"{ORACLE} --tasks good/colours.yaml --dtype float3", "Did you mean 'float32'"),
-        (f"{ORACLE} --tasks good/colours.yaml --device gpu", "Unknown device 'gpu'"),
+        (f"{ORACLE} --tasks key/colors.yaml", "did you mean 'prompt'?"),
+        (f"{ORACLE} --tasks column/colors.yaml", "There is no column 'image' in row 0 of"),
+        (f"{ORACLE} --tasks template/colors.yaml", "did you mean 'question'?"),
+        (f"{ORACLE} --tasks field/colors.yaml", "There is no column 'kind' in row 0 of"),
+        (f"{ORACLE} --tasks metric/colors.yaml", "Did you mean 'match.exact'"),
+        (f"{ORACLE} --tasks option/colors.yaml", "Unknown option of match.exact"),
+        (f"{ORACLE} --tasks where/colors.yaml", "Did you mean 'meta.kind'"),
+        (f"{ORACLE} --tasks empty/colors.yaml", "There are no rows in"),
+        (f"{ORACLE} --tasks twice/colors.yaml", "The id 'q000' stands twice in"),
+        (f"{ORACLE} --tasks hub/colors.yaml", "The Hugging Face Hub can't be reached"),
+        (f"{ORACLE} --tasks good/colors.yaml --limit 0", "'0' is not a whole number from 1 up"),
+        (f"{ORACLE} --tasks good/colors.yaml --limit x", "'x' is not a whole number from 1 up"),
+        (f"{ORACLE} --tasks good/colors.yaml --out file", "cannot be written"),
+        (f"{ORACLE} --tasks good/colors.yaml --out file/x", "cannot be written"),
+        (f"{ORACLE} --tasks good/colors.yaml --dtype float3", "Did you mean 'float32'"),
+        (f"{ORACLE} --tasks good/colors.yaml --device gpu", "Unknown device 'gpu'"),
         (
-            f"{ORACLE} --tasks good/colours.yaml --modle x",
+            f"{ORACLE} --tasks good/colors.yaml --modle x",
             "no option --modle (did you mean --model",
         ),
-        (f"{ORACLE} --tasks good/colours.yaml --executor rya", "Did you mean 'ray'"),
-        (f"{ORACLE} --tasks good/colours.yaml --ray-address x", "add '--executor ray'"),
-        (f"{ORACLE} --tasks good/colours.yaml --batch-size 0", "'0' is not a whole number from 1"),
-        (f"{ORACLE} --tasks good/colours.yaml --replicas x", "'x' is not a whole number from 1"),
-        (f"{ORACLE} --tasks good/colours.yaml --max-errors=-1", "'-1' is not a whole number from"),
-        ("run --quiet --tasks good/colours.yaml", "required: --model"),
+        (f"{ORACLE} --tasks good/colors.yaml --executor rya", "Did you mean 'ray'"),
+        (f"{ORACLE} --tasks good/colors.yaml --ray-address x", "add '--executor ray'"),
+        (f"{ORACLE} --tasks good/colors.yaml --batch-size 0", "'0' is not a whole number from 1"),
+        (f"{ORACLE} --tasks good/colors.yaml --replicas x", "'x' is not a whole number from 1"),
+        (f"{ORACLE} --tasks good/colors.yaml --max-errors=-1", "'-1' is not a whole number from"),
+        ("run --quiet --tasks good/colors.yaml", "required: --model"),
         (
-            "run --quiet --model checkpoint --tasks image/colours.yaml",
+            "run --quiet --model checkpoint --tasks image/colors.yaml",
             "first reason: The image at column 'images' of row 0 of",
         ),
-        ("tasks check image/colours.yaml", "The image at column 'images' of row 0 of"),
+        ("tasks check image/colors.yaml", "The image at column 'images' of row 0 of"),
         ("tasks show ja-vq", "Did you mean 'ja-vqa'"),
         ("models show tiny-jp", "Did you mean 'tiny-ja'"),
         ("metrics show overlap.bleuu", "Did you mean 'overlap.bleu'"),
@@ -154,10 +154,10 @@ def test_mistakes(
 
 
 def test_a_bad_image_loses_no_answer(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "run --quiet --json --model checkpoint --tasks image/colours.yaml --out out"
+    command = "run --quiet --json --model checkpoint --tasks image/colors.yaml --out out"
     assert call(command) == 2
     captured = capsys.readouterr()
-    assert "no answer to 1 of 6 samples of colours" in captured.err
+    assert "no answer to 1 of 6 samples of colors" in captured.err
     (record,) = json.loads(captured.out)["runs"]
     assert record["coverage"] == {"total": 6, "answered": 5, "errors": {"image": 1}}
     assert record["estimates"][0]["n"] == 5
@@ -168,7 +168,7 @@ def test_missing_answers_make_a_run_incomplete(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (place / "answers.jsonl").write_text('{"id": "q000", "text": "赤"}\n')
-    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colours.yaml"
+    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colors.yaml"
     assert call(command) == 3
     captured = capsys.readouterr()
     assert "no answer to 5 of 6 samples" in captured.err
@@ -176,13 +176,13 @@ def test_missing_answers_make_a_run_incomplete(
 
 
 def test_a_run_that_has_not_begun_leaves_nothing(place: Path) -> None:
-    assert call("run --quiet --model bare --tasks good/colours.yaml --out out") == 2
+    assert call("run --quiet --model bare --tasks good/colors.yaml --out out") == 2
     assert not list((place / "out").iterdir())
 
 
 def test_too_many_errors_stop_a_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "answers.jsonl").write_text('{"id": "q000", "text": "赤"}\n')
-    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colours.yaml"
+    command = "run --quiet --model baseline:scripted:answers.jsonl --tasks good/colors.yaml"
     assert call(f"{command} --max-errors 2") == 3
     message = capsys.readouterr().err
     assert "failed on 3 samples, more than --max-errors allows (the last reason: " in message
@@ -197,7 +197,7 @@ def test_answers_are_found_in_the_cache(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VLMBENCH_CACHE", str(place / "cache"))  # without other tests' answers
-    command = "run --quiet --json --replicas 1 --model checkpoint --tasks good/colours.yaml"
+    command = "run --quiet --json --replicas 1 --model checkpoint --tasks good/colors.yaml"
     records = []
     for more in ("--out a --no-cache", "--out b", "--out c", "--out d --no-cache"):
         assert call(f"{command} {more}") == 0
@@ -211,15 +211,15 @@ def test_answers_are_found_in_the_cache(
 def test_another_configuration_keeps_the_journal(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(f"{ORACLE} --tasks good/colours.yaml --out out") == 0
+    assert call(f"{ORACLE} --tasks good/colors.yaml --out out") == 0
     journal = next((place / "out").rglob("journal.jsonl"))
     before = journal.read_bytes()
-    assert call(f"{ORACLE} --tasks other/colours.yaml --out out") == 2
+    assert call(f"{ORACLE} --tasks other/colors.yaml --out out") == 2
     message = capsys.readouterr().err
     assert "holds answers for another prompt (prompt: " in message
     assert "--fresh" in message
     assert journal.read_bytes() == before
-    assert call(f"{ORACLE} --tasks other/colours.yaml --out out --fresh") == 0
+    assert call(f"{ORACLE} --tasks other/colors.yaml --out out --fresh") == 0
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def test_a_read_only_output_directory(
     place: Path, read_only: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(f"{ORACLE} --tasks good/colours.yaml --out {read_only}/out") == 2
+    assert call(f"{ORACLE} --tasks good/colors.yaml --out {read_only}/out") == 2
     message = capsys.readouterr().err
     assert "cannot be written (" in message and message.count("\n") == 1
 
@@ -252,19 +252,19 @@ def test_a_read_only_output_directory(
 def test_run_prints_a_table_and_what_comes_next(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = "run --model baseline:oracle,baseline:majority --tasks good/colours.yaml --limit 4"
+    command = "run --model baseline:oracle,baseline:majority --tasks good/colors.yaml --limit 4"
     assert call(command) == 0
     captured = capsys.readouterr()
     assert "match.exact *" in captured.out
     assert "[0.510, 1.000]" in captured.out  # Wilson's interval of 4 out of 4
     assert "vlmbench report runs" in captured.out
-    assert "baseline-majority · colours" in captured.err
+    assert "baseline-majority · colors" in captured.err
     assert call("score runs") == 0
     assert "baseline-oracle" in capsys.readouterr().out
 
 
 def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call("run --quiet --model baseline:oracle,baseline:majority --tasks good/colours.yaml")
+    call("run --quiet --model baseline:oracle,baseline:majority --tasks good/colors.yaml")
     assert call("report runs --out site") == 0
     assert (place / "site" / "index.html").is_file()
     assert call("gate save runs/baseline-oracle -o base.json") == 0
@@ -278,15 +278,15 @@ def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ("command", "expected"),
     [
         ("tasks list", "ja-vqa"),
-        ("tasks show good/colours.yaml", "title: 色"),
-        ("tasks check good/colours.yaml", "6 samples, 6 images and 0 examples"),
+        ("tasks show good/colors.yaml", "title: 色"),
+        ("tasks check good/colors.yaml", "6 samples, 6 images and 0 examples"),
         ("models list", "qwen2-vl-2b"),
         ("models show baseline:oracle", "runner: baseline"),
         ("metrics list", "overlap.rouge_l"),
         ("metrics show match.exact", "signature: match.exact"),
     ],
 )
-def test_catalogues(
+def test_catalogs(
     place: Path, capsys: pytest.CaptureFixture[str], command: str, expected: str
 ) -> None:
     assert call(command) == 0

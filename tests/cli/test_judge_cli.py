@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_judge import answers_run, colours, judge_server, judged_task, overall, verdict
+from made_judge import answers_run, colors, judge_server, judged_task, overall, verdict
 
 from vlmbench.cli.main import main
 from vlmbench.runs.directory import RunDir
@@ -22,7 +22,7 @@ def grade(prompt: str, earlier: int) -> str:
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
-    return judged_task(tmp_path / "task", ["judge.rubric"], colours())
+    return judged_task(tmp_path / "task", ["judge.rubric"], colors())
 
 
 def script(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.metrics.base import Answer, load_metric, metric_names
@@ -246,9 +246,9 @@ def runs(
 ) -> Path:
     """The runs of the oracle and of the most frequent answer on a small task."""
     monkeypatch.chdir(tmp_path)
-    write_task(tmp_path / "good", colour_rows(6))
+    write_task(tmp_path / "good", color_rows(6))
     models = "baseline:oracle,baseline:majority"
-    assert call("run", "--quiet", "--model", models, "--tasks", "good/colours.yaml") == 0
+    assert call("run", "--quiet", "--model", models, "--tasks", "good/colors.yaml") == 0
     capsys.readouterr()
     return tmp_path / "runs"
 
@@ -273,7 +273,7 @@ def test_score_adds_metrics_and_takes_them_away_again(
     assert headlines["overlap.bleu"] is False
     assert [one["metric"] for one in overall].count("match.exact") == 1
     first = contents(runs)
-    assert b"overlap.rouge_l:beta=2.0" in first[str(runs / "baseline-oracle/colours/scores.jsonl")]
+    assert b"overlap.rouge_l:beta=2.0" in first[str(runs / "baseline-oracle/colors/scores.jsonl")]
     assert call("score", str(runs), *extra) == 0
     assert contents(runs) == first
     assert call("score", str(runs)) == 0
@@ -310,7 +310,7 @@ def test_a_condition_on_a_missing_field_is_refused(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Such a journal cannot come from `vlmbench run`, but from somebody's editor."""
-    journal = runs / "baseline-oracle" / "colours" / "journal.jsonl"
+    journal = runs / "baseline-oracle" / "colors" / "journal.jsonl"
     header, rest = journal.read_text(encoding="utf-8").split("\n", 1)
     changed = json.loads(header)
     use = changed["task"]["metrics"][0]

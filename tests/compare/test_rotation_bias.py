@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.compare.paired_runs import read_scored
 from vlmbench.compare.rotation_bias import RotationBias, _excess_interval, rotation_biases
@@ -29,7 +29,7 @@ def choice_task(folder: Path, *, options: Callable[[int], list[str]] = lambda n:
     """A question of four options each; the right one is the first."""
     rows = [
         {**row, "options": options(number), "references": [options(number)[0]]}
-        for number, row in enumerate(colour_rows(N))
+        for number, row in enumerate(color_rows(N))
     ]
     return write_task(
         folder,

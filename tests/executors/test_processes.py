@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_requests import colour_requests
+from made_requests import color_requests
 
 from vlmbench.errors import ModelError
 from vlmbench.executors.local import LocalExecutor
@@ -31,7 +31,7 @@ def spec(checkpoint: Path) -> ModelSpec:
 @pytest.fixture(scope="module")
 def expected(spec: ModelSpec) -> dict[str, str | None]:
     executor = LocalExecutor(batch_size=4)
-    found = {one.sample_id: one.text for one in executor.map(spec, colour_requests(COUNT))}
+    found = {one.sample_id: one.text for one in executor.map(spec, color_requests(COUNT))}
     executor.close()
     assert len(set(found.values())) > 5
     return found
@@ -48,9 +48,9 @@ def test_two_processes_answer_like_one(
     spec: ModelSpec, pool: ProcessPool, expected: dict[str, str | None]
 ) -> None:
     executor = PooledExecutor(pool, batch_size=4)
-    assert len(list(executor.map(spec, colour_requests(1)))) == 1
+    assert len(list(executor.map(spec, color_requests(1)))) == 1
     assert executor.describe()["replicas"] == 1  # another one would only have loaded the model
-    for requests in (colour_requests(COUNT), iter(colour_requests(COUNT))):  # the model stays
+    for requests in (color_requests(COUNT), iter(color_requests(COUNT))):  # the model stays
         found = [(one.sample_id, one.text) for one in executor.map(spec, requests)]
         assert len(found) == COUNT
         assert dict(found) == expected
@@ -68,7 +68,7 @@ def test_a_killed_process_loses_no_sample(
 ) -> None:
     executor = PooledExecutor(pool, batch_size=4)
     found = []
-    for number, response in enumerate(executor.map(spec, colour_requests(COUNT))):
+    for number, response in enumerate(executor.map(spec, color_requests(COUNT))):
         found.append((response.sample_id, response.text))
         if number in (3, 17):
             victim = next(one for one in pool._processes if one is not None)
@@ -81,7 +81,7 @@ def test_requests_are_taken_as_answers_are_fetched(spec: ModelSpec, pool: Proces
     taken: list[str] = []
 
     def many() -> Iterator[Request]:
-        for request in colour_requests(200, new_tokens=1):
+        for request in color_requests(200, new_tokens=1):
             taken.append(request.sample_id)
             yield request
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_said_once(
     (tmp_path / "config.json").write_text('{"model_type": "qwen2_vl"}', encoding="utf-8")
     executor = PooledExecutor(pool, batch_size=2)
     with pytest.raises(ModelError, match="has no image processor"):
-        executor.map(resolve_model(str(tmp_path)), colour_requests(2))
+        executor.map(resolve_model(str(tmp_path)), color_requests(2))
     executor.close()
 
 
@@ -133,7 +133,7 @@ def test_a_sample_that_ends_its_process_is_one_error(
     monkeypatch.syspath_prepend(str(tmp_path))  # worker processes take it over
     executor = PooledExecutor(pool, batch_size=4)
     spec = ModelSpec("fragile", "fragile", "", "fingerprint")
-    found = list(executor.map(spec, colour_requests(12)))
+    found = list(executor.map(spec, color_requests(12)))
     assert sorted(one.sample_id for one in found) == [f"q{n:03}" for n in range(12)]
     (failed,) = [one for one in found if one.error is not None]
     assert failed.sample_id == "q005"
@@ -143,13 +143,13 @@ def test_a_sample_that_ends_its_process_is_one_error(
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see child processes")
 def test_killing_the_driver_leaves_no_process_behind(checkpoint: Path, tmp_path: Path) -> None:
-    from made_tasks import colour_rows, write_task
+    from made_tasks import color_rows, write_task
 
-    task = write_task(tmp_path / "task", colour_rows(200), generation={"max_new_tokens": 200})
+    task = write_task(tmp_path / "task", color_rows(200), generation={"max_new_tokens": 200})
     arguments = ["--model", str(checkpoint), "--tasks", str(task), "--out", str(tmp_path / "runs")]
     command = [sys.executable, "-m", "vlmbench", "run", "--quiet", "--no-cache", "--replicas", "2"]
     driver = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
-    journal = tmp_path / "runs" / checkpoint.name / "colours" / "journal.jsonl"
+    journal = tmp_path / "runs" / checkpoint.name / "colors" / "journal.jsonl"
     while driver.poll() is None and not (
         journal.exists() and b'"type":"response"' in journal.read_bytes()
     ):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_requests import colour_requests
+from made_requests import color_requests
 
 from vlmbench.errors import ModelError
 from vlmbench.executors.local import LocalExecutor
@@ -57,13 +57,13 @@ def test_a_killed_node_loses_no_sample(checkpoint: Path, cluster: object) -> Non
 
     spec = resolve_model(str(checkpoint))
     local = LocalExecutor(batch_size=4)
-    expected = {one.sample_id: one.text for one in local.map(spec, colour_requests(COUNT))}
+    expected = {one.sample_id: one.text for one in local.map(spec, color_requests(COUNT))}
     local.close()
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]  # type: ignore[attr-defined]
     pool = RayPool(address=cluster.address, replicas=None)  # type: ignore[attr-defined]
     executor = PooledExecutor(pool, batch_size=4)
     found = []
-    for number, response in enumerate(executor.map(spec, colour_requests(COUNT))):
+    for number, response in enumerate(executor.map(spec, color_requests(COUNT))):
         found.append((response.sample_id, response.text))
         if number == 6:
             cluster.remove_node(nodes[0], allow_graceful=False)  # type: ignore[attr-defined]

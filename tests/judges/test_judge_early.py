@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_judge import colours, judged_task, verdict
+from made_judge import colors, judged_task, verdict
 from made_server import MadeServer, Reply, completion
 
 from vlmbench.cli.main import main
@@ -31,7 +31,7 @@ def judged_by(under_test: MadeServer, tmp_path: Path) -> Iterator[list[str]]:
 
 
 def arguments(server: MadeServer, folder: Path, *, metrics: tuple[str, ...]) -> list[str]:
-    task = judged_task(folder / "task", metrics, colours())
+    task = judged_task(folder / "task", metrics, colors())
     return [
         *("run", "--model", "openai:asked", "--base-url", server.url, "--quiet"),
         *("--tasks", str(task), "--out", str(folder / "out")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_judge import answers_run, ask, colours, judge_server, judged_task, overall, verdict
+from made_judge import answers_run, ask, colors, judge_server, judged_task, overall, verdict
 from made_runs import picture, question
 from made_server import said
 
@@ -34,7 +34,7 @@ def shown(body: dict[str, Any]) -> list[bytes]:
 
 
 def test_images_arrive_by_option_only(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours())
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors())
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(lambda prompt, earlier: RIGHT) as server:
         command = ["judge", str(run.path), "--quiet", "--judge", "openai:made"]
@@ -71,7 +71,7 @@ def test_a_run_with_a_judge_that_sees(tmp_path: Path) -> None:
 
 
 def test_pairs_are_judged_by_their_images(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours(2))
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors(2))
     runs = [answers_run(task, tmp_path / "out", name, ANSWERS) for name in ("a", "b")]
     with judge_server(lambda prompt, earlier: verdict(reason="", better="tie")) as server:
         command = ["judge", "pairwise", *(str(run.path) for run in runs), "--quiet", "--images"]
@@ -84,7 +84,7 @@ def test_pairs_are_judged_by_their_images(tmp_path: Path) -> None:
 def test_an_image_that_cannot_be_read_leaves_its_answer_unscored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = colours(2)
+    rows = colors(2)
     rows[1]["files"] = {"1.png": b"no image"}
     task = judged_task(tmp_path / "task", ["judge.correct"], rows)
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
@@ -98,7 +98,7 @@ def test_an_image_that_cannot_be_read_leaves_its_answer_unscored(
 
 def test_a_checkpoint_judges_by_the_images(tmp_path: Path, checkpoint: Path) -> None:
     """A real model with random weights reads the image's tokens besides those of the text."""
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours(2))
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors(2))
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     spec = resolve_model(str(checkpoint), device="cpu")
     executor = LocalExecutor(batch_size=2)
@@ -116,7 +116,7 @@ def test_a_checkpoint_judges_by_the_images(tmp_path: Path, checkpoint: Path) -> 
 
 
 def test_a_seeing_judge_is_another_judge_of_one_journal(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours(2))
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors(2))
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(lambda prompt, earlier: RIGHT) as server:
         ask(server, run, name="made")

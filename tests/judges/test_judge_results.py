@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_judge import answers_run, colours, judge_server, judged_task, overall, verdict
+from made_judge import answers_run, colors, judge_server, judged_task, overall, verdict
 from made_server import MadeServer
 
 from vlmbench.cli.main import main
@@ -35,7 +35,7 @@ def server() -> Iterator[MadeServer]:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[RunDir]:
-    task = judged_task(tmp_path / "task", ["judge.rubric"], colours(4))
+    task = judged_task(tmp_path / "task", ["judge.rubric"], colors(4))
     return [answers_run(task, tmp_path / "out", name, a) for name, a in (("a", GOOD), ("b", BAD))]
 
 

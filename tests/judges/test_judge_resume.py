@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from made_judge import answers_run, colours, judged_task, overall, verdict
+from made_judge import answers_run, colors, judged_task, overall, verdict
 from made_server import MadeServer, Reply, completion, said
 
 from vlmbench.runs.directory import RunDir
@@ -46,7 +46,7 @@ def killed_when(command: list[str], reached: Callable[[], bool]) -> None:
 
 def test_a_run_with_a_judge_resumes_without_asking_again(tmp_path: Path) -> None:
     """Killed while the model answers, twice while the judge does, and in the second round."""
-    rows = [{**row, "question": f"問{n}：何色ですか。"} for n, row in enumerate(colours(COUNT))]
+    rows = [{**row, "question": f"問{n}：何色ですか。"} for n, row in enumerate(colors(COUNT))]
     task = judged_task(tmp_path / "task", ["judge.correct"], rows)
 
     def answer(body: dict[str, object], earlier: int) -> Reply:
@@ -86,7 +86,7 @@ def test_a_run_with_a_judge_resumes_without_asking_again(tmp_path: Path) -> None
 
 
 def test_a_killed_comparison_goes_on(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", [], colours(4))
+    task = judged_task(tmp_path / "task", [], colors(4))
     runs = [
         answers_run(task, tmp_path / "out", name, {f"q{n}": f"{name}{n}" for n in range(4)})
         for name in ("a", "b")

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from made_judge import answers_run, ask, colours, judge_server, judged_task, overall, verdict
+from made_judge import answers_run, ask, colors, judge_server, judged_task, overall, verdict
 from made_server import MadeServer, Reply, completion, said
 
 from vlmbench.compare.gate import check, save_baseline
@@ -35,7 +35,7 @@ def grade(prompt: str, earlier: int) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours())
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors())
     return answers_run(task, tmp_path / "out", "m", ANSWERS)
 
 
@@ -130,7 +130,7 @@ def test_an_outage_is_no_verdict(run: RunDir) -> None:
 
 
 def test_a_killed_judge_goes_on_without_asking_again(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours(12))
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors(12))
     answers = {f"q{number}": f"答え{number}" for number in range(12)}
     run = answers_run(task, tmp_path / "out", "m", answers)
 
@@ -196,7 +196,7 @@ def test_judges_are_told_apart(run: RunDir) -> None:
 
 def test_the_gate_does_not_compare_across_judges(tmp_path: Path) -> None:
     folder = tmp_path / "task"
-    task = judged_task(folder, ["judge.correct"], colours(), headline="judge.correct")
+    task = judged_task(folder, ["judge.correct"], colors(), headline="judge.correct")
     runs = [answers_run(task, tmp_path / out, "m", ANSWERS) for out in ("one", "two", "three")]
     with judge_server(grade) as server:
         ask(server, runs[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_judge import answers_run, colours, judge_server, judged_task, verdict
+from made_judge import answers_run, colors, judge_server, judged_task, verdict
 
 from vlmbench.cli.main import main
 from vlmbench.errors import UsageError
@@ -22,7 +22,7 @@ BAD = {f"q{number}": f"青です{number}" for number in range(8)}
 
 @pytest.fixture
 def runs(tmp_path: Path) -> tuple[RunDir, RunDir]:
-    task = judged_task(tmp_path / "task", ["judge.correct"], colours(8))
+    task = judged_task(tmp_path / "task", ["judge.correct"], colors(8))
     return tuple(answers_run(task, tmp_path / "out", n, a) for n, a in (("a", GOOD), ("b", BAD)))  # type: ignore[return-value]
 
 
@@ -75,7 +75,7 @@ def test_an_unreadable_order_leaves_the_pair_out(runs: tuple[RunDir, RunDir]) ->
 
 
 def test_runs_of_other_questions_are_refused(tmp_path: Path, runs: tuple[RunDir, RunDir]) -> None:
-    task = judged_task(tmp_path / "other", ["judge.correct"], colours(5))
+    task = judged_task(tmp_path / "other", ["judge.correct"], colors(5))
     other = answers_run(task, tmp_path / "out2", "c", GOOD)
     with pytest.raises(UsageError, match="not of the same questions"):
         compared((runs[0], other), lambda prompt, earlier: "")

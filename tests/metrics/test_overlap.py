@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.metrics.ngrams.scores import bleu_score, chrf_score, ter_score
 from vlmbench.records import Scalar
-from vlmbench.text.japanese import normalise, tokenise
+from vlmbench.text.japanese import normalize, tokenize
 
 # F of rouge_score on fugashi words: the test values of llm-jp-eval-mm's ROUGE-L scorer.
 ROUGE_L = [
@@ -72,8 +72,8 @@ def value(name: str, corpus: Sequence[tuple[str, list[str]]], **options: Scalar)
 def spaced(corpus: list[tuple[str, list[str]]]) -> tuple[list[str], list[list[str]]]:
     """The corpus for sacrebleu, in words: a column per reference, the first one repeated."""
     width = max(len(references) for _, references in corpus)
-    return [" ".join(tokenise(answer)) for answer, _ in corpus], [
-        [" ".join(tokenise((refs + refs[:1] * width)[column])) for _, refs in corpus]
+    return [" ".join(tokenize(answer)) for answer, _ in corpus], [
+        [" ".join(tokenize((refs + refs[:1] * width)[column])) for _, refs in corpus]
         for column in range(width)
     ]
 
@@ -103,8 +103,8 @@ def test_bleu_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
 def test_sentence_bleu_equals_sacrebleu(corpus: list[tuple[str, list[str]]]) -> None:
     theirs = [
         sacrebleu.sentence_bleu(
-            " ".join(tokenise(answer)),
-            [" ".join(tokenise(text)) for text in references],
+            " ".join(tokenize(answer)),
+            [" ".join(tokenize(text)) for text in references],
             tokenize="none",
             use_effective_order=True,
         ).score
@@ -206,6 +206,6 @@ def test_scores_warn_of_nothing() -> None:
         assert float(ter_score(np.zeros(2))) == 0
 
 
-def test_normalisation_comes_first() -> None:
-    assert normalise("ｺｰﾋｰ") == "コーヒー"
+def test_normalization_comes_first() -> None:
+    assert normalize("ｺｰﾋｰ") == "コーヒー"
     assert value("overlap.chrf", [("ｺｰﾋｰ", ["コーヒー"])]) == pytest.approx(1.0)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from vlmbench.metrics.base import Answer, Metric, load_metric, metric_names
 from vlmbench.stats import value_of
 
-NAMES = [name for name in metric_names() if load_metric(name).kind.encoder is None]
+NAMES = [name for name in metric_names() if load_metric(name).definition.encoder is None]
 OWN = [name for name in NAMES if not name.startswith("compat_")]
 NOT_COMPARING = ("language.", "judge.", "match.jdocqa", "match.choice_chance")
 COMPARING = [name for name in OWN if not name.startswith(NOT_COMPARING)]
@@ -99,7 +99,7 @@ def values(name: str, answers: Sequence[Answer]) -> tuple[list[float | None], fl
 
 def best(metric: Metric) -> float:
     """The highest value, or no errors at all."""
-    if metric.kind.lower_is_better:
+    if metric.definition.lower_is_better:
         return 0.0
     assert metric.bounds is not None
     return metric.bounds[1]
@@ -172,7 +172,7 @@ def test_a_reference_itself_is_the_best_answer(name: str) -> None:
 def test_an_empty_answer_is_the_worst_or_unscored(name: str) -> None:
     metric = load_metric(name)
     (alone, *_), _ = values(name, [answer("", ("赤い橋",)), *[answer("猫", ("犬",))] * 2])
-    assert alone is None or metric.kind.lower_is_better or alone == 0
+    assert alone is None or metric.definition.lower_is_better or alone == 0
 
 
 LONG = {

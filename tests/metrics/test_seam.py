@@ -42,7 +42,7 @@ def test_every_metric_is_listed_and_described() -> None:
     for name in metric_names():
         description = describe(name)
         assert description["source"], name
-        lower = load_metric(name).kind.lower_is_better
+        lower = load_metric(name).definition.lower_is_better
         assert ("lower" if lower else "higher") + " is better" in description["definition"], name
         for option in description["options"]:
             assert f"{option}:" in description["definition"], f"{name} does not explain {option}"

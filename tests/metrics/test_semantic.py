@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from made_runs import make_run
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.derive import score
 from vlmbench.errors import DataError, ModelError, UsageError
@@ -298,7 +298,7 @@ def test_the_signature_names_the_encoder() -> None:
 
 
 def test_a_run_is_scored_with_its_images(bert: Path, clip: Path, tmp_path: Path) -> None:
-    task = write_task(tmp_path / "task", colour_rows(5))
+    task = write_task(tmp_path / "task", color_rows(5))
     record = make_run(task, tmp_path / "out", "baseline:oracle")
     directory = RunDir.of(tmp_path / "out", record.model, record.task)
     named = {"semantic.bert_score": {"model": str(bert), "layer": 2}}

@@ -122,8 +122,8 @@ def test_every_family_of_the_reference_list_is_there() -> None:
 
 
 def test_whose_answers_may_come_from_the_cache(checkpoint: Path) -> None:
-    assert resolve_model(str(checkpoint)).keeps_its_answers
-    assert resolve_model("openai:gpt", options={"base_url": OFFICIAL_URL}).keeps_its_answers
+    assert resolve_model(str(checkpoint)).cacheable
+    assert resolve_model("openai:gpt", options={"base_url": OFFICIAL_URL}).cacheable
     mine = resolve_model("openai:gpt", options={"base_url": "http://127.0.0.1:9/v1"})
-    assert not mine.keeps_its_answers
-    assert not resolve_model("baseline:oracle").keeps_its_answers
+    assert not mine.cacheable
+    assert not resolve_model("baseline:oracle").cacheable

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from locations import ROOT
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 MODULE = """
 from vlmbench.records import Response
@@ -46,7 +46,7 @@ def place(tmp_path: Path) -> Path:
         "[vlmbench.runners]\nshout = shout:Shouter\nbroken = shout:Broken\nother = shout:Response\n"
         "hf = shout:Shouter\n"
     )
-    write_task(tmp_path / "task", colour_rows(4))
+    write_task(tmp_path / "task", color_rows(4))
     return tmp_path
 
 
@@ -63,17 +63,17 @@ def vlmbench(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(place: Path, model: str, *more: str) -> subprocess.CompletedProcess[str]:
-    task = ["--tasks", "task/colours.yaml", "--quiet"]
+    task = ["--tasks", "task/colors.yaml", "--quiet"]
     return vlmbench(place, "run", "--model", model, *task, *more)
 
 
 def test_it_is_asked_by_its_name(place: Path) -> None:
     done = run(place, "shout:赤", "--model-option", "loud=1")
     assert done.returncode == 0, done.stderr
-    record = json.loads((place / "runs/shout-赤/colours/run.json").read_text(encoding="utf-8"))
+    record = json.loads((place / "runs/shout-赤/colors/run.json").read_text(encoding="utf-8"))
     assert record["model_spec"]["runner"] == "shout"
     assert record["environment"]["voice"] == "loud"
-    journal = (place / "runs/shout-赤/colours/journal.jsonl").read_text(encoding="utf-8")
+    journal = (place / "runs/shout-赤/colors/journal.jsonl").read_text(encoding="utf-8")
     assert journal.count('"text":"赤!"') == 4
 
 

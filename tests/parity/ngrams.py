@@ -45,8 +45,8 @@ def compat_checks() -> Iterator[Check]:
     for run, options in _TER_OPTIONS.items():
         yield _corpus("text_ter", run, "ter", **options)
     for kind in ("rouge1", "rouge2", "rougeL"):
-        for normaliser, run in (("nfkc", "nfkc-fallback"), ("neologdn", "neologdn")):
-            yield from _rouge(kind, normaliser, f"rouge.llm-jp.{run}")
+        for normalizer, run in (("nfkc", "nfkc-fallback"), ("neologdn", "neologdn")):
+            yield from _rouge(kind, normalizer, f"rouge.llm-jp.{run}")
     for run, tokenizer in _CAPTION_TOKENIZERS.items():
         for key, name in _CAPTION_METRICS.items():
             yield Check(
@@ -60,7 +60,7 @@ def compat_checks() -> Iterator[Check]:
 
 
 def own_checks() -> Iterator[Check]:
-    """Our own forms; they differ in normalisation, in empty texts and in very short ones."""
+    """Our own forms; they differ in normalization, in empty texts and in very short ones."""
     for kind, name in (("rouge1", "rouge_1"), ("rouge2", "rouge_2"), ("rougeL", "rouge_l")):
         yield _own("text_rouge", "rouge.llm-jp.nfkc-fallback", name, at(kind, "f"))
     yield _own("text_bleu", "bleu.fugashi-none", "sentence_bleu", at("sentence_bleu"), 100)
@@ -99,14 +99,14 @@ def _corpus(file: str, run: str, name: str, **options: Any) -> Check:
     )
 
 
-def _rouge(kind: str, normaliser: str, run: str) -> Iterator[Check]:
+def _rouge(kind: str, normalizer: str, run: str) -> Iterator[Check]:
     name = "compat_evalmm_text.rouge"
     for part in ("f", "precision", "recall"):
         yield Check(
             "text_rouge",
             run,
             name,
-            {"kind": kind, "part": part, "normaliser": normaliser},
+            {"kind": kind, "part": part, "normalizer": normalizer},
             theirs=at(kind, part[0]),
             scale=0.01,
             aggregates=aggregates.none,
@@ -115,7 +115,7 @@ def _rouge(kind: str, normaliser: str, run: str) -> Iterator[Check]:
         "text_rouge",
         run,
         name,
-        {"kind": kind, "normaliser": normaliser},
+        {"kind": kind, "normalizer": normalizer},
         theirs=_rouge_score if kind == "rougeL" else lambda case: SKIPPED,
         aggregates=aggregates.corpora(f"mean_f_x100.{kind}"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from parity.checks import ParityRow
-from vlmbench.text.japanese import normalise
+from vlmbench.text.japanese import normalize
 
 _SURFACE = "the two are the same to a reader: "
 _DASH = f"{_SURFACE}～ (U+FF5E) and 〜 (U+301C) are one character of Japanese text"
@@ -52,7 +52,7 @@ def _quoted(text: str) -> str:
     """A text that a table can show, with the code point of what looks like something else."""
     shown = "".join(
         one
-        if one == " " or (normal := normalise(one)) == one
+        if one == " " or (normal := normalize(one)) == one
         else f"{one if normal else ''}[U+{ord(one):04X}]"
         for one in text
     )

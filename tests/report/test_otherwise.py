@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
@@ -50,7 +50,7 @@ def test_long_answers_are_cut() -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    rows = [{**row, "options": CHOICES} for row in colour_rows(3)]
+    rows = [{**row, "options": CHOICES} for row in color_rows(3)]
     task = write_task(
         tmp_path / "task",
         rows,
@@ -76,7 +76,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_what_was_said_otherwise_stands_with_the_sample(site: Path) -> None:
-    page = (site / "tasks" / "colours.html").read_text(encoding="utf-8")
+    page = (site / "tasks" / "colors.html").read_text(encoding="utf-8")
     assert "<script>window" not in page
     embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert embedded is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_judge import answers_run, colours, judge_server, judged_task, verdict
+from made_judge import answers_run, colors, judge_server, judged_task, verdict
 
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
@@ -38,7 +38,7 @@ def asked() -> Iterator[list[str]]:
 @pytest.fixture
 def runs(tmp_path: Path, asked: list[str]) -> list[RunDir]:
     """Two runs before a judge, by each other, and beside people's labels."""
-    task = judged_task(tmp_path / "task", ["judge.rubric"], colours(COUNT))
+    task = judged_task(tmp_path / "task", ["judge.rubric"], colors(COUNT))
     answers = {f"q{n}": "赤" * (1 + n % 4) + str(n) for n in range(COUNT)}
     runs = [answers_run(task, tmp_path / "runs", name, answers) for name in ("a", "b")]
     people = tmp_path / f"{HOSTILE.replace('/', '')}.jsonl"
@@ -73,7 +73,7 @@ def test_what_was_written_down_is_found(runs: list[RunDir]) -> None:
 
 def test_the_page_shows_it_as_text(runs: list[RunDir], tmp_path: Path) -> None:
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
-    section = page.read_text().split('<section aria-labelledby="judges">')[1].split("</section>")[0]
+    section = page.read_text().split('<section aria-labeledby="judges">')[1].split("</section>")[0]
     assert "<script" not in section and "&lt;script&gt;" in section
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", section))
     # Verbosity and consistency, the pair's preference, the place's, and the labels' agreement.
@@ -104,7 +104,7 @@ def test_a_judge_that_was_asked_otherwise_since(runs: list[RunDir], asked: list[
 
 
 def test_a_page_without_judges_says_nothing_of_them(tmp_path: Path) -> None:
-    task = judged_task(tmp_path / "task", [], colours(2))
+    task = judged_task(tmp_path / "task", [], colors(2))
     answers_run(task, tmp_path / "runs", "a", {"q0": "赤", "q1": "青"})
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
     assert 'id="judges"' not in page.read_text()

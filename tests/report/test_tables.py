@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_judge import answers_run, ask, colours, judge_server, judged_task, verdict
+from made_judge import answers_run, ask, colors, judge_server, judged_task, verdict
 from made_runs import EXACT, answered_run, make_run, make_task, question
 
 from vlmbench.report.html import build_report
@@ -47,7 +47,7 @@ def test_models_stand_apart_from_baselines_in_order_of_rank(tmp_path: Path, out:
     assert [entry.name for entry in found.models] == ["scripted-b", "scripted-a"]
     assert found.baselines[0].name == "baseline-oracle"
     (column,) = found.columns
-    # The most frequent colour is that of 3 of the 8 basic samples and of 2 of the 4 real ones.
+    # The most frequent color is that of 3 of the 8 basic samples and of 2 of the 4 real ones.
     assert column.chance is not None and column.chance.value == pytest.approx(5 / 12)
     assert [column.is_best(entry, found.models) for entry in found.models] == [True, False]
     assert column.scale == 1
@@ -125,7 +125,7 @@ def test_slices_with_more_than_one_value_become_tables(tmp_path: Path, out: Path
 
 def test_columns_of_judges_are_kept_apart(tmp_path: Path) -> None:
     """Another judge is another column; one of the same name but other settings is not ranked."""
-    task = judged_task(tmp_path / "task", ["judge.rubric"], colours())
+    task = judged_task(tmp_path / "task", ["judge.rubric"], colors())
     runs = [
         answers_run(task, tmp_path / "out", name, {f"q{n}": f"{name}{n}" for n in range(4)})
         for name in ("a", "b", "c", "d")

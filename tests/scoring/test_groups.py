@@ -56,7 +56,7 @@ def test_wilsons_ends_are_corrected_as_the_value_is() -> None:
     assert (found.value, found.low) == (pytest.approx(-1 / 3), pytest.approx(-1 / 3))
     assert found.high == pytest.approx(0.4153, abs=1e-3)
     errors = [headline("language.repetition", [0, 0, 0])]
-    assert errors[0].metric.kind.lower_is_better
+    assert errors[0].metric.definition.lower_is_better
     turned = macro_average({"a": errors})
     assert (turned.value, turned.high) == (1.0, 1.0)
     assert turned.low == pytest.approx(0.4385, abs=1e-3)

@@ -15,7 +15,7 @@ from vlmbench.scoring.stream import score_samples
 from vlmbench.scoring.workers import Batch, Workers
 from vlmbench.tasks.where import parse_where
 from vlmbench.text import japanese
-from vlmbench.text.japanese import tokenise
+from vlmbench.text.japanese import tokenize
 
 WORDS = [
     "白い",
@@ -97,13 +97,13 @@ def test_words_travel_between_processes(monkeypatch: pytest.MonkeyPatch) -> None
     references = [
         (f"{number}匹の白い猫が箱の中で寝ている。", "犬\u3000と 猫") for number in range(9)
     ]
-    alone = [[tokenise(text) for text in texts] for texts in references]
+    alone = [[tokenize(text) for text in texts] for texts in references]
     japanese._words.clear()
     monkeypatch.setattr(score_workers, "BATCH_SIZE", 1)
     with Workers(2) as workers:
-        workers.tokenise(references)
-    monkeypatch.delattr(japanese, "unidic")  # nothing is left to analyse
-    assert [[tokenise(text) for text in texts] for texts in references] == alone
+        workers.tokenize(references)
+    monkeypatch.delattr(japanese, "unidic")  # nothing is left to analyze
+    assert [[tokenize(text) for text in texts] for texts in references] == alone
 
 
 def test_an_error_in_a_worker_is_the_same_sentence() -> None:
@@ -134,7 +134,7 @@ def test_what_is_learned_of_the_references_is_learned_once(
 
     calls: list[int] = []
     first, second = (load_metric(name) for name in ("caption.cider", "caption.cider_d"))
-    original = first.kind.prepare
+    original = first.definition.prepare
     assert original is not None
 
     def counted(references: object) -> object:

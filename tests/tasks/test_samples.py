@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import colour_rows, picture, write_task
+from made_tasks import color_rows, picture, write_task
 
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
@@ -41,7 +41,7 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def test_parquet(tmp_path: Path) -> None:
-    path = write_task(tmp_path, colour_rows(50, images=2))
+    path = write_task(tmp_path, color_rows(50, images=2))
     found = samples(path)
     assert [one.id for one in found] == [f"q{n:03}" for n in range(50)]
     assert len(found[0].images) == 2
@@ -65,8 +65,8 @@ def test_image_columns(tmp_path: Path, kind: str) -> None:
         "list of bytes": [data, data],
         "null": None,
     }[kind]
-    filler = {**colour_rows(1)[0], "images": value}
-    other = {**colour_rows(2)[1], "images": {"null": data}.get(kind, value)}
+    filler = {**color_rows(1)[0], "images": value}
+    other = {**color_rows(2)[1], "images": {"null": data}.get(kind, value)}
     found = samples(write_task(tmp_path, [filler, other]))
     assert len(found[0].images) == {"list of bytes": 2, "null": 0}.get(kind, 1)
 
@@ -153,9 +153,9 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes | None, fragment: s
 
 
 def test_the_fingerprint_follows_the_file(tmp_path: Path) -> None:
-    first = load_task(str(write_task(tmp_path / "a", colour_rows(2))))
-    again = load_task(str(write_task(tmp_path / "b", colour_rows(2))))
-    other = load_task(str(write_task(tmp_path / "c", colour_rows(3))))
+    first = load_task(str(write_task(tmp_path / "a", color_rows(2))))
+    again = load_task(str(write_task(tmp_path / "b", color_rows(2))))
+    other = load_task(str(write_task(tmp_path / "c", color_rows(3))))
     assert data_fingerprint(first) == data_fingerprint(again) != data_fingerprint(other)
 
 
@@ -165,7 +165,7 @@ def test_the_hub_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DataError) as caught:
         samples(path)
     assert "The Hugging Face Hub can't be reached" in str(caught.value)
-    assert "put it as colours.parquet into a directory that '--data-dir' names" in str(caught.value)
+    assert "put it as colors.parquet into a directory that '--data-dir' names" in str(caught.value)
 
 
 def test_a_data_set_of_the_hub_layout(tmp_path: Path) -> None:

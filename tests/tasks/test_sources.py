@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from made_public import write_public
-from made_tasks import colour_rows, picture, write_task
+from made_tasks import color_rows, picture, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.errors import ConfigError, DataError, UsageError
@@ -47,19 +47,19 @@ def ids(task: TaskSpec) -> list[str]:
 
 @pytest.mark.parametrize("layout", ["one file", "shards", "lines"])
 def test_layouts(tmp_path: Path, layout: str) -> None:
-    rows = colour_rows(6)
+    rows = color_rows(6)
     data = tmp_path / "data"
     match layout:
         case "one file":
-            write_rows(data / "colours.parquet", rows)
+            write_rows(data / "colors.parquet", rows)
         case "shards":
-            write_rows(data / "colours" / "a-00000.parquet", rows[:4])
-            write_rows(data / "colours" / "a-00001.parquet", rows[4:])
+            write_rows(data / "colors" / "a-00000.parquet", rows[:4])
+            write_rows(data / "colors" / "a-00001.parquet", rows[4:])
         case "lines":
             data.mkdir()
             (data / "a.png").write_bytes(picture())
             lines = [json.dumps({**row, "images": ["a.png"]}) for row in rows]
-            (data / "colours.jsonl").write_text("\n".join(lines), encoding="utf-8")
+            (data / "colors.jsonl").write_text("\n".join(lines), encoding="utf-8")
     task = hub_task(tmp_path)
     assert data_state(task) == "local"
     assert ids(task) == [row["id"] for row in rows]
@@ -70,7 +70,7 @@ def test_layouts(tmp_path: Path, layout: str) -> None:
 def subset_task(folder: Path) -> TaskSpec:
     """Subsets of 2, 4 and 1 rows; of C, the one row is not the task's."""
     for name, count in (("B", 2), ("A", 4), ("C", 1)):
-        write_rows(folder / "data" / "colours" / f"{name}.parquet", colour_rows(count))
+        write_rows(folder / "data" / "colors" / f"{name}.parquet", color_rows(count))
     fields = {
         "id": "{{ row.subset }}{{ row.id[-1] }}",
         "images": ["images"],
@@ -89,7 +89,7 @@ def test_subsets_take_turns(tmp_path: Path) -> None:
     for limit in range(1, 7):
         found = [one.id for one in load_samples(task, limit=limit)]
         assert found == [one.id for one in samples[:limit]]
-    (tmp_path / "data" / "colours" / "A.parquet").unlink()
+    (tmp_path / "data" / "colors" / "A.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks 1 of the 3 subsets .* add A.parquet"):
         ids(task)
 
@@ -113,7 +113,7 @@ def test_a_larger_limit_goes_on_and_none_ends_where_a_whole_run_does(tmp_path: P
     for limit, expected in ((2, ["A0", "B0"]), (3, ["A0", "B0", "B1"])):
         lines = scores(out, limit).decode().splitlines()
         assert [json.loads(line)["id"] for line in lines] == expected
-    journal = out / "baseline-oracle" / "colours" / "journal.jsonl"
+    journal = out / "baseline-oracle" / "colors" / "journal.jsonl"
     assert len(read_journal(journal).responses) == 3
     assert scores(out, None) == whole
     assert len(read_journal(journal).responses) == 6
@@ -125,7 +125,7 @@ def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> No
         {"lang": "KO", "qas": "[{'q': 'x', 'a': 'y'}]"},
         {"lang": "JA", "qas": '[{"q": "どこ？", "a": "京都"}]'},
     ]
-    write_rows(tmp_path / "data" / "colours.parquet", rows)
+    write_rows(tmp_path / "data" / "colors.parquet", rows)
     changes: dict[str, Any] = {
         "fields": {"id": "{{ index }}", "references": ["{{ row.qas.a }}"]},
         "prompt": "{{ row.qas.q }}",
@@ -155,7 +155,7 @@ def test_images_in_base64(tmp_path: Path) -> None:
         {"id": "a", "image": base64.b64encode(picture()).decode()},
         {"id": "b", "image": "not base64"},
     ]
-    write_rows(tmp_path / "data" / "colours.parquet", rows)
+    write_rows(tmp_path / "data" / "colors.parquet", rows)
     good, bad = load_samples(hub_task(tmp_path, fields=fields, slices=[]))
     assert good.images[0].data == picture()
     with pytest.raises(DataError, match="is not base64"):
@@ -163,9 +163,9 @@ def test_images_in_base64(tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_is_that_of_the_files(tmp_path: Path) -> None:
-    write_rows(tmp_path / "a" / "data" / "colours.parquet", colour_rows(2))
-    write_rows(tmp_path / "b" / "data" / "colours.parquet", colour_rows(2))
-    write_rows(tmp_path / "c" / "data" / "colours.parquet", colour_rows(3))
+    write_rows(tmp_path / "a" / "data" / "colors.parquet", color_rows(2))
+    write_rows(tmp_path / "b" / "data" / "colors.parquet", color_rows(2))
+    write_rows(tmp_path / "c" / "data" / "colors.parquet", color_rows(3))
     first, same, other = (data_fingerprint(hub_task(tmp_path / name)) for name in "abc")
     assert first == same != other
 
@@ -173,7 +173,7 @@ def test_the_fingerprint_is_that_of_the_files(tmp_path: Path) -> None:
 def test_without_local_rows_it_is_the_hub(tmp_path: Path) -> None:
     task = hub_task(tmp_path)
     assert (data_state(task), source_name(task)) == ("Hub", "Hub data set org/name (test)")
-    plain = load_task(str(next(tmp_path.glob("*/colours.yaml"))))
+    plain = load_task(str(next(tmp_path.glob("*/colors.yaml"))))
     assert data_fingerprint(task) == data_fingerprint(plain)
 
 

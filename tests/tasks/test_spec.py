@@ -141,14 +141,14 @@ EXAMPLE = {
     [
         ({}, None),
         ({"prompt": "何色？"}, "is frozen"),
-        ({"scores": {"青": 1.0}}, "'青' scores 0.0 in example 1 of task 'colours' where 1.0"),
+        ({"scores": {"青": 1.0}}, "'青' scores 0.0 in example 1 of task 'colors' where 1.0"),
     ],
 )
 def test_examples_hold_a_task(
     tmp_path: Path, changes: dict[str, Any], fragment: str | None
 ) -> None:
-    from made_tasks import colour_rows
+    from made_tasks import color_rows
 
-    path = write_task(tmp_path, colour_rows(2), examples=[{**EXAMPLE, **changes}])
+    path = write_task(tmp_path, color_rows(2), examples=[{**EXAMPLE, **changes}])
     problems = check_task(load_task(str(path))).problems
     assert problems == () if fragment is None else fragment in problems[0]

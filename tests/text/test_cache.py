@@ -13,21 +13,21 @@ def split_all(texts: Sequence[str]) -> list[str]:
 def recorded(seen: list[str]) -> Callable[[Sequence[str]], list[str]]:
     """An analysis that notes the texts it was given."""
 
-    def analyse(texts: Sequence[str]) -> list[str]:
+    def analyze(texts: Sequence[str]) -> list[str]:
         seen.extend(texts)
         return split_all(texts)
 
-    return analyse
+    return analyze
 
 
-def test_a_text_is_analysed_once() -> None:
+def test_a_text_is_analyzed_once() -> None:
     seen: list[str] = []
     cache = WordCache(recorded(seen))
     assert cache("a b") == cache("a b") == ("a", "b")
     assert seen == ["a b"]
 
 
-def test_many_texts_are_analysed_once_each_in_their_order() -> None:
+def test_many_texts_are_analyzed_once_each_in_their_order() -> None:
     seen: list[str] = []
     cache = WordCache(recorded(seen))
     texts = [f"{number % 700} b" for number in range(1000)]
@@ -36,7 +36,7 @@ def test_many_texts_are_analysed_once_each_in_their_order() -> None:
     assert len(seen) == len(set(seen)) == 702
 
 
-def test_what_was_learned_is_not_analysed() -> None:
+def test_what_was_learned_is_not_analyzed() -> None:
     cache = WordCache(recorded([]))
     cache.learn(["ab"], ["a b"])
     assert cache("ab") == ("a", "b")
@@ -52,12 +52,12 @@ def test_the_cache_stays_small_and_right() -> None:
 
 
 def test_what_is_in_use_stays() -> None:
-    analysed: list[str] = []
-    cache = WordCache(recorded(analysed), limit=200)
+    analyzed: list[str] = []
+    cache = WordCache(recorded(analyzed), limit=200)
     for number in range(50):
         cache("often")
         cache(str(number))
-    assert analysed.count("often") == 1
+    assert analyzed.count("often") == 1
 
 
 def test_clear_forgets() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmbench.text import japanese
-from vlmbench.text.japanese import answer_form, normalise, tokenise, tokenizer_identity
+from vlmbench.text.japanese import answer_form, normalize, tokenize, tokenizer_identity
 
 ANY_TEXT = st.text(st.characters(), max_size=40)  # lone surrogates included
 
-# Left side as people and models write it; right side by the rules in the docstring of normalise.
-NORMALISED = [
+# Left side as people and models write it; right side by the rules in the docstring of normalize.
+NORMALIZED = [
     ("", ""),
     ("ＡＢＣ１２３", "ABC123"),
     ("ｶﾞﾝﾀﾞﾑ", "ガンダム"),
@@ -61,21 +61,21 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), NORMALISED)
-def test_normalise(text: str, expected: str) -> None:
-    assert normalise(text) == expected
+@pytest.mark.parametrize(("text", "expected"), NORMALIZED)
+def test_normalize(text: str, expected: str) -> None:
+    assert normalize(text) == expected
 
 
-def test_normalise_is_idempotent_on_every_character_in_japanese_and_after_a_digit() -> None:
+def test_normalize_is_idempotent_on_every_character_in_japanese_and_after_a_digit() -> None:
     for code in range(0x30000):
         text = f"か{chr(code)}1{chr(code)}\u3099"
-        assert normalise(normalise(text)) == normalise(text), hex(code)
+        assert normalize(normalize(text)) == normalize(text), hex(code)
 
 
 @given(ANY_TEXT)
 @settings(max_examples=200)
-def test_normalise_is_idempotent(text: str) -> None:
-    assert normalise(normalise(text)) == normalise(text)
+def test_normalize_is_idempotent(text: str) -> None:
+    assert normalize(normalize(text)) == normalize(text)
 
 
 @pytest.mark.parametrize(("text", "expected"), ANSWERS)
@@ -95,8 +95,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("text", "words"), WORDS)
-def test_tokenise(text: str, words: str) -> None:
-    assert tokenise(text) == tuple(words.split())
+def test_tokenize(text: str, words: str) -> None:
+    assert tokenize(text) == tuple(words.split())
 
 
 PLAIN_TEXT = st.text(
@@ -105,55 +105,55 @@ PLAIN_TEXT = st.text(
 
 
 @given(PLAIN_TEXT)
-def test_plain_text_is_normalised_as_any_other(text: str) -> None:
-    short_way = normalise(text)
+def test_plain_text_is_normalized_as_any_other(text: str) -> None:
+    short_way = normalize(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
-        assert normalise(text) == short_way
+        assert normalize(text) == short_way
 
 
-def test_each_plain_character_is_normalised_as_any_other() -> None:
+def test_each_plain_character_is_normalized_as_any_other() -> None:
     plain = [c for c in map(chr, range(0x10000)) if japanese._PLAIN.fullmatch(c)]
     assert len(plain) > 21_000
     text = "|".join(plain)
-    short_way = normalise(text)
+    short_way = normalize(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(japanese, "_PLAIN", re.compile("(?!)"))
-        assert normalise(text) == short_way
+        assert normalize(text) == short_way
 
 
 @given(ANY_TEXT)
 def test_words_are_the_text_without_spaces(text: str) -> None:
-    assert "".join(tokenise(text)) == "".join(normalise(text).split())
+    assert "".join(tokenize(text)) == "".join(normalize(text).split())
 
 
 @pytest.mark.parametrize("unit", ["1", "a", "（1", "ア", "猫が寝る。", "😀", "\u3000"])
 def test_long_text_takes_no_square_of_time(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     start = time.process_time()
-    assert "".join(tokenise(text)) == "".join(normalise(text).split())
+    assert "".join(tokenize(text)) == "".join(normalize(text).split())
     assert time.process_time() - start < 1
 
 
 def test_long_text_is_cut_between_sentences() -> None:
     sentence = "白い猫が箱の中で寝ています。"
-    assert tokenise(sentence * 1000) == tokenise(sentence) * 1000
+    assert tokenize(sentence * 1000) == tokenize(sentence) * 1000
 
 
-def test_a_text_is_analysed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_analyzed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "分かち書きは一度だけ行う"
-    words = tokenise(text)
+    words = tokenize(text)
     monkeypatch.delattr(japanese, "unidic")
-    assert tokenise(text) == words
+    assert tokenize(text) == words
 
 
 def test_threads_share_the_tokenizer() -> None:
     texts = [f"{number}番目の文を分かち書きする" for number in range(200)]
-    alone = [tokenise(text) for text in texts]
+    alone = [tokenize(text) for text in texts]
     japanese._words.clear()
     together: list[tuple[str, ...]] = []
     workers = [
-        threading.Thread(target=lambda: together.extend(tokenise(text) for text in texts))
+        threading.Thread(target=lambda: together.extend(tokenize(text) for text in texts))
         for _ in range(4)
     ]
     for worker in workers:

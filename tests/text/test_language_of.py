@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vlmbench.text.language import count_scripts, language_of
 
-# Labelled by hand.
+# Labeled by hand.
 CASES = [
     ("猫が箱の中で寝ています。", "ja"),
     ("東京都", "ja"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.text.option_lists import unlabelled, with_options
+from vlmbench.text.option_lists import unlabeled, with_options
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from vlmbench.text.option_lists import unlabelled, with_options
         ([], []),
     ],
 )
-def test_unlabelled(options: list[str], expected: list[str]) -> None:
-    assert unlabelled(options) == expected
+def test_unlabeled(options: list[str], expected: list[str]) -> None:
+    assert unlabeled(options) == expected
 
 
 QUERY = "Hint: give the letter.\nQuestion: Which?\nChoices:\n(A) red\n(B) blue\n(C) red"

@@ -10,9 +10,9 @@ import torch
 
 from vlmbench.train.check import exact_answers
 from vlmbench.train.collate import PackedCollator
-from vlmbench.train.config import OptimiserConfig
+from vlmbench.train.config import OptimizerConfig
 from vlmbench.train.data import Demonstration, MicroBatch, demonstrations
-from vlmbench.train.optimiser import build_optimiser
+from vlmbench.train.optimizer import build_optimizer
 from vlmbench.train.synthetic.split import training_group
 
 BATCHES: list[MicroBatch] = [
@@ -29,8 +29,8 @@ def half_taught(seedling: Path) -> tuple[Any, Any]:
     model: Any = AutoModelForImageTextToText.from_pretrained(seedling)
     processor: Any = AutoProcessor.from_pretrained(seedling)  # type: ignore[no-untyped-call]
     collator = PackedCollator(processor)
-    optimiser = build_optimiser(
-        model, OptimiserConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
+    optimizer = build_optimizer(
+        model, OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
     )
     for _ in range(30):
         for batch in BATCHES:
@@ -39,8 +39,8 @@ def half_taught(seedling: Path) -> tuple[Any, Any]:
             logits = model(**inputs).logits[:, :-1]
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
             torch.autograd.backward(loss)
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
         found = exact_answers(model, collator, BATCHES)
         if sum(found.values()) / len(found) > 0.4:
             break

@@ -290,7 +290,7 @@ def test_directories_that_cannot_be_used(
         assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("room", [500_000, 700_000])  # less than the weights, the optimiser's state
+@pytest.mark.parametrize("room", [500_000, 700_000])  # less than the weights, the optimizer's state
 def test_a_full_disk_loses_nothing(
     room: int, write_recipe: WriteRecipe, whole: Path, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_gate(commands)
     _add_train(commands)
-    _add_catalogues(commands)
+    _add_catalogs(commands)
     return top
 
 
@@ -270,10 +270,10 @@ def _add_train(commands: Any) -> None:
     demo.set_defaults(command="commands.demo")
     doctor = commands.add_parser("doctor", help="what this machine can run")
     doctor.add_argument("--json", action="store_true")
-    doctor.set_defaults(command="catalogue.doctor")
+    doctor.set_defaults(command="catalog.doctor")
 
 
-def _add_catalogues(commands: Any) -> None:
+def _add_catalogs(commands: Any) -> None:
     kinds = {
         "tasks": (
             "what can be asked",
@@ -299,7 +299,7 @@ def _add_catalogues(commands: Any) -> None:
             action.add_argument("--json", action="store_true")
             if (noun, verb) == ("models", "show"):
                 _add_model_options(action)
-            action.set_defaults(command=f"catalogue.{noun}_{verb}")
+            action.set_defaults(command=f"catalog.{noun}_{verb}")
         if noun == "metrics":
             _add_metrics_score(actions)
 
@@ -323,7 +323,7 @@ def _add_metrics_score(actions: Any) -> None:
     score.add_argument(
         "--json", action="store_true", help="one JSON document instead of a line a sample"
     )
-    score.set_defaults(command="catalogue.metrics_score")
+    score.set_defaults(command="catalog.metrics_score")
 
 
 def _positive(text: str) -> int:

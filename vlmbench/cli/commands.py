@@ -103,7 +103,7 @@ def executor_for(model: ModelSpec, options: argparse.Namespace) -> Iterator[Exec
     )
     with ExitStack() as open_things:
         open_things.callback(inner.close)
-        if options.no_cache or not model.keeps_its_answers:
+        if options.no_cache or not model.cacheable:
             yield inner
         else:
             cache = AnswerCache(default_cache())
@@ -205,10 +205,10 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> list[ModelSpec]:
-    from vlmbench.models.options import given_options
+    from vlmbench.models.options import options_from_args
     from vlmbench.models.resolve import resolve_model
 
-    given = given_options(vars(options))
+    given = options_from_args(vars(options))
     return [
         resolve_model(
             name,

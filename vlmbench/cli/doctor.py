@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.answer_cache import default_cache
 from vlmbench.executors.choose import free_memory, visible_gpus
-from vlmbench.hub import use_cache_when_unreachable
+from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.endpoints import known_servers
 from vlmbench.runners.api.server_process import find_executable
 
@@ -24,7 +24,7 @@ State: TypeAlias = Literal["ok", "missing", "problem"]
 
 EXTRAS = {
     "peft": ("LoRA adapters", "adapters"),
-    "bitsandbytes": ("quantised models", "quantization"),
+    "bitsandbytes": ("quantized models", "quantization"),
     "ray": ("--executor ray", "ray"),
     "fastapi": ("served:transformers", "serving"),
     "ipadic": ("some compat_* metrics", "compat"),
@@ -123,7 +123,7 @@ def _disks() -> Iterator[Finding]:
 
 
 def _hub() -> Finding:
-    if use_cache_when_unreachable():
+    if go_offline_if_unreachable():
         return Finding("Hugging Face Hub", "ok", "reached")
     advice = "pass checkpoint directories and data files that are on this machine"
     return Finding("Hugging Face Hub", "missing", "not reached", advice)

@@ -89,14 +89,14 @@ def judge_check(
         for run in judged:
             journal = judge_journal(run.path, spec.name)
             refuse_other_judge(journal, spec, fresh=options.fresh)
-        with named_as_judge(spec):
+        with as_judge_error(spec):
             check_model(spec)
 
     return check
 
 
 @contextmanager
-def named_as_judge(spec: ModelSpec) -> Iterator[None]:
+def as_judge_error(spec: ModelSpec) -> Iterator[None]:
     """Lets an error of the judge say that it is the judge's, and which options are.
 
     Raises:
@@ -156,7 +156,7 @@ def judge_runs(
         for run in runs:
             label = f"{spec.name} judges {run.path.parent.name} · {run.path.name}"
             with (
-                named_as_judge(spec),
+                as_judge_error(spec),
                 console.progress_bar(label, quiet=options.quiet) as progress,
             ):
                 judged = judge_run(

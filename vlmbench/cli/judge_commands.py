@@ -64,7 +64,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     """Two runs, each pair of answers in both orders."""
     from vlmbench.cli import console
     from vlmbench.cli.commands import executor_for
-    from vlmbench.cli.judge_calls import judge_settings, judge_spec, named_as_judge
+    from vlmbench.cli.judge_calls import as_judge_error, judge_settings, judge_spec
     from vlmbench.cli.judge_tables import print_pair
     from vlmbench.errors import UsageError
     from vlmbench.judges.pairwise import judge_pair, pair_journal
@@ -78,7 +78,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
             raise UsageError(f"{path} holds {len(side)} runs; give the one of a task, below it.")
     spec, settings = judge_spec(options), judge_settings(options)
     with (
-        named_as_judge(spec),
+        as_judge_error(spec),
         executor_for(spec, options) as executor,
         console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
     ):

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from vlmbench.cli.arguments import parser
-from vlmbench.environment import calm_threads
+from vlmbench.environment import set_thread_env
 from vlmbench.errors import VlmbenchError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    calm_threads()
+    set_thread_env()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a captured stream may not have it
             stream.reconfigure(errors="backslashreplace")

@@ -312,8 +312,8 @@ def _compare(
     paired = paired_bootstrap(
         new, old, metric.combine, resamples=bootstrap.resamples, level=LEVEL, seed=bootstrap.seed
     )
-    gain = _turned(paired) if metric.kind.lower_is_better else paired
-    verdict, reason = _verdict(gain, bootstrap.margin, _leeway(metric, lost, len(pairs)), lost)
+    gain = _negated(paired) if metric.definition.lower_is_better else paired
+    verdict, reason = _verdict(gain, bootstrap.margin, _max_shift(metric, lost, len(pairs)), lost)
     return GateRow(
         task=task,
         metric=saved.id,
@@ -347,12 +347,12 @@ def _verdict(
     return "inconclusive", f"{lost} samples could be scored on one side only"
 
 
-def _turned(paired: PairedDifference) -> PairedDifference:
+def _negated(paired: PairedDifference) -> PairedDifference:
     """The difference the other way round, for a metric of which less is better."""
     return PairedDifference(-paired.difference, -paired.high, -paired.low, paired.p_value)
 
 
-def _leeway(metric: Metric, lost: int, total: int) -> float:
+def _max_shift(metric: Metric, lost: int, total: int) -> float:
     """How far the lost samples could move the difference either way."""
     if not lost:
         return 0.0

@@ -61,7 +61,7 @@ def _spread(runs: Mapping[str, Scored], name: str, metric: Metric) -> PromptSpre
         return PromptSpread(name, {}, None, None, None, None, None, 0, paired.left_out)
     values = values_of(paired, metric)
     draws = joint_draws(paired, metric, seed=runs[OWN].record.seed)
-    worst = np.max if metric.kind.lower_is_better else np.min
+    worst = np.max if metric.definition.lower_is_better else np.min
     return PromptSpread(
         metric=name,
         values={
@@ -71,7 +71,9 @@ def _spread(runs: Mapping[str, Scored], name: str, metric: Metric) -> PromptSpre
         mean=_interval(values.mean(), draws.mean(axis=0)),
         deviation=_interval(values.std(ddof=1), draws.std(axis=0, ddof=1)),
         spread=_interval(np.ptp(values), np.ptp(draws, axis=0)),
-        worst=[*runs][int(values.argmax() if metric.kind.lower_is_better else values.argmin())],
+        worst=[*runs][
+            int(values.argmax() if metric.definition.lower_is_better else values.argmin())
+        ],
         worst_value=_interval(worst(values), worst(draws, axis=0)),
         n=len(paired.ids),
         left_out=paired.left_out,

@@ -59,7 +59,7 @@ def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) ->
     if not n:
         return VisualGain(name, mode, None, None, None, None, None, 0, left_out, None)
     with_image, without = paired.vectors
-    sign = -1 if metric.kind.lower_is_better else 1
+    sign = -1 if metric.definition.lower_is_better else 1
     first, second = (with_image, without) if sign == 1 else (without, with_image)
     seed = plain.record.seed
     found = paired_bootstrap(first, second, metric.combine, resamples=RESAMPLES, seed=seed)

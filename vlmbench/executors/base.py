@@ -36,7 +36,7 @@ class Executor(Protocol):
         """Free the model."""
 
 
-class Around:
+class ExecutorWrapper:
     """An executor that does something before or behind another one; the rest is that one's.
 
     Args:

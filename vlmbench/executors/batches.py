@@ -63,16 +63,16 @@ class BatchSize:
                 return self._size
             return max(1, min(self._size, int(self._room / max(largest, 1e-9))))
 
-    def report(self, batch: Sequence[Request], fitted: int | None) -> None:
+    def report(self, batch: Sequence[Request], largest_batch_that_fit: int | None) -> None:
         """What became of a batch.
 
         Args:
             batch: The requests.
-            fitted: The most of them that fitted into memory together; None if all did.
+            largest_batch_that_fit: The most of them that memory held; None if all did.
         """
         with self._lock:
-            if fitted is not None:
-                room = fitted * max(map(cost, batch), default=0.0)
+            if largest_batch_that_fit is not None:
+                room = largest_batch_that_fit * max(map(cost, batch), default=0.0)
                 self._room = room if self._room is None else min(room, self._room)
                 self._grows = False
             elif self._grows and len(batch) >= self._size:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from vlmbench.executors.answer_cache import AnswerCache, answer_key
-from vlmbench.executors.base import Around, Executor, Responses
+from vlmbench.executors.base import Executor, ExecutorWrapper, Responses
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response
 from vlmbench.runs.spool import Backlog
@@ -19,7 +19,7 @@ SAVE_EVERY = 64
 """Answers that are written to the cache together."""
 
 
-class CachedExecutor(Around):
+class CachedExecutor(ExecutorWrapper):
     """Another executor behind a cache.
 
     Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from vlmbench.executors.base import Around, Executor, Responses
+from vlmbench.executors.base import Executor, ExecutorWrapper, Responses
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request
 
 
-class CheckedExecutor(Around):
+class CheckedExecutor(ExecutorWrapper):
     """Another executor, which is not called before a check has passed.
 
     Where everything has been answered before, nothing is checked.

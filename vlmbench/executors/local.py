@@ -3,7 +3,7 @@
     requests -> window -> batches of similar cost -> encode (threads, or
     processes, see preparing.py) -> decode (this thread)
 
-Images are decoded and texts tokenised while the model works on an earlier batch. Never more than
+Images are decoded and texts tokenized while the model works on an earlier batch. Never more than
 a window of requests and a few batches are in memory, however long the task is.
 """
 
@@ -98,7 +98,7 @@ class LocalExecutor:
         with contextlib.closing(encoding) as ready:
             for batch, encoded in ready:
                 answers = runner.decode(encoded)
-                self._size.report(batch, runner.fitted)
+                self._size.report(batch, runner.largest_batch_that_fit)
                 yield from answers
 
 

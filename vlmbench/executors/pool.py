@@ -17,7 +17,7 @@ from vlmbench.environment import Memory, peak_memory
 from vlmbench.errors import ModelError, VlmbenchError
 from vlmbench.executors.base import Responses
 from vlmbench.executors.batches import Batch, BatchSize, cost, form_batches
-from vlmbench.executors.worker import BATCHES_AT_HAND, Answers
+from vlmbench.executors.worker import BATCHES_IN_FLIGHT, Answers
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Scalar
 
@@ -51,13 +51,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LoadFailed:
     """A worker cannot load the model; no other one could."""
 
     error: VlmbenchError
 
 
-Event: TypeAlias = Ready | Answered | Lost | Refused
+Event: TypeAlias = Ready | Answered | Lost | LoadFailed
 
 
 class Pool(Protocol):
@@ -91,12 +91,12 @@ class _Task:
 
 
 @dataclass(slots=True)
-class _Seat:
+class _WorkerState:
     """What is known of a worker."""
 
     is_started: bool = False
     is_ready: bool = False
-    at_hand: list[int] = field(default_factory=list)
+    in_flight: list[int] = field(default_factory=list)
     """Batches that it was given, oldest first."""
     memory: Memory = field(default_factory=Memory)
 
@@ -113,7 +113,7 @@ class PooledExecutor:
         self._pool = pool
         self._size = BatchSize(batch_size)
         self._spec: ModelSpec | None = None
-        self._seats: list[_Seat] = []
+        self._seats: list[_WorkerState] = []
         self._described: Mapping[str, Scalar] = {}
         self._number = 0
         self._losses = 0
@@ -122,7 +122,7 @@ class PooledExecutor:
         """See `Executor.map`."""
         if spec != self._spec:
             self.close()
-            self._seats = [_Seat() for _ in range(self._pool.open(spec))]
+            self._seats = [_WorkerState() for _ in range(self._pool.open(spec))]
             self._spec = spec
         stream = iter(requests)
         first = list(islice(stream, len(self._seats)))
@@ -164,7 +164,7 @@ class PooledExecutor:
         tasks: dict[int, _Task] = {}
         waiting: deque[_Task] = deque()
         for seat in self._seats:
-            seat.at_hand = [number for number in seat.at_hand if number in tasks]
+            seat.in_flight = [number for number in seat.in_flight if number in tasks]
         while True:
             self._hand_out(batches, waiting, tasks)
             if not tasks and not waiting:
@@ -175,9 +175,9 @@ class PooledExecutor:
         self, batches: Iterator[Batch], waiting: deque[_Task], tasks: dict[int, _Task]
     ) -> None:
         """Give every worker that has room something to do, the emptiest one first."""
-        for depth in range(BATCHES_AT_HAND):
+        for depth in range(BATCHES_IN_FLIGHT):
             for worker, seat in enumerate(self._seats):
-                if seat.is_ready and len(seat.at_hand) == depth:
+                if seat.is_ready and len(seat.in_flight) == depth:
                     if waiting:
                         task = waiting.popleft()
                     elif batch := next(batches, None):
@@ -186,7 +186,7 @@ class PooledExecutor:
                         return
                     self._number += 1
                     tasks[self._number] = task
-                    seat.at_hand.append(self._number)
+                    seat.in_flight.append(self._number)
                     self._pool.submit(worker, self._number, task.requests)
 
     def _handle_all(self, tasks: dict[int, _Task], waiting: deque[_Task]) -> Iterator[Response]:
@@ -201,21 +201,21 @@ class PooledExecutor:
                     found += self._answered(self._seats[worker], number, answers, tasks)
                 case Lost(worker, reason):
                     found += self._lost(worker, reason, tasks, waiting)
-                case Refused(error):
+                case LoadFailed(error):
                     raise error
         return iter(found)
 
     def _answered(
-        self, seat: _Seat, number: int, answers: Answers, tasks: dict[int, _Task]
+        self, seat: _WorkerState, number: int, answers: Answers, tasks: dict[int, _Task]
     ) -> list[Response]:
         self._losses = 0
         seat.memory = answers.memory
-        if number in seat.at_hand:
-            seat.at_hand.remove(number)
+        if number in seat.in_flight:
+            seat.in_flight.remove(number)
         task = tasks.pop(number, None)
         if task is None:  # of an earlier call that was left before its end
             return []
-        self._size.report(task.requests, answers.fitted)
+        self._size.report(task.requests, answers.largest_batch_that_fit)
         return answers.responses
 
     def _lost(
@@ -230,8 +230,8 @@ class PooledExecutor:
                 f"The processes of the model {self._spec.name} keep ending ({reason}); try a "
                 "smaller --batch-size or fewer --replicas. Answers that were given are kept."
             )
-        lost = [task for number in seat.at_hand if (task := tasks.pop(number, None))]
-        self._seats[worker] = _Seat(memory=seat.memory)
+        lost = [task for number in seat.in_flight if (task := tasks.pop(number, None))]
+        self._seats[worker] = _WorkerState(memory=seat.memory)
         self._start(worker)
         if not lost:
             return []

@@ -20,8 +20,8 @@ from typing import Any
 
 from vlmbench.errors import VlmbenchError
 from vlmbench.executors.batches import Batch
-from vlmbench.executors.pool import Answered, Event, Lost, Ready, Refused
-from vlmbench.executors.worker import BATCHES_AT_HAND, Worker
+from vlmbench.executors.pool import Answered, Event, LoadFailed, Lost, Ready
+from vlmbench.executors.worker import BATCHES_IN_FLIGHT, Worker
 from vlmbench.models.resolve import ModelSpec
 
 STOP_SECONDS = 5.0
@@ -111,7 +111,7 @@ class ProcessPool:
         try:
             message = pipe.recv()
         except (EOFError, ConnectionResetError):
-            return Lost(worker, self._farewell(worker))
+            return Lost(worker, self._exit_reason(worker))
         match message:
             case Ready(_, described):
                 process = self._processes[worker]
@@ -121,14 +121,14 @@ class ProcessPool:
             case Answered(_, batch, answers):
                 return Answered(worker, batch, answers)
             case Lost(_, reason):
-                self._farewell(worker)
+                self._exit_reason(worker)
                 return Lost(worker, reason)
-            case Refused():
+            case LoadFailed():
                 return message
             case _:
                 raise TypeError(f"a worker sent {message!r}")
 
-    def _farewell(self, worker: int) -> str:
+    def _exit_reason(self, worker: int) -> str:
         """Why a worker has ended."""
         process = self._processes[worker]
         self._processes[worker] = None
@@ -169,7 +169,7 @@ def serve(pipe: Connection, spec: ModelSpec) -> None:
     try:
         worker = Worker(spec)
     except VlmbenchError as error:
-        send(Refused(error))
+        send(LoadFailed(error))
         return
     send(Ready(0, worker.describe()))
 
@@ -180,7 +180,7 @@ def serve(pipe: Connection, spec: ModelSpec) -> None:
             send(Lost(0, f"{type(error).__name__}: {error}"))
             os._exit(1)
 
-    with ThreadPoolExecutor(BATCHES_AT_HAND) as threads:
+    with ThreadPoolExecutor(BATCHES_IN_FLIGHT) as threads:
         while True:
             try:
                 number, requests = pipe.recv()

@@ -11,7 +11,7 @@ Progress = Callable[[int, int, int], None]
 is loaded, then after each response."""
 
 
-class Meter:
+class ProgressCounter:
     """Counts for a progress bar. Skipped samples are counted in another thread than answers."""
 
     def __init__(self, total: int, progress: Progress) -> None:

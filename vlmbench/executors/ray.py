@@ -14,8 +14,8 @@ from typing import Any
 
 from vlmbench.errors import DependencyError, ModelError, VlmbenchError
 from vlmbench.executors.batches import Batch
-from vlmbench.executors.pool import Answered, Event, Lost, Ready, Refused
-from vlmbench.executors.worker import BATCHES_AT_HAND, Worker
+from vlmbench.executors.pool import Answered, Event, LoadFailed, Lost, Ready
+from vlmbench.executors.worker import BATCHES_IN_FLIGHT, Worker
 from vlmbench.models.resolve import ModelSpec
 
 CPU_ACTOR = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -49,7 +49,7 @@ class RayPool:
         if count < 1:
             raise ModelError("The Ray cluster has neither a CPU nor a GPU; add a node to it.")
         self._options = {
-            "max_concurrency": BATCHES_AT_HAND + 1,  # one more to describe itself
+            "max_concurrency": BATCHES_IN_FLIGHT + 1,  # one more to describe itself
             "max_restarts": 0,  # a new actor takes the place of a lost one: see `start`
             "num_gpus": min(1.0, gpus / count) if on_gpu else 0,
             "num_cpus": 1,
@@ -104,12 +104,12 @@ class RayPool:
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
             if batch is None and isinstance(cause, VlmbenchError):
-                return Refused(cause)
+                return LoadFailed(cause)
             return self._lost(worker, f"{type(cause).__name__}: {cause}")
         except ray.exceptions.RayError as error:
             cause = _cause(error)
             if batch is None and isinstance(cause, VlmbenchError):
-                return Refused(cause)
+                return LoadFailed(cause)
             return self._lost(worker, str(error).strip().split("\n")[0][:200])
         return Ready(worker, result) if batch is None else Answered(worker, batch, result)
 

@@ -1,7 +1,7 @@
 """What every worker does, be it a process of this machine or an actor of a Ray cluster.
 
 Two batches are in a worker's hands: while one is generated, the images of the next are decoded and
-its texts tokenised in another thread.
+its texts tokenized in another thread.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.base import StagedRunner, make_runner
 
-BATCHES_AT_HAND = 2
+BATCHES_IN_FLIGHT = 2
 """Batches that a worker is given at a time: one to generate, one to make ready."""
 
 
@@ -24,7 +24,7 @@ class Answers:
     """What became of a batch."""
 
     responses: list[Response]
-    fitted: int | None
+    largest_batch_that_fit: int | None
     """The most requests that fitted into memory together; None if all did."""
     memory: Memory
     """The most that the worker has held so far."""
@@ -51,8 +51,8 @@ class Worker:
                 encoded = runner.encode(requests)
             with self._model:
                 responses = runner.decode(encoded)
-                fitted = runner.fitted
+                largest_batch_that_fit = runner.largest_batch_that_fit
         else:
             with self._model:
-                responses, fitted = runner.generate(requests), None
-        return Answers(responses, fitted, peak_memory())
+                responses, largest_batch_that_fit = runner.generate(requests), None
+        return Answers(responses, largest_batch_that_fit, peak_memory())

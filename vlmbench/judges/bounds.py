@@ -69,8 +69,8 @@ def _bounds(
 
 
 def _extremes(metric: Metric, meta: Mapping[str, Scalar]) -> tuple[Vector, Vector] | None:
-    if metric.kind.extremes is not None:
-        return metric.kind.extremes(meta)
+    if metric.definition.extremes is not None:
+        return metric.definition.extremes(meta)
     if metric.bounds is None or not metric.is_mean:
         return None
     low, high = metric.bounds

@@ -9,7 +9,14 @@ import numpy as np
 
 from vlmbench.judges.agreement import krippendorff_alpha, rank_correlation
 from vlmbench.judges.requests import case_of
-from vlmbench.judges.results import CheckRecord, JudgeCheck, Side, about, run_side, write_result
+from vlmbench.judges.results import (
+    CheckRecord,
+    ComparedRun,
+    JudgeCheck,
+    about,
+    compared_run,
+    write_result,
+)
 from vlmbench.judges.scores import JudgedMetric, judge_journal, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
@@ -50,7 +57,7 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
             if one.scored.applies(asked.meta):
                 lengths[one.scored.id].append(len(response.text))
                 verdicts[one.scored.id].append(one.verdicts(asked, case))
-    side = run_side(content)
+    side = compared_run(content)
     record = CheckRecord(
         about([side], seed),
         tuple(
@@ -68,7 +75,7 @@ def check_path(directory: RunDir, judge: str) -> Path:
 
 
 def _check(
-    side: Side,
+    side: ComparedRun,
     judged: JudgedMetric,
     verdicts: Sequence[Sequence[MetricScore]],
     lengths: Sequence[int],

@@ -1,4 +1,4 @@
-"""Asking a judge about the answers of a run, through the executor that also runs models.
+"""JudgePrompt a judge about the answers of a run, through the executor that also runs models.
 
     run's journal -> prompts -> executor -> judge-<judge>.jsonl -> scores.jsonl, run.json
 
@@ -21,8 +21,8 @@ from vlmbench import __version__
 from vlmbench.environment import versions
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.executors.base import Executor
-from vlmbench.executors.progress import Meter, Progress
-from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, must_ask_again
+from vlmbench.executors.progress import Progress, ProgressCounter
+from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, needs_retry
 from vlmbench.judges.scores import (
     JudgedMetric,
     has_header,
@@ -31,7 +31,7 @@ from vlmbench.judges.scores import (
     judged_metric,
 )
 from vlmbench.metrics.base import load_metric, metric_names
-from vlmbench.metrics.judge_prompt import Asking, Case
+from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, RunRecord, Scalar, stable_hash
 from vlmbench.runs.directory import RunDir
@@ -58,7 +58,9 @@ class Judging:
 
 def judge_metrics(task: TaskSpec) -> tuple[str, ...]:
     """Keys of the task's metrics that a judge is asked for."""
-    return tuple(use.key for use in task.metrics if load_metric(use.use).kind.asks is not None)
+    return tuple(
+        use.key for use in task.metrics if load_metric(use.use).definition.judge_prompt is not None
+    )
 
 
 def judgeable(runs: Sequence[RunDir]) -> list[RunDir]:
@@ -73,7 +75,9 @@ def unjudged(record: RunRecord) -> tuple[str, ...]:
     there = {judged_key(one.metric) for one in record.estimates}
     uses = [(use["id"] or use["use"], use["use"]) for use in record.task_spec["metrics"]]
     return tuple(
-        key for key, use in uses if key not in there and load_metric(use).kind.asks is not None
+        key
+        for key, use in uses
+        if key not in there and load_metric(use).definition.judge_prompt is not None
     )
 
 
@@ -114,15 +118,15 @@ def judge_run(
     refuse_other_judge(path, judge, fresh=fresh)
     with Journal(path, header, fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
-        askings = askings_of(wanted)
-        counted = _Cases(task, content, askings, images=False)
-        asked = sum(1 for _ in counted.of(list(askings))) * settings.samples
-        cases = _Cases(task, content, askings, images=settings.images)
+        judge_prompts = prompts_of(wanted)
+        counted = _Cases(task, content, judge_prompts, images=False)
+        asked = sum(1 for _ in counted.of(list(judge_prompts))) * settings.samples
+        cases = _Cases(task, content, judge_prompts, images=settings.images)
         call = Call(
             *(judge, executor, journal, settings, settings.as_scalars(names)),
-            Meter(asked, progress),
+            ProgressCounter(asked, progress),
         )
-        call.ask(lambda asking: cases.of([asking]), list(askings))
+        call.ask(lambda judge_prompt: cases.of([judge_prompt]), list(judge_prompts))
     return Judging(score(directory), judge.name, asked, call.errors)
 
 
@@ -155,12 +159,13 @@ def check_names(task: TaskSpec, names: Sequence[str]) -> None:
         )
     own = {use.key: use.use for use in task.metrics}
     for name in names:
-        asks = load_metric(own.get(name, name)).kind.asks
-        if asks is None or asks.compares:
+        prompt = load_metric(own.get(name, name)).definition.judge_prompt
+        if prompt is None or prompt.compares:
             known = [
                 one
                 for one in metric_names()
-                if (other := load_metric(one).kind.asks) is not None and not other.compares
+                if (other := load_metric(one).definition.judge_prompt) is not None
+                and not other.compares
             ]
             raise UsageError(
                 f"'{name}' is no metric of single answers that a judge is asked for; choose of "
@@ -179,11 +184,11 @@ def make_header(judge: ModelSpec, run: JournalContent) -> Header:
     )
 
 
-def askings_of(metrics: Sequence[JudgedMetric]) -> dict[Asking, list[JudgedMetric]]:
-    """The different ways of asking, each with the metrics that share its replies."""
-    found: dict[str, tuple[Asking, list[JudgedMetric]]] = {}
+def prompts_of(metrics: Sequence[JudgedMetric]) -> dict[JudgePrompt, list[JudgedMetric]]:
+    """The different prompts, each with the metrics that share its replies."""
+    found: dict[str, tuple[JudgePrompt, list[JudgedMetric]]] = {}
     for one in metrics:
-        found.setdefault(one.asking.name, (one.asking, []))[1].append(one)
+        found.setdefault(one.judge_prompt.name, (one.judge_prompt, []))[1].append(one)
     return dict(found.values())
 
 
@@ -194,19 +199,19 @@ class _Cases:
         self,
         task: TaskSpec,
         content: JournalContent,
-        askings: Mapping[Asking, Sequence[JudgedMetric]],
+        judge_prompts: Mapping[JudgePrompt, Sequence[JudgedMetric]],
         *,
         images: bool,
     ) -> None:
         self._images = images
         self._task = task
         self._content = content
-        self._askings = askings
+        self._askings = judge_prompts
         self._variant = restore_variant(content.header.variant)
         self._limit = content.sessions[-1].limit if content.sessions else None
 
-    def of(self, askings: Sequence[Asking]) -> Iterator[tuple[str, Case]]:
-        """Sample id and case of every answer that one of the ways of asking is for."""
+    def of(self, judge_prompts: Sequence[JudgePrompt]) -> Iterator[tuple[str, JudgeInput]]:
+        """Sample id and case of every answer that one of the prompts is for."""
         for sample in load_samples(self._task, limit=self._limit, images=self._images):
             if self._variant is not None:
                 sample = self._variant.of_sample(sample)
@@ -214,8 +219,8 @@ class _Cases:
             if response is None or response.text is None:
                 continue
             case = case_of(self._task, sample, response.text)
-            for asking in askings:
-                if any(one.scored.applies(sample.meta) for one in self._askings[asking]):
+            for judge_prompt in judge_prompts:
+                if any(one.scored.applies(sample.meta) for one in self._askings[judge_prompt]):
                     yield sample.id, case
 
 
@@ -229,42 +234,42 @@ class Call:
     settings: JudgeSettings
     about: Mapping[str, Scalar]
     """What the journal's session says of the settings."""
-    meter: Meter
+    meter: ProgressCounter
     errors: int = 0
     """Prompts that got no reply."""
     _began: bool = False
 
     def ask(
         self,
-        cases: Callable[[Asking], Iterator[tuple[str, Case]]],
-        askings: Sequence[Asking],
+        cases: Callable[[JudgePrompt], Iterator[tuple[str, JudgeInput]]],
+        judge_prompts: Sequence[JudgePrompt],
     ) -> None:
         """Ask whatever the journal has no reply to, then what could not be read once more.
 
         Args:
-            cases: Gives the cases of a way of asking; called for each of the two rounds.
-            askings: The ways of asking.
+            cases: Gives the cases of a way of judge_prompt; called for each of the two rounds.
+            judge_prompts: The ways of judge_prompt.
         """
-        for asking in askings:
+        for judge_prompt in judge_prompts:
             for again in (False, True):
-                if again and not self._any_unreadable(asking):
+                if again and not self._any_unreadable(judge_prompt):
                     continue  # which saves rendering every prompt, and reading every image, again
-                requests = self._requests(asking, cases(asking), again=again)
-                self._send(asking, requests, again=again)
+                requests = self._requests(judge_prompt, cases(judge_prompt), again=again)
+                self._send(judge_prompt, requests, again=again)
         if self._began:
             self.journal.end(self.executor.memory())
         elif not self._noted():
             self._begin({})
 
     def _requests(
-        self, asking: Asking, cases: Iterator[tuple[str, Case]], *, again: bool
+        self, judge_prompt: JudgePrompt, cases: Iterator[tuple[str, JudgeInput]], *, again: bool
     ) -> Iterator[Request]:
-        make = partial(judge_request, asking, settings=self.settings)
+        make = partial(judge_request, judge_prompt, settings=self.settings)
         for sample_id, case in cases:
             for repeat in range(self.settings.samples):
                 request = make(case, sample_id, repeat=repeat)
                 if again:
-                    if not self._unreadable(asking, request):
+                    if not self._unreadable(judge_prompt, request):
                         continue
                     request = make(case, sample_id, repeat=repeat, again=True)
                 if not self.journal.answered(request.key, request.sample_id):
@@ -272,20 +277,20 @@ class Call:
                 elif not again:
                     self.meter.skip()
 
-    def _any_unreadable(self, asking: Asking) -> bool:
+    def _any_unreadable(self, judge_prompt: JudgePrompt) -> bool:
         replies = self.journal.content.responses
-        names = (name for name in replies if name.startswith(f"{asking.name}/"))
-        return any(must_ask_again(asking, replies[name]) for name in names)
+        names = (name for name in replies if name.startswith(f"{judge_prompt.name}/"))
+        return any(needs_retry(judge_prompt, replies[name]) for name in names)
 
-    def _unreadable(self, asking: Asking, request: Request) -> bool:
+    def _unreadable(self, judge_prompt: JudgePrompt, request: Request) -> bool:
         reply = self.journal.content.responses.get(request.sample_id)
-        return reply is not None and reply.key == request.key and must_ask_again(asking, reply)
+        return reply is not None and reply.key == request.key and needs_retry(judge_prompt, reply)
 
-    def _send(self, asking: Asking, requests: Iterator[Request], *, again: bool) -> None:
+    def _send(self, judge_prompt: JudgePrompt, requests: Iterator[Request], *, again: bool) -> None:
         first = next(requests, None)
         if first is None:
             return
-        spec = structured(self.judge, asking) if self.settings.structured else self.judge
+        spec = structured(self.judge, judge_prompt) if self.settings.structured else self.judge
         responses = self.executor.map(spec, chain([first], requests))
         if not self._began:
             self._begin(self.executor.describe())
@@ -316,11 +321,11 @@ def effective(settings: JudgeSettings, judge: ModelSpec) -> JudgeSettings:
     return dataclasses.replace(settings, structured=settings.structured and takes_schema)
 
 
-def structured(judge: ModelSpec, asking: Asking) -> ModelSpec:
+def structured(judge: ModelSpec, judge_prompt: JudgePrompt) -> ModelSpec:
     """The judge with the reply's schema in each request, if there is one."""
-    if asking.schema is None:
+    if judge_prompt.schema is None:
         return judge
-    schema = {"name": asking.name, "strict": True, "schema": asking.schema}
+    schema = {"name": judge_prompt.name, "strict": True, "schema": judge_prompt.schema}
     form = {"response_format": {"type": "json_schema", "json_schema": schema}}
     options = {**judge.options, "extra": {**judge.options.get("extra", {}), **form}}
     fingerprint = stable_hash([judge.fingerprint, form])

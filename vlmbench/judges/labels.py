@@ -15,7 +15,7 @@ from typing import Any
 
 from vlmbench.errors import DataError, UsageError
 from vlmbench.judges.agreement import Label, Level, cohen_kappa, krippendorff_alpha
-from vlmbench.judges.results import Agreement, Side, about, labels_hash, run_side
+from vlmbench.judges.results import Agreement, ComparedRun, about, compared_run, labels_hash
 from vlmbench.records import MetricScore, stable_hash
 from vlmbench.runs.directory import RunDir, safe_name
 from vlmbench.runs.journal import read_journal
@@ -25,7 +25,7 @@ from vlmbench.runs.journal import read_journal
 class LabelSet:
     """One side's labels by sample id, and where they come from."""
 
-    side: Side
+    side: ComparedRun
     labels: Mapping[str, Label]
 
 
@@ -116,7 +116,7 @@ def read_labels(path: Path, *, metric: str | None = None) -> LabelSet:
                     labels[name] = label
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    return LabelSet(Side(path.name, labels_hash(labels)), labels)
+    return LabelSet(ComparedRun(path.name, labels_hash(labels)), labels)
 
 
 def _line(line: bytes, where: str) -> tuple[str, Label]:
@@ -162,7 +162,7 @@ def _verdicts(path: Path, metric: str | None) -> LabelSet:
     record = run.read_record()
     signatures = {one.metric: one.signature for one in record.estimates if one.slice is None}
     side = dataclasses.replace(
-        run_side(read_journal(run.journal)), metric=name, signature=signatures.get(name)
+        compared_run(read_journal(run.journal)), metric=name, signature=signatures.get(name)
     )
     return LabelSet(side, labels)
 

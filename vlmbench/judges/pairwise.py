@@ -18,12 +18,12 @@ import numpy as np
 
 from vlmbench.errors import UsageError
 from vlmbench.executors.base import Executor
-from vlmbench.executors.progress import Meter, Progress
+from vlmbench.executors.progress import Progress, ProgressCounter
 from vlmbench.judges.judging import Call, effective, make_header, refuse_other_judge
 from vlmbench.judges.requests import JudgeSettings, case_of
-from vlmbench.judges.results import PairResult, about, run_side
+from vlmbench.judges.results import PairResult, about, compared_run
 from vlmbench.judges.scores import JudgedMetric, judged_metric
-from vlmbench.metrics.judge_prompt import Case
+from vlmbench.metrics.judge_prompt import JudgeInput
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import MetricScore, Sample, stable_hash
 from vlmbench.runs.directory import RunDir, safe_name
@@ -76,8 +76,8 @@ def judge_pair(
         judged = judged_metric(task, "judge.pairwise", journal.content, settings)
         about = settings.as_scalars(["judge.pairwise"])
         total = 2 * sum(1 for _ in dataclasses.replace(pairs, images=False)) * settings.samples
-        call = Call(judge, executor, journal, settings, about, Meter(total, progress))
-        call.ask(lambda asking: pairs.cases(), [judged.asking])
+        call = Call(judge, executor, journal, settings, about, ProgressCounter(total, progress))
+        call.ask(lambda judge_prompt: pairs.cases(), [judged.judge_prompt])
     scores = [_mean_of_orders(judged, *pair) for pair in pairs]
     return _result(judged, one, other, scores, call.errors, seed)
 
@@ -125,7 +125,7 @@ class _Pairs:
     images: bool
     """Whether the cases have the samples' images."""
 
-    def __iter__(self) -> Iterator[tuple[Sample, Case, Case]]:
+    def __iter__(self) -> Iterator[tuple[Sample, JudgeInput, JudgeInput]]:
         """The sample with the case in both orders."""
         variant = restore_variant(self.one.header.variant)
         for sample in load_samples(self.task, images=self.images):
@@ -137,7 +137,7 @@ class _Pairs:
                 turned = dataclasses.replace(case, answer=texts[1], other=texts[0])
                 yield sample, case, turned
 
-    def cases(self) -> Iterator[tuple[str, Case]]:
+    def cases(self) -> Iterator[tuple[str, JudgeInput]]:
         """Both orders of every pair under an id of its own."""
         for sample, *cases in self:
             for order, case in zip(ORDERS, cases, strict=True):
@@ -145,7 +145,7 @@ class _Pairs:
 
 
 def _mean_of_orders(
-    judged: JudgedMetric, sample: Sample, case: Case, turned: Case
+    judged: JudgedMetric, sample: Sample, case: JudgeInput, turned: JudgeInput
 ) -> tuple[float, float] | None:
     """Preference for the place shown first, in each order; None where one is unreadable."""
     found: list[MetricScore] = [
@@ -170,7 +170,7 @@ def _result(
     preference = _share(wins, seed)
     bounds = (sum(wins) / len(scores), (sum(wins) + unscored) / len(scores)) if scores else None
     return PairResult(
-        about=about([run_side(one), run_side(other)], seed),
+        about=about([compared_run(one), compared_run(other)], seed),
         task=str(one.header.task["name"]),
         first=str(one.header.model["name"]),
         second=str(other.header.model["name"]),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmbench.metrics.judge_prompt import SYSTEM, Asking, Case, read_json
+from vlmbench.metrics.judge_prompt import SYSTEM, JudgeInput, JudgePrompt, read_json
 from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
 from vlmbench.runs.journal import Session
 from vlmbench.tasks.prompt import IMAGE_MARK, build_parts
@@ -61,8 +61,8 @@ def asked_settings(sessions: Iterable[Session]) -> dict[str, JudgeSettings]:
 
 
 def judge_request(
-    asking: Asking,
-    case: Case,
+    judge_prompt: JudgePrompt,
+    case: JudgeInput,
     sample_id: str,
     settings: JudgeSettings,
     *,
@@ -72,7 +72,7 @@ def judge_request(
     """What a judge is asked about one answer.
 
     Args:
-        asking: How.
+        judge_prompt: How.
         case: What it is told.
         sample_id: The sample's.
         settings: Of the reply.
@@ -83,8 +83,8 @@ def judge_request(
     if not settings.images:
         case = dataclasses.replace(case, images=())
     return Request(
-        sample_id=f"{asking.name}/{form}/{repeat}/{int(again)}/{sample_id}",
-        parts=(*map(ImagePart, case.images), TextPart(asking.prompt(case, again=again))),
+        sample_id=f"{judge_prompt.name}/{form}/{repeat}/{int(again)}/{sample_id}",
+        parts=(*map(ImagePart, case.images), TextPart(judge_prompt.prompt(case, again=again))),
         generation=Generation(
             max_new_tokens=settings.max_new_tokens, temperature=settings.temperature
         ),
@@ -92,14 +92,14 @@ def judge_request(
     )
 
 
-def must_ask_again(asking: Asking, response: Response) -> bool:
+def needs_retry(judge_prompt: JudgePrompt, response: Response) -> bool:
     """Whether a reply is there that is not of the form that was asked for."""
-    if asking.schema is None or response.text is None:
+    if judge_prompt.schema is None or response.text is None:
         return False
-    return read_json(response.text, asking.schema) is None
+    return read_json(response.text, judge_prompt.schema) is None
 
 
-def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> Case:
+def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> JudgeInput:
     """What a judge is told of a sample; the sample must have its row.
 
     A sample that was loaded with its images gives them in the order in which the task's prompt
@@ -118,7 +118,7 @@ def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = 
     )
     context = sample.meta.get("context")
     parts = build_parts(task, sample) if sample.images else ()
-    return Case(
+    return JudgeInput(
         question,
         answer,
         sample.references,

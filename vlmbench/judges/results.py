@@ -29,7 +29,7 @@ RESULT_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedRun:
     """Answers or labels that were looked at."""
 
     name: str
@@ -47,7 +47,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgeConfig:
     """Who was asked, and how."""
 
     judge: str
@@ -60,10 +60,10 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class Provenance:
     """Where a result comes from."""
 
-    compared: tuple[Side, ...]
+    compared: tuple[ComparedRun, ...]
     seed: int
     """Of the bootstrap."""
     created: str
@@ -79,7 +79,7 @@ class JudgeCheck:
     model: str
     task: str
     metric: str
-    asked: Asked
+    asked: JudgeConfig
     signature: str
     """The metric's with this judge: that of its estimates in run.json."""
     answers: int
@@ -96,7 +96,7 @@ class JudgeCheck:
 class CheckRecord:
     """All metrics of one judge on one run."""
 
-    about: About
+    about: Provenance
     checks: tuple[JudgeCheck, ...]
     kind: Literal["judge"] = "judge"
 
@@ -105,11 +105,11 @@ class CheckRecord:
 class PairResult:
     """Two models on the same questions."""
 
-    about: About
+    about: Provenance
     task: str
     first: str
     second: str
-    asked: Asked
+    asked: JudgeConfig
     preference: Interval | None
     """Share of preference for the first model, a tie counted half; 0.5 is no difference."""
     first_shown: Interval | None
@@ -131,7 +131,7 @@ class PairResult:
 class Agreement:
     """How far two sets of labels agree on the samples that both have."""
 
-    about: About
+    about: Provenance
     n: int
     only_first: int
     only_second: int
@@ -151,9 +151,9 @@ Kind = TypeVar("Kind", CheckRecord, PairResult, Agreement)
 """One of them."""
 
 
-def about(compared: Sequence[Side], seed: int) -> About:
+def about(compared: Sequence[ComparedRun], seed: int) -> Provenance:
     """Where a result comes from that is made now."""
-    return About(tuple(compared), seed, datetime.now(UTC).isoformat(timespec="seconds"))
+    return Provenance(tuple(compared), seed, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def answers_hash(content: JournalContent) -> str:
@@ -170,11 +170,11 @@ def labels_hash(labels: Mapping[str, Any]) -> str:
     return stable_hash(sorted(labels.items()))
 
 
-def run_side(content: JournalContent) -> Side:
+def compared_run(content: JournalContent) -> ComparedRun:
     """A run as something that was compared."""
     header = content.header
     variant = f"@{header.variant['name']}" if header.variant else ""
-    return Side(
+    return ComparedRun(
         name=str(header.model["name"]),
         answers=answers_hash(content),
         task=f"{header.task['name']}{variant}",

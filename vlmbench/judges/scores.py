@@ -18,15 +18,15 @@ from vlmbench.judges.requests import (
     asked_settings,
     case_of,
     judge_request,
-    must_ask_again,
+    needs_retry,
 )
-from vlmbench.judges.results import Asked
+from vlmbench.judges.results import JudgeConfig
 from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.metrics.judge_prompt import Asking, Case
+from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.records import MetricScore, Response, Sample, SampleScores
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric
-from vlmbench.scoring.performance import Effort
+from vlmbench.scoring.performance import UsageStats
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.where import parse_where
 
@@ -43,16 +43,16 @@ class JudgedMetric:
     replies: Mapping[str, Response]
     """By the request's id."""
 
-    asked: Asked
+    asked: JudgeConfig
 
     @property
-    def asking(self) -> Asking:
+    def judge_prompt(self) -> JudgePrompt:
         """How the judge was asked."""
-        asking = self.scored.metric.kind.asks
-        assert asking is not None
-        return asking
+        judge_prompt = self.scored.metric.definition.judge_prompt
+        assert judge_prompt is not None
+        return judge_prompt
 
-    def verdicts(self, sample: Sample, case: Case) -> list[MetricScore]:
+    def verdicts(self, sample: Sample, case: JudgeInput) -> list[MetricScore]:
         """What each of the judge's replies says of a sample's answer."""
         answer = Answer("", sample.references, sample.choices, sample.meta)
         return [
@@ -60,7 +60,7 @@ class JudgedMetric:
             for repeat in range(self.settings.samples)
         ]
 
-    def score(self, sample: Sample, case: Case) -> MetricScore:
+    def score(self, sample: Sample, case: JudgeInput) -> MetricScore:
         """The mean of the verdicts that can be read."""
         verdicts = self.verdicts(sample, case)
         if len(verdicts) == 1:
@@ -72,11 +72,13 @@ class JudgedMetric:
         shown = ", ".join(one.extracted or "–" for one in verdicts)
         return MetricScore(mean, None, shown)
 
-    def _verdict(self, answer: Answer, sample_id: str, case: Case, repeat: int) -> MetricScore:
+    def _verdict(
+        self, answer: Answer, sample_id: str, case: JudgeInput, repeat: int
+    ) -> MetricScore:
         score = MetricScore(unscored=NOT_ASKED)
         for again in (False, True):
             request = judge_request(
-                self.asking, case, sample_id, self.settings, repeat=repeat, again=again
+                self.judge_prompt, case, sample_id, self.settings, repeat=repeat, again=again
             )
             response = self.replies.get(request.sample_id)
             if response is None or response.key != request.key:
@@ -85,7 +87,7 @@ class JudgedMetric:
                 return MetricScore(unscored=f"the judge gave no reply ({response.error.kind})")
             said = answer._replace(prediction=response.text or "")
             score = self.scored.metric.score(said)
-            if not must_ask_again(self.asking, response):
+            if not needs_retry(self.judge_prompt, response):
                 return score
         return score
 
@@ -161,9 +163,9 @@ def judged_metric(
     use = next((one for one in task.metrics if one.key == name), None)
     metric = load_metric(use.use, use.options) if use else load_metric(name)
     judge = content.header.model
-    assert metric.kind.asks is not None
-    words = metric.kind.asks.identity(images=settings.images)
-    asked = Asked(str(judge["name"]), judge["fingerprint"], words, settings.signature)
+    assert metric.definition.judge_prompt is not None
+    words = metric.definition.judge_prompt.identity(images=settings.images)
+    asked = JudgeConfig(str(judge["name"]), judge["fingerprint"], words, settings.signature)
     told = f"judge:{asked.judge}@{asked.fingerprint}|ask:{asked.prompt}|{asked.reply}"
     scored = ScoredMetric(
         id=f"{name}@{judge['name']}",
@@ -211,7 +213,7 @@ def judge_usage(judges: Iterable[Judge]) -> Iterator[tuple[str, float | None]]:
 
 
 def _performance(content: JournalContent) -> dict[str, float | None]:
-    effort = Effort()
+    usage = UsageStats()
     for response in content.responses.values():
-        effort.add(response)
-    return effort.performance(content)
+        usage.add(response)
+    return usage.performance(content)

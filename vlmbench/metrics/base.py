@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from vlmbench import __version__, metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
 from vlmbench.metrics import compat
-from vlmbench.metrics.judge_prompt import Asking, Extremes
+from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
@@ -86,7 +86,7 @@ class Definition:
     batched: bool = False
     encoder: Literal["texts", "images"] | None = None
     lower_is_better: bool = False
-    asks: Asking | None = None
+    judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
 
     @property
@@ -105,7 +105,7 @@ class Definition:
 class Metric:
     """A metric with its options, ready to score."""
 
-    kind: Definition
+    definition: Definition
     options: Mapping[str, Scalar]
     """Every option, given or default."""
     state: Any = None
@@ -116,34 +116,34 @@ class Metric:
     @property
     def name(self) -> str:
         """Family and function, such as "overlap.rouge_l"."""
-        return self.kind.name
+        return self.definition.name
 
     @property
     def bounds(self) -> tuple[float, float] | None:
         """Lowest and highest value, None without a fixed range."""
-        return self.kind.bounds
+        return self.definition.bounds
 
     @property
     def size(self) -> int:
         """Length of a sample's vector."""
-        return self.kind.size
+        return self.definition.size
 
     @property
     def is_mean(self) -> bool:
         """Whether the value is the mean of one number a sample."""
-        return self.kind.combine is mean
+        return self.definition.combine is mean
 
     @property
     def signature(self) -> str:
         """Everything that a value depends on; only values with equal signatures compare."""
         options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
         low_high = "-".join(f"{end:g}" for end in self.bounds) if self.bounds else "open"
-        parts = [self.name, *options, *_text_identity(self.kind.compares)]
-        if self.kind.identity is not None:
-            parts += self.kind.identity(self.options)
+        parts = [self.name, *options, *_text_identity(self.definition.compares)]
+        if self.definition.identity is not None:
+            parts += self.definition.identity(self.options)
         if self.judge:
             parts.append(self.judge)
-        if self.kind.lower_is_better:
+        if self.definition.lower_is_better:
             low_high += "-lower-is-better"
         return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
 
@@ -153,9 +153,9 @@ class Metric:
         Must come before `score`, with the references of the whole task and not only of the
         samples at hand, or a score would depend on which samples have been answered so far.
         """
-        if self.kind.prepare is None:
+        if self.definition.prepare is None:
             return self
-        return dataclasses.replace(self, state=self.kind.prepare(all_references))
+        return dataclasses.replace(self, state=self.definition.prepare(all_references))
 
     def score(self, answer: Answer) -> MetricScore:
         """The vector of one answer, or why there is none.
@@ -164,10 +164,10 @@ class Metric:
             DataError: The answer has no reference.
         """
         self._check(answer)
-        if self.kind.batched:
+        if self.definition.batched:
             return self.score_all([answer])[0]
-        state = () if self.kind.prepare is None else (self.state,)
-        scored: Any = self.kind.function(answer, *state, **self.options)
+        state = () if self.definition.prepare is None else (self.state,)
+        scored: Any = self.definition.function(answer, *state, **self.options)
         if isinstance(scored, MetricScore):
             return scored
         return MetricScore(scored if isinstance(scored, tuple) else (float(scored),))
@@ -178,18 +178,18 @@ class Metric:
         Raises:
             DataError: An answer has no reference.
         """
-        if not self.kind.batched or not answers:
+        if not self.definition.batched or not answers:
             return [self.score(answer) for answer in answers]
         for answer in answers:
             if not answer.references:
                 self._check(answer)
-        state = () if self.kind.prepare is None else (self.state,)
-        scored: Any = self.kind.function(answers, *state, **self.options)
+        state = () if self.definition.prepare is None else (self.state,)
+        scored: Any = self.definition.function(answers, *state, **self.options)
         return scored  # type: ignore[no-any-return]
 
     def combine(self, totals: Floats, n: int) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
-        return self.kind.combine(totals, n)
+        return self.definition.combine(totals, n)
 
     def _check(self, answer: Answer) -> None:
         if not answer.references:
@@ -216,7 +216,7 @@ def metric(
     batched: bool = False,
     encoder: Literal["texts", "images"] | None = None,
     lower_is_better: bool = False,
-    asks: Asking | None = None,
+    judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
@@ -236,7 +236,7 @@ def metric(
         encoder: What the function gives to a neural network; with "images" its answers have some.
             Such a metric is scored in one process.
         lower_is_better: The value counts what is wrong.
-        asks: How a judge is asked for the reply that the function reads in place of the answer.
+        judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
     """
 
@@ -255,7 +255,7 @@ def metric(
             batched,
             encoder,
             lower_is_better,
-            asks,
+            judge_prompt,
             extremes,
         )
         return function
@@ -340,10 +340,10 @@ def describe(name: str) -> dict[str, Any]:
         signature = str(error)
     return {
         "name": name,
-        "definition": loaded.kind.definition,
+        "definition": loaded.definition.definition,
         "range": list(loaded.bounds) if loaded.bounds else None,
         "options": dict(loaded.options),
-        "source": loaded.kind.source,
+        "source": loaded.definition.source,
         "signature": signature,
     }
 
@@ -382,8 +382,8 @@ def _text_identity(compares: Compared) -> list[str]:
         case "numbers":
             return [f"norm:{japanese.ANSWER_FORM}", f"num:{numbers.NUMBER_FORM}"]
         case "tokens":
-            return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALISATION}"]
+            return [f"tok:{japanese.tokenizer_identity()}", f"norm:{japanese.NORMALIZATION}"]
         case "characters":
-            return ["tok:char", f"norm:{japanese.NORMALISATION}"]
+            return ["tok:char", f"norm:{japanese.NORMALIZATION}"]
         case "own":
             return []

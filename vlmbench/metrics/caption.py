@@ -1,6 +1,6 @@
 """Metrics made for image captions with several references, as the COCO evaluation defines them.
 
-Texts are compared in fugashi's words after `text.japanese.normalise`, or by option in characters
+Texts are compared in fugashi's words after `text.japanese.normalize`, or by option in characters
 without white space.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.ngrams.coded import Coded, Integers, coded_words
+from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers, coded_words
 from vlmbench.metrics.ngrams.comparison import Comparison, Unit
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_score
@@ -25,7 +25,7 @@ from vlmbench.text.japanese import lines_of_words
 
 CIDER_ORDER = 4
 _TOGETHER = 1024
-"""Samples whose references are tokenised together."""
+"""Samples whose references are tokenized together."""
 COCO_BETA = 1.2
 """Weight of recall in the COCO evaluation's ROUGE-L."""
 
@@ -38,7 +38,7 @@ def document_frequencies(all_references: References) -> DocumentFrequencies:
     return count_documents(_in_words(all_references), CIDER_ORDER)
 
 
-def _in_words(all_references: References) -> Iterator[Coded]:
+def _in_words(all_references: References) -> Iterator[EncodedTexts]:
     for start in range(0, len(all_references), _TOGETHER):
         some = all_references[start : start + _TOGETHER]
         lines = lines_of_words([text for texts in some for text in texts])
@@ -80,7 +80,7 @@ def cider_d(
     """Mean CIDEr-D, from 0 to 10, higher is better.
 
     As `caption.cider`, but an n-gram counts no more often than in the reference, and a difference
-    in length is penalised: what papers on captions report as CIDEr. Answers of paragraph length
+    in length is penalized: what papers on captions report as CIDEr. Answers of paragraph length
     come out near 0.
 
     Args:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlmbench.errors import DependencyError, ModelError, UsageError
-from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
+from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -54,7 +54,7 @@ class TextEncoder:
     limit: int
     """Most tokens of a text; the rest is cut off."""
 
-    def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """The token numbers of each text, special ones included, cut at the limit."""
         ids: list[list[int]] = self.tokenizer(
             list(texts), truncation=True, max_length=self.limit
@@ -197,7 +197,7 @@ def _load(name: str, *kinds: str) -> list[Any]:
     location, revision = _parts(name)
     is_local = Path(location).expanduser().is_dir()
     if not is_local:
-        use_cache_when_unreachable()
+        go_offline_if_unreachable()
     import torch
     import transformers
 

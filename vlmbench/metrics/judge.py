@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vlmbench.metrics.base import Answer, metric
-from vlmbench.metrics.judge_prompt import Asking, read_json
+from vlmbench.metrics.judge_prompt import JudgePrompt, read_json
 from vlmbench.metrics.judge_prompts import CORRECT, PAIRWISE, RELATIVE, RUBRIC
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.stats import Floats
@@ -23,9 +23,9 @@ CATEGORIES = ("conv", "detail", "complex")
 UNREADABLE = "the judge's reply is not of the form that was asked for"
 
 
-def _read(asking: Asking, answer: Answer) -> dict[str, Any] | None:
-    assert asking.schema is not None
-    return read_json(answer.prediction, asking.schema)
+def _read(judge_prompt: JudgePrompt, answer: Answer) -> dict[str, Any] | None:
+    assert judge_prompt.schema is not None
+    return read_json(answer.prediction, judge_prompt.schema)
 
 
 def _mean_ratio(totals: Floats, n: int) -> Floats:
@@ -60,7 +60,7 @@ def _heron_extremes(
     source="after Heron-Bench (Inoue et al. 2024); failures are left out and not -1",
     size=2 * len(CATEGORIES),
     combine=_mean_ratio,
-    asks=RELATIVE,
+    judge_prompt=RELATIVE,
     extremes=_heron_extremes,
 )
 def heron(answer: Answer) -> MetricScore:
@@ -82,7 +82,7 @@ def heron(answer: Answer) -> MetricScore:
     return MetricScore(_in_category(category, model, reference), None, f"{model} / {reference}")
 
 
-@metric(bounds=(1, 5), compares="own", source="ours: a rubric of five grades", asks=RUBRIC)
+@metric(bounds=(1, 5), compares="own", source="ours: a rubric of five grades", judge_prompt=RUBRIC)
 def rubric(answer: Answer) -> MetricScore:
     """Mean grade of the answers beside the references, from 1 to 5, higher is better.
 
@@ -95,7 +95,12 @@ def rubric(answer: Answer) -> MetricScore:
     return MetricScore((float(found["score"]),), None, str(found["score"]))
 
 
-@metric(bounds=(0, 1), compares="own", source="ours: right or wrong by the reference", asks=CORRECT)
+@metric(
+    bounds=(0, 1),
+    compares="own",
+    source="ours: right or wrong by the reference",
+    judge_prompt=CORRECT,
+)
 def correct(answer: Answer) -> MetricScore:
     """Share of answers that the judge takes for right, from 0 to 1, higher is better.
 
@@ -108,7 +113,9 @@ def correct(answer: Answer) -> MetricScore:
     return MetricScore((float(found["verdict"] == "correct"),), None, found["verdict"])
 
 
-@metric(bounds=(0, 1), compares="own", source="ours: the better of two answers", asks=PAIRWISE)
+@metric(
+    bounds=(0, 1), compares="own", source="ours: the better of two answers", judge_prompt=PAIRWISE
+)
 def pairwise(answer: Answer) -> MetricScore:
     """Preference for the answer that was shown first, from 0 to 1, higher is better for it.
 

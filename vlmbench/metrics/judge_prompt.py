@@ -1,8 +1,8 @@
 """How a judge is asked, and how strictly its reply is read.
 
-An Asking makes a judge's prompt out of a question, an answer and references. The texts in it come
+A JudgePrompt makes a judge's prompt out of a question, an answer and references. Its texts come
 from data sets and models, so they stand between marks that they cannot contain: the mark's
-digits are a hash of the texts themselves. A metric with an Asking reads the judge's reply in
+digits are a hash of the texts themselves. A metric with a JudgePrompt reads the judge's reply in
 place of the answer.
 """
 
@@ -46,7 +46,7 @@ _FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JudgeInput:
     """What a judge is told of a sample."""
 
     question: str
@@ -62,7 +62,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asking:
+class JudgePrompt:
     """One way to ask a judge; metrics with the same one share its replies."""
 
     name: str
@@ -71,7 +71,7 @@ class Asking:
     form: str
     """How it shall reply, after the material."""
     parts: Mapping[str, str]
-    """Heading of a part -> field of Case. Empty fields are left out."""
+    """Heading of a part -> field of JudgeInput. Empty fields are left out."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the reply; None for a reply in a form of its own, which is asked for once."""
 
@@ -89,7 +89,7 @@ class Asking:
         """Whether it is about two answers."""
         return "other" in self.parts.values()
 
-    def prompt(self, case: Case, *, again: bool = False) -> str:
+    def prompt(self, case: JudgeInput, *, again: bool = False) -> str:
         """The judge's user turn.
 
         Args:
@@ -114,7 +114,7 @@ def fresh_mark(texts: Sequence[str]) -> str:
     return f"【資料 {digest}】"
 
 
-def _text(case: Case, field: str) -> str | None:
+def _text(case: JudgeInput, field: str) -> str | None:
     value = getattr(case, field)
     if field == "references":
         return "\n".join(value) if len(value) < 2 else "\n".join(f"・{one}" for one in value)

@@ -7,7 +7,7 @@ from published ones not in how replies are read but in what the judge was told.
 
 from __future__ import annotations
 
-from vlmbench.metrics.judge_prompt import Asking, object_schema, whole
+from vlmbench.metrics.judge_prompt import JudgePrompt, object_schema, whole
 
 _WITH_REFERENCE = {
     "画像の説明": "context",
@@ -17,7 +17,7 @@ _WITH_REFERENCE = {
 }
 _ONE_OBJECT = "次の形のJSONオブジェクトを一つだけ返してください。ほかの文字は書かないでください。\n"
 
-RELATIVE = Asking(
+RELATIVE = JudgePrompt(
     name="relative",
     task=(
         "画像についての質問に、二つの回答があります。一つは模範回答、もう一つは評価する回答です。"
@@ -33,7 +33,7 @@ RELATIVE = Asking(
     schema=object_schema(score_gpt=whole(1, 10), score=whole(1, 10)),
 )
 
-RUBRIC = Asking(
+RUBRIC = JudgePrompt(
     name="rubric",
     task=(
         "画像についての質問に対する回答を、模範回答と比べて1点から5点までの整数で評価してください。\n"
@@ -49,7 +49,7 @@ RUBRIC = Asking(
     schema=object_schema(reason={"type": "string"}, score=whole(1, 5)),
 )
 
-CORRECT = Asking(
+CORRECT = JudgePrompt(
     name="correct",
     task=(
         "画像についての質問に対する回答が正解かどうかを、模範回答だけを基準に判定してください。\n"
@@ -66,7 +66,7 @@ CORRECT = Asking(
     ),
 )
 
-PAIRWISE = Asking(
+PAIRWISE = JudgePrompt(
     name="pairwise",
     task=(
         "画像についての同じ質問に、二つの回答があります。どちらが優れているかを判定してください。\n"
@@ -88,7 +88,7 @@ PAIRWISE = Asking(
     ),
 )
 
-TWO_NUMBERS = Asking(
+TWO_NUMBERS = JudgePrompt(
     name="two-numbers",
     task=RELATIVE.task,
     form=(
@@ -98,14 +98,14 @@ TWO_NUMBERS = Asking(
     parts=_WITH_REFERENCE,
 )
 
-DIGIT = Asking(
+DIGIT = JudgePrompt(
     name="digit",
     task=RUBRIC.task,
     form="点数の数字一文字だけを返してください。",
     parts=_WITH_REFERENCE,
 )
 
-YES_NO = Asking(
+YES_NO = JudgePrompt(
     name="yes-no",
     task=CORRECT.task,
     form=(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
-from vlmbench.text.japanese import tokenise, tokenizer_identity
+from vlmbench.text.japanese import tokenize, tokenizer_identity
 from vlmbench.text.language import LANGUAGE_FORM, Language, count_scripts, language_of
 from vlmbench.text.refusal import REFUSAL_FORM, is_refusal
 
@@ -97,7 +97,7 @@ def repetition(answer: Answer) -> float:
     An ordinary answer has hardly any, one that loops comes near 1. An answer of fewer than four
     words has 0.
     """
-    words = tokenise(answer.prediction)
+    words = tokenize(answer.prediction)
     runs = len(words) - REPEATED + 1
     if runs < 1:
         return 0.0

@@ -91,7 +91,7 @@ def states(answer: Answer) -> float:
 def contains(answer: Answer, *, whole_words: bool = True) -> float:
     """Share of answers in which a reference occurs anywhere, from 0 to 1, higher is better.
 
-    No judgement of correctness: a long answer that mentions everything is always right, and so
+    No judgment of correctness: a long answer that mentions everything is always right, and so
     is 「犬ではなく猫です」 for both. Texts are compared without width, case and white space; an
     empty reference occurs in an empty answer only. Use `match.states` to ask for the answer.
 
@@ -201,7 +201,7 @@ def numeric(
     source="Biten et al., Scene Text Visual Question Answering, 2019; on Japanese forms",
 )
 def anls(answer: Answer, *, threshold: Annotated[float, Range(0, 1)] = 0.5) -> float:
-    """Average normalised Levenshtein similarity, from 0 to 1, higher is better.
+    """Average normalized Levenshtein similarity, from 0 to 1, higher is better.
 
     1 minus the edit distance over the length of the longer text, in characters of the surface
     form (see `match.exact`); below `threshold` it is 0. The best reference counts. Two empty

@@ -12,7 +12,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 from vlmbench.text.edits import edit_distance
-from vlmbench.text.japanese import normalise
+from vlmbench.text.japanese import normalize
 from vlmbench.text.json_fields import RECORD_FORM, field_values, read_object
 
 
@@ -34,7 +34,7 @@ def cer(answer: Answer) -> tuple[float, float]:
 
     Characters to insert, delete and replace, over the characters of the references, both summed
     over the task: long texts weigh more. Above 1 when answers are longer than what there is to
-    read. Compared are the characters of `normalise` (width, wave dashes, hyphens, long marks)
+    read. Compared are the characters of `normalize` (width, wave dashes, hyphens, long marks)
     without case, without any white space and without a code fence around the answer; punctuation
     counts. Of several references the one with the lowest rate counts. For an empty reference
     every character of the answer is an error.
@@ -109,7 +109,7 @@ def _characters(text: str) -> str:
     text = text.strip()
     if text.startswith("```") and text.endswith("```") and len(text) > 6:
         text = text[3:-3].partition("\n")[2] or text[3:-3]
-    return normalise(normalise(text).casefold()).replace(" ", "")
+    return normalize(normalize(text).casefold()).replace(" ", "")
 
 
 def _edits(answer: Answer) -> list[tuple[float, float]]:

@@ -1,6 +1,6 @@
 """Metrics that measure how much of its references an open answer shares.
 
-Texts are compared as `text.japanese.normalise` leaves them, in fugashi's words or, by option, in
+Texts are compared as `text.japanese.normalize` leaves them, in fugashi's words or, by option, in
 characters without white space. An answer that differs from a reference only in white space is
 taken for equal.
 """
@@ -52,7 +52,7 @@ def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
 
 @metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
 def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Mean F-measure of shared pairs of neighbouring words, from 0 to 1, higher is better.
+    """Mean F-measure of shared pairs of neighboring words, from 0 to 1, higher is better.
 
     As `overlap.rouge_1`, on pairs. An answer or reference of a single word has no pair and scores
     0, but 1 when both are the same.

@@ -20,7 +20,7 @@ import numpy as np
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.records import MetricScore, Scalar
-from vlmbench.text.japanese import NORMALISATION, normalise
+from vlmbench.text.japanese import NORMALIZATION, normalize
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -59,12 +59,12 @@ class TokenWeights:
 
 
 def _identity(options: Mapping[str, Scalar]) -> list[str]:
-    return [f"norm:{NORMALISATION}", f"transformers-{version('transformers')}"]
+    return [f"norm:{NORMALIZATION}", f"transformers-{version('transformers')}"]
 
 
 def reference_texts(all_references: References) -> tuple[str, ...]:
     """All references of the task, in normal form."""
-    return tuple(normalise(text) for texts in all_references for text in texts)
+    return tuple(normalize(text) for texts in all_references for text in texts)
 
 
 @metric(
@@ -173,7 +173,7 @@ def _mean(cosines: Vectors, weights: Vectors) -> float:
 
 def _normal(answer: Answer) -> list[str]:
     """The prediction and the references."""
-    return [normalise(answer.prediction), *map(normalise, answer.references)]
+    return [normalize(answer.prediction), *map(normalize, answer.references)]
 
 
 @lru_cache(maxsize=2)
@@ -182,7 +182,7 @@ def _token_weights(texts: tuple[str, ...], encoder_name: str, layer: int) -> Tok
     from vlmbench.metrics.encoders import text_encoder
 
     found: Counter[int] = Counter()
-    for ids in text_encoder(encoder_name, layer).tokenise(texts):
+    for ids in text_encoder(encoder_name, layer).tokenize(texts):
         found.update(set(ids))
     most = math.log(len(texts) + 1)
     return TokenWeights({one: most - math.log(count + 1) for one, count in found.items()}, most)
@@ -192,14 +192,14 @@ def _clip_scores(answers: Sequence[Answer], encoder: ImageTextEncoder) -> Iterat
     pictures = [_pictures(answer) for answer in answers]
     shown = [one for found in pictures if not isinstance(found, str) for one in found]
     seen = iter(encoder.images(shown))
-    texts = encoder.texts([normalise(answer.prediction) for answer in answers])
+    texts = encoder.texts([normalize(answer.prediction) for answer in answers])
     for text, answer, found in zip(texts, answers, pictures, strict=True):
         if isinstance(found, str):
             yield MetricScore(unscored=found)
             continue
         cosines = [float(text @ next(seen)) for _ in found]
         cosine = min(1.0, max(0.0, math.fsum(cosines) / len(cosines)))
-        said = bool(normalise(answer.prediction))
+        said = bool(normalize(answer.prediction))
         yield MetricScore((round(CLIP_WEIGHT * cosine, DIGITS) if said else 0.0,))
 
 

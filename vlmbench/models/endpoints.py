@@ -194,7 +194,7 @@ def known_servers() -> Mapping[str, ServerEntry]:
     return parse(_ServersFile, read_yaml(path), where=str(path)).servers
 
 
-def given_options(said: Mapping[str, Any]) -> dict[str, Any]:
+def options_from_args(said: Mapping[str, Any]) -> dict[str, Any]:
     """What a command line says of a model, by the names of its runner's options.
 
     Args:

@@ -142,7 +142,7 @@ def contradiction(options: Mapping[str, Any], asked: Generation) -> str | None:
     return None
 
 
-def given_options(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def options_from_args(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that a command line gave, for `resolve_model`.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 from vlmbench.models import endpoints, hf_options
 
 
-def given_options(said: Mapping[str, Any]) -> dict[str, Any]:
+def options_from_args(said: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given, by the names that `resolve_model` takes.
 
     Args:
@@ -17,4 +17,4 @@ def given_options(said: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UsageError: One of them cannot be read.
     """
-    return {**hf_options.given_options(said), **endpoints.given_options(said)}
+    return {**hf_options.options_from_args(said), **endpoints.options_from_args(said)}

@@ -29,7 +29,7 @@ class ModelSpec:
     """For the runner, such as a chat template; JSON values."""
 
     @property
-    def keeps_its_answers(self) -> bool:
+    def cacheable(self) -> bool:
         """Whether an answer of another day stands for what it would answer now.
 
         A baseline needs no cache, and a server that is not a known service may have been started

@@ -17,7 +17,7 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class BilingualText:
     """A text of the card in both languages."""
 
     key: str
@@ -46,12 +46,12 @@ class CardMetric:
 class TaskCard:
     """What a task says of itself, out of a run record."""
 
-    description: Said
-    chance: Said
+    description: BilingualText
+    chance: BilingualText
     """What the card says of the chance level; empty in English where it says nothing."""
     free: bool
     """Whether no metric reads options, so that guessing has no level."""
-    flaws: tuple[Said, ...]
+    flaws: tuple[BilingualText, ...]
     """Empty: none known to us."""
     facts: tuple[tuple[str, str], ...]
     """(key of strings.json, text)."""
@@ -90,7 +90,7 @@ def task_card(record: RunRecord) -> TaskCard:
         description=_said("card", known, japanese),
         chance=_said("chance", known, japanese),
         free=not any("choice" in use["use"] for use in known.get("metrics") or ()),
-        flaws=tuple(Said(f"card.flaws.{n}", *pair) for n, pair in enumerate(flaws)),
+        flaws=tuple(BilingualText(f"card.flaws.{n}", *pair) for n, pair in enumerate(flaws)),
         facts=_facts(record),
         data=_data(data),
         link=f"https://huggingface.co/datasets/{hub}" if _HUB_NAME.fullmatch(hub) else "",
@@ -104,9 +104,9 @@ def task_card(record: RunRecord) -> TaskCard:
     )
 
 
-def _said(name: str, known: Mapping[str, Any], japanese: Mapping[str, Any]) -> Said:
+def _said(name: str, known: Mapping[str, Any], japanese: Mapping[str, Any]) -> BilingualText:
     texts = (str(one.get(name) or "").strip() for one in (known, japanese))
-    return Said(f"card.{name}", *texts)
+    return BilingualText(f"card.{name}", *texts)
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
@@ -147,7 +147,7 @@ def _metric(use: Mapping[str, Any], record: RunRecord) -> CardMetric:
 
 def _definition(metric: str) -> str:
     try:
-        text = load_metric(metric).kind.definition
+        text = load_metric(metric).definition.definition
     except VlmbenchError:
         return ""
     return text.split("\n\n")[0].replace("\n", " ")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from vlmbench.errors import JournalError
 from vlmbench.judges.results import (
-    About,
     Agreement,
     CheckRecord,
+    ComparedRun,
     JudgeCheck,
     Kind,
     PairResult,
-    Side,
+    Provenance,
     answers_hash,
     read_results,
 )
@@ -122,7 +122,7 @@ class _Reader:
         self.problems += problems
         return [one for one in found if self._is_fresh(one.about)]
 
-    def _is_fresh(self, about: About) -> bool:
+    def _is_fresh(self, about: Provenance) -> bool:
         stale = [side for side in about.compared if not self._is_as_it_was(side)]
         if stale:
             self.problems.append(
@@ -131,7 +131,7 @@ class _Reader:
             )
         return not stale
 
-    def _is_as_it_was(self, side: Side) -> bool:
+    def _is_as_it_was(self, side: ComparedRun) -> bool:
         """Whether the answers have not changed; those of a run that is not here count as such."""
         there = [
             one
@@ -162,5 +162,5 @@ def _check_of(estimate: Estimate, checks: Mapping[str, JudgeCheck]) -> JudgeChec
     return check if check is not None and check.signature == estimate.signature else None
 
 
-def _side_name(side: Side) -> str:
+def _side_name(side: ComparedRun) -> str:
     return f"{side.name} · {side.metric}" if side.metric else side.name

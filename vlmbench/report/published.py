@@ -11,7 +11,7 @@ from vlmbench.report.tables import Entry, TaskRuns
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class Incomparable:
     """Published numbers that do not compare; the subsets of one source in one row."""
 
     harness: str
@@ -26,11 +26,11 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class PublishedComparison:
     """What others published of a task: beside ours where it compares, and what does not and why."""
 
     comparisons: tuple[Comparison, ...]
-    mismatches: tuple[Apart, ...]
+    mismatches: tuple[Incomparable, ...]
     baselines: frozenset[str]
     """Names of our rows that are baselines."""
 
@@ -38,7 +38,7 @@ class Beside:
         return bool(self.comparisons or self.mismatches)
 
 
-def beside(task: TaskRuns, entries: Sequence[Entry]) -> Beside:
+def beside(task: TaskRuns, entries: Sequence[Entry]) -> PublishedComparison:
     """Our comparable runs of a task beside published scores.
 
     Args:
@@ -53,16 +53,16 @@ def beside(task: TaskRuns, entries: Sequence[Entry]) -> Beside:
     ]
     comparisons, mismatches = compare(records)
     baselines = frozenset(entry.name for entry in ran if entry.baseline)
-    return Beside(tuple(comparisons), _joined(mismatches), baselines)
+    return PublishedComparison(tuple(comparisons), _joined(mismatches), baselines)
 
 
-def _joined(mismatches: Sequence[Mismatch]) -> tuple[Apart, ...]:
+def _joined(mismatches: Sequence[Mismatch]) -> tuple[Incomparable, ...]:
     groups: dict[tuple[str, str, str, str, str], list[Mismatch]] = {}
     for one in mismatches:
         key = (one.harness, one.name, one.kind, one.source, one.link)
         groups.setdefault(key, []).append(one)
     return tuple(
-        Apart(
+        Incomparable(
             *(harness, name, kind),
             details=", ".join(dict.fromkeys(one.detail for one in members if one.detail)),
             models=max(one.models for one in members),

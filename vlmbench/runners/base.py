@@ -48,7 +48,7 @@ class Runner(Protocol):
 class StagedRunner(Runner, Protocol):
     """A runner whose `generate(requests)` is `decode(encode(requests))`."""
 
-    fitted: int | None
+    largest_batch_that_fit: int | None
     """The most requests that fitted into memory together in the last `decode`; None if all did."""
 
     def encode(self, requests: Sequence[Request]) -> Any:

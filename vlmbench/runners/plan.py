@@ -49,9 +49,9 @@ def plan_with_code(name: str, entry: ModelEntry) -> dict[str, Any]:
 def _found(spec: ModelSpec) -> dict[str, Any]:
     from vlmbench.runners.hf.adapt import attention
     from vlmbench.runners.hf.inputs import Encoder
-    from vlmbench.runners.hf.load import load_front, model_class, pick_device, pick_dtype
+    from vlmbench.runners.hf.load import load_input_pipeline, model_class, pick_device, pick_dtype
 
-    front = load_front(spec)
+    front = load_input_pipeline(spec)
     encoder = Encoder(front, spec.options)
     device = pick_device(spec.device)
     kind = front.family

@@ -61,5 +61,5 @@ def _prepared(scored: ScoredMetric, texts: Iterable[Sample]) -> ScoredMetric:
 
 
 def _answer(scored: ScoredMetric, sample: Sample, response: Response) -> Answer:
-    images = sample.images if scored.metric.kind.encoder == "images" else ()
+    images = sample.images if scored.metric.definition.encoder == "images" else ()
     return Answer(response.text or "", sample.references, sample.choices, sample.meta, images)

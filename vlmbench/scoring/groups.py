@@ -52,7 +52,7 @@ class Headline:
         """Values with chance at 0 and the best value at 1; lower is better is turned round."""
         assert self.metric.bounds is not None
         low, high = self.metric.bounds
-        if self.metric.kind.lower_is_better:
+        if self.metric.definition.lower_is_better:
             return np.asarray((high - values) / (high - low))
         return np.asarray((values - self.chance) / (high - self.chance))
 

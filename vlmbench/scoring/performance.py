@@ -9,7 +9,7 @@ from vlmbench.records import Response
 from vlmbench.runs.journal import JournalContent
 
 
-class Effort:
+class UsageStats:
     """What the responses of a run took, one after the other."""
 
     def __init__(self) -> None:

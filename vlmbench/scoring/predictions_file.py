@@ -79,10 +79,10 @@ def score_file(
     """
     name = "standard input" if str(path) == "-" else str(path)
     with _opened(path) as handle:
-        count, references = _check(handle, name, keep=metric.kind.prepare is not None)
+        count, references = _check(handle, name, keep=metric.definition.prepare is not None)
         handle.seek(0)
         rows = []
-        with Workers(1 if metric.kind.encoder else processes_for(count)) as workers:
+        with Workers(1 if metric.definition.encoder else processes_for(count)) as workers:
             ready = workers.prepare(metric, references)
             for line, score in _scores(ready, _lines(handle, name), path, workers):
                 emit(LineScore(line.id, _value(ready, score), score.extracted, score.unscored))
@@ -119,10 +119,11 @@ def _check(handle: IO[bytes], name: str, *, keep: bool) -> tuple[int, list[tuple
 def _scores(
     metric: Metric, lines: Iterator[Line], path: Path, workers: Workers
 ) -> Iterator[tuple[Line, MetricScore]]:
-    batch_size = encoder_scores.STRETCH if metric.kind.encoder else BATCH_SIZE
+    batch_size = encoder_scores.STRETCH if metric.definition.encoder else BATCH_SIZE
     for stretch in _stretches(lines, _BATCHES * batch_size):
         answers = [
-            _with_images(line, path, wanted=metric.kind.encoder == "images") for line in stretch
+            _with_images(line, path, wanted=metric.definition.encoder == "images")
+            for line in stretch
         ]
         starts = range(0, len(answers), batch_size)
         batches = [Batch(answers[start : start + batch_size], [None]) for start in starts]

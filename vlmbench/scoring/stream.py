@@ -131,8 +131,8 @@ def _prepared(
     ready = []
     for scored in metrics:
         metric = scored.metric
-        if metric.kind.prepare is not None:
-            key = metric.kind.prepare, scored.where
+        if metric.definition.prepare is not None:
+            key = metric.definition.prepare, scored.where
             if key not in learned:
                 references = [one.references for one in samples if scored.applies(one.meta)]
                 learned[key] = workers.prepare(metric, references).state

@@ -98,8 +98,8 @@ class Workers:
         for worker in self._workers:
             worker.close()
 
-    def tokenise(self, references: References) -> None:
-        """Have the words of references at hand for `text.japanese.tokenise`."""
+    def tokenize(self, references: References) -> None:
+        """Have the words of references at hand for `text.japanese.tokenize`."""
         if not self._workers:
             return
         self._share(
@@ -108,14 +108,14 @@ class Workers:
                 for start in range(0, len(references), BATCH_SIZE)
             ],
             japanese.lines_of_words,
-            lambda texts: ("tokenise", texts),
+            lambda texts: ("tokenize", texts),
             japanese.learn,
         )
 
     def prepare(self, metric: Metric, references: References) -> Metric:
         """`metric.prepare(references)`, with the words of the references learned together."""
-        if metric.kind.prepare is not None and metric.kind.compares == "tokens":
-            self.tokenise(references)
+        if metric.definition.prepare is not None and metric.definition.compares == "tokens":
+            self.tokenize(references)
         return metric.prepare(references)
 
     def score(self, batches: Sequence[Batch], metrics: Sequence[Metric]) -> list[Columns]:
@@ -237,7 +237,7 @@ def serve() -> None:
             continue
         answer: object
         try:
-            if kind == "tokenise":
+            if kind == "tokenize":
                 answer = japanese.lines_of_words(content)
             else:
                 columns = score_batch(_received_batch(content), metrics)
@@ -260,7 +260,7 @@ def _take_in(incoming: IO[bytes], queue: SimpleQueue[tuple[str, Any] | None]) ->
 
 def _metric(name: str, options: Mapping[str, Scalar], state: Any) -> Metric:
     loaded = load_metric(name, options)
-    return Metric(loaded.kind, loaded.options, state)
+    return Metric(loaded.definition, loaded.options, state)
 
 
 def _write(message: object, pipe: IO[bytes]) -> None:

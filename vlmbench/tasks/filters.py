@@ -76,16 +76,16 @@ def unwrapped(value: Any, key: str = "value") -> Any:
 def reading_order(regions: Sequence[Mapping[str, Any]]) -> str:
     """The texts of regions {polygon, text}, a line each, from top to bottom and left to right.
 
-    Sorted by the exact height of their centres and then by their distance from the left, as
+    Sorted by the exact height of their centers and then by their distance from the left, as
     llm-jp-eval-mm does for JaWildText: slanted and vertical writing comes in an arbitrary order.
     """
 
-    def centre(region: Mapping[str, Any]) -> tuple[float, float]:
+    def center(region: Mapping[str, Any]) -> tuple[float, float]:
         points = region["polygon"]
         across, down = zip(*points, strict=True)
         return sum(down) / len(points), sum(across) / len(points)
 
-    return "\n".join(str(region["text"]) for region in sorted(regions, key=centre))
+    return "\n".join(str(region["text"]) for region in sorted(regions, key=center))
 
 
 FILTERS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import ConfigError, DataError
-from vlmbench.hub import use_cache_when_unreachable, why_not_loaded
+from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
@@ -205,7 +205,7 @@ def hub_tables(task: TaskSpec, config: str | None) -> tuple[Any, Iterator[Row]]:
     except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
         raise _not_loaded(task, error) from error
     schema = rows.features.arrow_schema if rows.features else None
-    return schema, _said_in_a_sentence(task, rows)
+    return schema, _with_dataset_name(task, rows)
 
 
 def _hub_rows(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iterator[Row]:
@@ -218,11 +218,11 @@ def _hub_rows(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iter
         rows = _with_images_encoded(rows, {name: features.get(name) for name in shown})
     except Exception as error:
         raise _not_loaded(task, error) from error
-    yield from _said_in_a_sentence(task, rows)
+    yield from _with_dataset_name(task, rows)
 
 
 def _hub_data(task: TaskSpec, config: str | None) -> Any:
-    use_cache_when_unreachable()
+    go_offline_if_unreachable()
     import datasets
 
     source = task.data
@@ -238,7 +238,7 @@ def _with_images_encoded(rows: Any, features: Mapping[str, Any]) -> Any:
     return rows
 
 
-def _said_in_a_sentence(task: TaskSpec, rows: Iterable[Row]) -> Iterator[Row]:
+def _with_dataset_name(task: TaskSpec, rows: Iterable[Row]) -> Iterator[Row]:
     """The rows; an error of the client while they are streamed names the data set."""
     try:
         yield from rows

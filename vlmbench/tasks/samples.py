@@ -22,7 +22,7 @@ from vlmbench.tasks.rows import count_rows, read_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import Column, Fields, TaskSpec
 from vlmbench.tasks.template import missing_column, render
-from vlmbench.text.option_lists import unlabelled
+from vlmbench.text.option_lists import unlabeled
 
 
 def load_samples(
@@ -120,7 +120,7 @@ def _texts(
                     "a text or number is wanted; correct the data, or write templates instead."
                 )
         texts = ["" if value is None else str(value) for value in values]
-        return unlabelled(texts) if source.parse == "unlabelled" else texts
+        return unlabeled(texts) if source.parse == "unlabeled" else texts
     return [render(template, row, where=where, index=index) for template in source]
 
 

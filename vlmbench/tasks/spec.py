@@ -115,8 +115,8 @@ class Column(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
-    parse: Literal["list", "unlabelled"] | None = None
-    """`list`: a text that is a Python or JSON list stands for its elements. `unlabelled`: options
+    parse: Literal["list", "unlabeled"] | None = None
+    """`list`: a text that is a Python or JSON list stands for its elements. `unlabeled`: options
     that each begin with their own letter, such as "(A) red", are taken without it."""
 
     @model_validator(mode="before")

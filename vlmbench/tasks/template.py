@@ -117,7 +117,7 @@ def names_in(source: str) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedColumn:
     """A column, or a part of one, that a template writes out in every row."""
 
     path: tuple[str | int, ...]
@@ -141,9 +141,9 @@ class Shown:
 
 
 @lru_cache(maxsize=256)
-def shown_columns(source: str) -> tuple[Shown, ...]:
+def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
     """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
-    found: dict[Shown, None] = {}
+    found: dict[RenderedColumn, None] = {}
     for output in _parsed(source).body:
         for part in output.nodes if isinstance(output, nodes.Output) else ():
             filters: set[str] = set()
@@ -153,7 +153,7 @@ def shown_columns(source: str) -> tuple[Shown, ...]:
                 expression = expression.node
             path = _path(expression)
             if path:
-                found[Shown(path, filters <= _OF_TEXTS)] = None
+                found[RenderedColumn(path, filters <= _OF_TEXTS)] = None
     return tuple(found)
 
 

@@ -1,1 +1,1 @@
-"""Japanese text: normalisation, tokenisation, extraction of answers."""
+"""Japanese text: normalization, tokenization, extraction of answers."""

@@ -7,30 +7,30 @@ from collections.abc import Callable, Iterable, Sequence
 _PER_TEXT = 64
 """What a text costs beside its characters, in characters."""
 _TOGETHER = 64
-"""Texts that are analysed together, so that what one stage leaves is at hand for the next."""
+"""Texts that are analyzed together, so that what one stage leaves is at hand for the next."""
 
 
 class WordCache:
-    """Words of texts that have been analysed before; what was not asked for long is forgotten.
+    """Words of texts that have been analyzed before; what was not asked for long is forgotten.
 
     The words of a text are held as a line, with spaces between: a single object, which is made and
     kept in a fraction of the time and room of an object a word.
 
-    There are two generations. A text that is found or analysed goes to the younger one; when that
+    There are two generations. A text that is found or analyzed goes to the younger one; when that
     is full it becomes the older one, and what the older one held is dropped. So the texts of the
     last `limit` characters are always at hand, and never more than twice as many are held.
     """
 
     def __init__(
-        self, analyse: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 24
+        self, analyze: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 24
     ) -> None:
         """Remember what an analysis says.
 
         Args:
-            analyse: Turns texts into the line of words of each.
+            analyze: Turns texts into the line of words of each.
             limit: Characters in a generation; a text costs those of its line and 64.
         """
-        self._analyse = analyse
+        self._analyze = analyze
         self._limit = limit
         self._held = 0
         self._young: dict[str, str] = {}
@@ -68,7 +68,7 @@ class WordCache:
             stretch = texts[start : start + _TOGETHER]
             old = self._old
             unknown = [text for text in stretch if text not in old] if old else stretch
-            lines = dict(zip(unknown, self._analyse(unknown), strict=True))
+            lines = dict(zip(unknown, self._analyze(unknown), strict=True))
             if len(lines) < len(stretch):
                 lines.update((text, old[text]) for text in stretch if text in old)
             self._keep(lines)

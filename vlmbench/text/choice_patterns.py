@@ -1,4 +1,4 @@
-"""The phrases around a choice's label, for each way of labelling options."""
+"""The phrases around a choice's label, for each way of labeling options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-# Lines come normalised: the only white space inside them is one plain space.
+# Lines come normalized: the only white space inside them is one plain space.
 _OPEN = r"[「『(\[{【〔〈《<\"'`*$_ ]{0,6}"
 _CLOSE = r"[」』)\]}】〕〉》>\"'`*$_ ]{0,6}"
 
@@ -52,7 +52,7 @@ _AT_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class LabelPatterns:
-    """One way of labelling options, as patterns whose group `label` is the label."""
+    """One way of labeling options, as patterns whose group `label` is the label."""
 
     labels: str | tuple[str, ...]
     """In order."""

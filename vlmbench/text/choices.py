@@ -17,7 +17,7 @@ from enum import Enum
 from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
-from vlmbench.text.japanese import answer_form, normalise, surface_form
+from vlmbench.text.japanese import answer_form, normalize, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 
 CHOICE_FORM = "choice-ja3"
@@ -61,7 +61,7 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
 
     Args:
         text: The whole answer; reasoning blocks are passed over.
-        choices: The options in order, labelled A, B, C … (or ア イ ウ …, 1 2 3 …) in the prompt.
+        choices: The options in order, labeled A, B, C … (or ア イ ウ …, 1 2 3 …) in the prompt.
             May be empty: then labels up to J are understood, and no texts.
 
     Looked for in this order, each over the whole answer: the content of the last \\boxed{}; a
@@ -203,7 +203,7 @@ def _only_mentioned(statement: str, choices: Sequence[str]) -> _Found:
     }
     if not outer:
         numbers = [(i, quantity) for i, c in enumerate(choices) if (quantity := read_quantity(c))]
-        stated = find_quantities(normalise(statement))
+        stated = find_quantities(normalize(statement))
         outer = {i for i, quantity in numbers if any(one.close_to(quantity) for one in stated)}
     if len(outer) > 1:
         return _SEVERAL

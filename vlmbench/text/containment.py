@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
-from vlmbench.text.japanese import surface_form, tokenise
+from vlmbench.text.japanese import surface_form, tokenize
 
 _NEIGHBOURHOOD = 40
 _OCCURRENCES = 200
@@ -19,7 +19,7 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
         text: Where it is looked for.
         wanted: Full stops at its end do not count. Empty, it occurs in empty text only.
         whole_words: Whether it must begin and end where words of the text do; inside a number
-            with a point or commas no word begins. Words are found in its neighbourhood, and the
+            with a point or commas no word begins. Words are found in its neighborhood, and the
             first 200 occurrences are looked at.
     """
     form, whole = surface_form(wanted), surface_form(text)
@@ -39,7 +39,7 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
 
 def _is_whole(text: str, start: int, end: int) -> bool:
     first = max(0, start - _NEIGHBOURHOOD)
-    words = tokenise(text[first : end + _NEIGHBOURHOOD])
+    words = tokenize(text[first : end + _NEIGHBOURHOOD])
     ends = {first, *(first + length for length in accumulate(map(len, words)))}
     return {start, end} <= ends and not _inside_number(text, start, end)
 

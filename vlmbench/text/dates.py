@@ -108,7 +108,7 @@ def read_clock(text: str) -> Clock | None:
 def find_moments(text: str) -> list[Date | Clock]:
     """The dates and times of day that stand in a sentence, in order.
 
-    A date there has at least a day; 3時15分前 is none of them. Takes text as `normalise` leaves it.
+    A date there has at least a day; 3時15分前 is none of them. Takes text as `normalize` leaves it.
     """
     found = (
         read_date(match[0]) or read_clock(match[0])

@@ -20,7 +20,7 @@ def gregorian(text: str) -> str:
     """The text with years of 明治 and later eras in the Gregorian calendar.
 
     元年 is the first year. An era's letter counts as such before 年 or inside a whole date, so
-    R6.5.3 is 2024.5.3. Takes half-width text (see `japanese.normalise`).
+    R6.5.3 is 2024.5.3. Takes half-width text (see `japanese.normalize`).
     """
     return _ERA.sub(_year, text)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.japanese import answer_form, normalise
+from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 
 EXTRACTION = "final-ja3"
@@ -202,7 +202,7 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 
 
 def answer_lines(text: str) -> str:
-    """The answer after its reasoning, each line normalised.
+    """The answer after its reasoning, each line normalized.
 
     Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000: what it
     finally says stands there or nowhere.
@@ -210,7 +210,7 @@ def answer_lines(text: str) -> str:
     text = without_reasoning(text)
     if len(text) > _HEAD + _LAST:
         text = text[:_HEAD] + "\n" + text[-_LAST:]
-    return "\n".join(normalise(line) for line in text.splitlines()).strip()
+    return "\n".join(normalize(line) for line in text.splitlines()).strip()
 
 
 def _statements(lines: str) -> list[str]:

@@ -1,9 +1,9 @@
 """One form for Japanese text before it is compared, and its words.
 
-    normalise(text)    what all comparisons start from: one width, one kind of space and dash
+    normalize(text)    what all comparisons start from: one width, one kind of space and dash
     surface_form(text) a short answer without width, case, white space and closing full stop
     answer_form(text)  what is left of it when its packaging is taken off as well
-    tokenise(text)     words, by fugashi (MeCab) with the UniDic of the unidic-lite package
+    tokenize(text)     words, by fugashi (MeCab) with the UniDic of the unidic-lite package
 
 Each form has a version that metric signatures carry: changing what a form does means changing it.
 """
@@ -19,11 +19,11 @@ from importlib.metadata import version
 from vlmbench.text.cache import WordCache
 from vlmbench.text.mecab import features, split_words, unidic
 
-NORMALISATION = "nfkc-ja1"
-"""Version of `normalise`."""
+NORMALIZATION = "nfkc-ja1"
+"""Version of `normalize`."""
 
 ANSWER_FORM = "answer-ja2"
-"""Version of `surface_form` and `answer_form`, which includes that of `normalise`."""
+"""Version of `surface_form` and `answer_form`, which includes that of `normalize`."""
 
 # NFKC would turn these into something that reads differently: an ellipsis into full stops, a
 # free-standing voicing mark or accent into a space with a combining mark.
@@ -44,7 +44,7 @@ _LONG_VOWELS = re.compile("ー{2,}")
 # What most short texts consist of stays as it is.
 _NORMAL = re.compile("[!-~々-】〒〔-〛ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿、。〃〜]*")
 # Nearly all Japanese text has no other characters. Of these NFKC changes the width of some, and
-# neighbours do not matter: five lines below do what the rest of `normalise` would.
+# neighbors do not matter: five lines below do what the rest of `normalize` would.
 _PLAIN = re.compile("[ -~\n\r\t\u3000-\u3003々-】〒〔-〛〜ぁ-ゖゝゞァ-ヺ・ーヽヾ一-鿿！-｝]*")
 _BEFORE_NFKC = str.maketrans({"\uff5e": "\u301c", "\u223c": "\u301c"})
 _AFTER_NFKC = str.maketrans(
@@ -56,7 +56,7 @@ _AFTER_NFKC = str.maketrans(
 )
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """The text in one width, with one kind of space and dash; applying it again changes nothing.
 
     Unicode NFKC, which makes full-width letters and digits half-width, half-width kana
@@ -109,10 +109,10 @@ _TRAILING_EMOJI = re.compile(f"(?<=[^{_EMOJI}])[{_EMOJI}]{{1,20}}$")
 def surface_form(text: str) -> str:
     """What is compared when short answers must be the same text.
 
-    `normalise`, then without case, without white space and without full stops and the like at
+    `normalize`, then without case, without white space and without full stops and the like at
     the end; what consists of those only is left as it is.
     """
-    form = normalise(normalise(text).casefold()).replace(" ", "")
+    form = normalize(normalize(text).casefold()).replace(" ", "")
     return form.rstrip(_FULL_STOPS) or form
 
 
@@ -162,33 +162,33 @@ def _encloses(form: str) -> bool:
     return False
 
 
-def tokenise(text: str) -> tuple[str, ...]:
-    """The words of `normalise(text)`, punctuation included.
+def tokenize(text: str) -> tuple[str, ...]:
+    """The words of `normalize(text)`, punctuation included.
 
-    Each distinct text is analysed once while it stays in the cache, so that metrics share the
+    Each distinct text is analyzed once while it stays in the cache, so that metrics share the
     work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
-    than 4,096 characters is analysed in pieces.
+    than 4,096 characters is analyzed in pieces.
     """
     return _words(text)
 
 
 def lines_of_words(texts: Sequence[str]) -> list[str]:
-    """`tokenise` of each text, as a line with one space between words."""
+    """`tokenize` of each text, as a line with one space between words."""
     return _words.lines(texts)
 
 
 def learn(texts: Sequence[str], lines: Iterable[str]) -> None:
-    """Take the words of texts from another process that has analysed them."""
+    """Take the words of texts from another process that has analyzed them."""
     _words.learn(texts, lines)
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def read_aloud(text: str) -> str:
-    """The dictionary's reading of `normalise(text)` in katakana.
+    """The dictionary's reading of `normalize(text)` in katakana.
 
     Empty if a word has none: digits, Latin letters, what the dictionary does not know.
     """
-    readings = [str(getattr(feature, "kana", None) or "") for feature in features(normalise(text))]
+    readings = [str(getattr(feature, "kana", None) or "") for feature in features(normalize(text))]
     return "".join(readings) if all(readings) else ""
 
 
@@ -198,12 +198,12 @@ def tokenizer_identity() -> str:
     return f"fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
 
 
-def _analysed(texts: Sequence[str]) -> list[str]:
+def _analyzed(texts: Sequence[str]) -> list[str]:
     # Most texts are normal already, and one look at many is quicker than a look at each.
     together = "".join(texts)
     if "ーー" in together or not _NORMAL.fullmatch(together):
-        texts = list(map(normalise, texts))
+        texts = list(map(normalize, texts))
     return split_words(unidic(), texts)
 
 
-_words = WordCache(_analysed)
+_words = WordCache(_analyzed)

@@ -21,6 +21,6 @@ def new_forms(text: str) -> str:
     """The text with old and variant forms of kanji in those of today's general use.
 
     Forms that Unicode itself unites, such as the compatibility ideographs, are left to
-    `japanese.normalise`.
+    `japanese.normalize`.
     """
     return text.translate(_TO_NEW)

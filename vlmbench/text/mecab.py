@@ -32,7 +32,7 @@ def unidic() -> fugashi.Tagger:
 def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[str]:
     """The words of each text as MeCab writes them, with spaces between; from any thread.
 
-    A text of more than 4,096 characters is analysed in pieces, cut after a full stop or at white
+    A text of more than 4,096 characters is analyzed in pieces, cut after a full stop or at white
     space where there is one.
     """
     parse = tagger.parse

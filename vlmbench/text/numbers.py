@@ -175,7 +175,7 @@ def find_quantities(text: str) -> list[Quantity]:
     """The quantities that stand in a sentence, in order.
 
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
-    words as whole words. A bound such as 3人以上 is none. Takes text as `normalise` leaves it.
+    words as whole words. A bound such as 3人以上 is none. Takes text as `normalize` leaves it.
     """
     text = gregorian(text.casefold())
     found = (

@@ -31,7 +31,7 @@ _LARGE = {"万": 10**4, "億": 10**8, "兆": 10**12, "京": 10**16}
 def read_numeral(numeral: str) -> float | None:
     """The value of digits and numeral kanji in order; None if malformed.
 
-    Takes half-width text (see `japanese.normalise`). A comma must stand before three digits, a
+    Takes half-width text (see `japanese.normalize`). A comma must stand before three digits, a
     point must have digits behind it unless it ends the number.
     """
     total = section = 0.0

@@ -16,7 +16,7 @@ _LABEL = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])[.):：．])\s*")
 """A letter in parentheses, or with a full stop, parenthesis or colon behind it."""
 
 
-def unlabelled(options: Sequence[str]) -> list[str]:
+def unlabeled(options: Sequence[str]) -> list[str]:
     """The options without their letters, if each begins with its own one; else as they are."""
     labels = [_label(option, place) for place, option in enumerate(options)]
     if not all(labels):
@@ -46,7 +46,7 @@ def with_options(listed: Sequence[str] | str, options: Sequence[str]) -> list[st
 
 
 def _relisted(listed: list[str], options: Sequence[str]) -> list[str]:
-    contents = unlabelled(listed)
+    contents = unlabeled(listed)
     if sorted(map(str.strip, contents)) != sorted(map(str.strip, options)):
         return listed
     labels = [whole.removesuffix(content) for whole, content in zip(listed, contents, strict=True)]

@@ -8,8 +8,8 @@ from vlmbench.text.dates import MONTHS
 
 _GROUPS = (
     *(
-        (colour, f"{colour}い", f"{colour}色", f"{colour}い色", *others.split())
-        for colour, others in (
+        (color, f"{color}い", f"{color}色", f"{color}い色", *others.split())
+        for color, others in (
             ("赤", "レッド red"),
             ("青", "ブルー blue"),
             ("白", "ホワイト white"),
@@ -19,7 +19,7 @@ _GROUPS = (
             ("紫", "パープル purple"),
         )
     ),
-    # 茶, 灰, 桃, 水, 金 and 銀 alone are things, not colours.
+    # 茶, 灰, 桃, 水, 金 and 銀 alone are things, not colors.
     ("茶色", "茶色い", "ブラウン", "brown"),
     ("灰色", "グレー", "グレイ", "鼠色", "gray", "grey"),
     ("桃色", "ピンク", "ピンク色", "pink"),

@@ -76,7 +76,7 @@ class DataConfig(Strict):
         return self
 
 
-class OptimiserConfig(Strict):
+class OptimizerConfig(Strict):
     """Muon for the weight matrices, AdamW for everything else; linear warm-up and decay."""
 
     muon_learning_rate: PositiveFloat = 0.005
@@ -95,7 +95,7 @@ class TrainConfig(Strict):
     seed: int = 0
     model: ModelSource
     data: DataConfig
-    optimiser: OptimiserConfig = Field(default_factory=OptimiserConfig)
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
     steps: PositiveInt
     """Updates of the weights."""
     micro_batches: PositiveInt = 2

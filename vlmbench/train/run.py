@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from vlmbench.environment import calm_threads
+from vlmbench.environment import set_thread_env
 from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.resolve import resolve_model
@@ -91,7 +91,7 @@ def train(
 
 
 def _prepare_torch(config: TrainConfig) -> None:
-    calm_threads()
+    set_thread_env()
 
     import numpy as np
     import torch

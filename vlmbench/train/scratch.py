@@ -61,7 +61,7 @@ class ScratchSpec(BaseModel):
     rope_theta: PositiveFloat = 2.0
     """Base of the rotary frequencies. Qwen2-VL gives the lowest ones to an image token's column:
     with its usual base of a million, the four columns of a small picture look all the same; with
-    2, neighbours differ by half a radian and more."""
+    2, neighbors differ by half a radian and more."""
     min_pixels: PositiveInt = 64 * 64
     max_pixels: PositiveInt = 224 * 160
     """Larger pictures are shrunk to this many pixels."""

@@ -1,4 +1,4 @@
-"""The training loop: transformers' Trainer with packed questions and our optimiser."""
+"""The training loop: transformers' Trainer with packed questions and our optimizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
 from vlmbench.train.data import RecipeData, stage_at
-from vlmbench.train.optimiser import build_optimiser
+from vlmbench.train.optimizer import build_optimizer
 
 
 class AnswerTrainer(Trainer):
@@ -68,7 +68,7 @@ def build_trainer(
         gradient_accumulation_steps=config.micro_batches,
         use_cpu=not torch.cuda.is_available(),
         bf16=config.precision == "bfloat16",
-        max_grad_norm=config.optimiser.clip_norm,
+        max_grad_norm=config.optimizer.clip_norm,
         logging_steps=max(1, config.steps // 200),
         save_steps=config.save_every,
         save_total_limit=config.keep_checkpoints,
@@ -80,14 +80,14 @@ def build_trainer(
         disable_tqdm=True,
         logging_nan_inf_filter=False,
     )
-    optimiser = build_optimiser(model, config.optimiser)
+    optimizer = build_optimizer(model, config.optimizer)
     trainer = AnswerTrainer(
         model=model,
         args=arguments,
         train_dataset=RecipeData(config),
         data_collator=PackedCollator(processor),
         processing_class=processor,
-        optimizers=(optimiser, _schedule(optimiser, config)),
+        optimizers=(optimizer, _schedule(optimizer, config)),
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
@@ -96,9 +96,9 @@ def build_trainer(
 
 
 def _schedule(
-    optimiser: torch.optim.Optimizer, config: TrainConfig
+    optimizer: torch.optim.Optimizer, config: TrainConfig
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    warmup = config.optimiser.warmup_steps
+    warmup = config.optimizer.warmup_steps
 
     def factor(step: int) -> float:
         rising = (step + 1) / (warmup + 1)
@@ -106,4 +106,4 @@ def _schedule(
         stage = stage_at((step + 0.5) / config.steps, config.data.stages)
         return max(0.0, min(1.0, rising, falling)) * stage.learning_rate
 
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -41,7 +41,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
 
 
 def png(picture: PIL.Image.Image) -> bytes:
-    """The picture as an optimised PNG file."""
+    """The picture as an optimized PNG file."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -230,15 +230,15 @@ class Changed(Op):
 
 
 class Legend(Op):
-    """The series drawn in a colour."""
+    """The series drawn in a color."""
 
     op: Literal["legend"]
     kind = "label"
-    colour: str
+    color: str
 
     def answer(self, chart: Chart) -> Answer:
-        names = [name for name, _ in chart.design.colours]
-        return chart.table.columns[names.index(self.colour)]
+        names = [name for name, _ in chart.design.colors]
+        return chart.table.columns[names.index(self.color)]
 
 
 class Axis(Op):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
-COLOURS = 256
+COLORS = 256
 ROW_HEIGHT = 0.13
 """Of a table, in parts of the picture."""
 
@@ -53,7 +53,7 @@ def _png(pixels: bytes, size: tuple[int, int]) -> bytes:
 
     picture = PIL.Image.frombytes("RGBA", size, pixels).convert("RGB")
     dither = PIL.Image.Dither.NONE
-    reduced = picture.quantize(COLOURS, method=PIL.Image.Quantize.MEDIANCUT, dither=dither)
+    reduced = picture.quantize(COLORS, method=PIL.Image.Quantize.MEDIANCUT, dither=dither)
     buffer = io.BytesIO()
     reduced.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -107,11 +107,11 @@ def _tick_names(chart: Chart, axis: str) -> list[str]:
 
 
 def _columns(chart: Chart) -> list[tuple[str, str, list[float]]]:
-    """Name, colour and figures of each series."""
-    colours = [code for _, code in chart.design.colours]
+    """Name, color and figures of each series."""
+    colors = [code for _, code in chart.design.colors]
     table = chart.table
     return [
-        (name, colours[at % len(colours)], [float(figure) for figure in table.line(name).values()])
+        (name, colors[at % len(colors)], [float(figure) for figure in table.line(name).values()])
         for at, name in enumerate(table.columns)
     ]
 
@@ -124,13 +124,13 @@ def _bars(axes: Axes, chart: Chart) -> None:
     columns = _columns(chart)
     width = 0.65 if len(columns) == 1 else 0.8 / len(columns)
     positions = range(len(chart.table.rows))
-    for at, (name, colour, figures) in enumerate(columns):
+    for at, (name, color, figures) in enumerate(columns):
         shift = (at - (len(columns) - 1) / 2) * width
         places = [position + shift for position in positions]
         if chart.kind == "barh":
-            drawn = axes.barh(places, figures, width, color=colour, label=name)
+            drawn = axes.barh(places, figures, width, color=color, label=name)
         else:
-            drawn = axes.bar(places, figures, width, color=colour, label=name)
+            drawn = axes.bar(places, figures, width, color=color, label=name)
         if chart.printed:
             texts = [label(figure) for figure in chart.table.line(name).values()]
             axes.bar_label(drawn, texts, padding=3, fontsize=10)
@@ -150,8 +150,8 @@ def _bars(axes: Axes, chart: Chart) -> None:
 
 def _lines(axes: Axes, chart: Chart) -> None:
     positions = list(range(len(chart.table.rows)))
-    for (name, colour, figures), marker in zip(_columns(chart), "os^D", strict=False):
-        axes.plot(positions, figures, color=colour, marker=marker, linewidth=2, label=name)
+    for (name, color, figures), marker in zip(_columns(chart), "os^D", strict=False):
+        axes.plot(positions, figures, color=color, marker=marker, linewidth=2, label=name)
         if chart.printed:
             _print_points(axes, list(chart.table.line(name).values()))
     axes.set_xticks(positions, _tick_names(chart, chart.x))
@@ -182,12 +182,12 @@ def _pie(axes: Axes, chart: Chart) -> None:
     (name,) = chart.table.columns
     line = chart.table.line(name)
     unit = chart.unit_of(name)
-    colours = [code for _, code in chart.design.colours]
+    colors = [code for _, code in chart.design.colors]
     extra = ["#8c8c8c", "#b39ddb"]
     axes.pie(
         [float(figure) for figure in line.values()],
         labels=[f"{row}\n{label(figure)}{unit}" for row, figure in line.items()],
-        colors=(colours + extra)[: len(line)],
+        colors=(colors + extra)[: len(line)],
         startangle=90,
         counterclock=False,
         labeldistance=1.12,
@@ -197,10 +197,10 @@ def _pie(axes: Axes, chart: Chart) -> None:
 
 def _scatter(axes: Axes, chart: Chart) -> None:
     across, up = chart.table.columns
-    colour = chart.design.colours[0][1]
+    color = chart.design.colors[0][1]
     xs, ys = (chart.table.line(name) for name in (across, up))
     axes.scatter(
-        [float(x) for x in xs.values()], [float(y) for y in ys.values()], s=60, color=colour
+        [float(x) for x in xs.values()], [float(y) for y in ys.values()], s=60, color=color
     )
     for row in chart.table.rows:
         right, above = chart.offsets.get(row, (8, 4))
@@ -229,7 +229,7 @@ def _table(axes: Axes, chart: Chart) -> None:
     drawn = axes.table([[chart.x, *heads], *body], cellLoc="right", bbox=box)
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(12)
-    accent = look.colours[0][1]
+    accent = look.colors[0][1]
     for (row, column), cell in drawn.get_celld().items():
         cell.set_edgecolor(look.grid or "#cccccc")
         cell.set_facecolor(accent if row == 0 else look.panel)

@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colours and rules of a drawing."""
+    """Colors and rules of a drawing."""
 
     background: str
     panel: str
     text: str
     grid: str | None
-    colours: tuple[tuple[str, str], ...]
-    """Series colours: Japanese name and hex code."""
+    colors: tuple[tuple[str, str], ...]
+    """Series colors: Japanese name and hex code."""
     spines: bool = True
 
 
@@ -123,7 +123,7 @@ class Chart(Strict):
 
     @property
     def design(self) -> Look:
-        """Its colours."""
+        """Its colors."""
         return LOOKS[self.look]
 
     def unit_of(self, name: str | None) -> str:

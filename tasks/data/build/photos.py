@@ -30,7 +30,7 @@ class Question(Strict):
     """A question on one photograph that has a short answer."""
 
     kind: str = _KEY
-    """Slice: what, where, count, exists, colour, action ..."""
+    """Slice: what, where, count, exists, color, action ..."""
     ask: str = _TEXT
     answers: tuple[str, ...] = _ANSWERS
     """Every spelling that is right, best first."""

@@ -34,7 +34,7 @@ def test_every_item_and_aggregate_of_the_gold_files(check: Check) -> None:
         pytest.skip("the reference values (../shared/reference/gold) are not here")
     if check.metric.endswith(".jdocqa"):
         pytest.importorskip("ipadic", reason="the extra 'compat' is not installed")
-    if check.options.get("normaliser") == "neologdn":
+    if check.options.get("normalizer") == "neologdn":
         pytest.importorskip("neologdn", reason="the extra 'compat' is not installed")
     row = check.row(GOLD)
     assert row is not None, "the gold file lacks the run"

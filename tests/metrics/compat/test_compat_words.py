@@ -11,7 +11,7 @@ from vlmbench.metrics.compat.text_emoji import emoji_code_points
 from vlmbench.metrics.compat.text_overlaps import strict_sentence_bleu
 from vlmbench.metrics.compat.text_words import ipadic_words, rouge_words
 
-# Behaviour described in the notes on ROUGE-L (section 3) and the gold README (quirk 2).
+# Behavior described in the notes on ROUGE-L (section 3) and the gold README (quirk 2).
 REMOVED = [("猫😺", ("猫",)), ("➀➁", ()), ("㊗", ()), ("Ｎ７００", ("N", "700")), ("　", ())]
 
 

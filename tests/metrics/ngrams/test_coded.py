@@ -4,13 +4,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.metrics.ngrams.coded import Coded, coded, coded_characters, coded_words
+from vlmbench.metrics.ngrams.coded import EncodedTexts, coded, coded_characters, coded_words
 
 WORD = st.text("aあ漢😀", min_size=1, max_size=6)
 LINES = st.lists(st.lists(WORD, max_size=5), min_size=1, max_size=7)
 
 
-def spelt(texts: Coded) -> list[list[object]]:
+def spelt(texts: EncodedTexts) -> list[list[object]]:
     """The items of each text."""
     items = texts.spelt(range(len(texts.keys)))
     ends = np.cumsum(texts.sizes).tolist()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from made_server import MadeServer, Reply, completion, said
-from made_tasks import colour_rows, picture, write_task
+from made_tasks import color_rows, picture, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.errors import DataError, ModelError
@@ -320,16 +320,16 @@ def test_the_executor_streams() -> None:
 
 def run(place: Path, url: str, *more: str) -> int:
     arguments = f"run --quiet --model openai:org/m --base-url {url} --out {place}/runs".split()
-    return main([*arguments, "--tasks", str(place / "task" / "colours.yaml"), *more])
+    return main([*arguments, "--tasks", str(place / "task" / "colors.yaml"), *more])
 
 
 def record(place: Path) -> dict[str, Any]:
-    path = place / "runs" / "org-m" / "colours" / "run.json"
+    path = place / "runs" / "org-m" / "colors" / "run.json"
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def test_a_killed_server_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_task(tmp_path / "task", colour_rows(60))
+    write_task(tmp_path / "task", color_rows(60))
 
     def mortal(body: dict[str, Any], earlier: int) -> Reply:
         if len(server.bodies) == 20:
@@ -349,10 +349,10 @@ def test_a_killed_server_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFix
         assert run(tmp_path, url, *quick) == 0
         assert len(again.bodies) == 60 - there["answered"]
     assert record(tmp_path)["coverage"] == {"total": 60, "answered": 60, "errors": {}}
-    journal = tmp_path / "runs" / "org-m" / "colours" / "journal.jsonl"
+    journal = tmp_path / "runs" / "org-m" / "colors" / "journal.jsonl"
     lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     texts = [one["sample_id"] for one in lines if one["type"] == "response" and "text" in one]
-    assert sorted(texts) == sorted({row["id"] for row in colour_rows(60)})
+    assert sorted(texts) == sorted({row["id"] for row in color_rows(60)})
 
 
 def test_the_key_is_written_nowhere(
@@ -364,7 +364,7 @@ def test_the_key_is_written_nowhere(
         return Reply({"error": {"message": f"Bearer {KEY} may not"}}, 400)
 
     monkeypatch.setenv("VLMBENCH_CACHE", str(tmp_path / "cache"))
-    write_task(tmp_path / "task", colour_rows(4))
+    write_task(tmp_path / "task", color_rows(4))
     runs, page = str(tmp_path / "runs"), str(tmp_path / "page")
     with MadeServer(tell_tale) as server:
         assert run(tmp_path, server.url) == 3
@@ -386,7 +386,7 @@ def test_the_key_is_written_nowhere(
 
 def test_tokens_cost_what_they_cost(tmp_path: Path) -> None:
     """40 x 11 tokens read at 2 dollars a million, 40 x 3 written at 10."""
-    write_task(tmp_path / "task", colour_rows(40))
+    write_task(tmp_path / "task", color_rows(40))
     with MadeServer(echo) as server:
         assert run(tmp_path, server.url, "--model-option", "price={input: 2, output: 10}") == 0
     performance = record(tmp_path)["performance"]

@@ -13,9 +13,9 @@ from vlmbench.errors import ModelError
 from vlmbench.runners.api.replies import (
     Answer,
     Caller,
-    Refused,
+    RequestRejected,
+    RetryableError,
     StreamedAnswer,
-    TryLater,
     read_answer,
     retry_after,
 )
@@ -74,7 +74,7 @@ def test_answers(body: dict[str, Any], answer: Answer) -> None:
     ],
 )  # fmt: skip
 def test_what_will_never_be_answered(status: int, body: Any, kind: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         read(status, body)
     assert caught.value.kind == kind
 
@@ -97,7 +97,7 @@ def test_what_will_never_be_answered(status: int, body: Any, kind: str) -> None:
     ],
 )
 def test_what_may_be_answered_later(status: int, body: Any, kind: str, limited: bool) -> None:
-    with pytest.raises(TryLater) as caught:
+    with pytest.raises(RetryableError) as caught:
         read(status, body)
     assert (caught.value.kind, caught.value.limited) == (kind, limited)
 
@@ -123,7 +123,7 @@ def test_what_stops_the_run(status: int, body: Any, fragment: str) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 418])
 def test_the_key_is_in_no_message(status: int) -> None:
     body = openai_error(f"no: {KEY}, Bearer {KEY}, sk-of-someone-else")
-    with pytest.raises((Refused, TryLater, ModelError)) as caught:
+    with pytest.raises((RequestRejected, RetryableError, ModelError)) as caught:
         read(status, body)
     assert "geheim" not in str(caught.value) and "someone" not in str(caught.value)
 
@@ -179,5 +179,5 @@ def test_a_streamed_answer() -> None:
     ],
 )
 def test_a_stream_that_breaks_off_is_no_answer(events: list[Any]) -> None:
-    with pytest.raises(TryLater):
+    with pytest.raises(RetryableError):
         streamed(*events)

@@ -26,7 +26,9 @@ def main(checkpoint: Path, mebibytes: int) -> None:
     limit = held * 1024 + mebibytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     together = [response.text for response in runner.generate(requests)]
-    print(json.dumps({"fitted": runner.fitted, "alone": alone, "together": together}))
+    print(
+        json.dumps({"fitted": runner.largest_batch_that_fit, "alone": alone, "together": together})
+    )
 
 
 if __name__ == "__main__":

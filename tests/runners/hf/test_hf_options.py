@@ -199,7 +199,7 @@ def test_attention_that_needs_a_package(base: Path) -> None:
 @pytest.mark.parametrize(("bits", "kind"), [("4bit", "Linear4bit"), ("8bit", "Linear8bitLt")])
 # bitsandbytes says each time that it computes 8 bit in float16.
 @pytest.mark.filterwarnings("ignore:MatMul8bitLt")
-def test_quantised_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: str) -> None:
+def test_quantized_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: str) -> None:
     import torch
 
     # Four bits are kept in blocks of 64 weights, so the smallest models have too few.
@@ -218,7 +218,7 @@ def test_quantised_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: 
     assert 0 < difference < 0.2 * expected.abs().mean()
 
 
-def test_quantisation_without_its_package(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantization_without_its_package(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DependencyError, match=r"pip install 'vlmbench\[quantization\]'"):
         load(base, quantization="4bit")

@@ -1,4 +1,4 @@
-"""Documents: real PDFs of coloured pages, made here by Pillow, become the rows of a task."""
+"""Documents: real PDFs of colored pages, made here by Pillow, become the rows of a task."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from vlmbench.tasks.samples import load_samples
 
 pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench[documents]")
 
-COLOURS = ["red", "lime", "blue", "yellow", "white"]
+COLORS = ["red", "lime", "blue", "yellow", "white"]
 
 
 def pdf(file: Path, *, points: tuple[int, int] = (144, 72)) -> None:
-    """A page of each colour; Pillow makes a pixel a point at 72 dots an inch."""
+    """A page of each color; Pillow makes a pixel a point at 72 dots an inch."""
     file.parent.mkdir(exist_ok=True)
-    first, *others = (PIL.Image.new("RGB", points, colour) for colour in COLOURS)
+    first, *others = (PIL.Image.new("RGB", points, color) for color in COLORS)
     first.save(file, save_all=True, append_images=others, resolution=72)
 
 
-def colours(images: tuple[Image, ...]) -> list[str]:
-    """The name of the colour in the middle of each picture."""
-    known = {PIL.ImageColor.getrgb(name): name for name in COLOURS}
+def colors(images: tuple[Image, ...]) -> list[str]:
+    """The name of the color in the middle of each picture."""
+    known = {PIL.ImageColor.getrgb(name): name for name in COLORS}
     found = []
     for image in images:
         picture = image.decode()
@@ -98,9 +98,9 @@ def test_jdocqa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [sample.meta["kind"] for sample in (one, two, three)] == [
         *("numerical", "open-ended", "yesno"),
     ]
-    assert colours(one.images) == ["lime"]
-    assert colours(two.images) == ["blue", "red"]
-    assert colours(three.images) == ["red", "lime", "blue", "yellow"]
+    assert colors(one.images) == ["lime"]
+    assert colors(two.images) == ["blue", "red"]
+    assert colors(three.images) == ["red", "lime", "blue", "yellow"]
     assert one.images[0].decode().size == (400, 200)
 
 
@@ -113,7 +113,7 @@ def test_business_slides(tmp_path: Path) -> None:
     assert prepare("business-slide-vqa", tmp_path) == 0
     (sample,) = load_samples(load_task("business-slide-vqa", data_dir=tmp_path))
     assert (sample.id, sample.references) == ("7", ("山田屋です。",))
-    assert colours(sample.images) == ["blue"]
+    assert colors(sample.images) == ["blue"]
 
 
 def test_missing_pdfs_are_named_in_one_sentence(

@@ -49,7 +49,7 @@ def shown(samples: list[Sample]) -> list[tuple[str, list[bytes], tuple[str, ...]
 
 @pytest.mark.parametrize(
     ("data", "files"),
-    [({"config": "A"}, ["colours.parquet"]), ({"subsets": ["B", "A"]}, ["A.parquet", "B.parquet"])],
+    [({"config": "A"}, ["colors.parquet"]), ({"subsets": ["B", "A"]}, ["A.parquet", "B.parquet"])],
 )
 def test_the_same_samples_come_from_the_files(
     hub: Path, tmp_path: Path, data: dict[str, object], files: list[str]

@@ -28,7 +28,7 @@ LARGEST_SHARE = {
     **dict.fromkeys(("exists", "most", "which_has", "same_ground"), 0.5),
     # Four to six answers.
     **dict.fromkeys(("position", "bars", "count", "count_of", "count_in"), 0.3),
-    # Eight colours.
+    # Eight colors.
     **dict.fromkeys(
         ("colour", "ground_of", "maximum", "minimum", "colour_at", "compare"),
         0.17,

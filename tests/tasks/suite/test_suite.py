@@ -132,7 +132,7 @@ def test_a_caption_of_another_picture_scores_below_a_right_one() -> None:
         for number in (0, 1, 100, 270, 299):
             own, other = references[number], references[(number + 150) % len(references)]
             right, wrong = (
-                float(ready.kind.combine(np.array(ready.score(Answer(text, own)).vector), 1))
+                float(ready.definition.combine(np.array(ready.score(Answer(text, own)).vector), 1))
                 for text in (own[0], other[0])
             )
             assert right > 1.2 * wrong, (metric.id, number)

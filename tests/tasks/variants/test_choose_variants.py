@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from made_public import PUBLIC, write_public
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.errors import DataError, JournalError, UsageError
 from vlmbench.tasks.registry import load_task, task_names
@@ -56,7 +56,7 @@ def test_a_label_says_kind_and_name(variant: Variant) -> None:
 
 
 def test_a_task_without_paraphrases_says_so(tmp_path: Path) -> None:
-    task = load_task(str(write_task(tmp_path, colour_rows(1))))
+    task = load_task(str(write_task(tmp_path, color_rows(1))))
     (problem,) = choose_variants(task, Wanted(prompts=1)).problems
     assert "has no 'paraphrases', so '--prompts' leaves it out" in problem
 
@@ -94,7 +94,7 @@ def test_every_public_task_with_options_can_move_them(tmp_path: Path) -> None:
 
 
 def test_options_that_cannot_be_read_in_the_text_are_named(tmp_path: Path) -> None:
-    rows = [{**row, "options": ["赤", "青"]} for row in colour_rows(2)]
+    rows = [{**row, "options": ["赤", "青"]} for row in color_rows(2)]
     fields = {"id": "{{ row.id }}", "references": ["A"], "choices": {"column": "options"}}
     prompt = "{{ row.question | with_options(choices) }}"
     metrics = [{"use": "match.choice"}]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.errors import DataError
 from vlmbench.records import Request, TextPart
@@ -30,7 +30,7 @@ def digests(found: Sequence[Request]) -> list[list[str]]:
 
 @pytest.fixture
 def task(tmp_path: Path) -> TaskSpec:
-    return load_task(str(write_task(tmp_path, colour_rows(40, images=2))))
+    return load_task(str(write_task(tmp_path, color_rows(40, images=2))))
 
 
 @pytest.mark.parametrize("mode", ["blind", "shuffled", "noise"])
@@ -66,8 +66,8 @@ def test_nobody_sees_the_own_image(task: TaskSpec) -> None:
 
 def test_questions_on_one_image_see_another_one(tmp_path: Path) -> None:
     rows = [
-        {**row, "images": colour_rows(40)[number // 5]["images"]}
-        for number, row in enumerate(colour_rows(40))
+        {**row, "images": color_rows(40)[number // 5]["images"]}
+        for number, row in enumerate(color_rows(40))
     ]
     task = load_task(str(write_task(tmp_path, rows)))
     for seed in range(5):
@@ -77,6 +77,6 @@ def test_questions_on_one_image_see_another_one(tmp_path: Path) -> None:
 
 
 def test_one_sample_has_nobody_to_swap_with(tmp_path: Path) -> None:
-    task = load_task(str(write_task(tmp_path, colour_rows(1))))
+    task = load_task(str(write_task(tmp_path, color_rows(1))))
     with pytest.raises(DataError, match="has one sample only"):
         requests(task, "shuffled")

@@ -15,7 +15,7 @@ def test_pillow_reads_the_whole_file(size: tuple[int, int]) -> None:
         assert (picture.format, picture.size) == ("PNG", size)
 
 
-def test_pixels_are_independent_colours() -> None:
+def test_pixels_are_independent_colors() -> None:
     picture = PIL.Image.open(io.BytesIO(noise_png(400, 300, key="k"))).convert("RGB")
     counts = sorted(count for count, _ in picture.getcolors() or [])
     # 120,000 draws of 16: 7,500 each, with a standard deviation of 84.

@@ -6,7 +6,7 @@ from vlmbench.records import Image, Sample
 from vlmbench.tasks.variants.options import original_position, rotated
 from vlmbench.text.choices import choice_index
 
-COLOURS = ("赤", "青", "緑")
+COLORS = ("赤", "青", "緑")
 
 
 # By hand: one place to the front makes 青 緑 赤 of 赤 青 緑.
@@ -24,7 +24,7 @@ COLOURS = ("赤", "青", "緑")
     ],
 )
 def test_references_follow_their_option(reference: str, by: int, expected: str) -> None:
-    sample = rotated(Sample("x", (), (reference,), choices=COLOURS), by)
+    sample = rotated(Sample("x", (), (reference,), choices=COLORS), by)
     assert sample.references == (expected,)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from locations import ROOT
-from made_tasks import colour_rows, write_task
+from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.compare.gate import check, save_baseline
@@ -29,7 +29,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
 
 @pytest.fixture
 def task(tmp_path: Path) -> str:
-    return str(write_task(tmp_path / "task", colour_rows(12), paraphrases=PROMPTS))
+    return str(write_task(tmp_path / "task", color_rows(12), paraphrases=PROMPTS))
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def test_one_command_asks_the_plain_form_too(
     run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = call(capsys, *run)
-    assert [one["task"] for one in found["runs"]] == ["colours"]
+    assert [one["task"] for one in found["runs"]] == ["colors"]
     labels = ["blind", "shuffled", "noise", "prompt-polite", "prompt-terse"]
     assert [one["variant"] for one in found["variants"]] == labels
     folders = sorted(path.name for path in (tmp_path / "runs" / ORACLE).iterdir())
-    assert folders == sorted(["colours", *(f"colours@{label}" for label in labels)])
+    assert folders == sorted(["colors", *(f"colors@{label}" for label in labels)])
     (diagnosis,) = found["diagnostics"]
     # An oracle answers from the references: the image is worth nothing to it, exactly.
     for gain in diagnosis["gains"]:
@@ -76,10 +76,10 @@ def test_answers_of_another_variant_are_refused(
 ) -> None:
     call(capsys, *run)
     folder = tmp_path / "runs" / ORACLE
-    shutil.copy(folder / "colours" / "journal.jsonl", folder / "colours@blind" / "journal.jsonl")
+    shutil.copy(folder / "colors" / "journal.jsonl", folder / "colors@blind" / "journal.jsonl")
     assert main(run) == 2
     assert "holds answers for another variant" in capsys.readouterr().err
-    shutil.copy(folder / "colours@noise" / "journal.jsonl", folder / "colours" / "journal.jsonl")
+    shutil.copy(folder / "colors@noise" / "journal.jsonl", folder / "colors" / "journal.jsonl")
     assert main(run) == 2
     assert "holds answers for another variant" in capsys.readouterr().err
 
@@ -99,9 +99,9 @@ def test_the_gate_passes_variants_over(
     model = tmp_path / "runs" / ORACLE
     save_baseline([model], tmp_path / "b.json")
     report = check([model], tmp_path / "b.json")
-    assert [(row.task, row.verdict) for row in report.rows] == [("colours", "within margin")]
+    assert [(row.task, row.verdict) for row in report.rows] == [("colors", "within margin")]
     assert report.ungated == ()
-    assert main(["gate", str(model / "colours@blind"), "--baseline", str(tmp_path / "b.json")]) == 2
+    assert main(["gate", str(model / "colors@blind"), "--baseline", str(tmp_path / "b.json")]) == 2
     assert "asked its task otherwise (blind) and is not gated" in capsys.readouterr().err
 
 
@@ -110,12 +110,12 @@ def test_the_report_shows_variants_only_as_diagnostics(
 ) -> None:
     call(capsys, *run)
     site = build_report([tmp_path / "runs"], tmp_path / "site").parent
-    assert [path.name for path in (site / "tasks").iterdir()] == ["colours.html"]
-    for page in (site / "index.html", site / "tasks" / "colours.html"):
+    assert [path.name for path in (site / "tasks").iterdir()] == ["colors.html"]
+    for page in (site / "index.html", site / "tasks" / "colors.html"):
         text = page.read_text(encoding="utf-8")
         assert "+0.000" in text
         assert 'data-t="looks_not"' in text
-        assert "colours@" not in text
+        assert "colors@" not in text
 
 
 def test_without_variants_the_index_has_no_diagnostics(
@@ -153,7 +153,7 @@ def test_mistakes_are_one_sentence(
 def test_what_cannot_be_asked_of_one_task_is_said_and_the_rest_runs(
     tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = write_task(tmp_path / "other", colour_rows(6), name="other")
+    other = write_task(tmp_path / "other", color_rows(6), name="other")
     options = ["--model", "baseline:oracle", "--tasks", f"{task},{other}", "--out", str(tmp_path)]
     assert main(["run", "--quiet", *options, "--prompts", "1"]) == 0
     assert "Task 'other' has no 'paraphrases'" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from made_scenes import ASK, asked, chart
 
 from vlmbench.train.synthetic.basic_charts import (
     BOTTOM,
-    COLOURS,
+    COLORS,
     HELD_OUT_YEARS,
     ONE_CHART,
     TOP,
@@ -125,8 +125,8 @@ def test_questions_on_random_charts_have_one_answer() -> None:
         assert min(values) >= 1
         assert max(values) <= 12 * min(values)
         assert len({bar.label for bar in subject.bars}) == len(values)
-        assert len({bar.colour for bar in subject.bars}) == len(values)
-        best = [bar.colour.name for bar in subject.bars if bar.value == max(values)]
+        assert len({bar.color for bar in subject.bars}) == len(values)
+        best = [bar.color.name for bar in subject.bars if bar.value == max(values)]
         for kind in ONE_CHART:
             question = ASK[kind](subject, rng)
             if question is not None and kind == "maximum":
@@ -173,7 +173,7 @@ def _heights(subject: BarChart) -> dict[str, Any]:
     picture = np.asarray(draw_chart(subject, random.Random(0), load_sprites()))
     found = {}
     for bar in subject.bars:
-        rows, columns = (picture == bar.colour.rgb).all(axis=2).nonzero()
+        rows, columns = (picture == bar.color.rgb).all(axis=2).nonzero()
         assert rows.min() >= TOP
         found[bar.label] = (columns.min(), BOTTOM - rows.min() + 1)
     assert list(found) == sorted(found, key=lambda label: found[label][0])
@@ -193,7 +193,7 @@ def test_bars_are_drawn_to_scale() -> None:
 
 def test_everything_that_a_chart_may_write_is_drawn() -> None:
     assert all(load_sprites().has(LETTERING, word) for word in words())
-    assert len({colour.rgb for colour in COLOURS}) == len(COLOURS)
+    assert len({color.rgb for color in COLORS}) == len(COLORS)
 
 
 @pytest.mark.parametrize(("value", "text"), [(83, "83"), (7.4, "7.4"), (7.0, "7"), (0, "0")])

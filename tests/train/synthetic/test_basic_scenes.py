@@ -1,4 +1,4 @@
-"""Scenes are drawn as they are described: what is where, in which colour, in which style."""
+"""Scenes are drawn as they are described: what is where, in which color, in which style."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_objects_are_where_the_scene_says(layout: Layout, vary: bool) -> None:
         assert occupied(subject, rng, vary=vary) == {cell for _, cell in subject.objects}, subject
 
 
-def test_the_ground_has_the_colour_that_it_is_called() -> None:
+def test_the_ground_has_the_color_that_it_is_called() -> None:
     for ground, seed in product(GROUNDS, range(6)):
         subject = scene("grid", ground.name, ("イヌ", 0))
         corner = draw(subject, random.Random(seed), load_sprites()).getpixel((127, 127))

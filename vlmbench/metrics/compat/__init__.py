@@ -1,1 +1,1 @@
-"""How other harnesses read texts and answers: reimplemented from behaviour, quirks included."""
+"""How other harnesses read texts and answers: reimplemented from behavior, quirks included."""

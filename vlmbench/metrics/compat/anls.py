@@ -15,7 +15,7 @@ def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
 
 @metric(bounds=(0, 1), compares="own", source="PyPI anls 0.0.2, anls_score", identity=_identity)
 def anls(answer: Answer) -> float:
-    """Mean normalised Levenshtein similarity to the nearest reference, higher is better.
+    """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 
     From 0 to 1. Texts in lower case with single spaces; lengths are those of the capitals. A
     similarity of 0.5 itself is 0, unlike in the other harnesses. Two empty texts score 1.

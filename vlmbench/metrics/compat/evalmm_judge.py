@@ -49,7 +49,7 @@ def _overall(totals: Floats, n: int) -> Floats:
     size=3 * len(_CATEGORIES),
     combine=_overall,
     identity=_identity,
-    asks=RELATIVE,
+    judge_prompt=RELATIVE,
 )
 def heron_overall_rel(answer: Answer) -> MetricScore:
     """Heron-Bench's published number: percent of the reference's scores, higher is better.
@@ -81,7 +81,7 @@ def heron_overall_rel(answer: Answer) -> MetricScore:
     size=3,
     combine=lambda totals, n: _ratios(totals),
     identity=_identity,
-    asks=RELATIVE,
+    judge_prompt=RELATIVE,
 )
 def heron_rel(answer: Answer) -> MetricScore:
     """Percent of the reference's scores over all replies, higher is better; slice by category.
@@ -101,7 +101,7 @@ def heron_rel(answer: Answer) -> MetricScore:
     compares="own",
     source=f"{_REPOSITORY}, heron-bench",
     identity=_identity,
-    asks=RELATIVE,
+    judge_prompt=RELATIVE,
 )
 def heron_score(answer: Answer) -> MetricScore:
     """Mean of the judge's scores of the model, meant to be from 1 to 10, higher is better.
@@ -122,7 +122,7 @@ def heron_score(answer: Answer) -> MetricScore:
     compares="own",
     source=f"{_REPOSITORY}, llm-as-a-judge",
     identity=_identity,
-    asks=DIGIT,
+    judge_prompt=DIGIT,
 )
 def llm_as_a_judge(answer: Answer) -> MetricScore:
     """Mean of the judge's grades, meant to be from 1 to 5, higher is better.
@@ -139,7 +139,7 @@ def llm_as_a_judge(answer: Answer) -> MetricScore:
     compares="own",
     source=f"{_REPOSITORY}, jawildtext-board-vqa",
     identity=_identity,
-    asks=YES_NO,
+    judge_prompt=YES_NO,
 )
 def board_vqa(answer: Answer) -> MetricScore:
     """Share of replies that say "correct: yes", from 0 to 1, higher is better.

@@ -10,7 +10,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.metrics.compat.text_failures import unscored
 from vlmbench.metrics.compat.text_overlaps import ngrams, strict_sentence_bleu
 from vlmbench.metrics.compat.text_words import (
-    Normaliser,
+    Normalizer,
     ipadic_identity,
     ipadic_words,
     rouge_identity,
@@ -25,7 +25,7 @@ _TYPES = ("yesno", "factoid", "numerical", "open-ended")
 
 
 def _rouge_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return [_REFERENCE, *rouge_identity(cast(Normaliser, options["normaliser"]))]
+    return [_REFERENCE, *rouge_identity(cast(Normalizer, options["normalizer"]))]
 
 
 @metric(
@@ -39,11 +39,11 @@ def rouge(
     *,
     kind: Literal["rouge1", "rouge2", "rougeL"] = "rougeL",
     part: Literal["f", "precision", "recall"] = "f",
-    normaliser: Literal["nfkc", "neologdn"] = "nfkc",
+    normalizer: Literal["nfkc", "neologdn"] = "nfkc",
 ) -> MetricScore:
     """Mean ROUGE of words, from 0 to 100, higher is better.
 
-    Words are MeCab's with UniDic (unidic-lite) after emoji are removed, the text is normalised
+    Words are MeCab's with UniDic (unidic-lite) after emoji are removed, the text is normalized
     and white space made single. Case and punctuation stay. Two texts without words score 0, and
     so do two equal ones of one word under rouge2. With several references, the one with the
     highest F counts. The published number is rougeL's F, and its mean; the harness's function
@@ -53,12 +53,12 @@ def rouge(
         kind: rouge1 and rouge2 compare words and pairs of words, rougeL the longest common
             subsequence.
         part: F, or the precision or recall of the reference with the highest F.
-        normaliser: The harness takes neologdn where it happens to be installed, and NFKC without
+        normalizer: The harness takes neologdn where it happens to be installed, and NFKC without
             a word otherwise; it doesn't require it. neologdn deletes tildes: 10〜20人 is 1020人.
     """
     try:
-        words = rouge_words(answer.prediction, normaliser)
-        others = [rouge_words(reference, normaliser) for reference in answer.references]
+        words = rouge_words(answer.prediction, normalizer)
+        others = [rouge_words(reference, normalizer) for reference in answer.references]
     except UnicodeError as problem:
         return unscored(problem)
     scores = [_rouge(words, other, kind) for other in others]

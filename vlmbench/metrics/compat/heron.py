@@ -43,7 +43,7 @@ def _mean_of_categories(totals: Floats, n: int) -> Floats:
     size=3 * len(_CATEGORIES),
     combine=_mean_of_categories,
     identity=_identity,
-    asks=TWO_NUMBERS,
+    judge_prompt=TWO_NUMBERS,
 )
 def relative(answer: Answer) -> MetricScore:
     """Percent of the reference's scores, the mean of three categories, higher is better.

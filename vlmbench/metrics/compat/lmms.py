@@ -60,7 +60,7 @@ def chartqa_relaxed(answer: Answer) -> float:
 
 @metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, anls", identity=_identity)
 def anls(answer: Answer) -> float:
-    """Mean normalised Levenshtein similarity to the nearest reference, higher is better.
+    """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 
     From 0 to 1; a similarity below 0.5 is 0. The distance is that of texts in lower case with
     single spaces, divided by the greater length of the raw texts, so that white space at the

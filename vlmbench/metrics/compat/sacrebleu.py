@@ -1,6 +1,6 @@
 """sacrebleu 2.6.0 on Japanese, quirks included: values from 0 to 100 on texts as they are.
 
-Nothing is normalised: full-width and half-width forms differ. With several references, all of
+Nothing is normalized: full-width and half-width forms differ. With several references, all of
 them count. `fugashi` stands for what Japanese work does most: fugashi's words with unidic-lite,
 joined by spaces, with `tokenize="none"`.
 """

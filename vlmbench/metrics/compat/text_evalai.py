@@ -1,6 +1,6 @@
 """How the English VQA evaluations prepare an answer: the EvalAI processing and its relatives.
 
-Behaviour of lmms-eval (commit 75571cf) and VLMEvalKit (commit e8e78f0). Nothing of it knows
+Behavior of lmms-eval (commit 75571cf) and VLMEvalKit (commit e8e78f0). Nothing of it knows
 Japanese: full-width characters and 。 stay, and words are what white space separates.
 """
 

@@ -79,7 +79,7 @@ def last_boxed(text: str) -> str:
 
 
 def closing_brace(text: str, start: int) -> int | None:
-    """Where the brace that is open at `start` is closed; strings are not recognised."""
+    """Where the brace that is open at `start` is closed; strings are not recognized."""
     depth = 1
     for match in re.compile("[{}]").finditer(text, start):
         depth += 1 if match[0] == "{" else -1

@@ -18,14 +18,14 @@ from vlmbench.text.mecab import split_words, unidic
 if TYPE_CHECKING:
     import fugashi
 
-Normaliser: TypeAlias = Literal["nfkc", "neologdn"]
+Normalizer: TypeAlias = Literal["nfkc", "neologdn"]
 
 _EXTRA_RANGES = ((0x1F600, 0x1F64F), (0x1F300, 0x1F5FF), (0x1F680, 0x1F6FF), (0x1F1E0, 0x1F1FF))
 _DINGBATS = (0x2702, 0x27B0)
 
 
-def rouge_words(text: str, normaliser: Normaliser) -> tuple[str, ...]:
-    """The words of a text: emoji removed, normalised, then MeCab with UniDic.
+def rouge_words(text: str, normalizer: Normalizer) -> tuple[str, ...]:
+    """The words of a text: emoji removed, normalized, then MeCab with UniDic.
 
     Emoji go code point by code point, which leaves joiners behind, and five ranges go with them,
     one of which has ➀ and ➡. No other punctuation is removed and case stays.
@@ -33,12 +33,12 @@ def rouge_words(text: str, normaliser: Normaliser) -> tuple[str, ...]:
     Raises:
         DependencyError: neologdn is asked for and not installed.
     """
-    return _rouge_cache(normaliser)(text)
+    return _rouge_cache(normalizer)(text)
 
 
-def rouge_identity(normaliser: Normaliser) -> list[str]:
+def rouge_identity(normalizer: Normalizer) -> list[str]:
     """What the words depend on, for signatures."""
-    with_version = f"neologdn-{version('neologdn')}" if normaliser == "neologdn" else "nfkc"
+    with_version = f"neologdn-{version('neologdn')}" if normalizer == "neologdn" else "nfkc"
     words = f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
     return [words, f"norm:{EMOJI_VERSION}+{with_version}"]
 
@@ -68,13 +68,13 @@ def ipadic_identity() -> str:
 
 
 @functools.cache
-def _rouge_cache(normaliser: Normaliser) -> WordCache:
-    def normalised(text: str) -> str:
+def _rouge_cache(normalizer: Normalizer) -> WordCache:
+    def normalized(text: str) -> str:
         text = text.translate(_removed())
-        text = unicodedata.normalize("NFKC", text) if normaliser == "nfkc" else _neologdn(text)
+        text = unicodedata.normalize("NFKC", text) if normalizer == "nfkc" else _neologdn(text)
         return " ".join(text.split())
 
-    return WordCache(lambda texts: split_words(unidic(), map(normalised, texts)))
+    return WordCache(lambda texts: split_words(unidic(), map(normalized, texts)))
 
 
 @functools.cache
@@ -95,7 +95,7 @@ def _neologdn(text: str) -> str:
         import neologdn
     except ImportError:
         raise DependencyError(
-            "The normaliser neologdn is not installed; run pip install 'vlmbench[compat]'."
+            "The normalizer neologdn is not installed; run pip install 'vlmbench[compat]'."
         ) from None
     return str(neologdn.normalize(text))
 

@@ -82,7 +82,7 @@ def chartqapro_relaxed(answer: Answer, *, year: bool = False) -> float:
 
 @metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, DocVQA", identity=_identity)
 def anls(answer: Answer) -> float:
-    """Mean normalised Levenshtein similarity to the nearest reference, higher is better.
+    """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 
     From 0 to 1. Equal to compat_lmms.anls.
     """

@@ -32,7 +32,7 @@ _LETTERS = 0x110000
 """Numbers that are code points."""
 
 
-class Coded:
+class EncodedTexts:
     """Texts of some samples, one behind the other."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Coded:
             yield texts[start : start + width]
             start += width
 
-    def parts(self, most_items: int, most_samples: int) -> Iterator[Coded]:
+    def parts(self, most_items: int, most_samples: int) -> Iterator[EncodedTexts]:
         """The same in pieces of whole samples.
 
         Args:
@@ -118,14 +118,16 @@ class Coded:
         item_ends = np.concatenate([[0], np.cumsum(self.sizes)])
         costs = np.diff(item_ends[text_ends] + text_ends).tolist()
 
-        def part(first: int, last: int) -> Coded:
+        def part(first: int, last: int) -> EncodedTexts:
             texts = slice(int(text_ends[first]), int(text_ends[last]))
             start, end = int(item_ends[texts.start]), int(item_ends[texts.stop])
 
             def spelt(positions: Sequence[int]) -> list[Hashable]:
                 return self.spelt([start + position for position in positions])
 
-            return Coded(self.keys[start:end], self.sizes[texts], self.widths[first:last], spelt)
+            return EncodedTexts(
+                self.keys[start:end], self.sizes[texts], self.widths[first:last], spelt
+            )
 
         first = held = 0
         for number, cost in enumerate(costs):
@@ -144,7 +146,7 @@ class Coded:
         return self.spelt(firsts.tolist()), numbers
 
 
-def coded(samples: Sequence[Texts]) -> Coded:
+def coded(samples: Sequence[Texts]) -> EncodedTexts:
     """Any sequences of hashable items."""
     texts = list(chain.from_iterable(samples))
     sizes = np.fromiter(map(len, texts), np.int64)
@@ -152,16 +154,16 @@ def coded(samples: Sequence[Texts]) -> Coded:
     if all(isinstance(text, str) for text in texts):
         whole = "".join(cast(list[str], texts))
         keys = _points(whole).astype(np.int64)
-        return Coded(keys, sizes, widths, lambda places: [whole[place] for place in places])
+        return EncodedTexts(keys, sizes, widths, lambda places: [whole[place] for place in places])
     number: defaultdict[Hashable, int] = defaultdict(count().__next__)
     keys = np.fromiter(map(number.__getitem__, chain.from_iterable(texts)), np.int64)
     names = list(number)
-    return Coded(
+    return EncodedTexts(
         keys, sizes, widths, lambda places: [names[number] for number in keys[places].tolist()]
     )
 
 
-def coded_characters(lines: Sequence[str], widths: Integers) -> Coded:
+def coded_characters(lines: Sequence[str], widths: Integers) -> EncodedTexts:
     """The characters of texts that are given as lines of words with a space between."""
     whole = _joined(lines).replace(" ", "")
     points = _points(whole)
@@ -169,10 +171,12 @@ def coded_characters(lines: Sequence[str], widths: Integers) -> Coded:
     sizes = np.diff(breaks, prepend=-1) - 1
     places = np.flatnonzero(points != _BREAK)
     keys = points[places].astype(np.int64)
-    return Coded(keys, sizes, widths, lambda at: [whole[place] for place in places[at].tolist()])
+    return EncodedTexts(
+        keys, sizes, widths, lambda at: [whole[place] for place in places[at].tolist()]
+    )
 
 
-def coded_words(lines: Sequence[str], widths: Integers) -> Coded:
+def coded_words(lines: Sequence[str], widths: Integers) -> EncodedTexts:
     """The words of texts that are given as lines of words with a space between."""
     whole = _joined(lines)
     points = _points(whole)
@@ -200,7 +204,7 @@ def coded_words(lines: Sequence[str], widths: Integers) -> Coded:
     keys[is_long] = [-number[word] for word in spelt(is_long)]
 
     firsts, numbers = _numbered(keys)
-    return Coded(numbers, sizes, widths, spelt, firsts)
+    return EncodedTexts(numbers, sizes, widths, spelt, firsts)
 
 
 def _numbered(keys: Integers) -> tuple[Integers, Integers]:

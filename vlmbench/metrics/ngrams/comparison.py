@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from vlmbench.metrics.ngrams.coded import Coded, Integers, coded_characters, coded_words
+from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers, coded_characters, coded_words
 from vlmbench.metrics.ngrams.lcs import common_subsequence_lengths
 from vlmbench.metrics.ngrams.table import NgramTable
 from vlmbench.text.japanese import lines_of_words
@@ -41,7 +41,7 @@ class Comparison:
     `lengths` says -1 there, and nothing matches.
     """
 
-    def __init__(self, texts: Coded, *, orders: int, keep_tables: bool = True) -> None:
+    def __init__(self, texts: EncodedTexts, *, orders: int, keep_tables: bool = True) -> None:
         """Compare sequences.
 
         Args:
@@ -61,7 +61,7 @@ class Comparison:
         return self.texts.lengths
 
     @cached_property
-    def parts(self) -> list[Coded]:
+    def parts(self) -> list[EncodedTexts]:
         """The texts, some samples at a time."""
         return list(self.texts.parts(_ITEMS, _SAMPLES))
 
@@ -125,7 +125,7 @@ class Comparison:
 
 
 def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
-    """The comparison of normalised texts; the same object for several metrics of equal pairs."""
+    """The comparison of normalized texts; the same object for several metrics of equal pairs."""
     return _compared(tuple(pairs), unit)
 
 

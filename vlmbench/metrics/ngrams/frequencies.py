@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmbench.metrics.ngrams.coded import Coded, Integers
+from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers
 from vlmbench.metrics.ngrams.lookup import Lookup
 from vlmbench.metrics.ngrams.table import NgramTable
 
@@ -47,7 +47,7 @@ class DocumentFrequencies:
         """Highest order of n-grams."""
         return len(self.counts)
 
-    def lines_of_words(self, texts: Coded) -> Integers:
+    def lines_of_words(self, texts: EncodedTexts) -> Integers:
         """For each item of the texts its line in the first table; -1 for a rare one."""
         words, numbers = texts.numbered()
         return np.array([self.words.get(word, -1) for word in words], dtype=np.int64).take(numbers)
@@ -83,7 +83,7 @@ class DocumentFrequencies:
         return found
 
 
-def count_documents(documents: Iterable[Coded], orders: int) -> DocumentFrequencies:
+def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentFrequencies:
     """Count over documents, each of which is several texts.
 
     Args:

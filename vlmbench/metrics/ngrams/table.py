@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmbench.metrics.ngrams.coded import Coded, Integers
+from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers
 
 _Number = TypeVar("_Number", np.int32, np.float64)
 
@@ -57,7 +57,7 @@ class Rows:
 class NgramTable:
     """The n-grams of some samples, counted; nothing in it depends on which samples these are."""
 
-    def __init__(self, texts: Coded, orders: int) -> None:
+    def __init__(self, texts: EncodedTexts, orders: int) -> None:
         """Count n-grams of order 1 to `orders`.
 
         Args:

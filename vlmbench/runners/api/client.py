@@ -19,9 +19,9 @@ from vlmbench.runners.api.concurrency import AdaptiveLimit
 from vlmbench.runners.api.replies import (
     Answer,
     Caller,
-    Refused,
+    RequestRejected,
+    RetryableError,
     StreamedAnswer,
-    TryLater,
     read_answer,
 )
 
@@ -148,9 +148,9 @@ class ChatClient:
         for attempt in itertools.count(1):
             try:
                 answer, seconds = await self._attempt(body)
-            except Refused as refusal:
+            except RequestRejected as refusal:
                 return _failure(request, refusal.kind, refusal.message)
-            except TryLater as problem:
+            except RetryableError as problem:
                 wait = backoff(request.key, attempt) if problem.wait is None else problem.wait
                 failed_at = failed_at or loop.time()
                 if not self._worth_it(attempt, loop.time() - failed_at + wait):
@@ -179,11 +179,11 @@ class ChatClient:
             try:
                 async with asyncio.timeout(self._options.timeout):
                     answer = await self._call(body)
-            except (TryLater, TimeoutError) as error:
+            except (RetryableError, TimeoutError) as error:
                 self._gate.limit.failed(ticket)
                 if isinstance(error, TimeoutError):
                     message = f"no answer within {self._options.timeout:g} s"
-                    raise TryLater("timeout", message) from None
+                    raise RetryableError("timeout", message) from None
                 if error.limited and error.wait is not None:
                     self._gate.close_for(min(error.wait, self._options.patience))
                 raise
@@ -205,7 +205,7 @@ class ChatClient:
         except httpx.HTTPError as error:
             self._check()
             reason = self._caller.clean(str(error)) or "the connection was lost"
-            raise TryLater("unavailable", f"{type(error).__name__}: {reason}") from None
+            raise RetryableError("unavailable", f"{type(error).__name__}: {reason}") from None
 
     async def _streamed(self, http: httpx.AsyncClient, body: bytes) -> Answer:
         clock = asyncio.get_running_loop().time

@@ -1,8 +1,8 @@
 """What a server says, sorted into an answer and the ways in which there is none.
 
 Answer      a text
-Refused     this request will never be answered: a typed error of the sample
-TryLater    the same request may be answered next time
+RequestRejected     this request will never be answered: a typed error of the sample
+RetryableError    the same request may be answered next time
 ModelError  no request of this run will be answered: wrong key, no such model
 """
 
@@ -42,7 +42,7 @@ class Answer:
     first_token_seconds: float | None = None
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The request will never be answered."""
 
     def __init__(self, kind: ErrorKind, message: str) -> None:
@@ -51,7 +51,7 @@ class Refused(Exception):
         self.message = message
 
 
-class TryLater(Exception):
+class RetryableError(Exception):
     """The request may be answered next time.
 
     Args:
@@ -97,14 +97,14 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, caller: Ca
     """The answer in a server's reply.
 
     Raises:
-        Refused, TryLater, ModelError: See the module.
+        RequestRejected, RetryableError, ModelError: See the module.
     """
     if status != 200:
         raise_for(status, headers, body.decode("utf-8", "replace"), caller)
     try:
         payload = json.loads(body)
     except ValueError:
-        raise TryLater("unavailable", "the server's reply is not JSON") from None
+        raise RetryableError("unavailable", "the server's reply is not JSON") from None
     raise_for_error_inside(payload, caller)
     try:
         choice = payload["choices"][0]
@@ -112,7 +112,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, caller: Ca
         text = _text(message, finish)
         tokens = _tokens(payload)
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise TryLater("unavailable", "the server's reply is no chat completion") from None
+        raise RetryableError("unavailable", "the server's reply is no chat completion") from None
     return Answer(text, _finish(finish), *tokens)
 
 
@@ -131,7 +131,7 @@ class StreamedAnswer:
         """Take a line of the stream, which came so long after the call.
 
         Raises:
-            Refused, TryLater, ModelError: See the module.
+            RequestRejected, RetryableError, ModelError: See the module.
         """
         name, _, value = line.partition(b":")
         if name != b"data" or value.strip() in (b"", b"[DONE]"):
@@ -139,7 +139,9 @@ class StreamedAnswer:
         try:
             event = json.loads(value)
         except ValueError:
-            raise TryLater("unavailable", "a part of the server's reply is not JSON") from None
+            raise RetryableError(
+                "unavailable", "a part of the server's reply is not JSON"
+            ) from None
         raise_for_error_inside(event, self._caller)
         try:
             if event.get("usage"):
@@ -152,17 +154,19 @@ class StreamedAnswer:
                     if self.first_seconds is None:
                         self.first_seconds = seconds
         except (KeyError, TypeError, AttributeError):
-            raise TryLater("unavailable", "the server's reply is no chat completion") from None
+            raise RetryableError(
+                "unavailable", "the server's reply is no chat completion"
+            ) from None
 
     def answer(self) -> Answer:
         """What came.
 
         Raises:
-            Refused: The service held its answer back.
-            TryLater: The stream broke off.
+            RequestRejected: The service held its answer back.
+            RetryableError: The stream broke off.
         """
         if self._finish is None:
-            raise TryLater("unavailable", "the server's reply broke off")
+            raise RetryableError("unavailable", "the server's reply broke off")
         text = _text({"content": "".join(self._pieces)}, self._finish)
         return Answer(text, _finish(self._finish), *self._tokens, self.first_seconds)
 
@@ -176,7 +180,7 @@ def raise_for(status: int, headers: Mapping[str, str], body: str, caller: Caller
             "the same command again."
         )
     if status == 429 or status >= 500 or status in (408, 409, 425):
-        raise TryLater(
+        raise RetryableError(
             "timeout" if status in (408, 504) else "unavailable",
             f"HTTP {status}: {reason}",
             wait=retry_after(headers.get("retry-after"), datetime.now(UTC)),
@@ -185,9 +189,9 @@ def raise_for(status: int, headers: Mapping[str, str], body: str, caller: Caller
     if status in (401, 402, 403, 404, 405) or status < 400:
         raise ModelError(_stopping(status, reason, caller))
     if _TOO_LONG.search(body):
-        raise Refused("too_long", f"HTTP {status}: {reason}")
+        raise RequestRejected("too_long", f"HTTP {status}: {reason}")
     kind: ErrorKind = "image" if _IMAGE.search(_error_text(body)) else "rejected"
-    raise Refused(kind, f"HTTP {status}: {reason}")
+    raise RequestRejected(kind, f"HTTP {status}: {reason}")
 
 
 def raise_for_error_inside(payload: Any, caller: Caller) -> None:
@@ -258,7 +262,7 @@ def _error_text(body: str) -> str:
 
 def _text(message: Mapping[str, Any], finish: str | None) -> str:
     if finish == "content_filter":
-        raise Refused("rejected", "the service's content filter held the answer back")
+        raise RequestRejected("rejected", "the service's content filter held the answer back")
     content = message.get("content")
     if isinstance(content, Sequence) and not isinstance(content, str):
         content = "".join(part.get("text") or "" for part in content)
@@ -267,7 +271,7 @@ def _text(message: Mapping[str, Any], finish: str | None) -> str:
     if not isinstance(content, str):
         raise TypeError("content is neither text nor parts")
     if not content and message.get("content") is None and finish != "length":
-        raise Refused("rejected", f"the reply holds no text (finish_reason {finish})")
+        raise RequestRejected("rejected", f"the reply holds no text (finish_reason {finish})")
     return content
 
 

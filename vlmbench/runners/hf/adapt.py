@@ -1,4 +1,4 @@
-"""What options do to a model while it is loaded: attention, quantisation, adapter, pixels."""
+"""What options do to a model while it is loaded: attention, quantization, adapter, pixels."""
 
 from __future__ import annotations
 

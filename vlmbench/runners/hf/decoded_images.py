@@ -15,7 +15,7 @@ KEPT_PIXELS = 16 * 2**20
 """Most pixels that are kept, of three bytes each."""
 
 
-class Pictures:
+class DecodedImageCache:
     """The pictures that were decoded last; for several threads.
 
     Args:

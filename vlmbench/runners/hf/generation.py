@@ -20,7 +20,7 @@ def generation_arguments(request: Request) -> dict[str, Any]:
         "do_sample": asked.temperature > 0,
         "num_beams": 1,
         "num_return_sequences": 1,
-        # The checkpoint's own sampling settings must not colour greedy answers.
+        # The checkpoint's own sampling settings must not color greedy answers.
         "temperature": asked.temperature or 1.0,
         "top_p": asked.top_p,
         "top_k": 0 if asked.temperature > 0 else 50,

@@ -1,6 +1,6 @@
 """Requests -> the tensors that a model of transformers takes.
 
-decode the images, render the chat template, tokenise, pad on the left
+decode the images, render the chat template, tokenize, pad on the left
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from vlmbench.errors import DataError, ModelError
 from vlmbench.models.families import ImageLimits
 from vlmbench.models.hf_options import contradiction
 from vlmbench.records import ErrorKind, ImagePart, Request, Response, ResponseError, TextPart
-from vlmbench.runners.hf.decoded_images import Pictures
-from vlmbench.runners.hf.load import Front
+from vlmbench.runners.hf.decoded_images import DecodedImageCache
+from vlmbench.runners.hf.load import InputPipeline
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -84,14 +84,14 @@ class Encoder:
         options: `system` and `generation` of the ModelSpec's.
     """
 
-    def __init__(self, front: Front, options: Mapping[str, Any]) -> None:
+    def __init__(self, front: InputPipeline, options: Mapping[str, Any]) -> None:
         self._front = front
         self._kind = front.family
         self._system: str | None = options.get("system")
         self._options = options
         self._lock = threading.Lock()
         self._processor = _sharing(front, self._lock)
-        self._pictures = Pictures()
+        self._pictures = DecodedImageCache()
         self._control_tokens = _control_tokens(front)
         self.system_turn = self._find_system_turn()
         """How the template takes a system prompt; None if it does not, and the user says it."""
@@ -299,8 +299,8 @@ class _WholeTemplate(_OneAtATime):
             return self._tokenizer.apply_chat_template(*arguments, **named)
 
 
-def _sharing(front: Front, lock: threading.Lock) -> Any:
-    """The processor for several threads: images are worked on while another thread tokenises."""
+def _sharing(front: InputPipeline, lock: threading.Lock) -> Any:
+    """The processor for several threads: images are worked on while another thread tokenizes."""
     if front.processor is front.tokenizer:
         return _WholeTemplate(front.tokenizer, lock)
     processor = copy.copy(front.processor)
@@ -331,7 +331,7 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
-def _control_tokens(front: Front) -> tuple[str, ...]:
+def _control_tokens(front: InputPipeline) -> tuple[str, ...]:
     """Texts that tokenizer or processor would take for more than text, longest first."""
     added = front.tokenizer.added_tokens_decoder.values()
     found = {token.content for token in added if token.special}

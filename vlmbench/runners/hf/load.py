@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.environment import calm_threads, keep_freed_memory
+from vlmbench.environment import keep_freed_memory, set_thread_env
 from vlmbench.errors import ModelError
-from vlmbench.hub import use_cache_when_unreachable
+from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.families import Family, family, family_key
 from vlmbench.models.resolve import ModelSpec
@@ -20,7 +20,7 @@ from vlmbench.runners.hf.checks import (
     check_tokenizer,
     check_weights,
 )
-from vlmbench.runners.hf.load_errors import explained
+from vlmbench.runners.hf.load_errors import as_model_error
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ WEIGHT_FILES = ("*.safetensors", "*.bin")
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class InputPipeline:
     """What prompts are made with; small, unlike the weights."""
 
     config: Any
@@ -51,7 +51,7 @@ class Front:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Front):
+class Loaded(InputPipeline):
     """A model, ready to generate."""
 
     model: Any
@@ -60,7 +60,7 @@ class Loaded(Front):
     dtype: torch.dtype
 
 
-def load_front(spec: ModelSpec) -> Front:
+def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
     """Load all but the weights.
 
     Raises:
@@ -73,7 +73,7 @@ def load_front(spec: ModelSpec) -> Front:
 
     source = source_of(spec)
     check_attention(spec.options.get("attention"))
-    with explained(spec):
+    with as_model_error(spec):
         config = transformers.AutoConfig.from_pretrained(
             source, revision=spec.revision, trust_remote_code=False
         )
@@ -88,16 +88,16 @@ def load_front(spec: ModelSpec) -> Front:
     check_tokenizer(spec, tokenizer)
     template = _chat_template(spec, processor, tokenizer, kind)
     check_template(spec, processor, template, sees_images=not kind.text_only)
-    return Front(config, kind, processor, tokenizer, template)
+    return InputPipeline(config, kind, processor, tokenizer, template)
 
 
 def check(spec: ModelSpec) -> None:
     """See whether a model could be loaded, without reading its weights.
 
     Raises:
-        VlmbenchError: See `load_front`; or a directory holds no weights.
+        VlmbenchError: See `load_input_pipeline`; or a directory holds no weights.
     """
-    load_front(spec)
+    load_input_pipeline(spec)
     pick_device(spec.device)
     folder = model_path(spec.location)
     if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
@@ -108,16 +108,16 @@ def load(spec: ModelSpec) -> Loaded:
     """Load processor and model onto the device.
 
     Raises:
-        VlmbenchError: See `load_front`.
+        VlmbenchError: See `load_input_pipeline`.
     """
-    front = load_front(spec)
+    front = load_input_pipeline(spec)
     import torch
 
     device = pick_device(spec.device)
     if device.type == "cpu":
         keep_freed_memory()
     placed = placement(spec, device)
-    with explained(spec):
+    with as_model_error(spec):
         model, report = model_class(spec, front.config, front.family).from_pretrained(
             source_of(spec),
             revision=spec.revision,
@@ -154,8 +154,8 @@ def load(spec: ModelSpec) -> Loaded:
 def prepare_libraries(spec: ModelSpec) -> None:
     """What must be said to torch and transformers before and after they are imported."""
     if not model_path(spec.location).is_dir():
-        use_cache_when_unreachable()
-    calm_threads()
+        go_offline_if_unreachable()
+    set_thread_env()
     import transformers
 
     messages: Any = transformers.utils.logging

@@ -17,7 +17,7 @@ LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./d
 
 
 @contextmanager
-def explained(spec: ModelSpec) -> Iterator[None]:
+def as_model_error(spec: ModelSpec) -> Iterator[None]:
     """Whatever loading raises, as one sentence.
 
     Raises:

@@ -21,7 +21,7 @@ from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import ErrorKind, Request, Response, Scalar
 from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import EncodedBatch, Encoder, PackedBatch, failure, one_line
-from vlmbench.runners.hf.load import Loaded, check, load, load_front
+from vlmbench.runners.hf.load import Loaded, check, load, load_input_pipeline
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
@@ -31,7 +31,7 @@ class HFRunner:
     """See the module."""
 
     def __init__(self) -> None:
-        self.fitted: int | None = None
+        self.largest_batch_that_fit: int | None = None
         self._loaded: Loaded | None = None
         self._encoder: Encoder | None = None
         self._options: Mapping[str, Any] = {}
@@ -88,7 +88,7 @@ class HFRunner:
 
     def packer(self, spec: ModelSpec) -> Callable[[Sequence[Request]], PackedBatch]:
         """See `SplitRunner.packer`."""
-        encoder = Encoder(load_front(spec), spec.options)
+        encoder = Encoder(load_input_pipeline(spec), spec.options)
         return lambda requests: encoder.encode(requests).packed()
 
     def unpack(self, requests: Sequence[Request], packed: PackedBatch) -> EncodedBatch:
@@ -97,7 +97,7 @@ class HFRunner:
 
     def decode(self, batch: EncodedBatch) -> list[Response]:
         """See `StagedRunner.decode`."""
-        self.fitted = None
+        self.largest_batch_that_fit = None
         return self._decode(batch)
 
     def _decode(self, batch: EncodedBatch) -> list[Response]:
@@ -125,7 +125,7 @@ class HFRunner:
         _free_memory()
         size = 1
         if reason == "out_of_memory":
-            size = self.fitted = (len(batch.requests) + 1) // 2
+            size = self.largest_batch_that_fit = (len(batch.requests) + 1) // 2
         parts = [batch.requests[at : at + size] for at in range(0, len(batch.requests), size)]
         return batch.failed + [one for part in parts for one in self._decode(self.encode(part))]
 

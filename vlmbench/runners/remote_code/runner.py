@@ -17,7 +17,7 @@ from vlmbench.records import Request, Response, Scalar, TextPart
 from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import bounded, failure, one_line
 from vlmbench.runners.hf.load import pick_device, pick_dtype, prepare_libraries, source_of
-from vlmbench.runners.hf.load_errors import explained
+from vlmbench.runners.hf.load_errors import as_model_error
 from vlmbench.runners.remote_code.recipe import Code, Question, Source
 from vlmbench.runners.remote_code.recipes import RECIPES
 
@@ -37,7 +37,7 @@ class CodeRunner:
         if "device_map" in spec.options:
             placed["device_map"] = spec.options["device_map"]
         recipe = RECIPES[spec.options["recipe"]]
-        with explained(spec):
+        with as_model_error(spec):
             code = recipe.load(Source(source_of(spec), spec.revision), placed)
         model = code.model if "device_map" in placed else code.model.to(device)
         self._spec, self._code = spec, Code(model.eval(), code.processor)

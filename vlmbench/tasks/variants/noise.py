@@ -1,7 +1,7 @@
-"""Coloured noise as a PNG file whose bytes are the same on every machine.
+"""Colored noise as a PNG file whose bytes are the same on every machine.
 
 A compressed file would depend on the version of zlib, and so would the hash by which a journal
-finds an answer again. The pixels are therefore stored, 16 colours in 4 bits each.
+finds an answer again. The pixels are therefore stored, 16 colors in 4 bits each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STORED = 65_535
 
 
 def noise_png(width: int, height: int, *, key: str) -> bytes:
-    """A PNG of independent pixels, each of one of 16 colours.
+    """A PNG of independent pixels, each of one of 16 colors.
 
     Args:
         width: In pixels.

@@ -5,7 +5,7 @@
     options   1-of-4, 2-of-4, 3-of-4   the options moved 1, 2 or 3 places, where there are up to 4
 
 A variant's run is a run like any other, in a directory of its own `<task>@<variant>`: it is
-journalled, resumed, cached and scored by the same pipeline.
+journaled, resumed, cached and scored by the same pipeline.
 """
 
 from __future__ import annotations

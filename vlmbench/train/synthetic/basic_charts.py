@@ -1,4 +1,4 @@
-"""Bar charts of the basic level: two to five coloured bars with real figures.
+"""Bar charts of the basic level: two to five colored bars with real figures.
 
 The figures are Gapminder's (life expectancy, population, GDP per person), frozen in
 `content/statistics.json`. Charts for evaluation show the years in `HELD_OUT_YEARS`, charts for
@@ -31,8 +31,8 @@ NOTICEABLE = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class BarColour:
-    """A colour of a bar with its Japanese names."""
+class BarColor:
+    """A color of a bar with its Japanese names."""
 
     name: str
     adjective: str
@@ -45,15 +45,15 @@ class BarColour:
         return (self.name, *self.accept, f"{self.adjective}棒")
 
 
-COLOURS: tuple[BarColour, ...] = (
-    BarColour("赤", "赤い", (214, 48, 49), ("赤色",)),
-    BarColour("青", "青い", (38, 84, 214), ("青色",)),
-    BarColour("緑", "緑の", (38, 150, 70), ("緑色",)),
-    BarColour("黄色", "黄色い", (245, 214, 40), ("黄",)),
-    BarColour("オレンジ", "オレンジの", (245, 138, 30), ("オレンジ色", "橙", "橙色")),
-    BarColour("紫", "紫の", (132, 60, 180), ("紫色",)),
-    BarColour("ピンク", "ピンクの", (250, 140, 190), ("ピンク色", "桃色")),
-    BarColour("灰色", "灰色の", (140, 144, 150), ("グレー",)),
+COLORS: tuple[BarColor, ...] = (
+    BarColor("赤", "赤い", (214, 48, 49), ("赤色",)),
+    BarColor("青", "青い", (38, 84, 214), ("青色",)),
+    BarColor("緑", "緑の", (38, 150, 70), ("緑色",)),
+    BarColor("黄色", "黄色い", (245, 214, 40), ("黄",)),
+    BarColor("オレンジ", "オレンジの", (245, 138, 30), ("オレンジ色", "橙", "橙色")),
+    BarColor("紫", "紫の", (132, 60, 180), ("紫色",)),
+    BarColor("ピンク", "ピンクの", (250, 140, 190), ("ピンク色", "桃色")),
+    BarColor("灰色", "灰色の", (140, 144, 150), ("グレー",)),
 )
 
 
@@ -80,7 +80,7 @@ class Bar:
 
     label: str
     value: float
-    colour: BarColour
+    color: BarColor
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,8 @@ def random_chart(rng: random.Random, *, held_out: bool, bars: int | None = None)
         values = [_rounded(figures[name], quantity) for name in countries]
         if min(values) < 1 or max(values) > 12 * min(values):
             continue
-        colours = rng.sample(COLOURS, len(countries))
-        chosen = tuple(map(Bar, countries, values, colours))
+        colors = rng.sample(COLORS, len(countries))
+        chosen = tuple(map(Bar, countries, values, colors))
         return BarChart(quantity, year, chosen, printed=rng.random() < 0.6)
 
 
@@ -166,7 +166,7 @@ def draw_chart(chart: BarChart, rng: random.Random, sprites: Sprites) -> PIL.Ima
         middle = round(LEFT + pitch * (index + 0.5))
         y = round(BOTTOM - bar.value * scale)
         box = (middle - width // 2, y, middle + width // 2, BOTTOM)
-        pen.rectangle(box, fill=bar.colour.rgb, outline=(60, 60, 60))
+        pen.rectangle(box, fill=bar.color.rgb, outline=(60, 60, 60))
         label = sprites.get(LETTERING, bar.label)
         picture.paste(label, (middle - label.width // 2, BOTTOM + 3), label)
         if chart.printed:
@@ -210,24 +210,24 @@ def _extreme(chart: BarChart, sign: int) -> Bar | None:
 
 
 def maximum(chart: BarChart, rng: random.Random) -> Question | None:
-    """Names the colour of the tallest bar."""
+    """Names the color of the tallest bar."""
     bar = _extreme(chart, -1)
     text = f"{IMAGE_MARK}いちばん高い棒は何色ですか。"
-    return Question("maximum", text, bar.colour.answers) if bar else None
+    return Question("maximum", text, bar.color.answers) if bar else None
 
 
 def minimum(chart: BarChart, rng: random.Random) -> Question | None:
-    """Names the colour of the lowest bar."""
+    """Names the color of the lowest bar."""
     bar = _extreme(chart, 1)
     text = f"{IMAGE_MARK}いちばん低い棒は何色ですか。"
-    return Question("minimum", text, bar.colour.answers) if bar else None
+    return Question("minimum", text, bar.color.answers) if bar else None
 
 
 def colour_at(chart: BarChart, rng: random.Random) -> Question | None:
-    """Names the colour of the nth bar."""
+    """Names the color of the nth bar."""
     index = rng.randrange(len(chart.bars))
     text = f"{IMAGE_MARK}左から{index + 1}番目の棒は何色ですか。"
-    return Question("colour_at", text, chart.bars[index].colour.answers)
+    return Question("colour_at", text, chart.bars[index].color.answers)
 
 
 def compare(chart: BarChart, rng: random.Random) -> Question | None:
@@ -237,16 +237,15 @@ def compare(chart: BarChart, rng: random.Random) -> Question | None:
         return None
     taller = max(one, other, key=lambda bar: bar.value)
     text = (
-        f"{IMAGE_MARK}{one.colour.adjective}棒と{other.colour.adjective}棒では、"
-        "どちらが高いですか。"
+        f"{IMAGE_MARK}{one.color.adjective}棒と{other.color.adjective}棒では、どちらが高いですか。"
     )
-    return Question("compare", text, taller.colour.answers)
+    return Question("compare", text, taller.color.answers)
 
 
 def label(chart: BarChart, rng: random.Random) -> Question | None:
     """Names the country of a bar."""
     bar = rng.choice(chart.bars)
-    text = f"{IMAGE_MARK}{bar.colour.adjective}棒はどこの国ですか。"
+    text = f"{IMAGE_MARK}{bar.color.adjective}棒はどこの国ですか。"
     return Question("label", text, (bar.label,))
 
 
@@ -255,7 +254,7 @@ def value(chart: BarChart, rng: random.Random) -> Question | None:
     bar = rng.choice(chart.bars)
     if not chart.printed and bar.value < 0.4 * max(other.value for other in chart.bars):
         return None  # too low to be read off the axis within 5 %
-    text = f"{IMAGE_MARK}{bar.colour.adjective}棒の値はいくつですか。"
+    text = f"{IMAGE_MARK}{bar.color.adjective}棒の値はいくつですか。"
     digits = figure_text(bar.value)
     return Question("value", text, (digits, f"{digits}{chart.quantity.unit}"))
 

@@ -27,7 +27,7 @@ class SuiteItem:
     """Accepted answers, best first."""
     level: Literal["basic", "real"]
     kind: str
-    """Kind of question, a slice: what, where, count, exists, colour, value, maximum ..."""
+    """Kind of question, a slice: what, where, count, exists, color, value, maximum ..."""
     style: Literal["seen", "unseen"] | None = None
     """Basic scenes: whether the art style is one that the embedded model was trained on."""
     answer: Literal["short", "open"] = "short"

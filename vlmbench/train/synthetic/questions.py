@@ -113,7 +113,7 @@ def more(scene: Scene, rng: random.Random) -> Question | None:
 
 
 def colour(scene: Scene, rng: random.Random) -> Question | None:
-    """Names the background's colour."""
+    """Names the background's color (British, as the kind's name stands in the committed data)."""
     return Question("colour", _of_one("背景は何色ですか。"), scene.ground.answers)
 
 
@@ -154,14 +154,14 @@ def which_has(pair: Sequence[Scene], rng: random.Random) -> Question | None:
 
 
 def ground_of(pair: Sequence[Scene], rng: random.Random) -> Question | None:
-    """Names the background's colour of one of the two pictures."""
+    """Names the background's color of one of the two pictures."""
     index = rng.randrange(2)
     text = _of_two(f"{index + 1}枚目の背景は何色ですか。")
     return Question("ground_of", text, pair[index].ground.answers)
 
 
 def same_ground(pair: Sequence[Scene], rng: random.Random) -> Question | None:
-    """Asks whether the backgrounds have one colour."""
+    """Asks whether the backgrounds have one color."""
     text = _of_two("背景の色は同じですか。はいかいいえで答えてください。")
     same = pair[0].ground == pair[1].ground
     return Question("same_ground", text, ("はい", "同じ") if same else ("いいえ", "違う", "異なる"))

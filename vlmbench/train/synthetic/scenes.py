@@ -1,4 +1,4 @@
-"""Scenes of the basic level: emoji art on a coloured ground, drawn from a description.
+"""Scenes of the basic level: emoji art on a colored ground, drawn from a description.
 
 Four layouts: `single` (one large object), `icon` (one object, as small as in a grid), `grid` (up
 to four different objects in the corners) and `scatter` (up to six objects of one to three sorts,
@@ -36,7 +36,7 @@ LATTICE: dict[Layout, tuple[int, tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A background colour with its Japanese names."""
+    """A background color with its Japanese names."""
 
     name: str
     adjective: str

@@ -45,5 +45,5 @@ class NvilaModel(PreTrainedModel):
     def _embedded(self, part):
         if isinstance(part, str):
             return self.llm.get_input_embeddings()(torch.tensor(list(part.encode())))
-        colour = torch.tensor(list(part.resize((1, 1)).getdata()), dtype=self.dtype)
-        return self.eye(colour / 255)
+        color = torch.tensor(list(part.resize((1, 1)).getdata()), dtype=self.dtype)
+        return self.eye(color / 255)

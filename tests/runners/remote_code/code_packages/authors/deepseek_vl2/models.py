@@ -44,11 +44,11 @@ class DeepseekVLV2Processor:
             tokens += [IMAGE] if number else []
             tokens += self.tokenizer(text)["input_ids"]
         ids = torch.tensor([tokens])
-        colours = [list(image.resize((1, 1)).getpixel((0, 0))) for image in images]
+        colors = [list(image.resize((1, 1)).getpixel((0, 0))) for image in images]
         return Collated(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            images=torch.tensor(colours or [[0, 0, 0]]) / 255,
+            images=torch.tensor(colors or [[0, 0, 0]]) / 255,
             images_seq_mask=ids == IMAGE,
         )
 

@@ -16,7 +16,7 @@ from vlmbench.errors import UsageError
 from vlmbench.metrics.base import describe, family_summary, load_metric, metric_names, read_options
 from vlmbench.models.baselines import BASELINES
 from vlmbench.models.families import family
-from vlmbench.models.options import given_options
+from vlmbench.models.options import options_from_args
 from vlmbench.models.resolve import ModelEntry, known_models, resolve_model
 from vlmbench.runners.plan import plan, plan_with_code
 from vlmbench.scoring.predictions_file import LineScore, score_file
@@ -168,7 +168,7 @@ def models_show(options: argparse.Namespace) -> int:
         options.name,
         dtype=options.dtype,
         device=options.device,
-        options=given_options(vars(options)),
+        options=options_from_args(vars(options)),
     )
     return _show(options, plan(spec))
 

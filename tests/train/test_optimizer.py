@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from vlmbench.train.config import OptimiserConfig
-from vlmbench.train.optimiser import MuonAdamW, build_optimiser
+from vlmbench.train.config import OptimizerConfig
+from vlmbench.train.optimizer import MuonAdamW, build_optimizer
 
-CONFIG = OptimiserConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
+CONFIG = OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
 
 
 def load(seedling: Path, **changes: Any) -> Any:
@@ -33,7 +33,7 @@ def names(model: Any, part: torch.optim.Optimizer) -> set[str]:
 
 def test_matrices_go_to_muon_and_everything_else_to_adamw(seedling: Path) -> None:
     model = load(seedling)
-    muon, adamw = (names(model, part) for part in build_optimiser(model, CONFIG).parts)
+    muon, adamw = (names(model, part) for part in build_optimizer(model, CONFIG).parts)
     assert muon | adamw == {name for name, _ in model.named_parameters()}
     assert not muon & adamw
     layer = "model.language_model.layers.0."
@@ -48,7 +48,7 @@ def test_matrices_go_to_muon_and_everything_else_to_adamw(seedling: Path) -> Non
 
 def test_an_output_layer_of_its_own_is_no_inner_matrix(seedling: Path) -> None:
     model = load(seedling, tie_word_embeddings=False)
-    muon, adamw = (names(model, part) for part in build_optimiser(model, CONFIG).parts)
+    muon, adamw = (names(model, part) for part in build_optimizer(model, CONFIG).parts)
     assert "lm_head.weight" in adamw
     assert "model.language_model.layers.0.mlp.down_proj.weight" in muon
 
@@ -56,8 +56,8 @@ def test_an_output_layer_of_its_own_is_no_inner_matrix(seedling: Path) -> None:
 def test_frozen_weights_are_left_out(seedling: Path) -> None:
     model = load(seedling)
     model.model.visual.requires_grad_(False)
-    optimiser = build_optimiser(model, CONFIG)
-    held = set().union(*(names(model, part) for part in optimiser.parts))
+    optimizer = build_optimizer(model, CONFIG)
+    held = set().union(*(names(model, part) for part in optimizer.parts))
     assert held
     assert not any("visual" in name for name in held)
 
@@ -72,21 +72,21 @@ def small() -> tuple[list[torch.nn.Parameter], MuonAdamW]:
     return parameters, MuonAdamW(parameters[:1], parameters[1:], CONFIG)
 
 
-def advance(parameters: list[torch.nn.Parameter], optimiser: MuonAdamW, steps: range) -> None:
+def advance(parameters: list[torch.nn.Parameter], optimizer: MuonAdamW, steps: range) -> None:
     """Steps with gradients that depend on the step's number alone."""
     for step in steps:
         generator = torch.Generator().manual_seed(100 + step)
         for parameter in parameters:
             parameter.grad = torch.randn(parameter.shape, generator=generator)
-        optimiser.step()
+        optimizer.step()
 
 
 def test_the_parts_do_what_they_do_alone() -> None:
-    parameters, optimiser = small()
+    parameters, optimizer = small()
     alone, _ = small()
     muon = torch.optim.Muon(alone[:1], lr=0.02, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     adamw = torch.optim.AdamW(alone[1:], lr=0.01, betas=(0.9, 0.98), weight_decay=0.0)
-    advance(parameters, optimiser, range(4))
+    advance(parameters, optimizer, range(4))
     for part in (muon, adamw):
         for step in range(4):
             generator = torch.Generator().manual_seed(100 + step)
@@ -98,42 +98,42 @@ def test_the_parts_do_what_they_do_alone() -> None:
 
 
 def test_a_schedule_reaches_both_parts() -> None:
-    parameters, optimiser = small()
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + step))
+    parameters, optimizer = small()
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     for step in range(4):
-        rates = [group["lr"] for part in optimiser.parts for group in part.param_groups]
+        rates = [group["lr"] for part in optimizer.parts for group in part.param_groups]
         assert rates == pytest.approx([0.02 / (1 + step), 0.01 / (1 + step)])
-        advance(parameters, optimiser, range(step, step + 1))
+        advance(parameters, optimizer, range(step, step + 1))
         schedule.step()
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = 0.0
     before = [parameter.clone() for parameter in parameters]
-    advance(parameters, optimiser, range(9, 10))
+    advance(parameters, optimizer, range(9, 10))
     assert all(torch.equal(*both) for both in zip(parameters, before, strict=True))
 
 
 def test_zero_grad_reaches_both_parts() -> None:
-    parameters, optimiser = small()
-    advance(parameters, optimiser, range(1))
-    optimiser.zero_grad()
+    parameters, optimizer = small()
+    advance(parameters, optimizer, range(1))
+    optimizer.zero_grad()
     assert [parameter.grad for parameter in parameters] == [None, None]
 
 
 def test_a_restored_state_goes_on_identically() -> None:
-    parameters, optimiser = small()
-    advance(parameters, optimiser, range(6))
+    parameters, optimizer = small()
+    advance(parameters, optimizer, range(6))
 
     stopped, before = small()
     torch.optim.lr_scheduler.LambdaLR(before, lambda _: 1.0)  # adds `initial_lr` to what is saved
     advance(stopped, before, range(3))
     file = io.BytesIO()
-    torch.save({"optimiser": before.state_dict(), "weights": stopped}, file)
+    torch.save({"optimizer": before.state_dict(), "weights": stopped}, file)
     saved = torch.load(io.BytesIO(file.getvalue()), weights_only=False)
 
     resumed, after = small()
     for parameter, weight in zip(resumed, saved["weights"], strict=True):
         parameter.data.copy_(weight)
-    after.load_state_dict(saved["optimiser"])
+    after.load_state_dict(saved["optimizer"])
     advance(resumed, after, range(3, 6))
     assert all(torch.equal(*both) for both in zip(resumed, parameters, strict=True))
 
@@ -144,8 +144,8 @@ def test_a_restored_state_goes_on_identically() -> None:
 
 def test_without_the_state_it_would_go_on_differently() -> None:
     """Shows that the test above can fail."""
-    parameters, optimiser = small()
-    advance(parameters, optimiser, range(6))
+    parameters, optimizer = small()
+    advance(parameters, optimizer, range(6))
     stopped, before = small()
     advance(stopped, before, range(3))
     fresh = MuonAdamW(stopped[:1], stopped[1:], CONFIG)

@@ -1,6 +1,6 @@
-"""Muon for the weight matrices and AdamW for the rest, as one optimiser.
+"""Muon for the weight matrices and AdamW for the rest, as one optimizer.
 
-Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) orthogonalises the update
+Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) orthogonalizes the update
 of a matrix. `match_rms_adamw` scales it to the size of AdamW's updates (Liu et al. 2025,
 arXiv:2502.16982). A small vision-language model learns several times faster with it.
 """
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vlmbench.train.config import OptimiserConfig
+from vlmbench.train.config import OptimizerConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Two optimisers that step together and share their parameter groups with this one."""
+    """Two optimizers that step together and share their parameter groups with this one."""
 
     def __init__(
         self,
         matrices: list[torch.nn.Parameter],
         others: list[torch.nn.Parameter],
-        config: OptimiserConfig,
+        config: OptimizerConfig,
     ) -> None:
         self.parts: tuple[torch.optim.Optimizer, ...] = (
             torch.optim.Muon(
@@ -71,7 +71,7 @@ class MuonAdamW(torch.optim.Optimizer):
         self._share_groups()
 
 
-def build_optimiser(model: PreTrainedModel, config: OptimiserConfig) -> MuonAdamW:
+def build_optimizer(model: PreTrainedModel, config: OptimizerConfig) -> MuonAdamW:
     """Muon on the matrices inside the layers, AdamW on embeddings, norms, biases and patches."""
     embeddings = {id(module.weight) for module in model.modules() if _is_embedding(module)}
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]

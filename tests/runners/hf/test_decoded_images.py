@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from made_tasks import COLOURS, picture
+from made_tasks import COLORS, picture
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
-from vlmbench.runners.hf.decoded_images import Pictures
+from vlmbench.runners.hf.decoded_images import DecodedImageCache
 
-FIRST, SECOND, THIRD = (Image(picture(name)) for name in list(COLOURS)[:3])
+FIRST, SECOND, THIRD = (Image(picture(name)) for name in list(COLORS)[:3])
 PIXELS = FIRST.decode().width * FIRST.decode().height
 
 
 def test_a_picture_is_decoded_once() -> None:
-    pictures = Pictures()
+    pictures = DecodedImageCache()
     assert pictures.of(FIRST) is pictures.of(Image(FIRST.data, source="elsewhere"))
     assert pictures.of(FIRST).tobytes() == FIRST.decode().tobytes()
 
 
 def test_the_one_that_was_wanted_longest_ago_goes_first() -> None:
-    pictures = Pictures(2 * PIXELS)
+    pictures = DecodedImageCache(2 * PIXELS)
     first, second = pictures.of(FIRST), pictures.of(SECOND)
     assert pictures.of(FIRST) is first
     pictures.of(THIRD)
@@ -29,12 +29,12 @@ def test_the_one_that_was_wanted_longest_ago_goes_first() -> None:
 
 
 def test_one_that_is_too_large_is_not_kept() -> None:
-    pictures = Pictures(PIXELS - 1)
+    pictures = DecodedImageCache(PIXELS - 1)
     assert pictures.of(FIRST) is not pictures.of(FIRST)
 
 
 def test_a_broken_image_is_an_error_each_time() -> None:
-    pictures = Pictures()
+    pictures = DecodedImageCache()
     for _ in range(2):
         with pytest.raises(DataError, match="cannot be read"):
             pictures.of(Image(b"no image"))

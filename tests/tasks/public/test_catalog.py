@@ -1,4 +1,4 @@
-"""The shipped tasks against the catalogue of benchmarks, where it lies beside the checkout."""
+"""The shipped tasks against the catalog of benchmarks, where it lies beside the checkout."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ CATALOGUE: dict[str, Any] = (
     else {}
 )
 OTHER_NAMES = {"yj-captions": "yj-captions-26k", "ja-vg-vqa-500-first": "ja-vg-vqa-500"}
-NOT_FROM_IT = {"mathvista": "the catalogue has no data set: its Hub card is the source"}
+NOT_FROM_IT = {"mathvista": "the catalog has no data set: its Hub card is the source"}
 OWN_ITEMS = {
-    "ja-vg-vqa-500-first": "500 images with one question each, as the catalogue's note says",
+    "ja-vg-vqa-500-first": "500 images with one question each, as the catalog's note says",
     "mtvqa-ja": "828 by the Hub card",
     "nocaps": "4,500 by it",
     "mantis-eval": "217 by it",
 }
 OWN_TOKENS = {
-    # The catalogue's 256 is a harness's default that cuts these short, as it says itself.
+    # The catalog's 256 is a harness's default that cuts these short, as it says itself.
     *("cc-ocr-ja", "jawildtext-board-vqa", "jawildtext-handwriting-ocr", "jawildtext-receipt-kie"),
 }
 
@@ -95,7 +95,7 @@ def test_every_benchmark_is_a_task() -> None:
 
 
 def _names(text: str) -> set[str]:
-    """Column names as the catalogue writes them together: image_1..image_7, A/B/C/D."""
+    """Column names as the catalog writes them together: image_1..image_7, A/B/C/D."""
     if match := re.fullmatch(r"(\w+_)(\d)\.\.\1(\d)", text):
         return {f"{match[1]}{k}" for k in range(int(match[2]), int(match[3]) + 1)}
     return {text, *(part.strip() for part in text.split("/"))}
