@@ -9,7 +9,6 @@ from vlmbench.derive import load_metrics
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Image, Sample, TextPart
-from vlmbench.runs.spool import Index
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
 from vlmbench.tasks.prompt import IMAGE_MARK, build_parts, build_request
@@ -85,7 +84,7 @@ class _Asked:
         prompts = task.paraphrases.values()
         self._tasks = [task, *(task.with_prompt(prompt) for prompt in prompts)]
         self._generation = task.generation_for(0)
-        self._seen = Index()
+        self._seen: set[str] = set()
         self._again: list[str] = []
 
     def problems(self, sample: Sample) -> Iterator[str]:
@@ -95,8 +94,9 @@ class _Asked:
             except DataError as error:
                 yield str(error)
                 return
-            if number == 0 and not self._seen.put(request.content_hash, 0):
+            if number == 0 and request.content_hash in self._seen:
                 self._again.append(sample.id)
+            self._seen.add(request.content_hash)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,11 +17,11 @@ from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor
 from vlmbench.executors.progress import Progress, ProgressCounter
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.records import Request, Response, RunRecord, Sample
+from vlmbench.records import JournalSample, Request, Response, RunRecord, Sample
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
+from vlmbench.runs.images import ImageFolder
 from vlmbench.runs.journal import Header, Journal, Session
-from vlmbench.runs.stored_lines import stored_texts
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
@@ -39,7 +39,9 @@ def run(
     fresh: bool = False,
     max_errors: int | None = None,
     variant: Variant | None = None,
+    keep_images: bool = False,
     progress: Progress = lambda done, total, errors: None,
+    notify: Callable[[str], None] = lambda sentence: None,
 ) -> RunRecord:
     """Evaluate a model on a task, or go on where an earlier call stopped.
 
@@ -52,8 +54,11 @@ def run(
         seed: Of the bootstrap and of sampled generation.
         fresh: Drop the answers of earlier calls.
         max_errors: Stop when more samples than this have failed in this call; None to go on.
-        variant: Ask otherwise than the task does, in a directory of its own.
-        progress: Told how far it is.
+        variant: A perturbed form of the questions; its run has a directory of its own.
+        keep_images: Store each image once below `<out>/images`, so that pages show it where the
+            data is not.
+        progress: Called with the numbers of samples that are done, in all, and of errors.
+        notify: Called with what a person should know, a sentence each.
 
     Returns:
         The record, which also lies in the run's directory.
@@ -68,16 +73,20 @@ def run(
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
-    meter = ProgressCounter(asked_count(samples, variant, limit), progress)
+    images = ImageFolder.below(out) if keep_images else None
+    session = Session(_now(), limit, seed, versions(), asked_count(samples, variant, limit))
     with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
-        requests = pending_requests(task, journal, meter, variant, limit=limit, seed=seed)
-        generate(
-            *(model, requests, executor, journal, meter),
-            limit=limit,
-            seed=seed,
-            max_errors=max_errors,
+        if journal.task_changes and journal.content.responses:
+            notify(_kept_answers(directory, journal))
+        if any(metric.metric.definition.prepare is not None for metric in metrics):
+            journal.keep_corpus([(one.references, one.meta) for one in samples])
+        counter = ProgressCounter(session.total or 0, progress)
+        asked: dict[str, JournalSample] = {}
+        requests = pending_requests(
+            task, journal, asked, counter, variant, limit=limit, seed=seed, images=images
         )
-    return derive(directory, journal.content, task, samples, metrics)
+        generate(model, requests, asked, executor, journal, session, counter, max_errors=max_errors)
+    return derive(directory, journal.content, task, metrics)
 
 
 def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample]) -> None:
@@ -102,7 +111,7 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
         return model
     answers: Mapping[str, str]
     if model.location == "scripted":
-        answers = stored_texts(Path(model.options["file"]))
+        answers = baseline.scripted(Path(model.options["file"]))
     else:
         answers = baseline.plan(model.location, samples, seed)
     return dataclasses.replace(model, options={**model.options, "answers": answers})
@@ -118,6 +127,7 @@ def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None
             "model": model.fingerprint,
             "task": task.fingerprint,
             "data": data_fingerprint(task),
+            "fields": task.fields_fingerprint,
             "prompt": task.prompt_fingerprint,
             "code": __version__,
             **({"variant": variant.fingerprint} if variant else {}),
@@ -129,33 +139,48 @@ def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None
 def pending_requests(
     task: TaskSpec,
     journal: Journal,
-    meter: ProgressCounter,
+    asked: dict[str, JournalSample],
+    counter: ProgressCounter,
     variant: Variant | None = None,
     *,
     limit: int | None,
     seed: int,
+    images: ImageFolder | None = None,
 ) -> Iterator[Request]:
-    """The requests that the journal has no answer to, one at a time."""
-    for request in variant_requests(task, variant, limit=limit, seed=seed):
+    """The requests that the journal has no answer to, one at a time.
+
+    Args:
+        task: As `Variant.of_task` gives it.
+        journal: Says which samples are answered.
+        asked: Takes what the journal will keep of each sample, by id.
+        counter: Told of the samples that are answered.
+        variant: The form of the questions.
+        limit: Only of so many samples from the start.
+        seed: Of sampled generation.
+        images: Where images are kept, if they are.
+    """
+    for request, sample in variant_requests(task, variant, limit=limit, seed=seed):
+        if images is not None:
+            images.add(request.images)
         if journal.answered(request.key, request.sample_id):
-            meter.skip()
+            counter.skip()
         else:
+            asked[request.sample_id] = sample
             yield request
 
 
 def generate(
     model: ModelSpec,
     requests: Iterator[Request],
+    asked: dict[str, JournalSample],
     executor: Executor,
     journal: Journal,
-    meter: ProgressCounter,
+    session: Session,
+    counter: ProgressCounter,
     *,
-    limit: int | None,
-    seed: int,
     max_errors: int | None = None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask."""
-    session = Session(datetime.now(UTC).isoformat(timespec="seconds"), limit, seed, versions())
     first = next(requests, None)
     if first is None:
         _note_settings(journal, session)
@@ -163,28 +188,41 @@ def generate(
     responses = executor.map(model, chain([first], requests))
     session.environment = {**session.environment, **executor.describe()}
     journal.begin(session)
-    meter.begin()
+    counter.begin()
     with closing(responses):
         for response in responses:
-            journal.add(response)
-            meter.add(response)
-            if max_errors is not None and meter.errors > max_errors:
-                raise _too_many_errors(model, meter, response)
+            journal.add(response, asked.pop(response.sample_id))
+            counter.add(response)
+            if max_errors is not None and counter.errors > max_errors:
+                raise _too_many_errors(model, counter, response)
     journal.end(executor.memory())
 
 
 def _note_settings(journal: Journal, session: Session) -> None:
     """Let the journal know that the same answers are now looked at with other settings."""
     last = journal.content.sessions[-1] if journal.content.sessions else None
-    if last is None or (last.limit, last.seed) != (session.limit, session.seed):
+    settings = (session.limit, session.seed, session.total)
+    if last is None or (last.limit, last.seed, last.total) != settings:
         environment = last.environment if last else session.environment
         journal.begin(dataclasses.replace(session, environment=environment))
 
 
-def _too_many_errors(model: ModelSpec, meter: ProgressCounter, last: Response) -> IncompleteError:
+def _kept_answers(directory: RunDir, journal: Journal) -> str:
+    count, changes = len(journal.content.responses), ", ".join(journal.task_changes)
+    return (
+        f"The task's {changes} changed since {directory.journal} was begun; its {count} answers "
+        "are kept and scored anew."
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _too_many_errors(model: ModelSpec, counter: ProgressCounter, last: Response) -> IncompleteError:
     reason = last.error.message.rstrip(".") if last.error else ""
     return IncompleteError(
-        f"{model.name} failed on {meter.errors} samples, more than --max-errors allows (the last "
+        f"{model.name} failed on {counter.errors} samples, more than --max-errors allows (the last "
         f"reason: {reason}); correct that and run the same command: answers that are there stay."
     )
 

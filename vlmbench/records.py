@@ -1,11 +1,12 @@
 """The frozen values that cross from one stage of the pipeline to the next.
 
-Sample    what a data set holds          data.py      -> prompt.py
-Request   what a model is asked          prompt.py    -> runners/
-Response  what it answered, or why not   runners/     -> journal.py
-SampleScores  each metric's vector       metrics/     -> aggregate.py
-Estimate  a number with its interval     aggregate.py -> report/, gate.py
-RunRecord all that is known of one run   derive.py    -> report/, gate.py
+Sample         what a data set holds           tasks/       -> tasks/prompt.py
+Request        what a model is asked           tasks/       -> runners/
+Response       what it answered, or why not    runners/     -> runs/journal.py
+JournalSample  what a journal keeps of a sample beside the response: all that scoring needs
+SampleScores   each metric's vector            metrics/     -> scoring/
+Estimate       a number with its interval      scoring/     -> report/, compare/
+RunRecord      all that is known of one run    derive.py    -> report/, compare/
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from vlmbench.errors import DataError
 if TYPE_CHECKING:
     import PIL.Image
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of a run's files. 2: a journal holds all that is needed to score it again."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 """A value that JSON and a slice name can hold."""
@@ -48,6 +50,13 @@ class Image:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest()[:16])
+
+    @classmethod
+    def absent(cls, digest: str) -> Image:
+        """An image of which only the digest is known, for requests that are never sent."""
+        image = cls(b"")
+        object.__setattr__(image, "digest", digest)
+        return image
 
     def decode(self) -> PIL.Image.Image:
         """The upright RGB picture; transparent parts become white.
@@ -94,6 +103,9 @@ class Sample:
     """The options of a multiple-choice question, in order."""
     meta: Mapping[str, Scalar] = field(default_factory=dict)
     """Fields that slices and `where:` conditions look at."""
+    cluster: str = ""
+    """What samples share that are not independent: by default a digest of their images, so that
+    all questions about one image are one cluster. Empty while images were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,39 @@ class Request:
         return f"{self.sample_id}#{self.content_hash}"
 
 
+@dataclass(frozen=True, slots=True)
+class JournalSample:
+    """What a journal's line keeps of a sample, beside the response to it."""
+
+    index: int
+    """Position in the data, from 0."""
+    prompt: tuple[str | ImageRef, ...]
+    """What the model saw: texts, and references to images where images stood."""
+    images: tuple[str, ...]
+    """Digests of the sample's own images in the order in which the task's prompt shows them,
+    whatever a variant showed in their place."""
+    references: tuple[str, ...]
+    choices: tuple[str, ...]
+    meta: Mapping[str, Scalar]
+    cluster: str
+
+    @property
+    def question(self) -> str:
+        """The prompt as one text, with `<image>` for each image that stands behind a text."""
+        parts = [*self.prompt]
+        while parts and isinstance(parts[0], ImageRef):
+            parts.pop(0)
+        return "".join(part if isinstance(part, str) else "<image>" for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image in a journal's prompt."""
+
+    image: str
+    """`Image.digest`."""
+
+
 ErrorKind: TypeAlias = Literal[
     "image", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
 ]
@@ -226,6 +271,8 @@ class SampleScores:
     slices: Mapping[str, Scalar]
     scores: Mapping[str, MetricScore]
     """By the metric's id in the task. A metric whose `where:` leaves the sample out is absent."""
+    cluster: str = ""
+    """See `Sample.cluster`."""
     error: ErrorKind | None = None
     """Set when the model gave no answer; `scores` is empty then."""
 

@@ -12,10 +12,10 @@ exact (see `_on_grid`), so that neither the CPU nor the BLAS library shows in a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +23,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class Stored(Protocol):
-    """Vectors that may lie on disk."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of samples, and length of a vector."""
-
-    def __iter__(self) -> Iterator[Floats]:
-        """Some rows at a time, of shape (any, d), in their order."""
-
-
-Vectors: TypeAlias = Floats | Stored
-"""Vectors of samples, (n, d)."""
-
 Combine: TypeAlias = Callable[[Floats, int], Floats]
 """(totals of shape (..., d), number of samples) -> values of shape (...)."""
-
-ROWS = 1 << 14
-"""Rows that are held in memory at a time."""
 
 _DRAWS = 1 << 17
 """Draws that are held at a time, or a few more: about 5 MB with what is computed from them."""
@@ -75,66 +58,40 @@ def mean(totals: Floats, n: int) -> Floats:
     return np.asarray(totals[..., 0] / n, dtype=np.float64)
 
 
-def exact_totals(vectors: Vectors) -> Floats:
+def exact_totals(vectors: Floats) -> Floats:
     """Correctly rounded column sums, the same for every order of the rows."""
-    columns = range(vectors.shape[1])
-    return np.array([math.fsum(_numbers(vectors, one)) for one in columns], dtype=np.float64)
+    return np.array([math.fsum(column.tolist()) for column in vectors.T], dtype=np.float64)
 
 
-def _numbers(vectors: Vectors, column: int) -> Iterator[float]:
-    """A column's numbers as Python has them, which all at once would be four times as large."""
-    for rows in pieces(vectors):
-        yield from rows[:, column].tolist()
-
-
-def pieces(vectors: Vectors) -> Iterator[Floats]:
-    """The rows, `ROWS` at a time and fewer at the end."""
-    if isinstance(vectors, np.ndarray):
-        yield from (vectors[start : start + ROWS] for start in range(0, len(vectors), ROWS))
-        return
-    held: list[Floats] = []
-    for some in vectors:
-        held.append(some)
-        while (count := sum(map(len, held))) >= ROWS:
-            together = np.concatenate(held)
-            yield together[:ROWS]
-            held = [together[ROWS:]] if count > ROWS else []
-    if any(map(len, held)):
-        yield np.concatenate(held)
-
-
-def value_of(vectors: Vectors, combine: Combine) -> float:
+def value_of(vectors: Floats, combine: Combine) -> float:
     """The metric's value on all samples; independent of their order.
 
     Args:
         vectors: (n, d), n at least 1.
         combine: The metric's combination.
     """
-    return float(combine(exact_totals(vectors), vectors.shape[0]))
+    return float(combine(exact_totals(vectors), len(vectors)))
 
 
-def resampled_totals(*matrices: Vectors, resamples: int, seed: int) -> Floats:
+def resampled_totals(vectors: Floats, *, resamples: int, seed: int) -> Floats:
     """Sums of `resamples` samples of n rows drawn with replacement, of shape (resamples, d).
 
     Equal n and seed draw the same rows, so columns of several metrics may be given side by side,
     or each for itself and compared as pairs.
 
     Args:
-        matrices: (n, d), with the same n; their columns come side by side.
+        vectors: (n, d), n at least 1.
         resamples: Number of samples.
-        seed: Of the draws.
+        seed: Equal seeds draw the same rows, on every machine.
     """
-    n = matrices[0].shape[0]
-    steps = [_grid_step(matrix) for matrix in matrices]
-    totals = np.zeros((resamples, sum(matrix.shape[1] for matrix in matrices)))
-    together = zip(*map(pieces, matrices), strict=True)
-    for rows, counts in zip(together, _draw_counts(n, resamples, seed), strict=True):
-        # Put side by side only once they are on the grid, where every sum is exact.
-        grid = np.hstack([_on_grid(*one) for one in zip(rows, steps, strict=True)])
-        start = 0
-        for some in counts:
-            totals[start : start + len(some)] += some @ grid
-            start += len(some)
+    n, width = vectors.shape
+    grid = _on_grid(vectors)
+    totals = np.empty((resamples, width))
+    stream = np.random.PCG64(seed)
+    at_once = max(1, _DRAWS // n)
+    for start in range(0, resamples, at_once):
+        some = min(at_once, resamples - start)
+        totals[start : start + some] = _draw_counts(stream, some, n) @ grid
     return totals
 
 
@@ -213,7 +170,8 @@ def paired_bootstrap(
     if first.shape != second.shape:
         raise ValueError(f"paired vectors differ in shape: {first.shape} and {second.shape}")
     n, width = first.shape
-    totals = resampled_totals(first, second, resamples=resamples, seed=seed)
+    both = np.hstack([first, second])
+    totals = resampled_totals(both, resamples=resamples, seed=seed)
     differences = combine(totals[:, :width], n) - combine(totals[:, width:], n)
     low, high = percentile_interval(differences, level=level)
     below = float(np.mean(differences < 0) + np.mean(differences == 0) / 2)
@@ -243,74 +201,31 @@ def proportion_interval(proportion: float, n: int, *, level: float = 0.95) -> tu
     return low, high
 
 
-def _draw_counts(n: int, resamples: int, seed: int) -> Iterator[Iterator[Floats]]:
-    """How often each row was drawn: for each piece of rows (see `pieces`) the counts of all
-    resamples, of shape (some resamples, rows of the piece).
+def _draw_counts(stream: np.random.PCG64, resamples: int, n: int) -> Floats:
+    """How often each of n rows is drawn in n draws with replacement, of shape (resamples, n).
 
-    A piece has its own stream of draws. How many of a resample's n draws fall into which piece is
-    drawn before; where there is only one, all do.
+    Multiply and shift maps 32 random bits to a row with a bias below n / 2**32.
     """
-    starts = range(0, n, ROWS)
-    streams = [np.random.PCG64(seed).jumped(number) for number in range(len(starts) + 1)]
-    shares = _draw_shares(n, len(starts), resamples, streams[-1])
-    for number, start in enumerate(starts):
-        yield _piece_counts(min(ROWS, n - start), shares[:, number], streams[number])
-
-
-def _draw_shares(n: int, count: int, resamples: int, stream: np.random.PCG64) -> NDArray[np.int64]:
-    """How many of the n draws fall into each piece, of shape (resamples, count)."""
-    shares = np.full((resamples, count), n, dtype=np.int64)
-    if count > 1:
-        for row in shares:
-            row[:] = 0
-            for start in range(0, n, _DRAWS):
-                drawn = _drawn(stream, min(_DRAWS, n - start), n)
-                row += np.bincount(drawn // ROWS, minlength=count)
-    return shares
-
-
-def _piece_counts(rows: int, draws: NDArray[np.int64], stream: np.random.PCG64) -> Iterator[Floats]:
-    """Multinomial counts of shape (some, rows): of so many draws each, a bounded number at once."""
-    at_once = max(1, _DRAWS // rows)
-    for start in range(0, len(draws), at_once):
-        some = draws[start : start + at_once]
-        drawn = _drawn(stream, int(some.sum()), rows)
-        drawn += np.repeat(np.arange(len(some)) * rows, some)
-        counts = np.bincount(drawn, minlength=len(some) * rows)
-        yield counts.reshape(len(some), rows).astype(np.float64)
-
-
-def _drawn(stream: np.random.PCG64, count: int, below: int) -> NDArray[np.int64]:
-    """So many numbers from 0 to `below` - 1.
-
-    Multiply and shift maps 32 random bits to them with a bias below `below` / 2**32.
-    """
-    raw = stream.random_raw(count)
+    raw = stream.random_raw(resamples * n)
     raw >>= np.uint64(32)
-    raw *= np.uint64(below)
+    raw *= np.uint64(n)
     raw >>= np.uint64(32)
-    return raw.view(np.int64)
+    drawn = raw.view(np.int64)
+    drawn += np.repeat(np.arange(resamples) * n, n)
+    counts = np.bincount(drawn, minlength=resamples * n)
+    return counts.reshape(resamples, n).astype(np.float64)
 
 
-def _grid_step(vectors: Vectors) -> Floats:
-    """A power of two for each column, so small that n of its largest stay below 2**53 of it."""
-    n, width = vectors.shape
-    largest = np.zeros(width)
-    for rows in pieces(vectors):
-        np.maximum(largest, np.abs(rows).max(axis=0), out=largest)
-    _, exponent = np.frexp(np.where(largest > 0, largest * n, 1.0))
-    return np.asarray(np.exp2(exponent.astype(np.float64) - 52))
-
-
-def _on_grid(vectors: Floats, step: Floats) -> Floats:
+def _on_grid(vectors: Floats) -> Floats:
     """The vectors rounded so that every sum of n of them is exact in float64.
 
-    Each column becomes multiples of its `_grid_step`. Integers that small are added without
-    rounding, so the order of addition, which differs between BLAS libraries, cannot matter. The
-    change is below 1e-11 of the largest value for up to 100,000 samples; counts do not change at
-    all.
+    Each column becomes multiples of a power of two, so small that n of its largest values stay
+    below 2**53 of it. Integers that small are added without rounding, so the order of addition,
+    which differs between BLAS libraries, cannot matter. The change is below 1e-11 of the largest
+    value for up to 100,000 samples; counts do not change at all.
     """
-    grid = np.asarray(vectors / step, dtype=np.float64)
-    np.rint(grid, out=grid)
-    grid *= step
-    return grid
+    n = len(vectors)
+    largest = np.abs(vectors).max(axis=0)
+    _, exponent = np.frexp(np.where(largest > 0, largest * n, 1.0))
+    step = np.exp2(exponent.astype(np.float64) - 52)
+    return np.asarray(np.rint(vectors / step) * step, dtype=np.float64)

@@ -26,7 +26,7 @@ from vlmbench.judges.scores import judged_key
 from vlmbench.records import RunRecord, SampleScores, Scalar
 from vlmbench.runs.directory import RunDir, canonical_json, replace_file
 from vlmbench.runs.journal import read_journal
-from vlmbench.tasks.registry import restore_task
+from vlmbench.tasks.registry import journal_task
 
 SCHEMA_VERSION = 1
 
@@ -100,7 +100,7 @@ def saved_vector(row: SampleScores, metric: str) -> SavedVector:
 def _headline_metrics(directory: RunDir, record: RunRecord) -> tuple[BaselineMetric, ...]:
     header = read_journal(directory.journal).header
     signatures = headline_signatures(record)
-    uses = {use.key: use for use in restore_task(dict(header.task), header.origin).metrics}
+    uses = {use.key: use for use in journal_task(header).metrics}
     found = ((name, uses.get(name) or uses.get(judged_key(name))) for name in signatures)
     return tuple(
         BaselineMetric(name, use.use, use.options, signatures[name])

@@ -6,6 +6,7 @@ If all are there, no model is loaded.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -13,7 +14,6 @@ from vlmbench.executors.answer_cache import AnswerCache, answer_key
 from vlmbench.executors.base import Executor, ExecutorWrapper, Responses
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response
-from vlmbench.runs.spool import Backlog
 
 SAVE_EVERY = 64
 """Answers that are written to the cache together."""
@@ -33,12 +33,12 @@ class CachedExecutor(ExecutorWrapper):
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
-        known: Backlog[Response] = Backlog()
+        known: deque[Response] = deque()
         asked: dict[str, str] = {}
         unknown = self._unknown(spec, requests, known, asked)
         first = next(unknown, None)
         if first is None:
-            return _generated(known)
+            return _taken(known)
         responses = self._inner.map(spec, chain([first], unknown))
         return self._merged(responses, known, asked)
 
@@ -46,7 +46,7 @@ class CachedExecutor(ExecutorWrapper):
         self,
         spec: ModelSpec,
         requests: Iterable[Request],
-        known: Backlog[Response],
+        known: deque[Response],
         asked: dict[str, str],
     ) -> Iterator[Request]:
         """The requests without an answer; the other executor may take them in another thread."""
@@ -54,7 +54,7 @@ class CachedExecutor(ExecutorWrapper):
             key = answer_key(spec, request)
             response = self._cache.find(key, request)
             if response is not None:
-                known.put(response)
+                known.append(response)
             else:
                 asked[request.sample_id] = key
                 yield request
@@ -62,7 +62,7 @@ class CachedExecutor(ExecutorWrapper):
     def _merged(
         self,
         responses: Responses,
-        known: Backlog[Response],
+        known: deque[Response],
         asked: dict[str, str],
     ) -> Responses:
         new: list[tuple[str, Response]] = []
@@ -71,14 +71,16 @@ class CachedExecutor(ExecutorWrapper):
                 for response in responses:
                     new.append((asked.pop(response.sample_id), response))
                     yield response
-                    yield from known.take_all()
+                    yield from _taken(known)
                     if len(new) >= SAVE_EVERY:
                         self._cache.keep(new)
                         new.clear()
             finally:
                 self._cache.keep(new)
-        yield from known.take_all()
+        yield from _taken(known)
 
 
-def _generated(known: Backlog[Response]) -> Responses:
-    yield from known.take_all()
+def _taken(known: deque[Response]) -> Responses:
+    """What is there; another thread may be adding to it."""
+    while known:
+        yield known.popleft()

@@ -10,28 +10,32 @@ import numpy as np
 from vlmbench.judges.scores import JudgedMetric
 from vlmbench.metrics.base import Metric
 from vlmbench.metrics.judge_prompt import Vector
-from vlmbench.records import Estimate, MetricScore, Sample, Scalar
+from vlmbench.records import Estimate, JournalSample, SampleScores, Scalar
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
 
 
 def with_judged_bounds(
     estimates: Iterable[Estimate],
-    scores: Mapping[str, Mapping[str, MetricScore]],
-    samples: Sequence[Sample],
+    rows: Sequence[SampleScores],
+    samples: Mapping[str, JournalSample],
     metrics: Sequence[JudgedMetric],
+    *,
+    total: int,
 ) -> tuple[Estimate, ...]:
     """The estimates, those by a judge with the values that missing verdicts still allow.
 
     Args:
         estimates: All of the run's.
-        scores: By sample id and metric.
-        samples: All samples that the run is to answer.
+        rows: The scores of all samples that have a response.
+        samples: By id.
         metrics: Those that a judge was asked for.
+        total: Samples that the run is to answer. Of those without a response nothing is known, so
+            they count in every slice and for every `where:`.
     """
     by_id = {one.scored.id: one.scored for one in metrics}
     return tuple(
-        dataclasses.replace(one, bounds=_bounds(by_id[one.metric], one, samples, scores))
+        dataclasses.replace(one, bounds=_bounds(by_id[one.metric], one, rows, samples, total))
         if one.metric in by_id
         else one
         for one in estimates
@@ -41,28 +45,31 @@ def with_judged_bounds(
 def _bounds(
     scored: ScoredMetric,
     estimate: Estimate,
-    samples: Sequence[Sample],
-    scores: Mapping[str, Mapping[str, MetricScore]],
+    rows: Sequence[SampleScores],
+    samples: Mapping[str, JournalSample],
+    total: int,
 ) -> tuple[float, float] | None:
     """The value with the worst, and with the best, in place of each missing verdict."""
     worst: list[Vector] = []
     best: list[Vector] = []
-    missing = 0
-    for sample in samples:
+    unseen: list[Mapping[str, Scalar]] = [{}] * (total - len(rows))
+    for row in rows:
+        sample = samples[row.id]
         if not (scored.applies(sample.meta) and _in_slice(sample, estimate.slice)):
             continue
-        score = scores.get(sample.id, {}).get(scored.id)
-        if score is not None and score.vector is not None:
+        score = row.scores.get(scored.id)
+        if score is None or score.vector is None:
+            unseen.append(sample.meta)
+        else:
             worst.append(score.vector)
             best.append(score.vector)
-            continue
-        missing += 1
-        ends = _extremes(scored.metric, sample.meta)
+    for meta in unseen:
+        ends = _extremes(scored.metric, meta)
         if ends is None:
             return scored.metric.bounds
         worst.append(ends[0])
         best.append(ends[1])
-    if not missing:
+    if not unseen:
         return None
     low, high = (value_of(np.array(one), scored.metric.combine) for one in (worst, best))
     return low, high
@@ -77,7 +84,7 @@ def _extremes(metric: Metric, meta: Mapping[str, Scalar]) -> tuple[Vector, Vecto
     return (low,), (high,)
 
 
-def _in_slice(sample: Sample, part: Mapping[str, Scalar] | None) -> bool:
+def _in_slice(sample: JournalSample, part: Mapping[str, Scalar] | None) -> bool:
     return part is None or all(
         type(sample.meta.get(field)) is type(value) and sample.meta.get(field) == value
         for field, value in part.items()

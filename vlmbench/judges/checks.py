@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vlmbench.judges.agreement import krippendorff_alpha, rank_correlation
-from vlmbench.judges.requests import case_of
+from vlmbench.judges.requests import judge_input
 from vlmbench.judges.results import (
     CheckRecord,
     ComparedRun,
@@ -21,10 +21,9 @@ from vlmbench.judges.scores import JudgedMetric, judge_journal, read_judges
 from vlmbench.metrics.base import Metric
 from vlmbench.records import MetricScore
 from vlmbench.runs.directory import RunDir
+from vlmbench.runs.journal import read_journal
 from vlmbench.stats import value_of
-from vlmbench.tasks.restore import restored
-from vlmbench.tasks.samples import load_samples
-from vlmbench.tasks.variants.variant import restore_variant
+from vlmbench.tasks.registry import journal_task
 
 
 def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
@@ -36,27 +35,23 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
         seed: Of the bootstrap.
 
     Raises:
-        VlmbenchError: See `derive.restored`, `read_judges` and `write_result`.
+        VlmbenchError: See `read_journal`, `read_judges` and `write_result`.
     """
-    content, task = restored(directory)
-    metrics = [
-        m for one in read_judges(directory.path, task) if one.name == judge for m in one.metrics
-    ]
+    content = read_journal(directory.journal)
+    judges = read_judges(directory.path, journal_task(content.header))
+    metrics = [metric for one in judges if one.name == judge for metric in one.metrics]
     limit = content.sessions[-1].limit if content.sessions else None
-    variant = restore_variant(content.header.variant)
-    images = any(one.settings.images for one in metrics)
     lengths: dict[str, list[int]] = {one.scored.id: [] for one in metrics}
     verdicts: dict[str, list[list[MetricScore]]] = {one.scored.id: [] for one in metrics}
-    for sample in load_samples(task, limit=limit, images=images):
-        asked = variant.of_sample(sample) if variant else sample
-        response = content.responses.get(asked.id)
-        if response is None or response.text is None:
+    for name, sample in sorted(content.samples.items(), key=lambda item: item[1].index):
+        text = content.responses[name].text
+        if text is None or (limit is not None and sample.index >= limit):
             continue
-        case = case_of(task, asked, response.text)
+        case = judge_input(sample, text)
         for one in metrics:
-            if one.scored.applies(asked.meta):
-                lengths[one.scored.id].append(len(response.text))
-                verdicts[one.scored.id].append(one.verdicts(asked, case))
+            if one.scored.applies(sample.meta):
+                lengths[one.scored.id].append(len(text))
+                verdicts[one.scored.id].append(one.verdicts(name, sample, case))
     side = compared_run(content)
     record = CheckRecord(
         about([side], seed),

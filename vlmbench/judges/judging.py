@@ -1,4 +1,4 @@
-"""JudgePrompt a judge about the answers of a run, through the executor that also runs models.
+"""Asking a judge about the answers of a run, through the executor that also runs models.
 
     run's journal -> prompts -> executor -> judge-<judge>.jsonl -> scores.jsonl, run.json
 
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.environment import versions
-from vlmbench.errors import JournalError, UsageError
+from vlmbench.errors import DataError, JournalError, UsageError
 from vlmbench.executors.base import Executor
 from vlmbench.executors.progress import Progress, ProgressCounter
-from vlmbench.judges.requests import JudgeSettings, case_of, judge_request, needs_retry
+from vlmbench.judges.requests import JudgeSettings, judge_input, judge_request, needs_retry
 from vlmbench.judges.scores import (
     JudgedMetric,
     has_header,
@@ -33,14 +33,12 @@ from vlmbench.judges.scores import (
 from vlmbench.metrics.base import load_metric, metric_names
 from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.records import Request, RunRecord, Scalar, stable_hash
+from vlmbench.records import Image, JournalSample, Request, RunRecord, Scalar, stable_hash
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import Header, Journal, JournalContent, Session, read_journal
-from vlmbench.tasks.registry import restore_task
-from vlmbench.tasks.restore import restored
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.journal_images import journal_images
+from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.variants.variant import restore_variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def judge_metrics(task: TaskSpec) -> tuple[str, ...]:
 def judgeable(runs: Sequence[RunDir]) -> list[RunDir]:
     """The runs of tasks that have a metric for which a judge is asked."""
     headers = ((run, read_journal(run.journal).header) for run in runs)
-    tasks = ((run, restore_task(dict(one.task), one.origin)) for run, one in headers)
+    tasks = ((run, journal_task(header)) for run, header in headers)
     return [run for run, task in tasks if judge_metrics(task)]
 
 
@@ -96,9 +94,9 @@ def judge_run(
 
     Args:
         directory: The run's.
-        judge: Who is asked.
-        executor: How requests get to the judge.
-        settings: How it is asked.
+        judge: The judging model.
+        executor: Carries requests to the judge.
+        settings: Of the requests.
         score: Derives the run's scores again, `derive.score`.
         metrics: Keys of the task's metrics, or names of any others that a judge is asked for;
             none: all of the task.
@@ -110,23 +108,25 @@ def judge_run(
         VlmbenchError: See `derive.score`, `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
-    content, task = restored(directory)
+    content = read_journal(directory.journal)
+    task = journal_task(content.header)
     names = tuple(metrics) or judge_metrics(task)
     check_names(task, names)
-    header = make_header(judge, content)
     path = judge_journal(directory.path, judge.name)
     refuse_other_judge(path, judge, fresh=fresh)
-    with Journal(path, header, fresh=fresh) as journal:
+    with Journal(path, make_header(judge, content), fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
-        judge_prompts = prompts_of(wanted)
-        counted = _Cases(task, content, judge_prompts, images=False)
-        asked = sum(1 for _ in counted.of(list(judge_prompts))) * settings.samples
-        cases = _Cases(task, content, judge_prompts, images=settings.images)
+        cases = _Cases(directory, task, content, prompts_of(wanted), images=settings.images)
+        asked = sum(len(cases.concerned(one)) for one in cases.prompts) * settings.samples
         call = Call(
-            *(judge, executor, journal, settings, settings.as_scalars(names)),
+            judge,
+            executor,
+            journal,
+            settings,
+            settings.as_scalars(names),
             ProgressCounter(asked, progress),
         )
-        call.ask(lambda judge_prompt: cases.of([judge_prompt]), list(judge_prompts))
+        call.ask(cases.of, list(cases.prompts))
     return Judging(score(directory), judge.name, asked, call.errors)
 
 
@@ -197,31 +197,61 @@ class _Cases:
 
     def __init__(
         self,
+        directory: RunDir,
         task: TaskSpec,
         content: JournalContent,
-        judge_prompts: Mapping[JudgePrompt, Sequence[JudgedMetric]],
+        prompts: Mapping[JudgePrompt, Sequence[JudgedMetric]],
         *,
         images: bool,
     ) -> None:
-        self._images = images
-        self._task = task
-        self._content = content
-        self._askings = judge_prompts
-        self._variant = restore_variant(content.header.variant)
-        self._limit = content.sessions[-1].limit if content.sessions else None
+        self.prompts = prompts
+        self._directory, self._task, self._images = directory, task, images
+        self._responses = content.responses
+        limit = content.sessions[-1].limit if content.sessions else None
+        self._samples = {
+            name: sample
+            for name, sample in content.samples.items()
+            if (limit is None or sample.index < limit) and content.responses[name].text is not None
+        }
 
-    def of(self, judge_prompts: Sequence[JudgePrompt]) -> Iterator[tuple[str, JudgeInput]]:
-        """Sample id and case of every answer that one of the prompts is for."""
-        for sample in load_samples(self._task, limit=self._limit, images=self._images):
-            if self._variant is not None:
-                sample = self._variant.of_sample(sample)
-            response = self._content.responses.get(sample.id)
-            if response is None or response.text is None:
-                continue
-            case = case_of(self._task, sample, response.text)
-            for judge_prompt in judge_prompts:
-                if any(one.scored.applies(sample.meta) for one in self._askings[judge_prompt]):
-                    yield sample.id, case
+    def concerned(self, prompt: JudgePrompt) -> dict[str, JournalSample]:
+        """The samples whose answers the prompt is for, in the order of the data."""
+        metrics = [one.scored for one in self.prompts[prompt]]
+        found = {
+            name: sample
+            for name, sample in self._samples.items()
+            if any(metric.applies(sample.meta) for metric in metrics)
+        }
+        return dict(sorted(found.items(), key=lambda item: item[1].index))
+
+    def of(self, prompt: JudgePrompt) -> Iterator[tuple[str, JudgeInput]]:
+        """Sample id and input of every answer that the prompt is for."""
+        samples = self.concerned(prompt)
+        for name, images in judged_images(self._directory, self._task, samples, self._images):
+            text = self._responses[name].text or ""
+            yield name, judge_input(samples[name], text, images=images)
+
+
+def judged_images(
+    directory: RunDir, task: TaskSpec, samples: Mapping[str, JournalSample], wanted: bool
+) -> Iterator[tuple[str, dict[str, Image] | None]]:
+    """Each sample's id with the images that a judge will see; None if it sees none.
+
+    Raises:
+        DataError: Images are wanted, and some are neither kept nor in the data set.
+    """
+    if not wanted:
+        yield from ((name, None) for name in samples)
+        return
+    found = 0
+    for name, images in journal_images(directory, task, samples):
+        found += 1
+        yield name, images
+    if found < len(samples):
+        raise DataError(
+            f"The images of {len(samples) - found} samples of {directory.path} are no longer in "
+            "the data of the task; restore them, or leave out '--judge-images'."
+        )
 
 
 @dataclass(slots=True)
@@ -247,13 +277,13 @@ class Call:
         """Ask whatever the journal has no reply to, then what could not be read once more.
 
         Args:
-            cases: Gives the cases of a way of judge_prompt; called for each of the two rounds.
-            judge_prompts: The ways of judge_prompt.
+            cases: Gives the inputs for a prompt; called for each of the two rounds.
+            judge_prompts: The prompts.
         """
         for judge_prompt in judge_prompts:
             for again in (False, True):
                 if again and not self._any_unreadable(judge_prompt):
-                    continue  # which saves rendering every prompt, and reading every image, again
+                    continue  # which saves reading every image again
                 requests = self._requests(judge_prompt, cases(judge_prompt), again=again)
                 self._send(judge_prompt, requests, again=again)
         if self._began:

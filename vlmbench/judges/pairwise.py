@@ -10,7 +10,7 @@ model; how much the place mattered is reported by itself.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +19,23 @@ import numpy as np
 from vlmbench.errors import UsageError
 from vlmbench.executors.base import Executor
 from vlmbench.executors.progress import Progress, ProgressCounter
-from vlmbench.judges.judging import Call, effective, make_header, refuse_other_judge
-from vlmbench.judges.requests import JudgeSettings, case_of
+from vlmbench.judges.judging import (
+    Call,
+    effective,
+    judged_images,
+    make_header,
+    refuse_other_judge,
+)
+from vlmbench.judges.requests import JudgeSettings, judge_input
 from vlmbench.judges.results import PairResult, about, compared_run
 from vlmbench.judges.scores import JudgedMetric, judged_metric
-from vlmbench.metrics.judge_prompt import JudgeInput
+from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.records import MetricScore, Sample, stable_hash
+from vlmbench.records import Image, JournalSample, stable_hash
 from vlmbench.runs.directory import RunDir, safe_name
 from vlmbench.runs.journal import Journal, JournalContent, read_journal
 from vlmbench.stats import Interval, share_interval
-from vlmbench.tasks.restore import restored
-from vlmbench.tasks.samples import load_samples
-from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.variants.variant import restore_variant
 
 ORDERS = ("first-second", "second-first")
@@ -53,32 +57,39 @@ def judge_pair(
     Args:
         first: A run; the judge's replies are kept beside its journal.
         second: Another run of the same task.
-        judge: Who is asked.
-        executor: How requests get to the judge.
-        settings: How it is asked.
+        judge: The judging model.
+        executor: Carries requests to the judge.
+        settings: Of the requests.
         fresh: Drop the judge's replies of earlier calls.
         seed: Of the bootstrap.
-        progress: Told how far it is.
+        progress: Called with the numbers of pairs that are done, in all, and of errors.
 
     Raises:
         UsageError: The runs are not two runs of the same questions.
-        VlmbenchError: See `derive.restored`, `Journal` and `Executor.map`.
+        VlmbenchError: See `Journal` and `Executor.map`.
     """
     settings = effective(settings, judge)
-    (one, task), (other, _) = restored(first), restored(second)
+    one, other = read_journal(first.journal), read_journal(second.journal)
+    task = journal_task(one.header)
     _refuse_different(first, second, one, other)
     header = make_header(judge, one)
     header = dataclasses.replace(header, task={**header.task, "other": other.header.model["name"]})
     path = pair_journal(first, second, judge.name)
-    pairs = _Pairs(task, one, other, settings.images)
+    pairs = _pairs(one, other)
     refuse_other_judge(path, judge, fresh=fresh)
     with Journal(path, header, fresh=fresh) as journal:
         judged = judged_metric(task, "judge.pairwise", journal.content, settings)
         about = settings.as_scalars(["judge.pairwise"])
-        total = 2 * sum(1 for _ in dataclasses.replace(pairs, images=False)) * settings.samples
+        total = 2 * len(pairs) * settings.samples
         call = Call(judge, executor, journal, settings, about, ProgressCounter(total, progress))
-        call.ask(lambda judge_prompt: pairs.cases(), [judged.judge_prompt])
-    scores = [_mean_of_orders(judged, *pair) for pair in pairs]
+        samples = {name: pair.sample for name, pair in pairs.items()}
+
+        def inputs(prompt: JudgePrompt) -> Iterator[tuple[str, JudgeInput]]:
+            for name, images in judged_images(first, task, samples, settings.images):
+                yield from pairs[name].inputs(name, images)
+
+        call.ask(inputs, [judged.judge_prompt])
+    scores = [_preferences(judged, name, pair) for name, pair in pairs.items()]
     return _result(judged, one, other, scores, call.errors, seed)
 
 
@@ -116,43 +127,38 @@ def _refuse_different(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pairs:
-    """The samples that both runs have answered."""
+class _Pair:
+    """The two answers to a sample that both runs have answered."""
 
-    task: TaskSpec
-    one: JournalContent
-    other: JournalContent
-    images: bool
-    """Whether the cases have the samples' images."""
+    sample: JournalSample
+    first: str
+    second: str
 
-    def __iter__(self) -> Iterator[tuple[Sample, JudgeInput, JudgeInput]]:
-        """The sample with the case in both orders."""
-        variant = restore_variant(self.one.header.variant)
-        for sample in load_samples(self.task, images=self.images):
-            sample = variant.of_sample(sample) if variant else sample
-            answers = [run.responses.get(sample.id) for run in (self.one, self.other)]
-            texts = [answer.text for answer in answers if answer is not None]
-            if len(texts) == 2 and texts[0] is not None and texts[1] is not None:
-                case = case_of(self.task, sample, texts[0], other=texts[1])
-                turned = dataclasses.replace(case, answer=texts[1], other=texts[0])
-                yield sample, case, turned
-
-    def cases(self) -> Iterator[tuple[str, JudgeInput]]:
-        """Both orders of every pair under an id of its own."""
-        for sample, *cases in self:
-            for order, case in zip(ORDERS, cases, strict=True):
-                yield f"{order}/{sample.id}", case
+    def inputs(
+        self, name: str, images: Mapping[str, Image] | None
+    ) -> Iterator[tuple[str, JudgeInput]]:
+        """Both orders, each under an id of its own."""
+        answers = (self.first, self.second), (self.second, self.first)
+        for order, (answer, other) in zip(ORDERS, answers, strict=True):
+            case = judge_input(self.sample, answer, other=other, images=images)
+            yield f"{order}/{name}", case
 
 
-def _mean_of_orders(
-    judged: JudgedMetric, sample: Sample, case: JudgeInput, turned: JudgeInput
-) -> tuple[float, float] | None:
+def _pairs(one: JournalContent, other: JournalContent) -> dict[str, _Pair]:
+    """By sample id, in the order of the data."""
+    found = {}
+    for name, sample in sorted(one.samples.items(), key=lambda item: item[1].index):
+        answers = [run.responses[name].text for run in (one, other) if name in run.responses]
+        if len(answers) == 2 and answers[0] is not None and answers[1] is not None:
+            found[name] = _Pair(sample, answers[0], answers[1])
+    return found
+
+
+def _preferences(judged: JudgedMetric, name: str, pair: _Pair) -> tuple[float, float] | None:
     """Preference for the place shown first, in each order; None where one is unreadable."""
-    found: list[MetricScore] = [
-        judged.score(dataclasses.replace(sample, id=f"{order}/{sample.id}"), one)
-        for order, one in zip(ORDERS, (case, turned), strict=True)
-    ]
-    straight, reverse = (score.vector for score in found)
+    straight, reverse = (
+        judged.score(key, pair.sample, case).vector for key, case in pair.inputs(name, None)
+    )
     return None if straight is None or reverse is None else (straight[0], reverse[0])
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vlmbench.metrics.judge_prompt import SYSTEM, JudgeInput, JudgePrompt, read_json
-from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
+from vlmbench.records import (
+    Generation,
+    Image,
+    ImagePart,
+    JournalSample,
+    Request,
+    Response,
+    Scalar,
+    TextPart,
+)
 from vlmbench.runs.journal import Session
-from vlmbench.tasks.prompt import IMAGE_MARK, build_parts
-from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.template import render
 
 _PREFIX = "judge_"
 
@@ -72,12 +78,12 @@ def judge_request(
     """What a judge is asked about one answer.
 
     Args:
-        judge_prompt: How.
-        case: What it is told.
-        sample_id: The sample's.
+        judge_prompt: The wording.
+        case: What the judge is told.
+        sample_id: Becomes part of the request's own id.
         settings: Of the reply.
         repeat: Which of the replies to the same prompt, from 0.
-        again: The first reply could not be read.
+        again: Whether this is the retry after a first reply that could not be read.
     """
     form = ("schema" if settings.structured else "text") + ("+images" if settings.images else "")
     if not settings.images:
@@ -99,30 +105,28 @@ def needs_retry(judge_prompt: JudgePrompt, response: Response) -> bool:
     return read_json(response.text, judge_prompt.schema) is None
 
 
-def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = None) -> JudgeInput:
-    """What a judge is told of a sample; the sample must have its row.
+def judge_input(
+    sample: JournalSample,
+    answer: str,
+    *,
+    other: str | None = None,
+    images: Mapping[str, Image] | None = None,
+) -> JudgeInput:
+    """What a judge is told of a sample.
 
-    A sample that was loaded with its images gives them in the order in which the task's prompt
-    shows them, whatever stood in their place for the model.
-
-    Raises:
-        DataError: A column is missing that the task's prompt names.
+    Args:
+        sample: As the run's journal has it.
+        answer: The model's.
+        other: Another model's, for a comparison.
+        images: By digest, where the request will be sent. They are shown in the order in which
+            the task's prompt shows them, whatever a variant put in their place for the model.
     """
-    question = render(
-        task.prompt,
-        sample.row,
-        where=f"sample '{sample.id}' of task '{task.name}'",
-        choices=sample.choices,
-        image=lambda number: IMAGE_MARK,
-        place_marks=lambda text: text,
-    )
     context = sample.meta.get("context")
-    parts = build_parts(task, sample) if sample.images else ()
     return JudgeInput(
-        question,
+        sample.question,
         answer,
         sample.references,
         str(context) if context else None,
         other,
-        tuple(part.image for part in parts if isinstance(part, ImagePart)),
+        tuple(images[one] if images else Image.absent(one) for one in sample.images),
     )

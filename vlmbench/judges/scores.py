@@ -16,17 +16,17 @@ import numpy as np
 from vlmbench.judges.requests import (
     JudgeSettings,
     asked_settings,
-    case_of,
+    judge_input,
     judge_request,
     needs_retry,
 )
 from vlmbench.judges.results import JudgeConfig
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
-from vlmbench.records import MetricScore, Response, Sample, SampleScores
+from vlmbench.records import JournalSample, MetricScore, Response, SampleScores
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric
-from vlmbench.scoring.performance import UsageStats
+from vlmbench.scoring.performance import performance
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.where import parse_where
 
@@ -52,17 +52,22 @@ class JudgedMetric:
         assert judge_prompt is not None
         return judge_prompt
 
-    def verdicts(self, sample: Sample, case: JudgeInput) -> list[MetricScore]:
-        """What each of the judge's replies says of a sample's answer."""
+    def verdicts(self, name: str, sample: JournalSample, case: JudgeInput) -> list[MetricScore]:
+        """What each of the judge's replies says of a sample's answer.
+
+        Args:
+            name: The sample's id, in a comparison with the order before it.
+            sample: The sample.
+            case: What the judge was told.
+        """
         answer = Answer("", sample.references, sample.choices, sample.meta)
         return [
-            self._verdict(answer, sample.id, case, repeat)
-            for repeat in range(self.settings.samples)
+            self._verdict(answer, name, case, repeat) for repeat in range(self.settings.samples)
         ]
 
-    def score(self, sample: Sample, case: JudgeInput) -> MetricScore:
+    def score(self, name: str, sample: JournalSample, case: JudgeInput) -> MetricScore:
         """The mean of the verdicts that can be read."""
-        verdicts = self.verdicts(sample, case)
+        verdicts = self.verdicts(name, sample, case)
         if len(verdicts) == 1:
             return verdicts[0]
         vectors = [one.vector for one in verdicts if one.vector is not None]
@@ -176,44 +181,39 @@ def judged_metric(
     return JudgedMetric(scored, settings, content.responses, asked)
 
 
-def add_judge_scores(
-    rows: Iterable[tuple[SampleScores, Response]],
-    task: TaskSpec,
-    samples: Iterator[Sample],
+def with_judge_scores(
+    rows: Sequence[SampleScores],
+    samples: Mapping[str, JournalSample],
+    responses: Mapping[str, Response],
     metrics: Sequence[JudgedMetric],
-) -> Iterator[tuple[SampleScores, Response]]:
+) -> list[SampleScores]:
     """The rows with judges' scores in them.
 
     Args:
-        rows: What the other metrics said, and of which response, in the order of the samples.
-        task: The task.
-        samples: Its samples with their rows. Read once.
+        rows: What the other metrics said.
+        samples: The run's samples by id.
+        responses: The model's, by sample id.
         metrics: Those that a judge was asked for.
     """
-    for row, response in rows:
-        sample = next(one for one in samples if one.id == row.id)
-        if response.text is not None:
-            case = case_of(task, sample, response.text)
+    found = []
+    for row in rows:
+        sample, text = samples[row.id], responses[row.id].text
+        if text is not None and metrics:
+            case = judge_input(sample, text)
             own = {
-                one.scored.id: one.score(sample, case)
+                one.scored.id: one.score(row.id, sample, case)
                 for one in metrics
                 if one.scored.applies(sample.meta)
             }
             row = dataclasses.replace(row, scores={**row.scores, **own})
-        yield row, response
+        found.append(row)
+    return found
 
 
 def judge_usage(judges: Iterable[Judge]) -> Iterator[tuple[str, float | None]]:
     """What asking the judges took, for `performance` in run.json; only replies that count."""
-    used = [_performance(one.content) for one in judges]
+    used = [performance(one.content, [*one.content.responses.values()]) for one in judges]
     for name in ("prompt_tokens", "output_tokens", "cost_usd", "seconds"):
         known = [value for one in used if (value := one[name]) is not None]
         if used:
             yield f"judge_{name}", sum(known) if len(known) == len(used) else None
-
-
-def _performance(content: JournalContent) -> dict[str, float | None]:
-    usage = UsageStats()
-    for response in content.responses.values():
-        usage.add(response)
-    return usage.performance(content)

@@ -19,6 +19,9 @@ class SiteImage(TypedDict):
     height: int
 
 
+NO_IMAGE: SiteImage = {"src": None, "width": 0, "height": 0}
+
+
 @dataclass(slots=True)
 class ImageStore:
     """Writes images into a folder of a site, each once, named by their content.
@@ -40,7 +43,7 @@ class ImageStore:
         try:
             picture = image.decode()
         except DataError:
-            return {"src": None, "width": 0, "height": 0}
+            return NO_IMAGE
         kind = web_format(image.data)
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{image.digest}.{kind or 'png'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -11,16 +11,15 @@ import numpy as np
 from vlmbench.errors import VlmbenchError
 from vlmbench.judges.scores import judged_key
 from vlmbench.metrics.base import Metric, load_metric
-from vlmbench.records import ImagePart, MetricScore, Request, Response, Sample, SampleScores, Scalar
-from vlmbench.report.images import ImageStore, SiteImage
+from vlmbench.records import JournalSample, MetricScore, Response, SampleScores, Scalar
+from vlmbench.report.images import NO_IMAGE, ImageStore, SiteImage
 from vlmbench.report.otherwise import OtherData, in_order, kind_and_name, option_read, shortened
 from vlmbench.report.tables import Entry, TaskRuns
 from vlmbench.runs.directory import RunDir
-from vlmbench.runs.journal import Header, JournalContent, read_journal
+from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import DIAGNOSTICS
-from vlmbench.tasks.prompt import build_request
-from vlmbench.tasks.registry import restore_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.journal_images import journal_images
+from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec
 
 Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
@@ -76,7 +75,7 @@ class TaskData(TypedDict):
     images: list[SiteImage]
     samples: list[SampleData]
     problem: str | None
-    """Why prompts and images cannot be shown."""
+    """Why prompts or images cannot be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +98,8 @@ def task_data(
 ) -> TaskData:
     """Collect the samples of a task.
 
-    Prompts and images come from the task as the reference run used it. If its data cannot be
-    read here, `problem` says why, and answers and scores are shown without them.
+    Prompts come from the reference run's journal, images from where a run kept them or from the
+    data set. If these cannot be read here, `problem` says why, and the rest is shown.
 
     Args:
         task: The runs; those that answered another version of the prompt are marked.
@@ -143,67 +142,67 @@ class _Collector:
         self.listed: list[SiteImage] = []
         self.language = "ja"
         self._numbers: dict[str, int] = {}
+        self._sources: dict[str, SiteImage] = {}
         self._metrics: dict[str, Metric] = {}
 
     def collect(self, journal: JournalContent | None, at_most: int | None) -> str | None:
-        """Fill `samples`; returns why prompts are lacking, if they are."""
-        wanted = {sample_id: None for one in self.answers for sample_id in one.scores}
-        share = 1.0 if at_most is None else min(1.0, at_most / max(1, len(wanted)))
-        problem = "the journal of the run is not there" if journal is None else None
+        """Fill `samples`; returns why prompts or images are lacking, if they are."""
+        asked = journal.samples if journal else {}
+        names = {name: None for one in self.answers for name in one.scores}
+        in_order = sorted(
+            names, key=lambda name: asked[name].index if name in asked else len(names)
+        )
+        chosen = _spread(in_order, at_most)
+        problem = "the journal of the run is not there"
         if journal is not None:
-            try:
-                self._with_prompts(journal.header, wanted, share)
-            except VlmbenchError as error:
-                problem = str(error)
-        shown = {sample["id"] for sample in self.samples}
-        # Answers to samples that the data does not hold any more still count, so they are shown.
-        rest = [sample_id for sample_id in wanted if sample_id not in shown]
-        if share == 1.0 or problem is not None:
-            kept = rest if at_most is None else rest[:at_most]
-            self.samples += [self._sample(name, None, None) for name in kept]
-        return problem
+            task = journal_task(journal.header)
+            self.language = task.display.language
+            self._metrics = {use.key: load_metric(use.use, use.options) for use in task.metrics}
+            problem = self._add_images(task, {one: asked[one] for one in chosen if one in asked})
+        keys = journal.responses if journal else {}
+        for name in chosen:
+            key = keys[name].key if name in keys else None
+            self.samples.append(self._sample(name, asked.get(name), key))
+        return problem or None
 
-    def _with_prompts(self, header: Header, wanted: Mapping[str, None], share: float) -> None:
-        spec = restore_task(dict(header.task), header.origin)
-        self.language = spec.display.language
-        self._metrics = {use.key: load_metric(use.use, use.options) for use in spec.metrics}
-        taken = 0.0
-        for sample, request in _requests(spec, self.task.reference.record.seed):
-            if sample.id in wanted:
-                if int(taken + share) > int(taken):
-                    self.samples.append(self._sample(sample.id, sample, request))
-                taken += share
+    def _add_images(self, task: TaskSpec, samples: Mapping[str, JournalSample]) -> str:
+        """Write the samples' images; returns why some are lacking, if they are."""
+        directory = self.task.reference.directory
+        missing = {digest for sample in samples.values() for digest in sample.images}
+        try:
+            for _, images in journal_images(directory, task, samples):
+                self._sources.update({one: self.images.add(image) for one, image in images.items()})
+                missing -= images.keys()
+        except VlmbenchError as error:
+            return str(error)
+        return f"{len(missing)} images are no longer in the data of the task" if missing else ""
 
-    def _sample(self, name: str, sample: Sample | None, request: Request | None) -> SampleData:
+    def _sample(self, name: str, sample: JournalSample | None, key: str | None) -> SampleData:
         rows = [one.scores.get(name) for one in self.answers]
         slices = next((row.slices for row in rows if row is not None), {})
         return {
             "id": name,
-            "parts": self._parts(request) if request else [],
+            "parts": [
+                part if isinstance(part, str) else self._number(part.image)
+                for part in (sample.prompt if sample else ())
+            ],
             "references": list(sample.references) if sample else [],
             "choices": list(sample.choices) if sample else [],
-            "slices": {key: value for key, value in slices.items() if value is not None},
+            "slices": {field: value for field, value in slices.items() if value is not None},
             "answers": [
-                None if row is None else self._answer(row, one, sample, request)
+                None if row is None else self._answer(row, one, sample, key)
                 for row, one in zip(rows, self.answers, strict=True)
             ],
         }
 
-    def _parts(self, request: Request) -> list[str | int]:
-        return [
-            self._number(part) if isinstance(part, ImagePart) else part.text
-            for part in request.parts
-        ]
-
-    def _number(self, part: ImagePart) -> int:
-        digest = part.image.digest
+    def _number(self, digest: str) -> int:
         if digest not in self._numbers:
             self._numbers[digest] = len(self.listed)
-            self.listed.append(self.images.add(part.image))
+            self.listed.append(self._sources.get(digest, NO_IMAGE))
         return self._numbers[digest]
 
     def _answer(
-        self, row: SampleScores, one: _Answers, sample: Sample | None, request: Request | None
+        self, row: SampleScores, one: _Answers, sample: JournalSample | None, key: str | None
     ) -> AnswerData:
         response = one.responses.get(row.id)
         metric, score = self._leading(row)
@@ -226,7 +225,7 @@ class _Collector:
                 for name, value in others.items()
                 if value is not None and name != metric and name not in DIAGNOSTICS
             },
-            "other": request is not None and request.key != row.key,
+            "other": key is not None and key != row.key,
             "otherwise": [
                 self._other(label, variant, variant.scores[row.id], sample)
                 for label, variant in one.variants.items()
@@ -235,7 +234,7 @@ class _Collector:
         }
 
     def _other(
-        self, label: str, one: _Answers, row: SampleScores, sample: Sample | None
+        self, label: str, one: _Answers, row: SampleScores, sample: JournalSample | None
     ) -> OtherData:
         metric, score = self._leading(row)
         value = self._value(metric, score)
@@ -292,7 +291,9 @@ def _journal(directory: RunDir) -> JournalContent | None:
     return read_journal(directory.journal) if directory.journal.is_file() else None
 
 
-def _requests(spec: TaskSpec, seed: int) -> Iterator[tuple[Sample, Request]]:
-    generation = spec.generation_for(seed)
-    for sample in load_samples(spec):
-        yield sample, build_request(spec, sample, generation=generation)
+def _spread(names: Sequence[str], at_most: int | None) -> Sequence[str]:
+    """At most so many of the names, spread evenly over them."""
+    if at_most is None or len(names) <= at_most:
+        return names
+    share = at_most / len(names)
+    return [name for n, name in enumerate(names) if int((n + 1) * share) > int(n * share)]

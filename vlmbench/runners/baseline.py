@@ -9,15 +9,16 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ModelError, unknown_name
+from vlmbench.errors import DataError, ModelError, unknown_name
 from vlmbench.models.baselines import BASELINES
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Sample, Scalar
-from vlmbench.runs.stored_lines import store_texts
 
 QUESTION_FIELDS = ("level", "kind", "answer")
 """Fields of `meta` that a question shows without its image; blind-majority groups by them."""
@@ -39,17 +40,46 @@ def plan(kind: str, samples: Iterable[Sample], seed: int) -> Mapping[str, str]:
     """
     match kind:
         case "oracle":
-            return store_texts((sample.id, sample.references[0]) for sample in samples)
+            return {sample.id: sample.references[0] for sample in samples}
         case "majority":
-            return store_texts(_by_group(samples, ()))
+            return dict(_by_group(samples, ()))
         case "blind-majority":
-            return store_texts(_by_group(samples, QUESTION_FIELDS))
+            return dict(_by_group(samples, QUESTION_FIELDS))
         case "random":
-            return store_texts(_drawn(samples, seed))
+            return dict(_drawn(samples, seed))
         case _:
             raise ModelError(
                 unknown_name("baseline", kind, BASELINES, next_step="see 'vlmbench models list'")
             )
+
+
+def scripted(path: Path) -> dict[str, str]:
+    """The answers of a file of {id, text}; the last one of an id counts.
+
+    Raises:
+        DataError: The file cannot be read, or a line is something else.
+    """
+    answers: dict[str, str] = {}
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            key, text = _id_and_text(line, path, number)
+            answers[key] = text
+    return answers
+
+
+def _id_and_text(line: bytes, path: Path, number: int) -> tuple[str, str]:
+    try:
+        value = json.loads(line)
+        key, text = str(value["id"]), value["text"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"Line {number} of {path} is not {{id, text}}; correct it.") from error
+    if not isinstance(text, str):
+        raise DataError(f"The text in line {number} of {path} is not a string; correct it.")
+    return key, text
 
 
 class BaselineRunner:

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import SCHEMA_VERSION, RunRecord, SampleScores
-from vlmbench.runs.spool import sorted_keys
 
 JOURNAL_NAME = "journal.jsonl"
 SCORES_NAME = "scores.jsonl"
@@ -121,18 +120,13 @@ class RunDir:
         Raises:
             JournalError: The file is missing or damaged.
         """
-        return list(self.stream_scores())
-
-    def stream_scores(self) -> Iterator[SampleScores]:
-        """`read_scores`, one at a time."""
         adapter = _scores_adapter()
         try:
             with self.scores.open("rb") as handle:
-                for number, line in enumerate(handle, 1):
-                    if line.endswith(b"\n"):
-                        yield self._parsed(adapter, number, line)
+                lines = [line for line in handle if line.endswith(b"\n")]
         except OSError as error:
             raise _unreadable(self.scores, self.path, error.strerror) from error
+        return [self._parsed(adapter, number, line) for number, line in enumerate(lines, 1)]
 
     def _parsed(self, adapter: TypeAdapter[SampleScores], number: int, line: bytes) -> SampleScores:
         try:
@@ -145,14 +139,11 @@ class RunDir:
             ) from error
 
     def write_scores(self, rows: Iterable[SampleScores]) -> None:
-        """Replace scores.jsonl; the same rows in any order give the same bytes.
-
-        Args:
-            rows: Read one at a time and not kept.
-        """
-        ordered = sorted_keys((row.id, canonical_json(_as_json(row))) for row in rows)
-        lines = (f"{line}\n".encode("utf-8", "backslashreplace") for _, line in ordered)
-        replace_file(self.scores, lines)
+        """Replace scores.jsonl; the same rows in any order give the same bytes."""
+        ordered = (canonical_json(_as_json(row)) for row in sorted(rows, key=lambda row: row.id))
+        replace_file(
+            self.scores, (f"{line}\n".encode("utf-8", "backslashreplace") for line in ordered)
+        )
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunDir]:
@@ -243,6 +234,7 @@ def _as_json(row: SampleScores) -> dict[str, Any]:
         "key": row.key,
         "slices": row.slices,
         "scores": scores,
+        "cluster": row.cluster,
         "error": row.error,
     }
 

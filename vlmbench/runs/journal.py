@@ -1,9 +1,14 @@
 """The journal of a run: append-only JSON Lines, the only truth about what a model answered.
 
     {"type": "header", ...}     first line: what model, task, data, prompt and code it is about
-    {"type": "session", ...}    a call of `vlmbench run` begins to ask
-    {"type": "response", ...}   an answer, or the error in its place; the last one of a key counts
+    {"type": "task", ...}       the task with other metrics or slices, which score the same answers
+    {"type": "corpus", ...}     references of all samples, for a metric that looks at all of them
+    {"type": "session", ...}    a call of `vlmbench run` begins
+    {"type": "response", ...}   a sample: rendered prompt, image digests, references, choices, meta,
+                                cluster, and the answer or the error in its place; the last counts
     {"type": "end", ...}        the call ended by itself
+
+Nothing else is needed to score, judge, gate, compare or report, but for the pictures themselves.
 
 A process may be killed at any byte. What is complete up to a line's end is kept; the rest of the
 last line is cut off when the journal is opened again.
@@ -15,35 +20,50 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
-from vlmbench.records import SCHEMA_VERSION, Response, ResponseError, Scalar
+from vlmbench.records import (
+    SCHEMA_VERSION,
+    ImageRef,
+    JournalSample,
+    Response,
+    ResponseError,
+    Scalar,
+)
 from vlmbench.runs.directory import canonical_json
-from vlmbench.runs.stored_lines import StoredLines
 
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
 
 _RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
 
-FINGERPRINTS = ("model", "task", "data", "variant", "prompt", "code")
+_SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
+
+FINGERPRINTS = ("model", "data", "fields", "variant", "prompt")
+"""What decides which answers are given; a journal is continued only if all of them are equal.
+`task` and `code` stand in a header, too: metrics, and a new vlmbench, score the same answers."""
+
+_MOST_SHOWN, _LONGEST_SHOWN = 3, 60
+"""How many differing values an error names, and how many characters of each it shows."""
 
 _DECIDING = {
     "model": ("runner", "revision", "dtype", "options"),
-    "task": ("fields", "metrics", "slices"),
-    "prompt": ("prompt", "system", "generation"),
+    "data": ("data",),
+    "fields": ("fields", "cluster"),
+    "prompt": ("prompt", "system", "generation", "image_order"),
+    "variant": (),
 }
 """The keys of the specs that a fingerprint is made of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a journal is about; all that scoring needs besides the task's data."""
+    """What a journal is about."""
 
     model: Mapping[str, Any]
     """`ModelSpec.as_dict`."""
@@ -52,8 +72,7 @@ class Header:
     origin: str | None
     """The task's YAML file, for a task that does not ship with vlmbench."""
     fingerprints: Mapping[str, str]
-    """By the names in FINGERPRINTS, `variant` only where there is one. A journal is continued only
-    if all are equal."""
+    """By the names in FINGERPRINTS (`variant` only where there is one), `task` and `code`."""
     variant: Mapping[str, Any] | None = None
     """`Variant.as_dict`, for a run that asks otherwise than the task does."""
     schema_version: int = SCHEMA_VERSION
@@ -68,6 +87,8 @@ class Session:
     limit: int | None
     seed: int
     environment: Mapping[str, Scalar]
+    total: int | None = None
+    """Samples that the run is to answer, over all calls; None in a judge's journal."""
     seconds: float = 0.0
     """From the first request to the last response."""
     answered: int = 0
@@ -84,8 +105,13 @@ class JournalContent:
 
     header: Header
     sessions: list[Session] = field(default_factory=list)
-    responses: Mapping[str, Response] = field(default_factory=dict)
-    """By sample id, the last one of each; they stay in the file until they are asked for."""
+    responses: dict[str, Response] = field(default_factory=dict)
+    """By sample id, the last one of each."""
+    samples: dict[str, JournalSample] = field(default_factory=dict)
+    """What was asked, by sample id; empty in a judge's journal."""
+    corpus: list[tuple[tuple[str, ...], Mapping[str, Scalar]]] | None = None
+    """References and meta of all samples of the task, also of those that were not asked; None if
+    no metric of the task looks at them."""
     damaged: list[int] = field(default_factory=list)
     """Numbers of lines that cannot be read, from 1; their samples count as not asked."""
 
@@ -131,9 +157,13 @@ class Journal:
             os.ftruncate(self._fd, self._end)
             self._synced = time.monotonic()
             self._started = self._synced
-            self.content = content or JournalContent(header, responses=_stored(path))
+            self.content = content or JournalContent(header)
+            self.task_changes: tuple[str, ...] = ()
+            """Keys of the task file that have changed without making an answer another one."""
             if content is None:
                 self._append({"type": "header", **asdict(header)})
+            else:
+                self._update_task(header)
         except OSError as error:
             os.close(self._fd)
             raise _unwritable(path, error) from error
@@ -146,6 +176,12 @@ class Journal:
         response = self.content.responses.get(sample_id)
         return response is not None and response.key == key and response.error is None
 
+    def keep_corpus(self, corpus: list[tuple[tuple[str, ...], Mapping[str, Scalar]]]) -> None:
+        """Note the references and meta of all samples, once."""
+        if self.content.corpus is None:
+            self.content.corpus = corpus
+            self._append({"type": "corpus", "samples": corpus})
+
     def begin(self, session: Session) -> None:
         """Note that a call begins to ask."""
         self._started = time.monotonic()
@@ -157,15 +193,23 @@ class Journal:
                 "limit": session.limit,
                 "seed": session.seed,
                 "environment": dict(session.environment),
+                "total": session.total,
             }
         )
 
-    def add(self, response: Response) -> None:
-        """Note a response; it survives whatever happens to the process afterwards."""
+    def add(self, response: Response, sample: JournalSample | None = None) -> None:
+        """Note a response; it survives whatever happens to the process afterwards.
+
+        Args:
+            response: The answer, or why there is none.
+            sample: What was asked; None in a judge's journal.
+        """
         elapsed = round(time.monotonic() - self._started, 3)
-        offset = self._end
-        self._append({"type": "response", "at": elapsed, **_response_line(response)})
-        _count(self.content, response, elapsed, offset)
+        line = {"type": "response", "at": elapsed, **_response_line(response)}
+        if sample is not None:
+            line |= _sample_line(sample)
+        self._append(line)
+        _count(self.content, response, sample, elapsed)
 
     def end(self, memory: Memory) -> None:
         """Note that the call ended by itself, and the most memory that it held."""
@@ -194,6 +238,20 @@ class Journal:
         self.close()
         if error is not None and not self.content.sessions:
             self._remove()
+
+    def _update_task(self, header: Header) -> None:
+        """Note a task whose metrics, slices or words about itself have changed."""
+        there = self.content.header
+        keys = {key for key, _, _ in _differing(there.task, header.task, "")}
+        self.task_changes = tuple(sorted({key.partition(".")[0] for key in keys} - {"data"}))
+        line: dict[str, Any] = {
+            "task": header.task,
+            "origin": header.origin,
+            "fingerprints": header.fingerprints,
+        }
+        if any(getattr(there, name) != value for name, value in line.items()):
+            self._append({"type": "task", **line})
+            self.content.header = replace(there, **line)
 
     def _remove(self) -> None:
         """Leaves no trace of a run that has not begun, as when the model cannot be loaded."""
@@ -259,21 +317,17 @@ def _read(path: Path) -> tuple[JournalContent | None, int]:
         header = handle.readline()
         if not header.endswith(b"\n"):
             return None, 0
-        content = JournalContent(_parse_header(path, header), responses=_stored(path))
+        content = JournalContent(_parse_header(path, header))
         end = len(header)
         for number, line in enumerate(handle, 2):
             if not line.endswith(b"\n"):
                 break
             try:
-                _take(content, json.loads(line), end)
+                _take(content, json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError):
                 content.damaged.append(number)
             end += len(line)
     return content, end
-
-
-def _stored(path: Path) -> StoredLines[Response]:
-    return StoredLines(path, _parse_response_line)
 
 
 def _parse_header(path: Path, line: bytes) -> Header:
@@ -290,18 +344,23 @@ def _parse_header(path: Path, line: bytes) -> Header:
     if version != SCHEMA_VERSION:
         raise JournalError(
             f"{path} has schema version {version} where this vlmbench reads {SCHEMA_VERSION}; "
-            "choose another directory with --out."
+            "choose another directory with --out, or start over with --fresh."
         )
     return header
 
 
-def _take(content: JournalContent, line: dict[str, Any], offset: int) -> None:
+def _take(content: JournalContent, line: dict[str, Any]) -> None:
     kind = line.pop("type")
     if kind == "response":
         elapsed = float(line.pop("at"))
-        _count(content, _parse_response(line), elapsed, offset)
+        sample = _parse_sample(line)
+        _count(content, _parse_response(line), sample, elapsed)
     elif kind == "session":
         content.sessions.append(Session(**line))
+    elif kind == "corpus":
+        content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
+    elif kind == "task":
+        content.header = replace(content.header, **line)
     elif kind == "end":
         _end(content, line)
 
@@ -312,9 +371,12 @@ def _end(content: JournalContent, values: Mapping[str, float | None]) -> None:
         content.sessions[-1].peak_device_memory_mib = values.get("peak_device_memory_mib")
 
 
-def _count(content: JournalContent, response: Response, elapsed: float, offset: int) -> None:
-    assert isinstance(content.responses, StoredLines)
-    content.responses.note(response.sample_id, offset)
+def _count(
+    content: JournalContent, response: Response, sample: JournalSample | None, elapsed: float
+) -> None:
+    content.responses[response.sample_id] = response
+    if sample is not None:
+        content.samples[response.sample_id] = sample
     if content.sessions:
         session = content.sessions[-1]
         session.seconds = max(session.seconds, elapsed)
@@ -328,11 +390,22 @@ def _response_line(response: Response) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _parse_response_line(data: bytes) -> tuple[str, Response]:
-    line = json.loads(data)
-    del line["type"], line["at"]
-    response = _parse_response(line)
-    return response.sample_id, response
+def _sample_line(sample: JournalSample) -> dict[str, Any]:
+    values = {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
+    prompt = [one if isinstance(one, str) else {"image": one.image} for one in sample.prompt]
+    return {**values, "prompt": prompt}
+
+
+def _parse_sample(line: dict[str, Any]) -> JournalSample | None:
+    """The sample of a response's line, of which only the response's own fields are left."""
+    if "prompt" not in line:
+        return None
+    values: dict[str, Any] = {name: line.pop(name) for name in _SAMPLE_FIELDS}
+    prompt = (one if isinstance(one, str) else ImageRef(**one) for one in values.pop("prompt"))
+    lists: dict[str, Any] = {
+        name: tuple(values.pop(name)) for name in ("images", "references", "choices")
+    }
+    return JournalSample(prompt=tuple(prompt), **lists, **values)
 
 
 def _parse_response(line: dict[str, Any]) -> Response:
@@ -340,23 +413,34 @@ def _parse_response(line: dict[str, Any]) -> Response:
     return Response(**line, error=ResponseError(**error) if error is not None else None)
 
 
+_ANOTHER = {name: f"another {name}" for name in FINGERPRINTS} | {
+    "data": "other data",
+    "fields": "other fields of the task",
+}
+
+
 def _check_same(path: Path, there: Header, now: Header) -> None:
     for name in FINGERPRINTS:
         if there.fingerprints.get(name) != now.fingerprints.get(name):
             raise JournalError(
-                f"{path} holds answers for another {name} ({_difference(name, there, now)}); "
+                f"{path} holds answers for {_ANOTHER[name]} ({_difference(name, there, now)}); "
                 "choose another directory with --out, or drop them with --fresh."
             )
 
 
 def _difference(name: str, there: Header, now: Header) -> str:
-    """Which value it is that differs, as precisely as the headers tell."""
+    """Which values they are that differ, as precisely as the headers tell."""
     old_side, new_side = (there.model, now.model) if name == "model" else (there.task, now.task)
-    for key, old, new in _differing(old_side, new_side, ""):
-        if key.partition(".")[0] in _DECIDING.get(name, ()):
-            return f"{key}: {_shown(old)} there, {_shown(new)} now"
-    old, new = there.fingerprints.get(name), now.fingerprints.get(name)
-    return f"fingerprint {_shown(old)} there, {_shown(new)} now"
+    found = [
+        f"{key}: {_shown(old, new)} there, {_shown(new, old)} now"
+        for key, old, new in _differing(old_side, new_side, "")
+        if key.partition(".")[0] in _DECIDING[name]
+    ]
+    if not found:
+        old, new = there.fingerprints.get(name), now.fingerprints.get(name)
+        return f"fingerprint {_shown(old, new)} there, {_shown(new, old)} now"
+    more = len(found) - _MOST_SHOWN
+    return "; ".join(found[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _differing(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
@@ -368,6 +452,14 @@ def _differing(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
         yield key, old, new
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _shown(value: Any, other: Any) -> str:
+    """A value as JSON; of a long one the part where it begins to differ from the other."""
+    text, second = (json.dumps(one, ensure_ascii=False) for one in (value, other))
+    if len(text) <= _LONGEST_SHOWN:
+        return text
+    pairs = zip(text, second, strict=False)
+    common = next((n for n, (one, other) in enumerate(pairs) if one != other), len(text))
+    start = max(0, min(common - _LONGEST_SHOWN // 3, len(text) - _LONGEST_SHOWN))
+    part = text[start : start + _LONGEST_SHOWN]
+    before, after = ("..." if start else ""), ("..." if start + len(part) < len(text) else "")
+    return f"{before}{part}{after}"

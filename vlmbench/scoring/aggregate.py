@@ -14,9 +14,7 @@ from vlmbench.records import Estimate, SampleScores, Scalar
 from vlmbench.scoring.table import ScoreTable
 from vlmbench.stats import (
     Floats,
-    Vectors,
     percentile_interval,
-    pieces,
     proportion_interval,
     resampled_totals,
     value_of,
@@ -117,24 +115,7 @@ def estimates(
         First the overall estimates, then the slices by field and value.
     """
     ordered = sorted(rows, key=lambda row: row.id)
-    table = ScoreTable(ordered, sizes_of(metrics), slices)
-    return table_estimates(table, metrics, total=total, seed=seed, resamples=resamples)
-
-
-def sizes_of(metrics: Sequence[ScoredMetric]) -> dict[str, int]:
-    """The lengths of the metrics' vectors, as a ScoreTable takes them."""
-    return {scored.id: scored.metric.size for scored in metrics}
-
-
-def table_estimates(
-    table: ScoreTable,
-    metrics: Sequence[ScoredMetric],
-    *,
-    total: int,
-    seed: int,
-    resamples: int = 1000,
-) -> tuple[Estimate, ...]:
-    """`estimates` of rows that lie in a table, ordered by id."""
+    table = ScoreTable(ordered, {one.id: one.metric.size for one in metrics}, slices)
     unseen = total - len(table)
     found: list[Estimate] = []
     for part in table.parts():
@@ -160,13 +141,13 @@ class _Column:
     """The vectors of one metric in one part of a task."""
 
     scored: ScoredMetric
-    vectors: Vectors
+    vectors: Floats
     unscored: int
 
     @property
     def n(self) -> int:
         """Number of vectors."""
-        return int(self.vectors.shape[0])
+        return len(self.vectors)
 
     @property
     def is_share(self) -> bool:
@@ -175,7 +156,7 @@ class _Column:
         ends = metric.bounds
         if ends is None or not metric.is_mean:
             return False
-        return all(bool(np.isin(rows, ends).all()) for rows in pieces(self.vectors))
+        return bool(np.isin(self.vectors, ends).all())
 
 
 def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
@@ -190,7 +171,7 @@ def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict
     found: dict[int, Floats] = {}
     for numbers in by_length.values():
         matrices = [columns[number].vectors for number in numbers]
-        totals = resampled_totals(*matrices, resamples=resamples, seed=seed)
+        totals = resampled_totals(np.hstack(matrices), resamples=resamples, seed=seed)
         ends = np.cumsum([matrix.shape[1] for matrix in matrices])
         found.update(zip(numbers, np.split(totals, ends[:-1], axis=1), strict=True))
     return found

@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,9 @@ import numpy as np
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
-from vlmbench.scoring import encoded as encoder_scores
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
-from vlmbench.scoring.workers import BATCH_SIZE, Batch, Workers, processes_for
+from vlmbench.scoring.sample_scores import BATCH_SIZE, ENCODER_BATCH_SIZE, chunks
 from vlmbench.tasks.samples import image_file
-
-_BATCHES = 16
-_HELD_CHARACTERS = 1 << 20
-"""Lines are held until they have so many characters, or make so many batches."""
 
 FORM = (
     'a line is {"id": "1", "prediction": "...", "references": ["..."]}, with "choices" if there '
@@ -79,26 +74,21 @@ def score_file(
     """
     name = "standard input" if str(path) == "-" else str(path)
     with _opened(path) as handle:
-        count, references = _check(handle, name, keep=metric.definition.prepare is not None)
+        references = _check(handle, name, keep=metric.definition.prepare is not None)
         handle.seek(0)
         rows = []
-        with Workers(1 if metric.definition.encoder else processes_for(count)) as workers:
-            ready = workers.prepare(metric, references)
-            for line, score in _scores(ready, _lines(handle, name), path, workers):
-                emit(LineScore(line.id, _value(ready, score), score.extracted, score.unscored))
-                # Only what the estimate needs is kept.
-                kept = MetricScore(score.vector, score.unscored)
-                rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
+        ready = metric.prepare(references)
+        for line, score in _scores(ready, _lines(handle, name), path):
+            emit(LineScore(line.id, _value(ready, score), score.extracted, score.unscored))
+            # Only what the estimate needs is kept.
+            kept = MetricScore(score.vector, score.unscored)
+            rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
     scored = ScoredMetric(metric.name, metric)
     return estimates(rows, [scored], total=len(rows), seed=seed)[0]
 
 
-def _check(handle: IO[bytes], name: str, *, keep: bool) -> tuple[int, list[tuple[str, ...]]]:
-    """Read all lines for their mistakes.
-
-    Returns:
-        Their number, and the references, if they are to be kept.
-    """
+def _check(handle: IO[bytes], name: str, *, keep: bool) -> list[tuple[str, ...]]:
+    """Read all lines for their mistakes; returns the references, if they are to be kept."""
     seen: set[str] = set()
     references = []
     for number, line in enumerate(_lines(handle, name), 1):
@@ -113,35 +103,16 @@ def _check(handle: IO[bytes], name: str, *, keep: bool) -> tuple[int, list[tuple
             references.append(line.answer.references)
     if not seen:
         raise DataError(f"There are no lines in {name}; {FORM}.")
-    return len(seen), references
+    return references
 
 
 def _scores(
-    metric: Metric, lines: Iterator[Line], path: Path, workers: Workers
+    metric: Metric, lines: Iterator[Line], path: Path
 ) -> Iterator[tuple[Line, MetricScore]]:
-    batch_size = encoder_scores.STRETCH if metric.definition.encoder else BATCH_SIZE
-    for stretch in _stretches(lines, _BATCHES * batch_size):
-        answers = [
-            _with_images(line, path, wanted=metric.definition.encoder == "images")
-            for line in stretch
-        ]
-        starts = range(0, len(answers), batch_size)
-        batches = [Batch(answers[start : start + batch_size], [None]) for start in starts]
-        scores = [score for (column,) in workers.score(batches, [metric]) for score in column]
-        yield from zip(stretch, scores, strict=True)
-
-
-def _stretches(lines: Iterable[Line], most: int) -> Iterator[list[Line]]:
-    held: list[Line] = []
-    characters = 0
-    for line in lines:
-        held.append(line)
-        characters += sum(map(len, (line.answer.prediction, *line.answer.references)))
-        if len(held) == most or characters > _HELD_CHARACTERS:
-            yield held
-            held, characters = [], 0
-    if held:
-        yield held
+    encoder = metric.definition.encoder
+    for chunk in chunks(lines, ENCODER_BATCH_SIZE if encoder else BATCH_SIZE):
+        answers = tuple(_with_images(line, path, wanted=encoder == "images") for line in chunk)
+        yield from zip(chunk, metric.score_all(answers), strict=True)
 
 
 def _with_images(line: Line, path: Path, *, wanted: bool) -> Answer:

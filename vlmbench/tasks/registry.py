@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from vlmbench.errors import ConfigError, UsageError, unknown_name
+from vlmbench.runs.journal import Header
 from vlmbench.schema import parse, read_yaml
 from vlmbench.tasks.spec import TaskSpec
 
@@ -64,17 +64,12 @@ def _find_task(name_or_path: str) -> TaskSpec:
     return _load_file(tasks_root() / f"{name_or_path}.yaml", shipped=True)
 
 
-def restore_task(data: dict[str, Any], origin: str | None) -> TaskSpec:
-    """The task as it was when a journal was written.
-
-    Args:
-        data: `TaskSpec.as_dict` of then.
-        origin: `TaskSpec.origin` of then; None for a task that ships with vlmbench.
-    """
-    task = parse(TaskSpec, data, where="the journal's header")
-    if origin is None:
+def journal_task(header: Header) -> TaskSpec:
+    """The task as it was when a run's journal was last written."""
+    task = parse(TaskSpec, dict(header.task), where="the journal's header")
+    if header.origin is None:
         return task.located(tasks_root(), None)
-    return task.located(Path(origin).parent, Path(origin))
+    return task.located(Path(header.origin).parent, Path(header.origin))
 
 
 @lru_cache(maxsize=512)

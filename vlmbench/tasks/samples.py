@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
-from vlmbench.records import Image, Sample, Scalar
-from vlmbench.runs.spool import Index
+from vlmbench.records import Image, Sample, Scalar, stable_hash
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.rows import count_rows, read_rows
 from vlmbench.tasks.sources import local_files, source_name
@@ -41,18 +41,19 @@ def load_samples(
     """
     where = source_name(task)
     folder = _folder(task)
-    seen = Index()
+    seen: set[str] = set()
     skip: Collection[str] = () if images else task.fields.images
     rows = read_rows(task, skip=skip)
     for index, row in enumerate(itertools.islice(rows, limit)):
         sample = build_sample(task, row, index=index, images=images, folder=folder, source=where)
-        if not seen.put(sample.id, index):
+        if sample.id in seen:
             raise DataError(
                 f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; "
                 "make ids unique."
             )
+        seen.add(sample.id)
         yield sample
-    if not len(seen):
+    if not seen:
         raise DataError(f"There are no rows in {where}; check the data of task '{task.name}'.")
 
 
@@ -96,14 +97,35 @@ def build_sample(
         name: render(template, columns, where=where, index=index) or None
         for name, template in fields.derived.items()
     }
+    meta = {**{name: _scalar(name, columns, where) for name in fields.meta}, **derived}
+    read = _images(fields, row, where, folder) if images else ()
+    unread = task.cluster is None and bool(fields.images) and not images
     return Sample(
         id=sample_id,
-        images=_images(fields, row, where, folder) if images else (),
+        images=read,
         references=references,
         row=columns,
         choices=_without_end(_texts(fields.choices, columns, where, index)),
-        meta={**{name: _scalar(name, columns, where) for name in fields.meta}, **derived},
+        meta=meta,
+        cluster=("" if unread else _cluster(task, sample_id, read, {**columns, **meta}, where)),
     )
+
+
+def _cluster(
+    task: TaskSpec,
+    sample_id: str,
+    images: tuple[Image, ...],
+    values: Mapping[str, Any],
+    where: str,
+) -> str:
+    """What the sample shares with others that are not independent of it."""
+    if task.cluster is not None:
+        value = _column(task.cluster, values, where)
+        return sample_id if value is None else str(value)
+    if not images:
+        return sample_id
+    digests = [image.digest for image in images]
+    return digests[0] if len(digests) == 1 else stable_hash(digests)
 
 
 def _texts(
@@ -133,6 +155,8 @@ def _without_end(options: list[str]) -> tuple[str, ...]:
 
 def _scalar(name: str, row: Mapping[str, Any], where: str) -> Scalar:
     value = _column(name, row, where)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # what pandas writes for a missing value, and JSON cannot hold
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise DataError(

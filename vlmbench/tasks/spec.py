@@ -212,6 +212,9 @@ class TaskSpec(Strict):
     metrics: tuple[MetricUse, ...] = Field(min_length=1)
     slices: tuple[str, ...] = ()
     """Fields of `meta` by which results are broken down."""
+    cluster: str | None = None
+    """A field of `meta`, or a column, that samples share which are not independent, such as the
+    page that a question is about; None: the samples' images."""
     examples: tuple[Example, ...] = ()
 
     _folder: Path | None = PrivateAttr(default=None)
@@ -259,6 +262,11 @@ class TaskSpec(Strict):
         return stable_hash(self._part("name", "fields", "metrics", "slices"))
 
     @property
+    def fields_fingerprint(self) -> str:
+        """Hash of what is read out of the data."""
+        return stable_hash(self._part("name", "fields", "cluster"))
+
+    @property
     def prompt_fingerprint(self) -> str:
         """Hash of what decides which answers are given: prompt, system, generation."""
         return stable_hash(self._part("prompt", "system", "generation", "image_order"))
@@ -293,6 +301,7 @@ class TaskSpec(Strict):
 
 _NEW_DEFAULTS: dict[str, Any] = {
     "base64": False,
+    "cluster": None,
     "derived": {},
     "image_order": "marked",
     "parse": None,

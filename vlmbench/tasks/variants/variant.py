@@ -10,12 +10,13 @@ journaled, resumed, cached and scored by the same pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from vlmbench.errors import DataError, JournalError
-from vlmbench.records import Generation, Request, Sample, TextPart
+from vlmbench.records import Generation, ImageRef, JournalSample, Request, Sample, TextPart
 from vlmbench.tasks.prompt import build_request, without_marks
 from vlmbench.tasks.samples import load_samples
 from vlmbench.tasks.spec import TaskSpec
@@ -102,8 +103,8 @@ def restore_variant(values: Mapping[str, Any] | None) -> Variant | None:
 
 def variant_requests(
     task: TaskSpec, variant: Variant | None, *, limit: int | None, seed: int
-) -> Iterator[Request]:
-    """The requests of a task in the order of its data, one at a time.
+) -> Iterator[tuple[Request, JournalSample]]:
+    """The requests of a task in the order of its data, and what a journal keeps of each sample.
 
     Args:
         task: As `Variant.of_task` gives it.
@@ -115,17 +116,40 @@ def variant_requests(
         DataError: See `load_samples` and `build_request`.
     """
     generation = task.generation_for(seed)
-    samples = load_samples(task, limit=limit)
-    if variant is None:
-        yield from (build_request(task, one, generation=generation) for one in samples)
-    elif variant.kind == "image":
-        plain = (build_request(task, one, generation=generation) for one in samples)
-        yield from _with_other_images(task, variant, plain)
-    elif variant.kind == "options":
-        asked = (one for one in samples if variant.concerns(one))
-        yield from (_rotated_request(task, variant, one, generation) for one in asked)
-    else:
-        yield from (build_request(task, one, generation=generation) for one in samples)
+    change = _image_change(task, variant) if variant and variant.kind == "image" else None
+    for index, sample in enumerate(load_samples(task, limit=limit)):
+        if variant is not None and not variant.concerns(sample):
+            continue
+        if variant is not None and variant.kind == "options":
+            request = _rotated_request(task, variant, sample, generation)
+            sample = variant.of_sample(sample)
+        else:
+            request = build_request(task, sample, generation=generation)
+        shown = change(request) if change else request
+        yield shown, _journal_sample(index, sample, request, shown)
+
+
+def _journal_sample(index: int, sample: Sample, request: Request, shown: Request) -> JournalSample:
+    """What a journal keeps of a sample.
+
+    Args:
+        index: Position in the data.
+        sample: As it is asked.
+        request: With its own images.
+        shown: As the model gets it.
+    """
+    return JournalSample(
+        index=index,
+        prompt=tuple(
+            part.text if isinstance(part, TextPart) else ImageRef(part.image.digest)
+            for part in shown.parts
+        ),
+        images=tuple(image.digest for image in request.images),
+        references=sample.references,
+        choices=sample.choices,
+        meta=sample.meta,
+        cluster=sample.cluster,
+    )
 
 
 def _rotated_request(
@@ -152,15 +176,14 @@ def _texts(request: Request) -> list[str]:
     return [part.text for part in request.parts if isinstance(part, TextPart)]
 
 
-def _with_other_images(
-    task: TaskSpec, variant: Variant, plain: Iterator[Request]
-) -> Iterator[Request]:
+def _image_change(task: TaskSpec, variant: Variant) -> Callable[[Request], Request]:
+    """What is done to each request's images, in the order of the data."""
     match variant.name:
         case "blind":
-            yield from map(blind, plain)
+            return blind
         case "noise":
-            yield from (noisy(request, seed=variant.seed) for request in plain)
+            return partial(noisy, seed=variant.seed)
         case _:
             count = sum(1 for _ in load_samples(task, images=False))
             donors = Donors(task, count, variant.seed)
-            yield from (with_images(one, donors.images_for(one)) for one in plain)
+            return lambda request: with_images(request, donors.images_for(request))
