@@ -15,22 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_tasks import color_rows, write_task
+from made_tasks import color_rows, picture, write_task
 
-from vlmbench import stats
 from vlmbench.cli.main import main
 from vlmbench.derive import score
 from vlmbench.environment import Memory
-from vlmbench.errors import DataError
+from vlmbench.errors import JournalError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import RunRecord
-from vlmbench.runs import spool
+from vlmbench.report.html import build_report
 from vlmbench.runs.directory import RunDir
-from vlmbench.scoring import stream as scoring
-from vlmbench.scoring import table as score_table
 from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import load_samples
+
+BYTES_A_SAMPLE = 3200
+"""What a sample may add to memory: its texts, response and scores, and room to write them."""
 
 
 def evaluate(model: str, task: Path, out: Path, **arguments: Any) -> RunRecord:
@@ -164,36 +165,105 @@ def test_metrics_see_the_references_of_the_whole_task(tmp_path: Path) -> None:
     )
 
 
-def test_memory_hardly_grows_with_the_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What is held at a time, so small that these few samples go far beyond it.
-    monkeypatch.setattr(spool, "RUN", 32)
-    monkeypatch.setattr(spool, "MERGED", 4)
-    monkeypatch.setattr(spool, "TOGETHER", 8)
-    monkeypatch.setattr(spool, "IN_MEMORY", 1)
-    monkeypatch.setattr(scoring, "BATCH_SIZE", 128)
-    monkeypatch.setattr(stats, "ROWS", 128)
-    monkeypatch.setattr(score_table, "ROWS", 128)
-    monkeypatch.setattr(stats, "_DRAWS", 1024)
+def test_memory_grows_with_the_texts_of_the_samples_only(tmp_path: Path) -> None:
     # A share, and a value whose interval is resampled.
     metrics = [{"use": "match.exact"}, {"use": "overlap.chrf"}]
     peaks = {}
-    for count in (100, 400, 4000):  # the first one imports
+    for count in (100, 400, 2400):  # the first one imports
         task = write_task(tmp_path / str(count), color_rows(count), metrics=metrics)
         tracemalloc.start()
         evaluate("baseline:majority", task, tmp_path / "out" / str(count))
         _, peaks[count] = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    # An answer with its texts and scores takes 2,300 bytes where all are held.
-    assert (peaks[4000] - peaks[400]) / 3600 < 30, peaks
+    assert (peaks[2400] - peaks[400]) / 2000 < BYTES_A_SAMPLE, peaks
 
 
-def test_changed_data_is_not_scored(task: Path, tmp_path: Path) -> None:
-    record = evaluate("baseline:oracle", task, tmp_path / "out")
+def without(folder: Path) -> None:
+    """Move a task and its data away."""
+    folder.rename(folder.with_name("moved"))
+
+
+def test_a_run_stands_alone(task: Path, tmp_path: Path) -> None:
+    """Scored again, judged, gated and reported when task and data are gone."""
+    out = tmp_path / "out"
+    record = evaluate("baseline:majority", task, out)
+    run_dir = RunDir.of(out, record.model, record.task)
+    before = run_dir.scores.read_bytes(), run_dir.record.read_bytes()
+    without(task.parent)
+    assert score(run_dir) == record
+    assert (run_dir.scores.read_bytes(), run_dir.record.read_bytes()) == before
+    site = build_report([out], tmp_path / "site")
+    page = (site.parent / "tasks" / "colors.html").read_text(encoding="utf-8")
+    assert "何色ですか" in page and "Images cannot be shown" in page
+
+
+def test_kept_images_are_shown_without_the_data(task: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate("baseline:majority", task, out, keep_images=True)
+    kept = {path.name for path in (out / "images").iterdir()}
+    without(task.parent)
+    site = build_report([out], tmp_path / "site").parent
+    assert {path.stem for path in (site / "images").iterdir()} == kept
+    for name in kept:  # what another put there under that name is not taken for it
+        (out / "images" / name).write_bytes(picture("黄色", size=(9, 9)))
+    again = build_report([out], tmp_path / "again").parent
+    assert not (again / "images").exists()
+
+
+def test_other_metrics_keep_the_answers(task: Path, tmp_path: Path) -> None:
+    out, said = tmp_path / "out", list[str]()
+    record = evaluate("baseline:majority", task, out)
+    journal = RunDir.of(out, record.model, record.task).journal
+    count = responses(journal)
+    other = [{"use": "match.exact"}, {"use": "caption.cider_d"}]
+    write_task(task.parent, color_rows(24), metrics=other, slices=["style"])
+    second = evaluate("baseline:majority", task, out, notify=said.append)
+    assert [sentence.partition(" since")[0] for sentence in said] == [
+        "The task's metrics, slices changed"
+    ]
+    assert responses(journal) == count
+    assert {one.metric for one in second.estimates} >= {"match.exact", "caption.cider_d"}
+    # The same as if the task had always been so, and nothing is said twice.
+    fresh = evaluate("baseline:majority", task, tmp_path / "fresh")
+    assert second.estimates == fresh.estimates
+    evaluate("baseline:majority", task, out, notify=said.append)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prompt": "{{ row.question }}詳しく。"}, r"another prompt \(prompt: .*there, .*詳しく"),
+        ({"generation": {"max_new_tokens": 9}}, r"generation.max_new_tokens: 4 there, 9 now"),
+        ({"cluster": "style"}, r'other fields of the task \(cluster: null there, "style" now\)'),
+    ],
+)
+def test_another_question_is_refused(
+    task: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    evaluate("baseline:majority", task, tmp_path / "out")
+    write_task(task.parent, color_rows(24), **changes)
+    with pytest.raises(JournalError, match=message):
+        evaluate("baseline:majority", task, tmp_path / "out")
+
+
+def test_other_data_is_refused(task: Path, tmp_path: Path) -> None:
+    evaluate("baseline:oracle", task, tmp_path / "out")
     write_task(task.parent, color_rows(25))
-    with pytest.raises(DataError, match="has changed since"):
-        score(RunDir.of(tmp_path / "out", record.model, record.task))
+    with pytest.raises(JournalError, match="holds answers for other data"):
+        evaluate("baseline:oracle", task, tmp_path / "out")
+
+
+def test_samples_of_one_image_are_one_cluster(task: Path, tmp_path: Path) -> None:
+    record = evaluate("baseline:majority", task, tmp_path / "out")
+    rows = RunDir.of(tmp_path / "out", record.model, record.task).read_scores()
+    samples = {sample.id: sample for sample in load_samples(load_task(str(task)))}
+    assert [row.cluster for row in rows] == [samples[row.id].images[0].digest for row in rows]
+    assert 1 < len({row.cluster for row in rows}) < len(rows)  # some questions share an image
+    write_task(task.parent, color_rows(24), cluster="kind")
+    record = evaluate("baseline:majority", task, tmp_path / "other")
+    rows = RunDir.of(tmp_path / "other", record.model, record.task).read_scores()
+    assert {row.cluster for row in rows} == {"colour", "what"}
 
 
 def command(*arguments: str) -> list[str]:

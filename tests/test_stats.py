@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from vlmbench.stats import (
     exact_totals,
     mean,
     paired_bootstrap,
-    pieces,
     proportion_interval,
     resampled_totals,
 )
@@ -64,13 +61,9 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(resampled_totals(ROOTS, resamples=100, seed=5), whole)
 
 
-@pytest.mark.parametrize("n", [7, 8, 40, 4001])
-def test_rows_of_many_pieces_are_drawn_as_those_of_one(
-    n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("n", [7, 40, 4001])
+def test_rows_are_drawn_independently(n: int) -> None:
     """Each resample has n rows; sums scatter about n means as those of n independent draws do."""
-    monkeypatch.setattr("vlmbench.stats.ROWS", 8)
-    monkeypatch.setattr("vlmbench.stats._DRAWS", 100)
     values = np.random.default_rng(n).normal(size=n)
     resamples = 4000
     vectors = np.stack([np.ones(n), values], axis=1)
@@ -79,32 +72,6 @@ def test_rows_of_many_pieces_are_drawn_as_those_of_one(
     spread = values.std() * math.sqrt(n)
     assert abs(totals[:, 1].mean() - values.sum()) < 4 * spread / math.sqrt(resamples)
     assert totals[:, 1].std() == pytest.approx(spread, rel=4 / math.sqrt(2 * resamples))
-    # The last row, in a piece of its own for some n, is drawn once on average.
-    last = np.zeros((n, 1))
-    last[-1] = 1
-    drawn = resampled_totals(last, resamples=resamples, seed=1)
-    assert drawn.mean() == pytest.approx(1, abs=4 / math.sqrt(resamples))
-    assert drawn.var() == pytest.approx(1 - 1 / n, abs=0.1)
-
-
-@pytest.mark.parametrize("sizes", [[], [3, 0, 5], [8, 8], [20, 1]])
-def test_pieces_do_not_depend_on_how_rows_come(
-    sizes: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vlmbench.stats.ROWS", 8)
-    ends = np.cumsum([0, *sizes])
-    rows = np.arange(2.0 * ends[-1]).reshape(-1, 2)
-
-    class Some:
-        shape = rows.shape
-
-        def __iter__(self) -> Iterator[Floats]:
-            return (rows[a:b] for a, b in itertools.pairwise(ends))
-
-    found = list(pieces(Some()))
-    wanted = list(pieces(rows))
-    assert all(map(np.array_equal, found, wanted))
-    assert [len(one) for one in found] == [len(one) for one in wanted]
 
 
 def test_sums_do_not_depend_on_the_order_of_addition() -> None:

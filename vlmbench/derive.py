@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -124,9 +125,10 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
 
 
 def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
-    """All samples of the task, as they are asked, without their images."""
+    """All samples of the task, as they are asked, without images and rows."""
     samples = load_samples(task, images=False)
-    return [variant.of_sample(one) if variant else one for one in samples]
+    asked = map(variant.of_sample, samples) if variant else samples
+    return [replace(sample, row={}) for sample in asked]
 
 
 def asked_count(samples: Sequence[Sample], variant: Variant | None, limit: int | None) -> int:

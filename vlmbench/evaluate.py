@@ -72,15 +72,19 @@ def run(
     samples = load_texts(task, variant)
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
+    total = asked_count(samples, variant, limit)
+    looks = any(metric.metric.definition.prepare is not None for metric in metrics)
+    corpus = [(one.references, one.meta) for one in samples] if looks else None
+    del samples  # what is asked is kept by the journal
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
     images = ImageFolder.below(out) if keep_images else None
-    session = Session(_now(), limit, seed, versions(), asked_count(samples, variant, limit))
+    session = Session(_now(), limit, seed, versions(), total)
     with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
         if journal.task_changes and journal.content.responses:
             notify(_kept_answers(directory, journal))
-        if any(metric.metric.definition.prepare is not None for metric in metrics):
-            journal.keep_corpus([(one.references, one.meta) for one in samples])
-        counter = ProgressCounter(session.total or 0, progress)
+        if corpus is not None:
+            journal.keep_corpus(corpus)
+        counter = ProgressCounter(total, progress)
         asked: dict[str, JournalSample] = {}
         requests = pending_requests(
             task, journal, asked, counter, variant, limit=limit, seed=seed, images=images

@@ -271,10 +271,10 @@ class SampleScores:
     slices: Mapping[str, Scalar]
     scores: Mapping[str, MetricScore]
     """By the metric's id in the task. A metric whose `where:` leaves the sample out is absent."""
-    cluster: str = ""
-    """See `Sample.cluster`."""
     error: ErrorKind | None = None
     """Set when the model gave no answer; `scores` is empty then."""
+    cluster: str = ""
+    """See `Sample.cluster`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ import pytest
 
 from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
-from vlmbench.records import Response, ResponseError
+from vlmbench.records import ImageRef, JournalSample, Response, ResponseError
 from vlmbench.runs.journal import Header, Journal, Session, read_journal
 
-PRINTS = {"model": "m", "task": "t", "data": "d", "prompt": "p", "code": "c"}
+PRINTS = {"model": "m", "task": "t", "data": "d", "fields": "f", "prompt": "p", "code": "c"}
 
 
 def header(**changes: Any) -> Header:
@@ -92,6 +92,49 @@ def test_zeros_after_a_power_cut(tmp_path: Path) -> None:
     assert b"\0" not in path.read_bytes()
 
 
+def test_a_sample_is_read_back_beside_its_response(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    parts = ("何色？\n", ImageRef("0123456789abcdef"), "短く")
+    meta = {"kind": "色", "n": 2, "share": 0.5, "none": None, "yes": True}
+    sample = JournalSample(3, parts, ("0123456789abcdef",), ("赤", "赤色"), ("赤", "青"), meta, "p")
+    with Journal(path, header()) as journal:
+        journal.begin(Session("2026-01-01T00:00:00+00:00", None, 0, {}, total=5))
+        journal.keep_corpus([(("赤",), {"kind": "色"})])
+        journal.add(response(1), sample)
+        journal.add(response(2, None), sample)
+    content = read_journal(path)
+    assert content.samples == {"q1": sample, "q2": sample}
+    assert sample.question == "何色？\n<image>短く"
+    assert content.responses == {"q1": response(1), "q2": response(2, None)}
+    assert content.corpus == [(("赤",), {"kind": "色"})]
+    assert content.sessions[0].total == 5
+
+
+def test_another_version_of_vlmbench_and_other_metrics_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    written(path)
+    task = {**header().task, "metrics": ["other"], "display": {"title": "x"}}
+    later = header(task=task, fingerprints={**PRINTS, "task": "t2", "code": "c2"})
+    with Journal(path, later) as journal:
+        assert journal.task_changes == ("display", "metrics")
+        assert journal.answered("q1#k", "q1")
+    size = path.stat().st_size
+    with Journal(path, later) as journal:
+        assert journal.task_changes == ()
+    assert path.stat().st_size == size
+    assert read_journal(path).header == later
+
+
+def test_a_difference_far_into_a_text_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    long = "同じ文。" * 50
+    with Journal(path, header(task={"prompt": f"{long}短く。"})) as journal:
+        journal.begin(Session("2026-01-01T00:00:00+00:00", None, 0, {}))
+    other = header(task={"prompt": f"{long}詳しく。"}, fingerprints={**PRINTS, "prompt": "p2"})
+    with pytest.raises(JournalError, match=r"\.\.\..*短く。\" there, \.\.\..*詳しく。\" now"):
+        Journal(path, other)
+
+
 @pytest.mark.parametrize("bad", [b"garbage", b'{"type":"response"}', b"[]", b"{}", b'"x"'])
 def test_a_damaged_line_costs_its_sample_only(tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "journal.jsonl"
@@ -109,14 +152,14 @@ def test_a_damaged_line_costs_its_sample_only(tmp_path: Path, bad: bytes) -> Non
     [
         (
             {"model": {"name": "x", "dtype": "float16"}},
-            'model (dtype: "auto" there, "float16" now)',
+            'another model (dtype: "auto" there, "float16" now)',
         ),
         (
             {"task": {"prompt": "誰？", "generation": {"temperature": 0}}},
-            'prompt (prompt: "何？" there, "誰？" now)',
+            'another prompt (prompt: "何？" there, "誰？" now)',
         ),
-        ({"data": None}, 'data (fingerprint "d" there, "other" now)'),
-        ({"code": None}, 'code (fingerprint "c" there, "other" now)'),
+        ({"fields": None}, 'other fields of the task (fingerprint "f" there, "other" now)'),
+        ({"data": None}, 'other data (fingerprint "d" there, "other" now)'),
     ],
 )
 def test_another_configuration_is_refused(
@@ -130,7 +173,7 @@ def test_another_configuration_is_refused(
     other = header(**values, fingerprints={**PRINTS, field: "other"})
     with pytest.raises(JournalError) as caught:
         Journal(path, other)
-    assert f"holds answers for another {fragment}" in str(caught.value)
+    assert f"holds answers for {fragment}" in str(caught.value)
     assert "--out" in str(caught.value)
     assert path.read_bytes() == before
     with Journal(path, other, fresh=True) as journal:

@@ -89,7 +89,7 @@ def test_no_runs(tmp_path: Path, name: str, fragment: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fragment"),
     [
-        ('"schema_version": 1', '"schema_version": 9', "schema version 9"),
+        ('"schema_version": 2', '"schema_version": 9', "schema version 9"),
         ('"seed": 0', '"seed": "x"', "field 'seed'"),
         ("{", "", "is not a run record"),
     ],

@@ -4,33 +4,30 @@ import random
 from dataclasses import replace
 
 import pytest
+from made_samples import journal_sample
 
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import load_metric
-from vlmbench.records import Estimate, MetricScore, Response, ResponseError, Sample, SampleScores
+from vlmbench.records import Estimate, MetricScore, Response, ResponseError, SampleScores
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
-from vlmbench.scoring.stream import score_samples
+from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.where import parse_where
 
 EXACT = ScoredMetric("exact", load_metric("match.exact"), headline=True)
 BLEU = ScoredMetric("bleu", load_metric("overlap.bleu"), where=parse_where("meta.open == True"))
 
 
-def sample(id_: str, reference: str, **meta: str | bool | None) -> Sample:
-    return Sample(id_, (), (reference,), meta=meta)
-
-
 def answered(id_: str, text: str) -> Response:
     return Response(id_, f"{id_}#key", text=text)
 
 
-SAMPLES = [
-    sample("a", "東京", open=False, kind="where"),
-    sample("b", "大阪", open=False, kind="where"),
-    sample("c", "猫が箱の中で寝ている", open=True, kind="what"),
-    sample("d", "京都", open=False, kind=None),
-    sample("e", "奈良", open=False, kind="where"),
-]
+SAMPLES = {
+    "a": journal_sample("東京", open=False, kind="where"),
+    "b": journal_sample("大阪", open=False, kind="where"),
+    "c": journal_sample("猫が箱の中で寝ている", open=True, kind="what"),
+    "d": journal_sample("京都", open=False, kind=None),
+    "e": journal_sample("奈良", open=False, kind="where"),
+}
 RESPONSES = {
     "a": answered("a", "東京"),
     "b": answered("b", "神戸"),
@@ -60,6 +57,11 @@ def test_frequencies_come_from_the_whole_task_and_not_from_what_is_answered() ->
     all_rows = score_samples(SAMPLES, RESPONSES, [cider])
     one_row = score_samples(SAMPLES, {"c": RESPONSES["c"]}, [cider])
     assert one_row[0].scores == all_rows[2].scores
+    # A part of the task, with the references of the whole.
+    corpus = [(sample.references, sample.meta) for sample in SAMPLES.values()]
+    part = {"c": SAMPLES["c"]}
+    assert score_samples(part, RESPONSES, [cider], corpus=corpus) == one_row
+    assert score_samples(part, RESPONSES, [cider]) != one_row
 
 
 def test_estimates_overall_and_by_slice() -> None:

@@ -4,18 +4,15 @@ import dataclasses
 import random
 
 import pytest
+from made_samples import journal_sample
 
-from vlmbench.errors import DataError, UsageError
-from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.records import Response, ResponseError, Sample, SampleScores
-from vlmbench.scoring import stream as scoring
-from vlmbench.scoring import workers as score_workers
+from vlmbench.errors import DataError
+from vlmbench.metrics.base import load_metric
+from vlmbench.records import JournalSample, Response, ResponseError, SampleScores
+from vlmbench.scoring import sample_scores
 from vlmbench.scoring.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
-from vlmbench.scoring.stream import score_samples
-from vlmbench.scoring.workers import Batch, Workers
+from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.where import parse_where
-from vlmbench.text import japanese
-from vlmbench.text.japanese import tokenize
 
 WORDS = [
     "白い",
@@ -37,18 +34,18 @@ WORDS = [
 ]
 
 
-def made(count: int) -> tuple[list[Sample], dict[str, Response]]:
+def made(count: int) -> tuple[dict[str, JournalSample], dict[str, Response]]:
     """Samples with answers, some of them errors, some missing."""
     source = random.Random(count)
 
     def text() -> str:
         return "".join(source.choices(WORDS, k=source.randrange(9)))
 
-    samples, responses = [], {}
+    samples, responses = {}, {}
     for number in range(count):
         id_ = f"s{number:05}"
-        references = tuple(text() for _ in range(source.randrange(1, 4)))
-        samples.append(Sample(id_, (), references, meta={"open": bool(number % 3)}))
+        references = [text() for _ in range(source.randrange(1, 4))]
+        samples[id_] = journal_sample(*references, index=number, open=bool(number % 3))
         if number % 7:
             responses[id_] = Response(id_, id_, text=text())
         elif number % 2:
@@ -71,53 +68,22 @@ def metrics() -> list[ScoredMetric]:
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, responses = made(60)
     whole = score_samples(samples, responses, metrics())
-    monkeypatch.setattr(scoring, "BATCH_SIZE", 7)
+    monkeypatch.setattr(sample_scores, "BATCH_SIZE", 7)
     assert score_samples(samples, responses, metrics()) == whole
     assert len(whole) == len(responses)
 
 
-def test_processes_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    samples, responses = made(60)
-    alone = score_samples(samples, responses, metrics(), processes=1)
-    monkeypatch.setattr(scoring, "BATCH_SIZE", 13)
-    assert score_samples(samples, responses, metrics(), processes=2) == alone
-
-
-def test_a_worker_that_dies_is_one_sentence() -> None:
-    metric = load_metric("overlap.chrf")
-    batches = [Batch([Answer("猫", ("犬",))], [None])] * 8
-    with Workers(2) as workers:
-        workers._workers[0]._process.kill()
-        workers._workers[0]._process.wait()
-        with pytest.raises(UsageError, match="ended before its time"):
-            workers.score(batches, [metric])
-
-
-def test_words_travel_between_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    references = [
-        (f"{number}匹の白い猫が箱の中で寝ている。", "犬\u3000と 猫") for number in range(9)
-    ]
-    alone = [[tokenize(text) for text in texts] for texts in references]
-    japanese._words.clear()
-    monkeypatch.setattr(score_workers, "BATCH_SIZE", 1)
-    with Workers(2) as workers:
-        workers.tokenize(references)
-    monkeypatch.delattr(japanese, "unidic")  # nothing is left to analyze
-    assert [[tokenize(text) for text in texts] for texts in references] == alone
-
-
-def test_an_error_in_a_worker_is_the_same_sentence() -> None:
+def test_a_sample_without_references_is_one_sentence() -> None:
     samples, responses = made(20)
-    broken = [Sample("s00001", (), ()), *samples[2:]]
-    for processes in (1, 2):
-        with pytest.raises(DataError, match="without any reference"):
-            score_samples(broken, responses, metrics()[:1], processes=processes)
+    samples["s00001"] = journal_sample()
+    with pytest.raises(DataError, match="without any reference"):
+        score_samples(samples, responses, metrics()[:1])
 
 
 def test_a_condition_decides_what_is_learned_and_scored() -> None:
     samples, responses = made(30)
     rows = {row.id: row for row in score_samples(samples, responses, metrics())}
-    open_ids = {sample.id for sample in samples if sample.meta["open"]}
+    open_ids = {name for name, sample in samples.items() if sample.meta["open"]}
     answered = {row.id for row in rows.values() if not row.error}
     assert {row.id for row in rows.values() if "open" in row.scores} == open_ids & answered
     differing = [id_ for id_ in open_ids & answered if _differ(rows[id_])]
@@ -143,7 +109,8 @@ def test_what_is_learned_of_the_references_is_learned_once(
 
     chosen = [
         ScoredMetric(
-            m.name, dataclasses.replace(m, kind=dataclasses.replace(m.kind, prepare=counted))
+            m.name,
+            dataclasses.replace(m, definition=dataclasses.replace(m.definition, prepare=counted)),
         )
         for m in (first, second)
     ]
@@ -179,7 +146,7 @@ def test_answers_are_diagnosed_without_being_asked() -> None:
 
 
 def test_truncation_comes_from_the_response() -> None:
-    samples = [Sample(id_, (), ("猫",)) for id_ in "ab"]
+    samples = {name: journal_sample("猫") for name in "ab"}
     responses = {
         "a": Response("a", "a", text="猫が", finish="length"),
         "b": Response("b", "b", text="猫"),

@@ -153,7 +153,7 @@ class _Collector:
             names, key=lambda name: asked[name].index if name in asked else len(names)
         )
         chosen = _spread(in_order, at_most)
-        problem = "the journal of the run is not there"
+        problem = "the journal of the run is not there, and so are no prompts"
         if journal is not None:
             task = journal_task(journal.header)
             self.language = task.display.language

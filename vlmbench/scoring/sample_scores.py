@@ -71,9 +71,12 @@ def score_samples(
     everything = corpus or [(one.references, one.meta) for one in samples.values()]
     prepared = prepare_metrics(metrics, everything)
     plain = [one for one in prepared if one.metric.definition.encoder is None]
+    # Most scores are 0 or 1: equal ones are one object, which halves what a sample takes.
+    shared: dict[MetricScore, MetricScore] = {}
     for batch in chunks(answered, BATCH_SIZE):
         answers = [_answer(samples[name], responses[name]) for name in batch]
-        _score_batch(batch, answers, plain, scores)
+        for name, metric, score in _score_batch(batch, answers, plain):
+            scores[name][metric] = shared.setdefault(score, score)
     for scored in prepared:
         if scored.metric.definition.encoder is not None:
             _add_encoder_scores(scored, answered, samples, responses, scores, read_images)
@@ -133,8 +136,8 @@ def _score_batch(
     names: Sequence[str],
     answers: Sequence[Answer],
     metrics: Sequence[ScoredMetric],
-    scores: _Scores,
-) -> None:
+) -> Iterator[tuple[str, str, MetricScore]]:
+    """Sample id, metric and score."""
     everything = tuple(answers)
     # Metrics that are for the same answers get the same tuple, by which they share their work.
     chosen: dict[tuple[int, ...], tuple[Answer, ...]] = {}
@@ -145,7 +148,7 @@ def _score_batch(
             rows = [row for row in rows if scored.applies(everything[row].meta)]
             concerned = chosen.setdefault(tuple(rows), tuple(everything[row] for row in rows))
         for row, score in zip(rows, scored.metric.score_all(concerned), strict=True):
-            scores[names[row]][scored.id] = score
+            yield names[row], scored.id, score
 
 
 def _add_encoder_scores(

@@ -51,7 +51,7 @@ def _find_task(name_or_path: str) -> TaskSpec:
         path = Path(name_or_path)
         if not path.is_file():
             raise UsageError(f"There is no task file {path}; check the path.")
-        return _load_file(path.resolve(), shipped=False)
+        return _load_file(path.resolve(), path.stat().st_mtime_ns, shipped=False)
     if name_or_path not in task_names():
         raise UsageError(
             unknown_name(
@@ -61,7 +61,8 @@ def _find_task(name_or_path: str) -> TaskSpec:
                 next_step="see 'vlmbench tasks list', or give the path of a YAML file",
             )
         )
-    return _load_file(tasks_root() / f"{name_or_path}.yaml", shipped=True)
+    path = tasks_root() / f"{name_or_path}.yaml"
+    return _load_file(path, path.stat().st_mtime_ns, shipped=True)
 
 
 def journal_task(header: Header) -> TaskSpec:
@@ -73,7 +74,8 @@ def journal_task(header: Header) -> TaskSpec:
 
 
 @lru_cache(maxsize=512)
-def _load_file(path: Path, *, shipped: bool) -> TaskSpec:
+def _load_file(path: Path, changed: int, *, shipped: bool) -> TaskSpec:
+    """The task of a file; read again, in a notebook say, once its time of change is another."""
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path} does not hold a task; it needs keys such as 'name' and 'data'.")

@@ -88,8 +88,9 @@ def test_every_public_task_with_options_can_move_them(tmp_path: Path) -> None:
         found = choose_variants(task, Wanted(rotate=True))
         assert bool(found.problems) == (name == "jmmmu-pro-vision"), name
         for variant in found.variants:
-            asked = list(variant_requests(task, variant, limit=None, seed=0))
-            plain = {one.sample_id: one for one in variant_requests(task, None, limit=None, seed=0)}
+            asked = [one for one, _ in variant_requests(task, variant, limit=None, seed=0)]
+            requests = (one for one, _ in variant_requests(task, None, limit=None, seed=0))
+            plain = {one.sample_id: one for one in requests}
             assert asked and all(one.key != plain[one.sample_id].key for one in asked)
 
 

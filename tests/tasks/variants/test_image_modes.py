@@ -17,7 +17,8 @@ from vlmbench.tasks.variants.variant import Variant, variant_requests
 def requests(task: TaskSpec, mode: str | None, **options: Any) -> list[Request]:
     limit, seed = options.get("limit"), options.get("seed", 0)
     variant = Variant("image", mode, seed) if mode else None
-    return list(variant_requests(task, variant, limit=limit, seed=0))
+    found = variant_requests(task, variant, limit=limit, seed=0)
+    return [request for request, _ in found]
 
 
 def texts(request: Request) -> str:
