@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import RunRecord, SampleScores
@@ -23,8 +24,8 @@ class Scored:
     """A run and its scores."""
 
     record: RunRecord
-    rows: Mapping[str, SampleScores]
-    """By sample id, sorted by it."""
+    rows: Sequence[SampleScores]
+    """Sorted by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ def read_scored(directory: RunDir) -> Scored:
     Raises:
         JournalError: A file of it is missing or damaged.
     """
-    rows = {row.id: row for row in directory.read_scores()}
-    return Scored(directory.read_record(), rows)
+    return Scored(directory.read_record(), directory.read_scores())
 
 
 def difference(plain: RunRecord, variant: RunRecord, *, prompts: bool = False) -> str | None:
@@ -66,6 +66,25 @@ def headline_metrics(record: RunRecord, *, use: str | None = None) -> dict[str, 
     }
 
 
+def metric_frame(rows: Iterable[SampleScores], name: str) -> pd.DataFrame:
+    """What a metric says of samples, a row each by id.
+
+    Columns: `key` of the request; `concerned`, whether the metric is for the sample or there is
+    no answer; `vector`, None where there is none; `read`, what the metric read out of the answer.
+    """
+    values = {
+        row.id: (
+            row.key,
+            name in row.scores or row.error is not None,
+            score.vector if (score := row.scores.get(name)) is not None else None,
+            score.extracted if score is not None else None,
+        )
+        for row in rows
+    }
+    columns = ["key", "concerned", "vector", "read"]
+    return pd.DataFrame.from_dict(values, orient="index", columns=columns, dtype=object)
+
+
 def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = False) -> Paired:
     """The metric's vectors on the samples that all runs scored.
 
@@ -75,26 +94,17 @@ def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = Fa
         metric: The metric.
         unlike: Leave out samples that all runs were asked in the same words and images.
     """
-    ids: list[str] = []
-    columns: list[list[tuple[float, ...]]] = [[] for _ in runs]
-    left_out = 0
-    for sample_id, first in runs[0].rows.items():
-        if name not in first.scores and first.error is None:
-            continue
-        rows = [run.rows.get(sample_id) for run in runs]
-        if unlike and len({row.key for row in rows if row is not None}) == 1 and all(rows):
-            continue
-        found = [row.scores.get(name) if row is not None else None for row in rows]
-        vectors = [score.vector if score is not None else None for score in found]
-        if any(vector is None for vector in vectors):
-            left_out += 1
-            continue
-        ids.append(sample_id)
-        for column, vector in zip(columns, vectors, strict=True):
-            column.append(vector or ())
-    shape = (len(ids), metric.size)
-    matrices = (np.array(column, dtype=np.float64).reshape(shape) for column in columns)
-    return Paired(tuple(ids), tuple(matrices), left_out)
+    frames = [metric_frame(run.rows, name) for run in runs]
+    both = pd.concat(frames, axis=1, keys=range(len(frames))).loc[frames[0].index]
+    both = both[both[0, "concerned"] == True]  # noqa: E712  # missing is neither
+    if unlike:
+        keys = both.xs("key", axis=1, level=1)
+        both = both[keys.isna().any(axis=1) | (keys.nunique(axis=1) > 1)]
+    vectors = both.xs("vector", axis=1, level=1)
+    scored = vectors.dropna()
+    shape = (len(scored), metric.size)
+    matrices = (np.array(scored[run].tolist(), dtype=np.float64).reshape(shape) for run in vectors)
+    return Paired(tuple(scored.index), tuple(matrices), len(vectors) - len(scored))
 
 
 def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics
-from vlmbench.records import MetricScore
+from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics, metric_frame
 from vlmbench.stats import (
     Floats,
     Interval,
@@ -123,24 +123,27 @@ def _bias(runs: Sequence[Scored], name: str) -> RotationBias:
 
 def _questions(runs: Sequence[Scored], name: str) -> tuple[list[_Question], int]:
     """The questions with at least two options that every rotation has a score for."""
+    frames = [metric_frame(run.rows, name) for run in runs]
+    both = pd.concat(frames, axis=1, keys=range(len(frames))).loc[frames[0].index]
+    both = both[both[0, "concerned"] == True]  # noqa: E712  # missing is neither
     found: list[_Question] = []
     left_out = 0
-    for sample_id, first in runs[0].rows.items():
-        rows = [run.rows[sample_id] for run in runs if sample_id in run.rows]
-        if len(rows) < 2 or (name not in first.scores and first.error is None):
+    for _, row in both.iterrows():
+        # A question with few options is asked in few rotations.
+        asked = [row[run] for run in range(len(runs)) if isinstance(row[run, "key"], str)]
+        if len(asked) < 2:
             continue
-        scores = [row.scores.get(name) for row in rows]
-        scored = [one for one in scores if one is not None and one.vector is not None]
-        if len(scored) < len(rows):
+        vectors = [one["vector"] for one in asked if isinstance(one["vector"], tuple)]
+        if len(vectors) < len(asked):
             left_out += 1
             continue
-        score = sum(one.vector[0] for one in scored if one.vector) / len(scored)
-        found.append(_Question(tuple(map(_place, scored)), score))
+        score = sum(vector[0] for vector in vectors) / len(vectors)
+        found.append(_Question(tuple(_place(one["read"]) for one in asked), score))
     return found, left_out
 
 
-def _place(score: MetricScore) -> int | None:
-    return LETTERS.index(score.extracted) if score.extracted else None
+def _place(letter: str | None) -> int | None:
+    return LETTERS.index(letter) if letter else None
 
 
 def _accuracy(questions: Sequence[_Question], seed: int) -> Interval:
