@@ -22,24 +22,25 @@ one another, so 1 and not 10 is its practical scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from vlmbench.compare.gate_baseline import (
     Baseline,
     BaselineMetric,
     BaselineTask,
+    Sample,
     SavedVector,
     Vector,
     baseline_task,
-    content_hash,
     headline_signatures,
     read_baseline,
-    saved_vector,
+    saved_samples,
     write_baseline,
 )
 from vlmbench.errors import ConfigError, IncompleteError, UsageError
@@ -265,23 +266,26 @@ def _different(task: str, name: str, file: Path, detail: str) -> ConfigError:
 def _compare_task(
     task: str, run: _Run, saved: BaselineTask, file: Path, bootstrap: _Bootstrap
 ) -> list[GateRow]:
-    rows = {row.id: row for row in run.directory.read_scores()}
-    present = [(sample, rows[sample[0]]) for sample in saved.samples if sample[0] in rows]
-    for (name, content, _), row in present:
-        if content_hash(row) != content:
-            raise _different(task, "prompt", file, f"sample '{name}' was asked otherwise")
-    reason = _what_is_missing(run.record, len(saved.samples) - len(present))
+    names = [metric.id for metric in saved.metrics]
+    baseline = _frame(saved.samples, names)
+    now = _frame(saved_samples(run.directory.read_scores(), names), names)
+    both = pd.concat([baseline, now], axis=1, join="inner", keys=["baseline", "run"])
+    changed = both.index[both["baseline", "content"] != both["run", "content"]]
+    if len(changed):
+        detail = f"sample '{changed[0]}' has another prompt, image or generation argument"
+        raise _different(task, "prompt", file, detail)
+    reason = _what_is_missing(run.record, len(baseline) - len(both))
     if reason is not None:
-        return [GateRow(task, metric.id, "incomplete", reason) for metric in saved.metrics]
-    return [
-        _compare(
-            task,
-            metric,
-            [(s[2][position], saved_vector(row, metric.id)) for s, row in present],
-            bootstrap,
-        )
-        for position, metric in enumerate(saved.metrics)
-    ]
+        return [GateRow(task, name, "incomplete", reason) for name in names]
+    pairs = {name: both.xs(name, axis=1, level=1).itertuples(index=False) for name in names}
+    return [_compare(task, metric, [*pairs[metric.id]], bootstrap) for metric in saved.metrics]
+
+
+def _frame(samples: Iterable[Sample], metrics: Sequence[str]) -> pd.DataFrame:
+    """A row a sample by id: what it was asked, and each metric's vector."""
+    rows = {name: (content, *vectors) for name, content, vectors in samples}
+    columns = ["content", *metrics]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
 
 
 def _what_is_missing(record: RunRecord, missing: int) -> str | None:

@@ -13,7 +13,7 @@ where it is not for the sample. Numbers are written so that reading gives the sa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -74,10 +74,7 @@ def baseline_task(directory: RunDir, record: RunRecord) -> BaselineTask:
         JournalError: A file of the run cannot be read.
     """
     metrics = _headline_metrics(directory, record)
-    samples = tuple(
-        (row.id, content_hash(row), tuple(saved_vector(row, metric.id) for metric in metrics))
-        for row in directory.read_scores()
-    )
+    samples = saved_samples(directory.read_scores(), [metric.id for metric in metrics])
     return BaselineTask(record.fingerprints, record.limit, metrics, samples)
 
 
@@ -86,15 +83,22 @@ def headline_signatures(record: RunRecord) -> dict[str, str]:
     return {e.metric: e.signature for e in record.estimates if e.headline and e.slice is None}
 
 
-def content_hash(row: SampleScores) -> str:
-    """The part of the journal key that says what was asked."""
-    return row.key.removeprefix(f"{row.id}#")
+def saved_samples(rows: Iterable[SampleScores], metrics: Sequence[str]) -> tuple[Sample, ...]:
+    """What a baseline keeps of samples.
 
+    Args:
+        rows: Their scores.
+        metrics: Ids of the metrics whose vectors are kept, in this order.
+    """
 
-def saved_vector(row: SampleScores, metric: str) -> SavedVector:
-    """A sample's vector of a metric."""
-    score = row.scores.get(metric)
-    return False if score is None else score.vector
+    def vector(row: SampleScores, metric: str) -> SavedVector:
+        score = row.scores.get(metric)
+        return False if score is None else score.vector
+
+    return tuple(
+        (row.id, row.key.removeprefix(f"{row.id}#"), tuple(vector(row, one) for one in metrics))
+        for row in rows
+    )
 
 
 def _headline_metrics(directory: RunDir, record: RunRecord) -> tuple[BaselineMetric, ...]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from vlmbench.errors import DataError, UsageError
 from vlmbench.judges.agreement import Label, Level, cohen_kappa, krippendorff_alpha
 from vlmbench.judges.results import Agreement, ComparedRun, about, compared_run, labels_hash
@@ -47,11 +49,11 @@ def compare_labels(
     Raises:
         DataError: They have no sample or no label in common, or are no numbers where they must be.
     """
-    here, there = first.labels, second.labels
-    both = sorted(here.keys() & there.keys())
-    if not both:
+    sides = [pd.Series(dict(one.labels), dtype=object) for one in (first, second)]
+    both = pd.concat(sides, axis=1, join="inner").sort_index()
+    if both.empty:
         raise DataError("The two sides have no sample id in common; see that they are of one run.")
-    one, other = ([side[name] for name in both] for side in (here, there))
+    one, other = both[0].tolist(), both[1].tolist()
     numbers = all(isinstance(label, float) for label in [*one, *other])
     if not numbers and not set(one) & set(other):
         raise DataError(
@@ -64,8 +66,8 @@ def compare_labels(
     return Agreement(
         about=about([first.side, second.side], seed),
         n=len(both),
-        only_first=len(here) - len(both),
-        only_second=len(there) - len(both),
+        only_first=len(sides[0]) - len(both),
+        only_second=len(sides[1]) - len(both),
         level=chosen,
         equal=sum(a == b for a, b in zip(one, other, strict=True)) / len(both),
         kappa=cohen_kappa(one, other, seed=seed),

@@ -53,10 +53,10 @@ def load_runs(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFrame
 
     Returns:
         Columns: `model`; `task`; `variant` (missing for the task as it is); `metric`; `slice`,
-        such as "level=basic" (missing for the whole task); `value` with the ends `low` and `high` of its
-        95 % interval (NaN where nothing could be scored); `n` samples that it rests on;
-        `unscored` answers; `headline`; `signature`, which two estimates share that compare; how
-        many samples are `answered` of `total`; `limit` (missing: the whole task).
+        such as "level=basic" (missing for the whole task); `value` with the ends `low` and
+        `high` of its 95 % interval (NaN where nothing could be scored); `n` samples that it
+        rests on; `unscored` answers; `headline`; `signature`, which two estimates share that
+        compare; how many samples are `answered` of `total`; `limit` (missing: the whole task).
 
     Raises:
         UsageError: There is no run.
