@@ -93,6 +93,104 @@ def run(
     return derive(directory, journal.content, task, metrics)
 
 
+def evaluate_models(
+    models: Sequence[str],
+    tasks: Sequence[str],
+    *,
+    out: Path,
+    limit: int | None,
+    seed: int,
+    fresh: bool,
+    batch_size: int | None,
+    replicas: int | None,
+    data_dir: Path | None,
+    cache: bool,
+    keep_images: bool,
+    show_progress: bool,
+    options: Mapping[str, Any],
+) -> Evaluation:
+    """`vlmbench.evaluate`, which says what the arguments are."""
+    from vlmbench.executors.progress import progress_bar
+
+    known = {"dtype", "device"}
+    specs = [
+        resolve_model(
+            name,
+            seed=seed,
+            options={key: value for key, value in options.items() if key not in known},
+            **{key: value for key, value in options.items() if key in known},
+        )
+        for name in models
+    ]
+    loaded = [load_task(name, data_dir=data_dir) for name in expand_names(tasks)]
+    records = []
+    for spec in specs:
+        with open_executor(
+            spec, batch_size=batch_size, replicas=replicas, cache=cache
+        ) as executor:
+            for task in loaded:
+                label = f"{spec.name} · {task.name}"
+                with progress_bar(label, quiet=not show_progress) as progress:
+                    records.append(
+                        run(
+                            spec,
+                            task,
+                            executor=executor,
+                            out=out,
+                            limit=limit,
+                            seed=seed,
+                            fresh=fresh,
+                            keep_images=keep_images,
+                            progress=progress,
+                            notify=lambda sentence: print(f"vlmbench: {sentence}", file=sys.stderr),
+                        )
+                    )
+    return Evaluation(tuple(records))
+
+
+@dataclass(frozen=True)
+class Evaluation(Sequence[RunRecord]):
+    """The records of one call of `vlmbench.evaluate`, a run each.
+
+    Of a single run it has the record's own attributes too, such as `estimates` and `coverage`.
+    """
+
+    records: tuple[RunRecord, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The estimates, a row each, as `vlmbench.load_runs` gives them."""
+        from vlmbench.scoring.frames import runs_frame
+
+        return runs_frame(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> RunRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RunRecord]: ...
+    def __getitem__(self, index: int | slice) -> RunRecord | Sequence[RunRecord]:
+        return self.records[index]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or len(self.records) != 1:
+            raise AttributeError(
+                f"An evaluation of {len(self.records)} runs has no '{name}'; take one run's record "
+                "by its number, or the table of all by .frame()."
+            )
+        return getattr(self.records[0], name)
+
+    def __repr__(self) -> str:
+        columns = ["model", "task", "metric", "value", "low", "high", "n"]
+        frame = self.frame()
+        shown = frame.loc[frame["slice"].isna() & frame["headline"], columns]
+        return str(shown.to_string(index=False))
+
+    def _repr_html_(self) -> str:
+        return str(self.frame().to_html(index=False))
+
+
 def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample]) -> None:
     """Try every `where:` on every sample: better now than when the answers are there.
 

@@ -15,7 +15,7 @@ from vlmbench.stats import Floats, percentile_interval, resampled_totals, value_
 
 RESAMPLES = 2000
 
-COMPARED = ("model", "task", "data", "code", "prompt")
+COMPARED = ("model", "task", "data", "prompt")
 """Fingerprints that a variant shares with the plain run; paraphrases differ in the last."""
 
 

@@ -11,14 +11,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from vlmbench.records import Estimate, RunRecord
+from vlmbench.runs.directory import find_runs
 from vlmbench.schema import Strict, parse
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FILE = Path(__file__).with_name("published.json")
+
+PUBLISHED_COLUMNS = (
+    "task",
+    "metric",
+    "harness",
+    "model",
+    "value",
+    "low",
+    "high",
+    "ours",
+    "source",
+    "link",
+    "caveats",
+)
 
 BENCHMARKS = {"yj-captions": "yj-captions-26k"}
 """Tasks that the published numbers call otherwise."""
@@ -182,6 +200,39 @@ def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismat
     return comparisons, mismatches
 
 
+def published_frame(paths: Sequence[Path]) -> pd.DataFrame:
+    """Runs beside published scores that compare, a row a score.
+
+    Args:
+        paths: Output, model or run directories.
+
+    Returns:
+        Columns: `task`, `metric`, `harness`, `model`, `value` (on our metric's scale), `low` and
+        `high` of our interval (published scores have none), `ours`, `source`, `link`, `caveats`
+        in which our runs differ from the harness's settings.
+
+    Raises:
+        UsageError: There is no run.
+        JournalError: A record cannot be read.
+    """
+    import pandas as pd
+
+    records = [run.read_record() for run in find_runs(paths)]
+    comparisons, _ = compare([one for one in records if one.variant is None])
+    rows = [
+        {
+            "task": one.task,
+            "metric": one.metric,
+            "harness": one.harness,
+            **{name: getattr(row, name) for name in PUBLISHED_COLUMNS[3:-1]},
+            "caveats": "; ".join(caveat.text for caveat in one.caveats),
+        }
+        for one in comparisons
+        for row in one.rows
+    ]
+    return pd.DataFrame(rows, columns=list(PUBLISHED_COLUMNS))
+
+
 def _is(table: Table, harness: str, metric: str) -> bool:
     return (table.harness, table.metric, table.subset) == (harness, metric, None)
 
@@ -208,8 +259,10 @@ def _comparison(
     for table in tables:
         scale = highest / (100.0 if table.scale == "0-100" else 1.0)
         source = published().sources[table.source_id]
-        cited = (False, str(source), source.link)
-        rows += [Row(model, score * scale, *cited) for model, score in table.scores.items()]
+        rows += [
+            Row(model, score * scale, False, str(source), source.link)
+            for model, score in table.scores.items()
+        ]
     rows.sort(key=lambda row: (-row.value, row.model))
     return Comparison(task, key, harness, name, tuple(rows), tuple(caveats))
 
@@ -245,10 +298,19 @@ def _mismatches(task: str, tables: Sequence[Table], used: Sequence[Table]) -> li
     found: dict[Mismatch, set[str]] = {}
     for table in tables:
         source = published().sources[table.source_id]
-        place = (table.harness, table.metric, 0, str(source), source.link)
-        found.setdefault(Mismatch(task, *place, *_difference(table, used)), set()).update(
-            table.scores
+        kind, detail, reason = _difference(table, used)
+        mismatch = Mismatch(
+            task=task,
+            harness=table.harness,
+            name=table.metric,
+            models=0,
+            source=str(source),
+            link=source.link,
+            kind=kind,
+            detail=detail,
+            reason=reason,
         )
+        found.setdefault(mismatch, set()).update(table.scores)
     return [replace(one, models=len(models)) for one, models in found.items()]
 
 

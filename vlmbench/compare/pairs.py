@@ -1,0 +1,125 @@
+"""Models side by side: the paired difference of each headline metric on the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vlmbench.compare.paired_runs import (
+    RESAMPLES,
+    Scored,
+    headline_metrics,
+    pair,
+    read_scored,
+    values_of,
+)
+from vlmbench.errors import UsageError
+from vlmbench.metrics.base import Metric
+from vlmbench.records import RunRecord
+from vlmbench.runs.directory import find_runs
+from vlmbench.stats import paired_bootstrap
+
+COMPARED = ("data", "fields", "prompt")
+"""Fingerprints that two runs of the same questions share."""
+
+PAIR_COLUMNS = (
+    "task",
+    "metric",
+    "model_a",
+    "model_b",
+    "value_a",
+    "value_b",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "n",
+    "left_out",
+    "problem",
+)
+
+
+def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
+    """The first model beside each of the others, on every task that both have run.
+
+    Args:
+        paths: Output, model or run directories; the model that comes first is compared with the
+            others. Runs of variants are passed over.
+        seed: Of the bootstrap.
+
+    Returns:
+        A row a task, headline metric and other model: `value_a` and `value_b` on the `n` samples
+        that both scored, `difference` (b minus a; positive is better unless the metric counts
+        what is wrong) with the ends `low` and `high` of its 95 % paired bootstrap interval,
+        `p_value`, `left_out` samples that one of them did not answer or could not score, and the
+        `problem` where the two do not compare (missing otherwise).
+
+    Raises:
+        UsageError: There are not two models.
+        JournalError: A run cannot be read.
+    """
+    by_model: dict[str, dict[str, Scored]] = {}
+    for path in paths:
+        for run in find_runs([path]):
+            scored = read_scored(run)
+            if scored.record.variant is None:
+                by_model.setdefault(scored.record.model, {})[scored.record.task] = scored
+    if len(by_model) < 2:
+        raise UsageError(
+            f"There is one model only ({', '.join(by_model) or 'none'}) in "
+            f"{', '.join(map(str, paths))}; give the runs of two."
+        )
+    first, *others = by_model.values()
+    rows = [
+        row
+        for other in others
+        for task in sorted(first.keys() & other.keys())
+        for row in _task_rows(first[task], other[task], seed)
+    ]
+    return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
+
+
+def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
+    for name, metric in headline_metrics(a.record).items():
+        names = {
+            "task": a.record.task,
+            "metric": name,
+            "model_a": a.record.model,
+            "model_b": b.record.model,
+        }
+        problem = _problem(a.record, b.record, name)
+        yield names | ({"problem": problem} if problem else _paired(a, b, name, metric, seed))
+
+
+def _problem(a: RunRecord, b: RunRecord, metric: str) -> str | None:
+    """Why two runs do not compare, or None."""
+    for field in COMPARED:
+        if a.fingerprints.get(field) != b.fingerprints.get(field):
+            return f"another {field}"
+    signatures = [
+        {one.signature for one in record.estimates if one.metric == metric and one.slice is None}
+        for record in (a, b)
+    ]
+    return None if signatures[0] == signatures[1] else "another metric signature"
+
+
+def _paired(a: Scored, b: Scored, name: str, metric: Metric, seed: int) -> dict[str, Any]:
+    paired = pair([a, b], name, metric)
+    if not paired.ids:
+        return {"n": 0, "left_out": paired.left_out, "problem": "no sample scored in both"}
+    first, second = paired.vectors
+    found = paired_bootstrap(second, first, metric.combine, resamples=RESAMPLES, seed=seed)
+    value_a, value_b = values_of(paired, metric).tolist()
+    return {
+        "value_a": value_a,
+        "value_b": value_b,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "n": len(paired.ids),
+        "left_out": paired.left_out,
+    }
