@@ -23,11 +23,11 @@ from vlmbench.scoring.extra import with_extra
 from vlmbench.scoring.performance import UsageStats
 from vlmbench.scoring.stream import stream_scores
 from vlmbench.scoring.table import ScoreTable
+from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.restore import restored
 from vlmbench.tasks.samples import load_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
-from vlmbench.tasks.where import parse_where
 
 
 def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:

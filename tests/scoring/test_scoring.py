@@ -13,7 +13,7 @@ from vlmbench.scoring import workers as score_workers
 from vlmbench.scoring.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
 from vlmbench.scoring.stream import score_samples
 from vlmbench.scoring.workers import Batch, Workers
-from vlmbench.tasks.where import parse_where
+from vlmbench.tasks.conditions import parse_where
 from vlmbench.text import japanese
 from vlmbench.text.japanese import tokenize
 

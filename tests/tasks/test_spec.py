@@ -56,7 +56,7 @@ def test_shipped_tasks_are_well(name: str) -> None:
             {"metrics": [{"us": "match.exact"}]},
             "Unknown key 'metrics.0.us' in t.yaml; did you mean 'use'?",
         ),
-        ({"metrics": [{**METRIC, "where": "import os"}]}, "fails at column"),
+        ({"metrics": [{**METRIC, "where": "import os"}]}, "the condition 'import os' fails"),
         ({"slices": ["level"]}, "slice 'level' is not listed under fields.meta"),
         ({"data": {}}, "give either 'path' or 'hub'"),
         ({"data": {"hub": "a/b"}}, "a Hub data set needs 'split'"),

@@ -9,12 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ConfigError, DataError
+from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.template import missing_column, render
+from vlmbench.tasks.template import missing_column
 
 ROWS_AT_ONCE = 32
 """Rows of Parquet files that are in memory together; each may hold megabytes of images."""
@@ -65,11 +66,11 @@ def _in_turns(subsets: Iterable[Iterator[Row]]) -> Iterator[Row]:
 
 def _rows_of(task: TaskSpec, subset: str | None, rows: Iterator[Row]) -> Iterator[Row]:
     """The rows of a subset that belong to the task."""
-    name = source_name(task) if subset is None else f"subset {subset} of {source_name(task)}"
-    for number, row in enumerate(rows):
+    keep = compile_condition(task.data.keep, "row") if task.data.keep else None
+    for row in rows:
         if subset is not None:
             row["subset"] = subset
-        if task.data.keep is None or _kept(task.data.keep, row, f"row {number} of {name}"):
+        if keep is None or keep(row):
             yield from _elements(task, row)
 
 
@@ -102,16 +103,6 @@ def _files_rows(
             yield from _parquet_rows(path, skip, at_once)
         else:
             yield from _jsonl_rows(path, skip)
-
-
-def _kept(condition: str, row: Row, where: str) -> bool:
-    answer = render(condition, row, where=where).strip()
-    if answer not in ("True", "False"):
-        raise ConfigError(
-            f"The condition 'data.keep' gives {answer[:40]!r} at {where}; write one that is True "
-            "or False."
-        )
-    return answer == "True"
 
 
 def _elements(task: TaskSpec, row: Row) -> Iterator[Row]:

@@ -13,10 +13,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from vlmbench.errors import ConfigError
 from vlmbench.records import Generation, Scalar, stable_hash
 from vlmbench.schema import Strict
-from vlmbench.tasks.template import check_template
-from vlmbench.tasks.where import parse_where
+from vlmbench.tasks.conditions import compile_condition
+from vlmbench.tasks.template import validate_template
 
-Template = Annotated[str, AfterValidator(check_template)]
+Template = Annotated[str, AfterValidator(validate_template)]
 """jinja2 source; `row` holds the row's columns, `index` its position from 0."""
 
 SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -26,12 +26,15 @@ VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 """Part of the name of a run's directory, so no path."""
 
 
-def _check_where(text: str) -> str:
-    try:
-        parse_where(text)
-    except ConfigError as error:
-        raise ValueError(str(error)) from error
-    return text
+def _condition_on(name: Literal["meta", "row"]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            compile_condition(text, name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    return AfterValidator(validate)
 
 
 class JapaneseCard(Strict):
@@ -86,8 +89,8 @@ class DataSource(Strict):
     split: str | None = None
     manual: str | None = None
     """What to fetch by hand, for data that the Hub does not hold as this task reads it."""
-    keep: Template | None = None
-    """Renders to True for the rows that belong to the task; None for all."""
+    keep: Annotated[str, _condition_on("row")] | None = None
+    """Condition on `row`, such as `row.lang == 'ja'`; other rows do not belong to the task."""
     each: str | None = None
     """A column with a list, or with a text that is one: each element becomes a row of its own, in
     which the column holds that element."""
@@ -168,7 +171,7 @@ class MetricUse(Strict):
     """What it is called in results; the name unless the task uses it twice."""
     headline: bool = False
     """Shown on the leaderboard and compared by the gate; the first metric if none is marked."""
-    where: Annotated[str, AfterValidator(_check_where)] | None = None
+    where: Annotated[str, _condition_on("meta")] | None = None
     """Condition on `meta`, such as `meta.answer == 'open'`; others are not scored by it."""
     options: dict[str, Scalar] = Field(default_factory=dict)
     published: dict[str, str] = Field(default_factory=dict)

@@ -24,7 +24,7 @@ from vlmbench.errors import ConfigError, DataError, near_names
 from vlmbench.tasks.filters import FILTERS
 
 
-class _MissingColumn(UndefinedError):
+class MissingColumn(UndefinedError):
     """Its message is the name of the column."""
 
 
@@ -40,7 +40,7 @@ class _RowEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Mapping):
             if argument in obj:
                 return obj[argument]
-            return self.undefined(hint=str(argument), obj=obj, name=argument, exc=_MissingColumn)
+            return self.undefined(hint=str(argument), obj=obj, name=argument, exc=MissingColumn)
         return super().getitem(obj, argument)
 
 
@@ -53,18 +53,23 @@ def _interleave(context: Context, text: object) -> str:
     return str(place_marks(str(text)))
 
 
-@lru_cache(maxsize=256)
-def _compile(source: str) -> Template:
+def row_environment() -> ImmutableSandboxedEnvironment:
+    """A new sandbox for templates and conditions over rows."""
     environment = _RowEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         finalize=lambda value: "" if value is None else value,  # null is empty, not the word None
     )
     environment.filters.update(FILTERS, interleave=_interleave)
-    return environment.from_string(source)
+    return environment
 
 
-def check_template(source: str) -> str:
+@lru_cache(maxsize=256)
+def _compile(source: str) -> Template:
+    return row_environment().from_string(source)
+
+
+def validate_template(source: str) -> str:
     """Return `source`, or raise a ValueError that says where its syntax is wrong."""
     try:
         _compile(source)
@@ -90,7 +95,7 @@ def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> 
     """
     try:
         return _compile(source).render(row=row, **names)
-    except _MissingColumn as error:
+    except MissingColumn as error:
         raise DataError(missing_column(str(error), row, where)) from error
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
@@ -113,7 +118,7 @@ def missing_column(name: str, columns: Collection[str], where: str) -> str:
 
 def names_in(source: str) -> set[str]:
     """The names that a template uses and does not set itself."""
-    return set(meta.find_undeclared_variables(_parsed(source)))
+    return set(meta.find_undeclared_variables(row_environment().parse(source)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class RenderedColumn:
 def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
     """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
     found: dict[RenderedColumn, None] = {}
-    for output in _parsed(source).body:
+    for output in row_environment().parse(source).body:
         for part in output.nodes if isinstance(output, nodes.Output) else ():
             filters: set[str] = set()
             expression: nodes.Node | None = part
@@ -174,9 +179,3 @@ def _path(expression: nodes.Node | None) -> tuple[str | int, ...]:
         expression = expression.node
     is_row = isinstance(expression, nodes.Name) and expression.name == "row"
     return tuple(reversed(steps)) if is_row else ()
-
-
-def _parsed(source: str) -> nodes.Template:
-    environment = _RowEnvironment()
-    environment.filters.update(FILTERS, interleave=_interleave)
-    return environment.parse(source)
