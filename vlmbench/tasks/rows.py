@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.sources import local_files, source_name
@@ -152,24 +152,8 @@ def _parquet_rows(path: Path, skip: Collection[str], at_once: int) -> Iterator[R
 
 
 def _jsonl_rows(path: Path, skip: Collection[str]) -> Iterator[Row]:
-    try:
-        with path.open("rb") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.strip():
-                    row = _json_row(line, path, number)
-                    yield {name: value for name, value in row.items() if name not in skip}
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _json_row(line: bytes, path: Path, number: int) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"Line {number} of {path} is not JSON ({error}); correct it.") from error
-    if not isinstance(row, dict):
-        raise DataError(f"Line {number} of {path} is not a JSON object; write one a line.")
-    return row
+    for _, row in read_jsonl(path):
+        yield {name: value for name, value in row.items() if name not in skip}
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

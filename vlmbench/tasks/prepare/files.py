@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
+from vlmbench.schema import read_jsonl
 from vlmbench.tasks.spec import TaskSpec
 
 ROWS_AT_ONCE = 16
@@ -45,21 +46,11 @@ def read_source(path: Path, task: TaskSpec, *, fetch: str | None = None) -> Any:
         raise DataError(f"{path} is not JSON ({error}); fetch it again.") from error
 
 
-def read_lines(path: Path, task: TaskSpec, *, fetch: str | None = None) -> list[Any]:
-    """The content of a file with a JSON value a line; arguments and errors as `read_source`."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise no_source(task, path, fetch=fetch) from error
-    values = []
-    for number, line in enumerate(lines, 1):
-        try:
-            values += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise DataError(
-                f"Line {number} of {path} is not JSON ({error}); fetch it again."
-            ) from error
-    return values
+def read_lines(path: Path, task: TaskSpec, *, fetch: str | None = None) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file; arguments and errors as `read_source`."""
+    if not path.is_file():
+        raise no_source(task, path, fetch=fetch)
+    return [row for _, row in read_jsonl(path, advice="fetch it again")]
 
 
 def no_source(task: TaskSpec, path: Path, *, fetch: str | None = None) -> DataError:
