@@ -12,9 +12,9 @@ from vlmbench.metrics.base import Answer
 from vlmbench.records import Image, Sample, TextPart
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
-from vlmbench.tasks.prompt import IMAGE_MARK, build_parts, build_request
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER, build_parts, build_request
 from vlmbench.tasks.samples import build_sample, load_samples
-from vlmbench.tasks.spec import Column, Example, TaskSpec
+from vlmbench.tasks.spec import Example, TaskSpec, TextColumn
 from vlmbench.tasks.template import columns_in_template
 
 
@@ -116,7 +116,7 @@ def _sample_problems(
 def _column_problems(task: TaskSpec, sample: Sample, location: str) -> Iterator[str]:
     """Columns that the prompt or a reference writes out and that are empty or no text."""
     references = task.fields.references
-    sources = [] if isinstance(references, Column) else [*references]
+    sources = [] if isinstance(references, TextColumn) else [*references]
     for source, role in [(task.prompt, "prompt"), *((one, "reference") for one in sources)]:
         for column in columns_in_template(source):
             value = column.of(sample.row)
@@ -153,7 +153,7 @@ def _example_problems(
 def _prompt_text(task: TaskSpec, sample: Sample) -> str:
     """The prompt with a mark for each image."""
     parts = build_parts(task, sample)
-    return "".join(part.text if isinstance(part, TextPart) else IMAGE_MARK for part in parts)
+    return "".join(part.text if isinstance(part, TextPart) else IMAGE_PLACEHOLDER for part in parts)
 
 
 def _value(scored: ScoredMetric, sample: Sample, answer: str) -> float | None:

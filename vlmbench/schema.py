@@ -118,12 +118,12 @@ def read_pair(text: str, option: str, *, example: str) -> tuple[str, Any]:
         ) from error
 
 
-def parse(model: type[Model], data: Any, *, where: str) -> Model:
+def parse(model: type[Model], data: Any, *, location: str) -> Model:
     """Validate plain values against a schema.
 
     Args:
         data: Values as YAML or JSON gives them.
-        where: The file, for the error message.
+        location: The file, for the error message.
 
     Raises:
         ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
@@ -132,43 +132,43 @@ def parse(model: type[Model], data: Any, *, where: str) -> Model:
         text = json.dumps(data)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{where} holds a value that is neither text, number, list nor mapping "
+            f"{location} holds a value that is neither text, number, list nor mapping "
             f"({error}); put dates and the like in quotes."
         ) from error
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise ConfigError(_sentence(model, error, where)) from error
+        raise ConfigError(_sentence(model, error, location)) from error
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    # A misspelt key is both unknown and missing; the first says more.
+def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> str:
+    # A misspelled key is both unknown and missing; the first says more.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     # Where a value may have several forms, pydantic also says which of them it tried.
     forms = {form.__name__ for form in Strict.__subclasses__()}
-    location = [
+    path = [
         part for part in first["loc"] if not str(part).startswith("function-") and part not in forms
     ]
-    key = ".".join(str(part) for part in location)
+    key = ".".join(map(str, path))
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        near = near_names(str(location[-1]), known)
+        known = _known_keys(model, path[:-1])
+        near = near_names(str(path[-1]), known)
         hint = (
-            f"did you mean {' or '.join(repr(name) for name in near)}?"
+            f"did you mean {' or '.join(map(repr, near))}?"
             if near
             else f"the keys here are {', '.join(sorted(known))}."
         )
-        return f"Unknown key '{key}' in {where}; {hint}"
+        return f"Unknown key '{key}' in {location}; {hint}"
     if first["type"] == "missing":
-        return f"The key '{key}' is missing in {where}; add it."
+        return f"The key '{key}' is missing in {location}; add it."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    place = f"The value of '{key}' in {where}" if key else where
-    return f"{place} is wrong: {message[:1].lower()}{message[1:]}."
+    subject = f"The value of '{key}' in {location}" if key else location
+    return f"{subject} is wrong: {message[:1].lower()}{message[1:]}."
 
 
-def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
+def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
     current: Any = model
-    for part in location:
+    for part in path:
         fields = getattr(current, "model_fields", None)
         if isinstance(part, str) and fields is not None and part in fields:
             current = _schema_in(fields[part].annotation)

@@ -11,7 +11,7 @@ from typing import Any
 from vlmbench.metrics.judge_prompt import SYSTEM, JudgeInput, JudgePrompt, read_json
 from vlmbench.records import Generation, ImagePart, Request, Response, Sample, Scalar, TextPart
 from vlmbench.runs.journal import Session
-from vlmbench.tasks.prompt import IMAGE_MARK, build_parts
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER, build_parts
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import render
 
@@ -111,9 +111,9 @@ def case_of(task: TaskSpec, sample: Sample, answer: str, *, other: str | None = 
     question = render(
         task.prompt,
         sample.row,
-        where=f"sample '{sample.id}' of task '{task.name}'",
+        location=f"sample '{sample.id}' of task '{task.name}'",
         choices=sample.choices,
-        image=lambda number: IMAGE_MARK,
+        image=lambda number: IMAGE_PLACEHOLDER,
         place_marks=lambda text: text,
     )
     context = sample.meta.get("context")

@@ -10,11 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlmbench.text.choices import LETTERS
 from vlmbench.text.option_lists import with_options
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-MAX_LIST_TEXT = 100_000
+_MAX_LIST_TEXT = 100_000
 """Longer texts are not read as lists; Python's parser is not safe on deeply nested ones."""
 
 
@@ -28,14 +27,14 @@ def as_list(value: Any) -> list[Any]:
         return []
     if isinstance(value, list | tuple):
         return list(value)
-    if isinstance(value, str) and value.strip().startswith("[") and len(value) <= MAX_LIST_TEXT:
-        for read in (ast.literal_eval, json.loads):
+    if isinstance(value, str) and value.strip().startswith("[") and len(value) <= _MAX_LIST_TEXT:
+        for parse in (ast.literal_eval, json.loads):
             try:
-                found = read(value.strip())
+                elements = parse(value.strip())
             except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
                 continue
-            if isinstance(found, list):
-                return found
+            if isinstance(elements, list):
+                return elements
     return [value]
 
 
@@ -62,14 +61,14 @@ def plain_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def unwrapped(value: Any, key: str = "value") -> Any:
-    """A nested value in which each mapping with `key` is replaced by what it holds there."""
+def unwrapped(value: Any) -> Any:
+    """A nested value in which each mapping with the key "value" is replaced by its value."""
     if isinstance(value, Mapping):
-        if key in value:
-            return unwrapped(value[key], key)
-        return {name: unwrapped(one, key) for name, one in value.items()}
+        if "value" in value:
+            return unwrapped(value["value"])
+        return {name: unwrapped(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [unwrapped(one, key) for one in value]
+        return [unwrapped(inner) for inner in value]
     return value
 
 

@@ -27,7 +27,9 @@ def load_groups() -> dict[str, Group]:
     """
     path = tasks_root() / GROUPS_FILE
     known = task_names()
-    groups = {name: parse(Group, value, where=str(path)) for name, value in read_yaml(path).items()}
+    groups = {
+        name: parse(Group, value, location=str(path)) for name, value in read_yaml(path).items()
+    }
     for name, group in groups.items():
         for task in group.tasks:
             if task not in known:

@@ -71,7 +71,7 @@ def restore_task(data: dict[str, Any], origin: str | None) -> TaskSpec:
         data: `TaskSpec.as_dict` of then.
         origin: `TaskSpec.origin` of then; None for a task that ships with vlmbench.
     """
-    task = parse(TaskSpec, data, where="the journal's header")
+    task = parse(TaskSpec, data, location="the journal's header")
     if origin is None:
         return task.located(tasks_root(), None)
     return task.located(Path(origin).parent, Path(origin))
@@ -82,7 +82,7 @@ def _load_file(path: Path, *, shipped: bool) -> TaskSpec:
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path} does not hold a task; it needs keys such as 'name' and 'data'.")
-    task = parse(TaskSpec, data, where=str(path))
+    task = parse(TaskSpec, data, location=str(path))
     if shipped and task.name != path.stem:
         raise ConfigError(f"{path} names its task '{task.name}'; name it '{path.stem}'.")
     return task.located(path.parent, None if shipped else path)

@@ -37,8 +37,8 @@ def local_files(task: TaskSpec) -> Files | None:
         return None
     base = Path(task.data.local) / task.name
     if not task.data.subsets:
-        found = _files_of(base)
-        return {None: found} if found else None
+        files = _files_of(base)
+        return {None: files} if files else None
     by_subset: Files = {name: _files_of(base / name) for name in task.data.subsets}
     missing = [name for name, files in by_subset.items() if not files]
     if len(missing) == len(by_subset):

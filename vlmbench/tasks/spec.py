@@ -114,7 +114,7 @@ class DataSource(Strict):
         return self
 
 
-class Column(Strict):
+class TextColumn(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
@@ -141,10 +141,10 @@ class Fields(Strict):
     """Columns that hold an image or a list of images, in the order in which they are shown."""
     base64: bool = False
     """Whether images are texts in base64."""
-    references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
+    references: TextColumn | Annotated[tuple[Template, ...], Field(min_length=1)]
     """`{column: name}`, or a template for each accepted answer. A number in a column counts as
     its text; what is empty or null is left out."""
-    choices: Column | tuple[Template, ...] = ()
+    choices: TextColumn | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways. Empty ones are left out at
     the end only, since the others' letters count their places."""
     meta: tuple[str, ...] = ()
@@ -217,7 +217,7 @@ class TaskSpec(Strict):
     """Fields of `meta` by which results are broken down."""
     examples: tuple[Example, ...] = ()
 
-    _folder: Path | None = PrivateAttr(default=None)
+    _data_path: Path | None = PrivateAttr(default=None)
     _origin: Path | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -240,15 +240,14 @@ class TaskSpec(Strict):
     def located(self, folder: Path, origin: Path | None) -> TaskSpec:
         """The same task as one of a folder, to which its data path is relative."""
         located = self.model_copy()
-        located._folder, located._origin = folder, origin
+        located._data_path = folder / self.data.path if self.data.path is not None else None
+        located._origin = origin
         return located
 
     @property
     def data_path(self) -> Path | None:
         """The local data file; None for a Hub data set."""
-        if self.data.path is None or self._folder is None:
-            return None
-        return self._folder / self.data.path
+        return self._data_path
 
     @property
     def headlines(self) -> tuple[str, ...]:
@@ -280,14 +279,8 @@ class TaskSpec(Strict):
 
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""
-        arguments = self.generation
-        return Generation(
-            max_new_tokens=arguments.max_new_tokens,
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            seed=seed if arguments.temperature > 0 else 0,
-            stop=arguments.stop,
-        )
+        used = seed if self.generation.temperature > 0 else 0
+        return Generation(**self.generation.model_dump(), seed=used)
 
     def _part(self, *names: str) -> dict[str, Any]:
         part: dict[str, Any] = without_new_defaults(self.model_dump(mode="json", include={*names}))

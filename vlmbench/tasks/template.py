@@ -80,13 +80,12 @@ def validate_template(source: str) -> str:
     return source
 
 
-def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> str:
+def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) -> str:
     """Fill a template in.
 
     Args:
-        source: The template; `row` holds the columns.
-        row: The columns of one row.
-        where: The row, for error messages.
+        row: The columns, which the template knows as `row`.
+        location: The row, for error messages.
         names: Further values and functions that the template may use.
 
     Raises:
@@ -96,24 +95,24 @@ def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> 
     try:
         return _compile(source).render(row=row, **names)
     except MissingColumn as error:
-        raise DataError(missing_column(str(error), row, where)) from error
+        raise DataError(missing_column(str(error), row, location)) from error
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
         raise ConfigError(
-            f"The template {shown!r} fails at {where} ({str(error).rstrip('.')}); correct it in "
+            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); correct it in "
             "the task file."
         ) from error
 
 
-def missing_column(name: str, columns: Collection[str], where: str) -> str:
+def missing_column(name: str, columns: Collection[str], location: str) -> str:
     """The sentence for a column that is not there."""
     near = near_names(name, columns)
     hint = (
-        f"did you mean {' or '.join(repr(one) for one in near)}?"
+        f"did you mean {' or '.join(map(repr, near))}?"
         if near
         else f"the columns there are {(', '.join(sorted(columns)) or 'none')[:200]}."
     )
-    return f"There is no column '{name}' in {where}; {hint}"
+    return f"There is no column '{name}' in {location}; {hint}"
 
 
 def names_in(source: str) -> set[str]:
@@ -148,7 +147,7 @@ class RenderedColumn:
 @lru_cache(maxsize=256)
 def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
     """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
-    found: dict[RenderedColumn, None] = {}
+    columns: dict[RenderedColumn, None] = {}
     for output in row_environment().parse(source).body:
         for part in output.nodes if isinstance(output, nodes.Output) else ():
             filters: set[str] = set()
@@ -156,13 +155,12 @@ def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
             while isinstance(expression, nodes.Filter):
                 filters.add(expression.name)
                 expression = expression.node
-            path = _path(expression)
-            if path:
-                found[RenderedColumn(path, filters <= _OF_TEXTS)] = None
-    return tuple(found)
+            if path := _path(expression):
+                columns[RenderedColumn(path, filters <= _TEXT_FILTERS)] = None
+    return tuple(columns)
 
 
-_OF_TEXTS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
+_TEXT_FILTERS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
 """Filters that take a text or a number."""
 
 
