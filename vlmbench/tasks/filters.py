@@ -1,7 +1,4 @@
-"""What templates do to columns that hold more than a text: named functions, never code of a task.
-
-Each works on plain values (texts, numbers, lists, mappings) as Parquet and JSON give them.
-"""
+"""Filters for templates: functions of plain values, as Parquet and JSON give them."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from vlmbench.text.choices import LETTERS
 from vlmbench.text.option_lists import with_options
 
 _MAX_LIST_TEXT = 100_000
-"""Longer texts are not read as lists; Python's parser is not safe on deeply nested ones."""
+"""Longer texts are not parsed as lists; Python's parser is not safe on deeply nested ones."""
 
 
 def as_list(value: Any) -> list[Any]:
-    """The elements of a list, also of one that was stored as the text of a Python or JSON list.
+    """The elements of a list, also of one stored as the text of a Python or JSON list.
 
-    Any other value is a list of itself, and None an empty one. The text is read as a literal:
-    nothing in it is ever evaluated.
+    Any other value is a list of itself, and None an empty one. The text is parsed as a literal:
+    nothing in it is evaluated.
     """
     if value is None:
         return []
@@ -39,9 +36,9 @@ def as_list(value: Any) -> list[Any]:
 
 
 def letter(position: Any) -> str:
-    """The letter of an option by its position from 0, a number or its digits; else as it is.
+    """The letter of an option by its position from 0, as a number or text; else the text itself.
 
-    A letter stays, and so does one in parentheses without these: "(B)" is B.
+    Parentheses around it are taken off: "(B)" is B.
     """
     text = str(position).strip().removeprefix("(").removesuffix(")")
     if text.isdecimal() and int(text) < len(LETTERS):

@@ -15,14 +15,14 @@ from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import render
 
 IMAGE_PLACEHOLDER = "<image>"
-"""How data sets write the place of an image inside a text."""
+"""How data sets mark an image inside a text."""
 
 _MARK = re.compile(r"<image(?: (\d{1,3}))?>")
 """`<image>` is the next image, `<image 2>` the second one."""
 
 
 def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
-    """Ask the task's question about a sample.
+    """The request for a sample: its rendered prompt.
 
     Raises:
         DataError: A column is missing, or the images are not each placed exactly once.
@@ -37,11 +37,11 @@ def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> 
 
 
 def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
-    """The prompt: text and images in the order in which the model shall see them.
+    """The prompt: text and images in the order in which the model sees them.
 
-    Images come first unless the template places them. Of images that a text names by number
-    (`<image 2>`) those that it doesn't name are not shown, and those that it names twice are
-    shown twice; with `image_order: reference` once and in order.
+    Images come first unless the template places them. Where a text refers to images by number
+    (`<image 2>`), those not referred to are left out and those referred to twice come twice; with
+    `image_order: reference` once and in order.
     """
     location = f"sample '{sample.id}' of task '{task.name}'"
     places = _Places(len(sample.images), location)
@@ -77,7 +77,7 @@ class _Places:
         self.count = count
         self.nonce = secrets.token_hex(16)
         self.numbered = False
-        """Whether a text has named an image by its number."""
+        """Whether a text refers to an image by its number."""
         self._location = location
         self._next = 0
 
@@ -103,7 +103,7 @@ class _Places:
 
 
 def _cut(text: str, places: _Places, location: str) -> tuple[list[int], list[str]]:
-    """Which images stand in the text, and what stands before, between and behind them."""
+    """The numbers of the images in the text, and the text before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
     order, pieces = [], [first]
     for piece in rest:

@@ -11,7 +11,7 @@ from vlmbench.schema import parse, read_yaml
 from vlmbench.tasks.spec import TaskSpec
 
 GROUPS_FILE = "groups.yaml"
-"""Beside the tasks: which of them are reported together."""
+"""In the folder of the tasks: which of them are reported together."""
 
 
 def tasks_root() -> Path:
@@ -27,11 +27,10 @@ def task_names() -> list[str]:
 
 
 def load_task(name_or_path: str, *, data_dir: Path | None = None) -> TaskSpec:
-    """The task of that name, or of that YAML file.
+    """The task of a name that ships with vlmbench, or of a file that ends in .yaml or .yml.
 
     Args:
-        name_or_path: One that ships with vlmbench, or a path that ends in .yaml or .yml.
-        data_dir: Where the rows of a Hub task may lie, see `DataSource.local`.
+        data_dir: Where the rows of a Hub task may be, see `DataSource.local`.
 
     Raises:
         UsageError: There is no such task.
@@ -65,12 +64,7 @@ def _find_task(name_or_path: str) -> TaskSpec:
 
 
 def restore_task(data: dict[str, Any], origin: str | None) -> TaskSpec:
-    """The task as it was when a journal was written.
-
-    Args:
-        data: `TaskSpec.as_dict` of then.
-        origin: `TaskSpec.origin` of then; None for a task that ships with vlmbench.
-    """
+    """The task as it was when a journal was written, from its `as_dict` and `origin` of then."""
     task = parse(TaskSpec, data, location="the journal's header")
     if origin is None:
         return task.located(tasks_root(), None)

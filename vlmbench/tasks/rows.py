@@ -52,14 +52,14 @@ def count_rows(task: TaskSpec) -> int | None:
 def hub_rows(
     task: TaskSpec, config: str | None, *, skip: Collection[str] = ()
 ) -> tuple[Any, Iterator[_Row]]:
-    """A Hub data set's `pyarrow.Schema` and its rows, streamed, with images still encoded.
+    """A Hub data set's schema and its rows, streamed, with images still encoded.
 
     Args:
         config: Name of the configuration, where the data set has several.
         skip: Columns to leave out.
 
     Returns:
-        The schema, None where only the rows tell it, and the rows.
+        Its `pyarrow.Schema`, None if the Hub does not know it, and the rows.
 
     Raises:
         DataError: The data set cannot be loaded, also while its rows are read.

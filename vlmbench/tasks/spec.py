@@ -1,7 +1,4 @@
-"""A task file: what is asked of which data, and how answers are scored.
-
-YAML -> TaskSpec, validated; docs of every key stand beside its field.
-"""
+"""A task file as a validated TaskSpec: data, prompt, metrics; each field documents its key."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ def _condition_on(name: Literal["meta", "row"]) -> AfterValidator:
 
 
 class JapaneseCard(Strict):
-    """What the card says, in Japanese."""
+    """The texts of the card in Japanese."""
 
     card: str
     chance: str = ""
@@ -58,7 +55,7 @@ class Display(Strict):
     card: str = ""
     """What the task measures, how it was made, and what its scores compare with."""
     chance: str = ""
-    """What guessing scores; empty where answers are free and nothing says so."""
+    """Score of guessing; empty where answers are free and none is known."""
     flaws: tuple[str, ...] = ()
     """Known flaws of the data, the scoring or the published numbers, a sentence or two each."""
     items: int | None = Field(default=None, ge=1)
@@ -73,7 +70,7 @@ class Display(Strict):
 
 
 class DataSource(Strict):
-    """Where the rows are: a file beside the YAML, a data set of the Hugging Face Hub, or a local
+    """Where the rows are: a file next to the YAML, a data set of the Hugging Face Hub, or a local
     directory with the columns of one (`--data-dir`)."""
 
     path: str | None = None
@@ -95,8 +92,8 @@ class DataSource(Strict):
     """A column with a list, or with a text that is one: each element becomes a row of its own, in
     which the column holds that element."""
     local: str | None = None
-    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl comes before the Hub;
-    with subsets, <task>/<subset> is what <task> is otherwise. `--data-dir` sets it."""
+    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl is read before the Hub;
+    with subsets, <task>/<subset> in the place of <task>. `--data-dir` sets it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSource:
@@ -168,14 +165,14 @@ class MetricUse(Strict):
     use: str
     """Its name, such as `match.exact`."""
     id: str = ""
-    """What it is called in results; the name unless the task uses it twice."""
+    """Its name in results; needed where the task uses the metric twice."""
     headline: bool = False
     """Shown on the leaderboard and compared by the gate; the first metric if none is marked."""
     where: Annotated[str, _condition_on("meta")] | None = None
-    """Condition on `meta`, such as `meta.answer == 'open'`; others are not scored by it."""
+    """Condition on `meta`, such as `meta.answer == 'open'`; other samples are not scored by it."""
     options: dict[str, Scalar] = Field(default_factory=dict)
     published: dict[str, str] = Field(default_factory=dict)
-    """Harness -> what it calls this metric, where its published numbers were computed so."""
+    """Harness -> its name for this metric, where its published numbers were computed this way."""
 
     @property
     def key(self) -> str:
@@ -207,9 +204,9 @@ class TaskSpec(Strict):
     """`{{ row.question | interleave }}` puts images where the text says `<image>` or `<image 2>`,
     `{{ image(0) }}` puts one there; otherwise they come before the text."""
     paraphrases: dict[VariantName, Template] = Field(default_factory=dict)
-    """Name -> the prompt in other words; asked only by `--prompts`, and in no fingerprint."""
+    """Name -> the prompt reworded; used only with `--prompts`, and part of no fingerprint."""
     image_order: Literal["marked", "reference"] = "marked"
-    """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm asks."""
+    """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm does."""
     system: str | None = None
     generation: GenerationArguments = Field(default_factory=GenerationArguments)
     metrics: tuple[MetricUse, ...] = Field(min_length=1)
@@ -238,7 +235,7 @@ class TaskSpec(Strict):
         return self._origin
 
     def located(self, folder: Path, origin: Path | None) -> TaskSpec:
-        """The same task as one of a folder, to which its data path is relative."""
+        """The same task with its data path relative to a folder."""
         located = self.model_copy()
         located._data_path = folder / self.data.path if self.data.path is not None else None
         located._origin = origin
@@ -266,7 +263,7 @@ class TaskSpec(Strict):
         return stable_hash(self._part("prompt", "system", "generation", "image_order"))
 
     def as_dict(self) -> dict[str, Any]:
-        """The task as the YAML file could say it."""
+        """The task as plain values, as in a YAML file."""
         return self.model_dump(mode="json")
 
     def with_prompt(self, prompt: str) -> TaskSpec:
@@ -274,7 +271,7 @@ class TaskSpec(Strict):
         return self.model_copy(update={"prompt": prompt})
 
     def with_image_order(self, order: Literal["marked", "reference"]) -> TaskSpec:
-        """The same task with its images there."""
+        """The same task with its images in that order."""
         return self.model_copy(update={"image_order": order})
 
     def generation_for(self, seed: int) -> Generation:
@@ -292,21 +289,24 @@ _NEW_DEFAULTS: dict[str, Any] = {
     "derived": {},
     "image_order": "marked",
     "parse": None,
-    **dict.fromkeys(("manual", "keep", "each", "local")),
+    "manual": None,
+    "keep": None,
+    "each": None,
+    "local": None,
     "subsets": [],
 }
-"""Keys that came later: at their defaults they are in no fingerprint, so that old ones hold."""
+"""Keys added later: at their defaults they are in no fingerprint, so that old ones stay valid."""
 
 
 def without_new_defaults(value: Any) -> Any:
-    """What of a dumped task, or of a part of one, decides over fingerprints."""
+    """A dumped task, or a part of one, reduced to what its fingerprint covers."""
     if isinstance(value, list):
-        return [without_new_defaults(one) for one in value]
+        return list(map(without_new_defaults, value))
     if not isinstance(value, dict):
         return value
     return {
-        key: without_new_defaults(one)
-        for key, one in value.items()
+        key: without_new_defaults(inner)
+        for key, inner in value.items()
         # Which published numbers compare decides nothing about an answer.
-        if key != "published" and not (key in _NEW_DEFAULTS and one == _NEW_DEFAULTS[key])
+        if key != "published" and not (key in _NEW_DEFAULTS and inner == _NEW_DEFAULTS[key])
     }

@@ -70,7 +70,7 @@ def _compile(source: str) -> Template:
 
 
 def validate_template(source: str) -> str:
-    """Return `source`, or raise a ValueError that says where its syntax is wrong."""
+    """`source` itself; raises ValueError with the place where its syntax is wrong."""
     try:
         _compile(source)
     except TemplateSyntaxError as error:
@@ -122,11 +122,11 @@ def names_in(source: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class RenderedColumn:
-    """A column, or a part of one, that a template writes out in every row."""
+    """A column, or a part of one, that a template writes out for every row."""
 
     path: tuple[str | int, ...]
     as_text: bool
-    """Whether it is written as it is, so that it has to be a text or a number."""
+    """Whether it is written unconverted, so that it has to be a text or a number."""
 
     @property
     def name(self) -> str:
@@ -134,7 +134,7 @@ class RenderedColumn:
         return ".".join(["row", *map(str, self.path)])
 
     def of(self, row: Mapping[str, Any]) -> Any:
-        """What a row holds there; None where it holds nothing."""
+        """A row's value there; None where there is none."""
         value: Any = row
         for step in self.path:
             try:
@@ -146,7 +146,7 @@ class RenderedColumn:
 
 @lru_cache(maxsize=256)
 def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
-    """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
+    """The columns that a template writes out unconditionally: none under an `if`."""
     columns: dict[RenderedColumn, None] = {}
     for output in row_environment().parse(source).body:
         for part in output.nodes if isinstance(output, nodes.Output) else ():

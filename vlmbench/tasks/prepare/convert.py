@@ -157,14 +157,14 @@ def _questions_and_answers(task: TaskSpec, data_dir: Path) -> Prepared:
     questions = read_lines(data_dir / f"{task.name}-questions.jsonl", task)
     answers = read_lines(data_dir / f"{task.name}-answers.jsonl", task)
     try:
-        said = {int(one["question_id"]): str(one[column]) for one in answers}
+        answer_of = {int(one["question_id"]): str(one[column]) for one in answers}
         rows: list[dict[str, Any]] = [
             {
                 "question_id": int(one["question_id"]),
                 "image": _named_image(folder, str(one["image"])),
                 column: str(one[column]),
                 "category": str(one["category"]),
-                "answer": said[int(one["question_id"])],
+                "answer": answer_of[int(one["question_id"])],
             }
             for one in questions
         ]

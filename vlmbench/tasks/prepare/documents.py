@@ -1,8 +1,7 @@
 """Recipes of `vlmbench tasks prepare` that render pages of PDFs.
 
-The Hub has these benchmarks with pages that somebody rendered. Who has the documents themselves can
-render them here, at `DPI`, and gets a file with the same columns, which `--data-dir` then finds
-before the Hub.
+The Hub has these benchmarks with rendered pages. From the documents themselves they are rendered
+here at `DPI`, into a file with the same columns, which `--data-dir` then finds before the Hub.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ class Prepared:
 
 
 def read_source(path: Path, task: TaskSpec) -> Any:
-    """The content of a JSON file that somebody fetched.
+    """The content of a JSON file that was fetched by hand.
 
     Raises:
-        DataError: There is no such file (what to fetch is said), or it holds no JSON.
+        DataError: There is no such file (the message tells what to fetch), or it is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -55,14 +55,14 @@ def read_source(path: Path, task: TaskSpec) -> Any:
 
 
 def read_lines(path: Path, task: TaskSpec) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file that somebody fetched; errors as `read_source`."""
+    """The objects of a JSON Lines file that was fetched by hand; errors as `read_source`."""
     if not path.is_file():
         raise no_source(task, path)
     return [row for _, row in read_jsonl(path, advice="fetch it again")]
 
 
 def no_source(task: TaskSpec, path: Path) -> DataError:
-    """A file is missing that somebody should have fetched."""
+    """The error for a missing file, with what to fetch."""
     advice = FETCH.get(task.name) or task.data.manual
     return DataError(f"There is no {path.name} in {path.parent}; {advice}")
 
