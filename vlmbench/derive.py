@@ -21,12 +21,12 @@ from vlmbench.scoring.aggregate import ScoredMetric, estimates, with_diagnostics
 from vlmbench.scoring.extra import with_extra
 from vlmbench.scoring.performance import performance
 from vlmbench.scoring.sample_scores import score_samples
+from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.samples import load_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
-from vlmbench.tasks.where import parse_where
 
 
 def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:

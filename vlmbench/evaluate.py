@@ -125,9 +125,7 @@ def evaluate_models(
     loaded = [load_task(name, data_dir=data_dir) for name in expand_names(tasks)]
     records = []
     for spec in specs:
-        with open_executor(
-            spec, batch_size=batch_size, replicas=replicas, cache=cache
-        ) as executor:
+        with open_executor(spec, batch_size=batch_size, replicas=replicas, cache=cache) as executor:
             for task in loaded:
                 label = f"{spec.name} · {task.name}"
                 with progress_bar(label, quiet=not show_progress) as progress:

@@ -1,16 +1,17 @@
-"""YAML files into typed objects, with mistakes reported as one sentence that names file and key."""
+"""YAML and JSON Lines files into plain values and typed objects; a mistake is one sentence."""
 
 from __future__ import annotations
 
 import json
 import types
 import typing
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vlmbench.errors import ConfigError, UsageError, near_names
+from vlmbench.errors import ConfigError, DataError, UsageError, near_names
 
 
 class Strict(BaseModel):
@@ -42,11 +43,60 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path} is not valid YAML{line} ({problem}); correct it.") from error
 
 
+def read_jsonl(path: Path, *, advice: str = "correct it") -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file, each with its line number from 1; errors as `parse_jsonl`.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            yield from parse_jsonl(handle, str(path), advice=advice)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+
+
+def parse_jsonl(
+    lines: Iterable[bytes], name: str, *, advice: str = "correct it"
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON objects of lines in UTF-8, each with its line number from 1; skips blank lines.
+
+    Args:
+        name: The file, for error messages.
+        advice: Their end: what to do about a wrong line.
+
+    Raises:
+        DataError: A line is not UTF-8, not JSON or no object.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line.decode("utf-8-sig"))  # some editors sign the start of a file
+        except json.JSONDecodeError as error:
+            problem = f"is not JSON ({error.msg} at character {error.pos + 1})"
+        except UnicodeDecodeError:
+            problem = "is not JSON (not UTF-8)"
+        except (ValueError, RecursionError):
+            problem = "is not JSON (too deep or too long)"
+        else:
+            if isinstance(value, dict):
+                yield number, value
+                continue
+            problem = f"is {json_kind(value)} and no JSON object"
+        raise DataError(f"Line {number} of {name} {problem}; {advice}.")
+
+
+def json_kind(value: Any) -> str:
+    """What kind of JSON value it is, with its article, for error messages."""
+    names = {type(None): "null", bool: "a truth value", str: "a text", list: "a list"}
+    return names.get(type(value), "an object" if isinstance(value, dict) else "a number")
+
+
 def read_pair(text: str, option: str, *, example: str) -> tuple[str, Any]:
     """Key and value of `key=value`, the value in YAML.
 
     Args:
-        text: The pair.
         option: The command line's option that it was given with, for the error message.
         example: A pair as it should be, for the same.
 
@@ -68,13 +118,12 @@ def read_pair(text: str, option: str, *, example: str) -> tuple[str, Any]:
         ) from error
 
 
-def parse(model: type[Model], data: Any, *, where: str) -> Model:
+def parse(model: type[Model], data: Any, *, location: str) -> Model:
     """Validate plain values against a schema.
 
     Args:
-        model: The schema.
         data: Values as YAML or JSON gives them.
-        where: The file, for the error message.
+        location: The file, for the error message.
 
     Raises:
         ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
@@ -83,43 +132,43 @@ def parse(model: type[Model], data: Any, *, where: str) -> Model:
         text = json.dumps(data)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{where} holds a value that is neither text, number, list nor mapping "
+            f"{location} holds a value that is neither text, number, list nor mapping "
             f"({error}); put dates and the like in quotes."
         ) from error
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise ConfigError(_sentence(model, error, where)) from error
+        raise ConfigError(_sentence(model, error, location)) from error
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    # A misspelt key is both unknown and missing; the first says more.
+def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> str:
+    # A misspelled key is both unknown and missing; the first says more.
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     # Where a value may have several forms, pydantic also says which of them it tried.
     forms = {form.__name__ for form in Strict.__subclasses__()}
-    location = [
+    path = [
         part for part in first["loc"] if not str(part).startswith("function-") and part not in forms
     ]
-    key = ".".join(str(part) for part in location)
+    key = ".".join(map(str, path))
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, location[:-1])
-        near = near_names(str(location[-1]), known)
+        known = _known_keys(model, path[:-1])
+        near = near_names(str(path[-1]), known)
         hint = (
-            f"did you mean {' or '.join(repr(name) for name in near)}?"
+            f"did you mean {' or '.join(map(repr, near))}?"
             if near
             else f"the keys here are {', '.join(sorted(known))}."
         )
-        return f"Unknown key '{key}' in {where}; {hint}"
+        return f"Unknown key '{key}' in {location}; {hint}"
     if first["type"] == "missing":
-        return f"The key '{key}' is missing in {where}; add it."
+        return f"The key '{key}' is missing in {location}; add it."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    place = f"The value of '{key}' in {where}" if key else where
-    return f"{place} is wrong: {message[:1].lower()}{message[1:]}."
+    subject = f"The value of '{key}' in {location}" if key else location
+    return f"{subject} is wrong: {message[:1].lower()}{message[1:]}."
 
 
-def _known_keys(model: type[BaseModel], location: list[int | str]) -> list[str]:
+def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
     current: Any = model
-    for part in location:
+    for part in path:
         fields = getattr(current, "model_fields", None)
         if isinstance(part, str) and fields is not None and part in fields:
             current = _schema_in(fields[part].annotation)

@@ -66,7 +66,7 @@ def _card(task: TaskSpec) -> Iterator[str]:
     yield f"### {task.name}\n\n**{display.title}.** {display.card}\n"
     yield f"- Chance level: {display.chance or 'none, as answers are free'}"
     yield f"- Known flaws: {_flaws(display.flaws)}"
-    yield f"- Data: {_where(task.data)}"
+    yield f"- Data: {_data_source(task.data)}"
     yield f"- Licence: {display.licence}"
     yield f"- Sources: {display.citation}"
     yield f"- Metrics: {', '.join(_metric(task, use) for use in task.metrics)}"
@@ -77,17 +77,17 @@ def _card(task: TaskSpec) -> Iterator[str]:
     yield f"\nPrompt:\n\n```jinja\n{task.prompt.rstrip()}\n```"
 
 
-def _where(data: DataSource) -> str:
+def _data_source(data: DataSource) -> str:
     if data.path is not None:
         return "ships with vlmbench"
-    place = f"[{data.hub}](https://huggingface.co/datasets/{data.hub})" if data.hub else ""
+    link = f"[{data.hub}](https://huggingface.co/datasets/{data.hub})" if data.hub else ""
     details = [f"configuration {data.config}"] if data.config else []
     details += [f"{len(data.subsets)} configurations"] if data.subsets else []
     details += [f"split {data.split}"] if data.split else []
     if data.hub is not None:
         details += [f"revision {data.revision}" if data.revision else "no revision pinned"]
-    found = ", ".join(filter(None, [place, *details]))
-    return f"{found}; by hand: {data.manual}".removeprefix("; ") if data.manual else found
+    source = ", ".join(filter(None, [link, *details]))
+    return f"{source}; by hand: {data.manual}".removeprefix("; ") if data.manual else source
 
 
 def _flaws(flaws: tuple[str, ...]) -> str:
@@ -105,9 +105,9 @@ def _metric(task: TaskSpec, use: MetricUse) -> str:
 
 
 def _published(task: TaskSpec) -> str:
-    found = [
+    published = [
         f"`{use.key}` is {harness}'s `{name}`"
         for use in task.metrics
         for harness, name in use.published.items()
     ]
-    return "; ".join(found) if found else "none known"
+    return "; ".join(published) or "none known"

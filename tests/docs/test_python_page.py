@@ -21,7 +21,9 @@ BLOCKS = [
 ]
 
 
-def run_python(arguments: list[str], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+def run_python(
+    arguments: list[str], folder: Path, text: str = ""
+) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, *arguments],

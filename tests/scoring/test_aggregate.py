@@ -11,7 +11,7 @@ from vlmbench.metrics.base import load_metric
 from vlmbench.records import Estimate, MetricScore, Response, ResponseError, SampleScores
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
 from vlmbench.scoring.sample_scores import score_samples
-from vlmbench.tasks.where import parse_where
+from vlmbench.tasks.conditions import parse_where
 
 EXACT = ScoredMetric("exact", load_metric("match.exact"), headline=True)
 BLEU = ScoredMetric("bleu", load_metric("overlap.bleu"), where=parse_where("meta.open == True"))

@@ -12,7 +12,7 @@ from vlmbench.records import JournalSample, Response, ResponseError, SampleScore
 from vlmbench.scoring import sample_scores
 from vlmbench.scoring.aggregate import DIAGNOSTICS, ScoredMetric, with_diagnostics
 from vlmbench.scoring.sample_scores import score_samples
-from vlmbench.tasks.where import parse_where
+from vlmbench.tasks.conditions import parse_where
 
 WORDS = [
     "白い",

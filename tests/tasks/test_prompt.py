@@ -18,7 +18,7 @@ FIRST, SECOND = Image(picture("赤")), Image(picture("青"))
 
 def shown(prompt: str, images: int = 1, order: str = "marked", **row: Any) -> list[str | int]:
     """The parts of a prompt, images by their number."""
-    task = parse(TaskSpec, task_data(prompt=prompt, image_order=order), where="test")
+    task = parse(TaskSpec, task_data(prompt=prompt, image_order=order), location="test")
     pictures = (FIRST, SECOND)[:images]
     sample = Sample("s1", pictures, ("赤",), row=row, choices=("赤", "青"))
     return [
@@ -110,7 +110,7 @@ def test_refused(
 
 def test_the_key_follows_from_the_content() -> None:
     def key(prompt: str, image: Image = FIRST, **generation: Any) -> str:
-        task = parse(TaskSpec, task_data(prompt=prompt), where="test")
+        task = parse(TaskSpec, task_data(prompt=prompt), location="test")
         sample = Sample("s1", (image,), ("赤",))
         return build_request(task, sample, generation=Generation(**generation)).key
 

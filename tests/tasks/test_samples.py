@@ -122,7 +122,7 @@ def test_templates_make_references_and_choices(tmp_path: Path) -> None:
         ([row(images=["link/passwd"])], {}, "leads out of the folder"),
         ([row(images=["a\0b"])], {}, "is not a file name"),
         (["{"], {}, "Line 1 of"),
-        (["[1]"], {}, "is not a JSON object"),
+        (["[1]"], {}, "is a list and no JSON object"),
     ],
 )
 def test_bad_rows(tmp_path: Path, rows: list[Any], fields: dict[str, Any], fragment: str) -> None:

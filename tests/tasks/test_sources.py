@@ -131,7 +131,7 @@ def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> No
         "prompt": "{{ row.qas.q }}",
         "slices": [],
     }
-    data = {**HUB, "keep": "{{ row.lang == 'JA' }}", "each": "qas"}
+    data = {**HUB, "keep": "row.lang == 'JA'", "each": "qas"}
     task = hub_task(tmp_path, data=data, **changes)
     found = list(load_samples(task))
     assert [(one.id, one.references) for one in found] == [
@@ -141,8 +141,10 @@ def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> No
     ]
     whole = hub_task(tmp_path, data=HUB, **changes)
     assert data_fingerprint(task) != data_fingerprint(whole)
-    with pytest.raises(ConfigError, match=r"'data\.keep' gives 'JA' at row 0"):
-        ids(hub_task(tmp_path, data={**HUB, "keep": "{{ row.lang }}"}, **changes))
+    with pytest.raises(ConfigError, match=r"'data\.keep' .*a comparison is expected"):
+        hub_task(tmp_path, data={**HUB, "keep": "{{ row.lang }}"}, **changes)
+    with pytest.raises(DataError, match=r"'row\.lag'\. Did you mean 'row\.lang'"):
+        ids(hub_task(tmp_path, data={**HUB, "keep": "row.lag == 'JA'"}, **changes))
     with pytest.raises(DataError, match="There is no column 'qs'"):
         ids(hub_task(tmp_path, data={**HUB, "each": "qs"}, **changes))
 

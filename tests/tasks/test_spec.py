@@ -56,7 +56,7 @@ def test_shipped_tasks_are_well(name: str) -> None:
             {"metrics": [{"us": "match.exact"}]},
             "Unknown key 'metrics.0.us' in t.yaml; did you mean 'use'?",
         ),
-        ({"metrics": [{**METRIC, "where": "import os"}]}, "fails at column"),
+        ({"metrics": [{**METRIC, "where": "import os"}]}, "the condition 'import os' fails"),
         ({"slices": ["level"]}, "slice 'level' is not listed under fields.meta"),
         ({"data": {}}, "give either 'path' or 'hub'"),
         ({"data": {"hub": "a/b"}}, "a Hub data set needs 'split'"),
@@ -72,7 +72,7 @@ def test_shipped_tasks_are_well(name: str) -> None:
 )
 def test_mistakes(changes: dict[str, Any], fragment: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse(TaskSpec, task_data(**changes), where="t.yaml")
+        parse(TaskSpec, task_data(**changes), location="t.yaml")
     assert fragment in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -116,8 +116,8 @@ def test_unknown_tasks(name: str, fragment: str) -> None:
     ],
 )
 def test_fingerprints(changes: dict[str, Any], task_changes: bool, prompt_changes: bool) -> None:
-    before = parse(TaskSpec, task_data(), where="t")
-    after = parse(TaskSpec, task_data(**changes), where="t")
+    before = parse(TaskSpec, task_data(), location="t")
+    after = parse(TaskSpec, task_data(**changes), location="t")
     assert (before.fingerprint != after.fingerprint) == task_changes
     assert (before.prompt_fingerprint != after.prompt_fingerprint) == prompt_changes
 

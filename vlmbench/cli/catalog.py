@@ -119,8 +119,7 @@ def tasks_check(options: argparse.Namespace) -> int:
 
 def tasks_prepare(options: argparse.Namespace) -> int:
     """Make a task's data out of files that were fetched by hand, or keep what the Hub has."""
-    from vlmbench.tasks.prepare.convert import prepare
-    from vlmbench.tasks.prepare.download import download
+    from vlmbench.tasks.prepare.convert import download, prepare
 
     if options.data_dir is None:
         raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")

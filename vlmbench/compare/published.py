@@ -156,7 +156,7 @@ def published() -> PublishedFile:
     """All published numbers that ship with vlmbench."""
     import json
 
-    return parse(PublishedFile, json.loads(FILE.read_text(encoding="utf-8")), where=str(FILE))
+    return parse(PublishedFile, json.loads(FILE.read_text(encoding="utf-8")), location=str(FILE))
 
 
 def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[Source, ...]:

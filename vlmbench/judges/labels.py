@@ -7,7 +7,6 @@ runs/m/t/judge-<judge>.jsonl     a judge's journal: its verdicts, out of scores.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from vlmbench.judges.results import Agreement, ComparedRun, about, compared_run,
 from vlmbench.records import MetricScore, stable_hash
 from vlmbench.runs.directory import RunDir, safe_name
 from vlmbench.runs.journal import read_journal
+from vlmbench.schema import read_jsonl
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +105,20 @@ def read_labels(path: Path, *, metric: str | None = None) -> LabelSet:
     if _is_journal(path):
         return _verdicts(path, metric)
     labels: dict[str, Label] = {}
-    try:
-        with path.open("rb") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.strip():
-                    name, label = _line(line, f"line {number} of {path}")
-                    if name in labels:
-                        raise DataError(
-                            f"The id '{name}' stands twice in {path}, again in line {number}; "
-                            "leave one out."
-                        )
-                    labels[name] = label
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    for number, line in read_jsonl(path, advice="a line is {id, label}"):
+        name, label = _line(line, f"line {number} of {path}")
+        if name in labels:
+            raise DataError(
+                f"The id '{name}' stands twice in {path}, again in line {number}; leave one out."
+            )
+        labels[name] = label
     return LabelSet(ComparedRun(path.name, labels_hash(labels)), labels)
 
 
-def _line(line: bytes, where: str) -> tuple[str, Label]:
-    try:
-        value = json.loads(line)
-        name, label = value["id"], value["label"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(f"{where.capitalize()} is not {{id, label}}; correct it.") from error
+def _line(line: Mapping[str, Any], where: str) -> tuple[str, Label]:
+    if not {"id", "label"} <= line.keys():
+        raise DataError(f"The object in {where} is not {{id, label}}; correct it.")
+    name, label = line["id"], line["label"]
     if not isinstance(label, str | int | float):
         raise DataError(f"The label in {where} is neither a text nor a number; correct it.")
     return str(name), _label(label)

@@ -27,8 +27,8 @@ from vlmbench.records import JournalSample, MetricScore, Response, SampleScores
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.scoring.performance import performance
+from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.where import parse_where
 
 NOT_ASKED = "the judge has not been asked about this answer"
 

@@ -191,7 +191,7 @@ class _PricesFile(Strict):
 def known_servers() -> Mapping[str, ServerEntry]:
     """The rows of servers.yaml."""
     path = Path(__file__).with_name("servers.yaml")
-    return parse(_ServersFile, read_yaml(path), where=str(path)).servers
+    return parse(_ServersFile, read_yaml(path), location=str(path)).servers
 
 
 def options_from_args(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,7 +228,9 @@ def api_options(name: str, given: Mapping[str, Any]) -> ApiOptions:
         ConfigError: An option is unknown or wrong.
     """
     url = os.environ.get("OPENAI_BASE_URL") or OFFICIAL_URL
-    options = parse(ApiOptions, {"base_url": url, **given}, where=f"the options of 'openai:{name}'")
+    options = parse(
+        ApiOptions, {"base_url": url, **given}, location=f"the options of 'openai:{name}'"
+    )
     if options.price is not None:
         return options
     return options.model_copy(update={"price": _listed_price(options.base_url, name)})
@@ -251,7 +253,7 @@ def served_options(server: str, given: Mapping[str, Any]) -> ServedOptions:
             )
         )
     data = {"server": server, **given}
-    options = parse(ServedOptions, data, where=f"the options of 'served:{server}'")
+    options = parse(ServedOptions, data, location=f"the options of 'served:{server}'")
     problem = known_servers()[server].stream_problem
     if options.stream and problem:
         raise UsageError(f"The server '{server}' {problem}; leave the option 'stream' out.")
@@ -260,7 +262,7 @@ def served_options(server: str, given: Mapping[str, Any]) -> ServedOptions:
 
 def _listed_price(base_url: str, name: str) -> Price | None:
     path = Path(__file__).with_name("prices.yaml")
-    rows = parse(_PricesFile, read_yaml(path), where=str(path)).prices
+    rows = parse(_PricesFile, read_yaml(path), location=str(path)).prices
     host = urlsplit(base_url).hostname
     for row in rows:
         if row.host == host and fnmatchcase(name, row.model):

@@ -85,7 +85,7 @@ class _FamiliesFile(Strict):
 def known_families() -> Mapping[str, Family]:
     """The families of families.yaml, in its order."""
     path = Path(__file__).with_name("families.yaml")
-    return parse(_FamiliesFile, read_yaml(path), where=str(path)).families
+    return parse(_FamiliesFile, read_yaml(path), location=str(path)).families
 
 
 def family_key(config: Mapping[str, Any]) -> str:

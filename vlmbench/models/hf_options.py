@@ -105,7 +105,7 @@ def hf_options(given: Mapping[str, Any]) -> HFOptions:
         ConfigError: One is unknown or wrong.
         UsageError: `generation` sets what it may not.
     """
-    options = parse(HFOptions, dict(given), where="the model's options")
+    options = parse(HFOptions, dict(given), location="the model's options")
     if not options.generation:
         return options
     for name in options.generation:
@@ -118,7 +118,7 @@ def hf_options(given: Mapping[str, Any]) -> HFOptions:
             known = GenerationOptions.model_fields
             step = f"--generation takes {', '.join(known)}"
             raise UsageError(unknown_name("generation argument", name, known, next_step=step))
-    parse(GenerationOptions, options.generation, where="--generation")
+    parse(GenerationOptions, options.generation, location="--generation")
     return options
 
 

@@ -95,7 +95,7 @@ class _ModelsFile(Strict):
 def known_models() -> Mapping[str, ModelEntry]:
     """The aliases of models.yaml, in its order."""
     path = Path(__file__).with_name("models.yaml")
-    return parse(_ModelsFile, read_yaml(path), where=str(path)).models
+    return parse(_ModelsFile, read_yaml(path), location=str(path)).models
 
 
 def resolve_model(

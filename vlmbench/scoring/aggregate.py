@@ -19,7 +19,7 @@ from vlmbench.stats import (
     resampled_totals,
     value_of,
 )
-from vlmbench.tasks.where import Condition
+from vlmbench.tasks.conditions import Condition
 
 Slice: TypeAlias = dict[str, Scalar] | None
 

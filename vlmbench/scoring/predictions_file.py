@@ -7,7 +7,6 @@ and of 100,000 lines only ids and vectors are in memory.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
+from vlmbench.schema import json_kind, parse_jsonl
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
 from vlmbench.scoring.sample_scores import BATCH_SIZE, ENCODER_BATCH_SIZE, chunks
 from vlmbench.tasks.samples import image_file
@@ -153,25 +153,17 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _lines(handle: IO[bytes], name: str) -> Iterator[Line]:
-    for number, raw in enumerate(handle, 1):
-        if raw.strip():
-            yield _line(raw, f"line {number} of {name}")
+    for number, value in parse_jsonl(handle, name, advice=FORM):
+        yield _line(value, f"line {number} of {name}")
 
 
-def _line(raw: bytes, where: str) -> Line:
-    try:
-        # The signature that some editors put at the start of a file.
-        value = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{_capital(where)} is not JSON ({_short(error)}); {FORM}.") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{_capital(where)} is {_kind(value)} and no JSON object; {FORM}.")
+def _line(value: Mapping[str, Any], where: str) -> Line:
     for field in ("id", "prediction", "references"):
         if field not in value:
-            raise DataError(f"{_capital(where)} has no '{field}'; {FORM}.")
+            raise DataError(f"The object in {where} has no '{field}'; {FORM}.")
     key = value["id"]
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise DataError(f"The id in {where} is {_kind(key)}; make it a text or a whole number.")
+        raise DataError(f"The id in {where} is {json_kind(key)}; make it a text or a whole number.")
     answer = Answer(
         _text(value["prediction"], "prediction", where),
         _texts(value, "references", where),
@@ -189,7 +181,7 @@ def _text(value: Any, field: str, where: str) -> str:
     if isinstance(value, str):
         return value
     raise DataError(
-        f"The field '{field}' in {where} holds {_kind(value)} where a text belongs; put it in "
+        f"The field '{field}' in {where} holds {json_kind(value)} where a text belongs; put it in "
         "quotation marks, or leave the line out if there is none."
     )
 
@@ -198,7 +190,7 @@ def _texts(value: Mapping[str, Any], field: str, where: str) -> tuple[str, ...]:
     found = value.get(field, ())
     if not isinstance(found, list | tuple):
         raise DataError(
-            f"The field '{field}' in {where} holds {_kind(found)}; make it a list of texts."
+            f"The field '{field}' in {where} holds {json_kind(found)}; make it a list of texts."
         )
     return tuple(_text(one, field, where) for one in found)
 
@@ -210,18 +202,3 @@ def _meta(value: Mapping[str, Any]) -> dict[str, Scalar]:
         for field, one in value.items()
         if field not in own and (one is None or isinstance(one, str | int | float))
     }
-
-
-def _kind(value: Any) -> str:
-    names = {type(None): "null", bool: "a truth value", str: "a text", list: "a list"}
-    return names.get(type(value), "an object" if isinstance(value, dict) else "a number")
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _short(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos + 1}"
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deep or too long"

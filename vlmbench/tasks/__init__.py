@@ -1,1 +1,1 @@
-"""What is asked: a task file, its rows, its prompts, and the same asked differently."""
+"""What is asked: task files, their rows, prompts, groups and variants."""

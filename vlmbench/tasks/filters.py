@@ -1,7 +1,4 @@
-"""What templates do to columns that hold more than a text: named functions, never code of a task.
-
-Each works on plain values (texts, numbers, lists, mappings) as Parquet and JSON give them.
-"""
+"""Filters for templates: functions of plain values, as Parquet and JSON give them."""
 
 from __future__ import annotations
 
@@ -10,39 +7,38 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlmbench.text.choices import LETTERS
 from vlmbench.text.option_lists import with_options
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-MAX_LIST_TEXT = 100_000
-"""Longer texts are not read as lists; Python's parser is not safe on deeply nested ones."""
+_MAX_LIST_TEXT = 100_000
+"""Longer texts are not parsed as lists; Python's parser is not safe on deeply nested ones."""
 
 
 def as_list(value: Any) -> list[Any]:
-    """The elements of a list, also of one that was stored as the text of a Python or JSON list.
+    """The elements of a list, also of one stored as the text of a Python or JSON list.
 
-    Any other value is a list of itself, and None an empty one. The text is read as a literal:
-    nothing in it is ever evaluated.
+    Any other value is a list of itself, and None an empty one. The text is parsed as a literal:
+    nothing in it is evaluated.
     """
     if value is None:
         return []
     if isinstance(value, list | tuple):
         return list(value)
-    if isinstance(value, str) and value.strip().startswith("[") and len(value) <= MAX_LIST_TEXT:
-        for read in (ast.literal_eval, json.loads):
+    if isinstance(value, str) and value.strip().startswith("[") and len(value) <= _MAX_LIST_TEXT:
+        for parse in (ast.literal_eval, json.loads):
             try:
-                found = read(value.strip())
+                elements = parse(value.strip())
             except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
                 continue
-            if isinstance(found, list):
-                return found
+            if isinstance(elements, list):
+                return elements
     return [value]
 
 
 def letter(position: Any) -> str:
-    """The letter of an option by its position from 0, a number or its digits; else as it is.
+    """The letter of an option by its position from 0, as a number or text; else the text itself.
 
-    A letter stays, and so does one in parentheses without these: "(B)" is B.
+    Parentheses around it are taken off: "(B)" is B.
     """
     text = str(position).strip().removeprefix("(").removesuffix(")")
     if text.isdecimal() and int(text) < len(LETTERS):
@@ -62,14 +58,14 @@ def plain_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def unwrapped(value: Any, key: str = "value") -> Any:
-    """A nested value in which each mapping with `key` is replaced by what it holds there."""
+def unwrapped(value: Any) -> Any:
+    """A nested value in which each mapping with the key "value" is replaced by its value."""
     if isinstance(value, Mapping):
-        if key in value:
-            return unwrapped(value[key], key)
-        return {name: unwrapped(one, key) for name, one in value.items()}
+        if "value" in value:
+            return unwrapped(value["value"])
+        return {name: unwrapped(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [unwrapped(one, key) for one in value]
+        return [unwrapped(inner) for inner in value]
     return value
 
 

@@ -23,11 +23,13 @@ def load_groups() -> dict[str, Group]:
     """The groups by name.
 
     Raises:
-        ConfigError: Their file is wrong, or names a task that there is not.
+        ConfigError: Their file is wrong, or names an unknown task.
     """
     path = tasks_root() / GROUPS_FILE
     known = task_names()
-    groups = {name: parse(Group, value, where=str(path)) for name, value in read_yaml(path).items()}
+    groups = {
+        name: parse(Group, value, location=str(path)) for name, value in read_yaml(path).items()
+    }
     for name, group in groups.items():
         for task in group.tasks:
             if task not in known:
@@ -43,12 +45,12 @@ def expand_names(names: Sequence[str]) -> list[str]:
         UsageError: A name is neither, nor the path of a YAML file.
     """
     groups, tasks = load_groups(), task_names()
-    found: list[str] = []
+    expanded: list[str] = []
     for name in names:
         if name in groups:
-            found += groups[name].tasks
+            expanded += groups[name].tasks
         elif name in tasks or name.endswith((".yaml", ".yml")):
-            found.append(name)
+            expanded.append(name)
         else:
             raise UsageError(
                 unknown_name(
@@ -58,4 +60,4 @@ def expand_names(names: Sequence[str]) -> list[str]:
                     next_step="see 'vlmbench tasks list', or give the path of a YAML file",
                 )
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(expanded))

@@ -14,15 +14,15 @@ from vlmbench.records import Generation, ImagePart, Part, Request, Sample, TextP
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import render
 
-IMAGE_MARK = "<image>"
-"""How data sets write the place of an image inside a text."""
+IMAGE_PLACEHOLDER = "<image>"
+"""How data sets mark an image inside a text."""
 
 _MARK = re.compile(r"<image(?: (\d{1,3}))?>")
 """`<image>` is the next image, `<image 2>` the second one."""
 
 
 def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
-    """Ask the task's question about a sample.
+    """The request for a sample: its rendered prompt.
 
     Raises:
         DataError: A column is missing, or the images are not each placed exactly once.
@@ -37,23 +37,23 @@ def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> 
 
 
 def build_parts(task: TaskSpec, sample: Sample) -> tuple[Part, ...]:
-    """The prompt: text and images in the order in which the model shall see them.
+    """The prompt: text and images in the order in which the model sees them.
 
-    Images come first unless the template places them. Of images that a text names by number
-    (`<image 2>`) those that it doesn't name are not shown, and those that it names twice are
-    shown twice; with `image_order: reference` once and in order.
+    Images come first unless the template places them. Where a text refers to images by number
+    (`<image 2>`), those not referred to are left out and those referred to twice come twice; with
+    `image_order: reference` once and in order.
     """
-    where = f"sample '{sample.id}' of task '{task.name}'"
-    places = _Places(len(sample.images), where)
+    location = f"sample '{sample.id}' of task '{task.name}'"
+    places = _Places(len(sample.images), location)
     text = render(
         task.prompt,
         sample.row,
-        where=where,
+        location=location,
         choices=sample.choices,
         image=places.image,
         place_marks=places.place_marks,
     )
-    order, pieces = _cut(text, places, where)
+    order, pieces = _cut(text, places, location)
     if task.image_order == "reference":
         order, pieces = sorted(set(order)), [""] * len(set(order)) + ["".join(pieces)]
     parts: list[Part] = []
@@ -73,19 +73,19 @@ def without_marks(text: str) -> str:
 class _Places:
     """Hands out the markers of one rendering."""
 
-    def __init__(self, count: int, where: str) -> None:
+    def __init__(self, count: int, location: str) -> None:
         self.count = count
         self.nonce = secrets.token_hex(16)
         self.numbered = False
-        """Whether a text has named an image by its number."""
-        self._where = where
+        """Whether a text refers to an image by its number."""
+        self._location = location
         self._next = 0
 
     def image(self, number: int) -> str:
         """The marker of image `number`, counted from 0."""
         if not 0 <= number < self.count:
             raise DataError(
-                f"The prompt places image {number} of {self._where}, which has {self.count}; "
+                f"The prompt places image {number} of {self._location}, which has {self.count}; "
                 "correct the template or the data."
             )
         return f"\x02{self.nonce}:{number}\x03"
@@ -102,8 +102,8 @@ class _Places:
         return self.image(self._next - 1)
 
 
-def _cut(text: str, places: _Places, where: str) -> tuple[list[int], list[str]]:
-    """Which images stand in the text, and what stands before, between and behind them."""
+def _cut(text: str, places: _Places, location: str) -> tuple[list[int], list[str]]:
+    """The numbers of the images in the text, and the text before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
     order, pieces = [], [first]
     for piece in rest:
@@ -115,7 +115,7 @@ def _cut(text: str, places: _Places, where: str) -> tuple[list[int], list[str]]:
         return everything, [""] * places.count + [text]
     if sorted(order) != everything and not places.numbered:
         raise DataError(
-            f"The prompt of {where} places images {order} where it has {places.count}; mark each "
-            "image exactly once, or none to put them all before the text."
+            f"The prompt of {location} places images {order} where it has {places.count}; mark "
+            "each image exactly once, or none to put them all before the text."
         )
     return order, pieces

@@ -11,7 +11,7 @@ from vlmbench.schema import parse, read_yaml
 from vlmbench.tasks.spec import TaskSpec
 
 GROUPS_FILE = "groups.yaml"
-"""Beside the tasks: which of them are reported together."""
+"""In the folder of the tasks: which of them are reported together."""
 
 
 def tasks_root() -> Path:
@@ -27,11 +27,10 @@ def task_names() -> list[str]:
 
 
 def load_task(name_or_path: str, *, data_dir: Path | None = None) -> TaskSpec:
-    """The task of that name, or of that YAML file.
+    """The task of a name that ships with vlmbench, or of a file that ends in .yaml or .yml.
 
     Args:
-        name_or_path: One that ships with vlmbench, or a path that ends in .yaml or .yml.
-        data_dir: Where the rows of a Hub task may lie, see `DataSource.local`.
+        data_dir: Where the rows of a Hub task may be, see `DataSource.local`.
 
     Raises:
         UsageError: There is no such task.
@@ -67,7 +66,7 @@ def _find_task(name_or_path: str) -> TaskSpec:
 
 def journal_task(header: Header) -> TaskSpec:
     """The task as it was when a run's journal was last written."""
-    task = parse(TaskSpec, dict(header.task), where="the journal's header")
+    task = parse(TaskSpec, dict(header.task), location="the journal's header")
     if header.origin is None:
         return task.located(tasks_root(), None)
     return task.located(Path(header.origin).parent, Path(header.origin))
@@ -79,7 +78,7 @@ def _load_file(path: Path, changed: int, *, shipped: bool) -> TaskSpec:
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise ConfigError(f"{path} does not hold a task; it needs keys such as 'name' and 'data'.")
-    task = parse(TaskSpec, data, where=str(path))
+    task = parse(TaskSpec, data, location=str(path))
     if shipped and task.name != path.stem:
         raise ConfigError(f"{path} names its task '{task.name}'; name it '{path.stem}'.")
     return task.located(path.parent, None if shipped else path)

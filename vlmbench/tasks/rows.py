@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from vlmbench.errors import ConfigError, DataError
+from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.schema import read_jsonl
+from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.template import missing_column, render
+from vlmbench.tasks.template import missing_column
 
-ROWS_AT_ONCE = 32
+_PARQUET_ROWS = 32
 """Rows of Parquet files that are in memory together; each may hold megabytes of images."""
 
-Row = dict[str, Any]
+_Row: TypeAlias = dict[str, Any]
 
 
-def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[Row]:
+def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[_Row]:
     """The rows of a task's data; subsets take turns, a row each, until all have ended.
 
     So the first rows, which a run with a limit asks about, are spread evenly over the subsets, and
     the order is the same with any limit and without one.
 
     Args:
-        task: The task.
         skip: Columns that need not be read.
 
     Raises:
         DataError: The data set cannot be found or read, or a column is missing that says which
             rows there are.
     """
-    yield from _in_turns(_rows_of(task, subset, rows) for subset, rows in _by_subset(task, skip))
+    yield from _in_turns(_task_rows(task, name, rows) for name, rows in _by_subset(task, skip))
 
 
 def count_rows(task: TaskSpec) -> int | None:
@@ -49,13 +49,45 @@ def count_rows(task: TaskSpec) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def _in_turns(subsets: Iterable[Iterator[Row]]) -> Iterator[Row]:
+def hub_rows(
+    task: TaskSpec, config: str | None, *, skip: Collection[str] = ()
+) -> tuple[Any, Iterator[_Row]]:
+    """A Hub data set's schema and its rows, streamed, with images still encoded.
+
+    Args:
+        config: Name of the configuration, where the data set has several.
+        skip: Columns to leave out.
+
+    Returns:
+        Its `pyarrow.Schema`, None if the Hub does not know it, and the rows.
+
+    Raises:
+        DataError: The data set cannot be loaded, also while its rows are read.
+    """
+    go_offline_if_unreachable()
+    import datasets
+
+    source = task.data
+    try:
+        rows = datasets.load_dataset(
+            source.hub, config, split=source.split, revision=source.revision, streaming=True
+        )
+        features = rows.features or {}
+        if unread := [name for name in features if name in skip]:
+            rows = rows.remove_columns(unread)
+        for name, feature in features.items():
+            if name not in skip and (encoded := _encoded(feature)) is not None:
+                rows = rows.cast_column(name, encoded)
+    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
+        raise _not_loaded(task, error) from error
+    return rows.features.arrow_schema if rows.features else None, _loaded(task, rows)
+
+
+# datasets' interleave_datasets has this order from 4.2 on ("all_exhausted_without_replacement"),
+# for its own data sets only.
+def _in_turns(subsets: Iterable[Iterator[_Row]]) -> Iterator[_Row]:
     """A row of each subset, then another of each; a subset is opened at its first turn."""
-    waiting: deque[Iterator[Row]] = deque()
-    for rows in subsets:
-        for row in islice(rows, 1):
-            yield row
-            waiting.append(rows)
+    waiting = deque(subsets)
     while waiting:
         rows = waiting.popleft()
         for row in islice(rows, 1):
@@ -63,71 +95,83 @@ def _in_turns(subsets: Iterable[Iterator[Row]]) -> Iterator[Row]:
             waiting.append(rows)
 
 
-def _rows_of(task: TaskSpec, subset: str | None, rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows of a subset that belong to the task."""
-    name = source_name(task) if subset is None else f"subset {subset} of {source_name(task)}"
-    for number, row in enumerate(rows):
-        if subset is not None:
-            row["subset"] = subset
-        if task.data.keep is None or _kept(task.data.keep, row, f"row {number} of {name}"):
-            yield from _elements(task, row)
-
-
-def _by_subset(task: TaskSpec, skip: Collection[str]) -> Iterator[tuple[str | None, Iterator[Row]]]:
+def _by_subset(
+    task: TaskSpec, skip: Collection[str]
+) -> Iterator[tuple[str | None, Iterator[_Row]]]:
     files = local_files(task)
     if files is not None:
         for subset, paths in files.items():
-            yield subset, _files_rows(task, paths, skip, at_once=max(1, ROWS_AT_ONCE // len(files)))
+            yield subset, _files_rows(task, paths, skip, max(1, _PARQUET_ROWS // len(files)))
     elif task.data.manual is not None:
         raise DataError(
             f"The data of task '{task.name}' must be fetched by hand: {task.data.manual} Then "
             "name its directory with '--data-dir'."
         )
-    elif task.data.subsets:
-        for subset in task.data.subsets:
-            yield subset, _hub_rows(task, subset, skip)
     else:
-        yield None, _hub_rows(task, task.data.config, skip)
+        for subset in task.data.subsets or (None,):
+            yield subset, _opened_late(task, subset or task.data.config, skip)
+
+
+def _opened_late(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iterator[_Row]:
+    yield from hub_rows(task, config, skip=skip)[1]
+
+
+def _task_rows(task: TaskSpec, subset: str | None, rows: Iterator[_Row]) -> Iterator[_Row]:
+    """The rows of a subset that belong to the task, taken apart where `data.each` says so."""
+    keep = compile_condition(task.data.keep, "row") if task.data.keep else None
+    column = task.data.each
+    for row in rows:
+        if subset is not None:
+            row["subset"] = subset
+        if keep is not None and not keep(row):
+            continue
+        if column is None:
+            yield row
+        elif column not in row:
+            raise DataError(missing_column(column, row, source_name(task)))
+        else:
+            yield from ({**row, column: element} for element in as_list(row[column]))
 
 
 def _files_rows(
-    task: TaskSpec, paths: Iterable[Path], skip: Collection[str], *, at_once: int
-) -> Iterator[Row]:
+    task: TaskSpec, paths: Iterable[Path], skip: Collection[str], batch_size: int
+) -> Iterator[_Row]:
     for path in paths:
         if not path.is_file():
             raise DataError(
                 f"There is no data file {path}; check 'data.path' of task '{task.name}'."
             )
-        if _kind(path) == ".parquet":
-            yield from _parquet_rows(path, skip, at_once)
+        if _file_type(path) == ".parquet":
+            yield from _parquet_rows(path, skip, batch_size)
         else:
-            yield from _jsonl_rows(path, skip)
+            for _, row in read_jsonl(path):
+                yield {name: value for name, value in row.items() if name not in skip}
 
 
-def _kept(condition: str, row: Row, where: str) -> bool:
-    answer = render(condition, row, where=where).strip()
-    if answer not in ("True", "False"):
-        raise ConfigError(
-            f"The condition 'data.keep' gives {answer[:40]!r} at {where}; write one that is True "
-            "or False."
+def _file_type(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in (".parquet", ".jsonl"):
+        raise DataError(
+            f"The data file {path} is neither .parquet nor .jsonl; convert it to one of them."
         )
-    return answer == "True"
+    return suffix
 
 
-def _elements(task: TaskSpec, row: Row) -> Iterator[Row]:
-    """A row for each element of the column that `data.each` names; else the row itself."""
-    column = task.data.each
-    if column is None:
-        yield row
-    elif column not in row:
-        raise DataError(missing_column(column, row, source_name(task)))
-    else:
-        for element in as_list(row[column]):
-            yield {**row, column: element}
+def _parquet_rows(path: Path, skip: Collection[str], batch_size: int) -> Iterator[_Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            columns = [name for name in file.schema_arrow.names if name not in skip]
+            for batch in file.iter_batches(batch_size, columns=columns):
+                yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _parquet_count(path: Path) -> int | None:
-    if _kind(path) != ".parquet" or not path.is_file():
+    if _file_type(path) != ".parquet" or not path.is_file():
         return None
     import pyarrow
     import pyarrow.parquet
@@ -138,107 +182,12 @@ def _parquet_count(path: Path) -> int | None:
         raise _unreadable(path, error) from error
 
 
-def _kind(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in (".parquet", ".jsonl"):
-        raise DataError(
-            f"The data file {path} is neither .parquet nor .jsonl; convert it to one of them."
-        )
-    return suffix
-
-
-def _parquet_rows(path: Path, skip: Collection[str], at_once: int) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            columns = [name for name in file.schema_arrow.names if name not in skip]
-            for batch in file.iter_batches(at_once, columns=columns):
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _jsonl_rows(path: Path, skip: Collection[str]) -> Iterator[Row]:
-    try:
-        with path.open("rb") as handle:
-            for number, line in enumerate(handle, 1):
-                if line.strip():
-                    row = _json_row(line, path, number)
-                    yield {name: value for name, value in row.items() if name not in skip}
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _json_row(line: bytes, path: Path, number: int) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"Line {number} of {path} is not JSON ({error}); correct it.") from error
-    if not isinstance(row, dict):
-        raise DataError(f"Line {number} of {path} is not a JSON object; write one a line.")
-    return row
-
-
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = str(error).split("\n")[0][:160].rstrip(".")
     return DataError(f"The data file {path} cannot be read ({reason}); replace it.")
 
 
-def hub_tables(task: TaskSpec, config: str | None) -> tuple[Any, Iterator[Row]]:
-    """A Hub data set as it is, images encoded: its `pyarrow.Schema` and its rows.
-
-    Args:
-        task: Whose data set it is.
-        config: Its configuration, where it has several.
-
-    Returns:
-        The schema, None where only the rows tell it, and the rows one after the other.
-
-    Raises:
-        DataError: It cannot be loaded.
-    """
-    try:
-        rows = _hub_data(task, config)
-        rows = _with_images_encoded(rows, rows.features or {})
-    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
-        raise _not_loaded(task, error) from error
-    schema = rows.features.arrow_schema if rows.features else None
-    return schema, _with_dataset_name(task, rows)
-
-
-def _hub_rows(task: TaskSpec, config: str | None, skip: Collection[str]) -> Iterator[Row]:
-    try:
-        rows = _hub_data(task, config)
-        features = rows.features or {}
-        unread = [name for name in task.fields.images if name in skip and name in features]
-        rows = rows.remove_columns(unread) if unread else rows
-        shown = [name for name in task.fields.images if name not in unread]
-        rows = _with_images_encoded(rows, {name: features.get(name) for name in shown})
-    except Exception as error:
-        raise _not_loaded(task, error) from error
-    yield from _with_dataset_name(task, rows)
-
-
-def _hub_data(task: TaskSpec, config: str | None) -> Any:
-    go_offline_if_unreachable()
-    import datasets
-
-    source = task.data
-    return datasets.load_dataset(
-        source.hub, config, split=source.split, revision=source.revision, streaming=True
-    )
-
-
-def _with_images_encoded(rows: Any, features: Mapping[str, Any]) -> Any:
-    for name, feature in features.items():
-        if (encoded := _encoded(feature)) is not None:
-            rows = rows.cast_column(name, encoded)
-    return rows
-
-
-def _with_dataset_name(task: TaskSpec, rows: Iterable[Row]) -> Iterator[Row]:
+def _loaded(task: TaskSpec, rows: Iterable[_Row]) -> Iterator[_Row]:
     """The rows; an error of the client while they are streamed names the data set."""
     try:
         yield from rows

@@ -20,7 +20,7 @@ from vlmbench.records import Image, Sample, Scalar, stable_hash
 from vlmbench.tasks.filters import as_list
 from vlmbench.tasks.rows import count_rows, read_rows
 from vlmbench.tasks.sources import local_files, source_name
-from vlmbench.tasks.spec import Column, Fields, TaskSpec
+from vlmbench.tasks.spec import Fields, TaskSpec, TextColumn
 from vlmbench.tasks.template import missing_column, render
 from vlmbench.text.option_lists import unlabeled
 
@@ -87,14 +87,14 @@ def build_sample(
     where = f"row {index} of {source or source_name(task)}"
     fields = task.fields
     columns = {name: value for name, value in row.items() if name not in fields.images}
-    sample_id = render(fields.id, columns, where=where, index=index)
+    sample_id = render(fields.id, columns, location=where, index=index)
     if not sample_id.strip():
         raise DataError(f"The id of {where} is empty; every sample needs one.")
     references = tuple(filter(None, _texts(fields.references, columns, where, index)))
     if not references:
         raise DataError(f"There is no reference answer in {where}; add one or leave the row out.")
     derived = {
-        name: render(template, columns, where=where, index=index) or None
+        name: render(template, columns, location=where, index=index) or None
         for name, template in fields.derived.items()
     }
     meta = {**{name: _scalar(name, columns, where) for name in fields.meta}, **derived}
@@ -129,9 +129,9 @@ def _cluster(
 
 
 def _texts(
-    source: Column | tuple[str, ...], row: Mapping[str, Any], where: str, index: int
+    source: TextColumn | tuple[str, ...], row: Mapping[str, Any], where: str, index: int
 ) -> list[str]:
-    if isinstance(source, Column):
+    if isinstance(source, TextColumn):
         value = _column(source.column, row, where)
         listed = source.parse == "list" or isinstance(value, list | tuple)
         values = as_list(value) if listed else [value]
@@ -143,7 +143,7 @@ def _texts(
                 )
         texts = ["" if value is None else str(value) for value in values]
         return unlabeled(texts) if source.parse == "unlabeled" else texts
-    return [render(template, row, where=where, index=index) for template in source]
+    return [render(template, row, location=where, index=index) for template in source]
 
 
 def _without_end(options: list[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where a task's rows lie: files beside its YAML, files of a local directory, or the Hub."""
+"""Where a task's rows are: a file next to its YAML, files of a local directory, or the Hub."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DataState: TypeAlias = Literal["embedded", "local", "Hub", "manual"]
 
 
 def data_state(task: TaskSpec) -> DataState:
-    """Where the data would come from now; "manual" where somebody has to fetch it first."""
+    """Where the data would come from now; "manual" where it has to be fetched by hand first."""
     if task.data.path is not None:
         return "embedded" if task.origin is None else "local"
     if local_files(task) is not None:
@@ -31,14 +31,14 @@ def local_files(task: TaskSpec) -> Files | None:
     Raises:
         DataError: Some subsets are there and others not.
     """
-    if task.data_path is not None:
-        return {None: (task.data_path,)}
+    if (path := task.data_path) is not None:
+        return {None: (path,)}
     if task.data.local is None:
         return None
     base = Path(task.data.local) / task.name
     if not task.data.subsets:
-        found = _files_of(base)
-        return {None: found} if found else None
+        files = _files_of(base)
+        return {None: files} if files else None
     by_subset: Files = {name: _files_of(base / name) for name in task.data.subsets}
     missing = [name for name, files in by_subset.items() if not files]
     if len(missing) == len(by_subset):

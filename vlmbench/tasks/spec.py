@@ -1,7 +1,4 @@
-"""A task file: what is asked of which data, and how answers are scored.
-
-YAML -> TaskSpec, validated; docs of every key stand beside its field.
-"""
+"""A task file as a validated TaskSpec: data, prompt, metrics; each field documents its key."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from vlmbench.errors import ConfigError
 from vlmbench.records import Generation, Scalar, stable_hash
 from vlmbench.schema import Strict
-from vlmbench.tasks.template import check_template
-from vlmbench.tasks.where import parse_where
+from vlmbench.tasks.conditions import compile_condition
+from vlmbench.tasks.template import validate_template
 
-Template = Annotated[str, AfterValidator(check_template)]
+Template = Annotated[str, AfterValidator(validate_template)]
 """jinja2 source; `row` holds the row's columns, `index` its position from 0."""
 
 SubsetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -26,16 +23,19 @@ VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 """Part of the name of a run's directory, so no path."""
 
 
-def _check_where(text: str) -> str:
-    try:
-        parse_where(text)
-    except ConfigError as error:
-        raise ValueError(str(error)) from error
-    return text
+def _condition_on(name: Literal["meta", "row"]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            compile_condition(text, name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    return AfterValidator(validate)
 
 
 class JapaneseCard(Strict):
-    """What the card says, in Japanese."""
+    """The texts of the card in Japanese."""
 
     card: str
     chance: str = ""
@@ -55,7 +55,7 @@ class Display(Strict):
     card: str = ""
     """What the task measures, how it was made, and what its scores compare with."""
     chance: str = ""
-    """What guessing scores; empty where answers are free and nothing says so."""
+    """Score of guessing; empty where answers are free and none is known."""
     flaws: tuple[str, ...] = ()
     """Known flaws of the data, the scoring or the published numbers, a sentence or two each."""
     items: int | None = Field(default=None, ge=1)
@@ -70,7 +70,7 @@ class Display(Strict):
 
 
 class DataSource(Strict):
-    """Where the rows are: a file beside the YAML, a data set of the Hugging Face Hub, or a local
+    """Where the rows are: a file next to the YAML, a data set of the Hugging Face Hub, or a local
     directory with the columns of one (`--data-dir`)."""
 
     path: str | None = None
@@ -86,14 +86,14 @@ class DataSource(Strict):
     split: str | None = None
     manual: str | None = None
     """What to fetch by hand, for data that the Hub does not hold as this task reads it."""
-    keep: Template | None = None
-    """Renders to True for the rows that belong to the task; None for all."""
+    keep: Annotated[str, _condition_on("row")] | None = None
+    """Condition on `row`, such as `row.lang == 'ja'`; other rows do not belong to the task."""
     each: str | None = None
     """A column with a list, or with a text that is one: each element becomes a row of its own, in
     which the column holds that element."""
     local: str | None = None
-    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl comes before the Hub;
-    with subsets, <task>/<subset> is what <task> is otherwise. `--data-dir` sets it."""
+    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl is read before the Hub;
+    with subsets, <task>/<subset> in the place of <task>. `--data-dir` sets it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSource:
@@ -111,7 +111,7 @@ class DataSource(Strict):
         return self
 
 
-class Column(Strict):
+class TextColumn(Strict):
     """Takes texts from one column, which holds a text or a list of texts."""
 
     column: str
@@ -138,10 +138,10 @@ class Fields(Strict):
     """Columns that hold an image or a list of images, in the order in which they are shown."""
     base64: bool = False
     """Whether images are texts in base64."""
-    references: Column | Annotated[tuple[Template, ...], Field(min_length=1)]
+    references: TextColumn | Annotated[tuple[Template, ...], Field(min_length=1)]
     """`{column: name}`, or a template for each accepted answer. A number in a column counts as
     its text; what is empty or null is left out."""
-    choices: Column | tuple[Template, ...] = ()
+    choices: TextColumn | tuple[Template, ...] = ()
     """Options of a multiple-choice question, given in the same two ways. Empty ones are left out at
     the end only, since the others' letters count their places."""
     meta: tuple[str, ...] = ()
@@ -165,14 +165,14 @@ class MetricUse(Strict):
     use: str
     """Its name, such as `match.exact`."""
     id: str = ""
-    """What it is called in results; the name unless the task uses it twice."""
+    """Its name in results; needed where the task uses the metric twice."""
     headline: bool = False
     """Shown on the leaderboard and compared by the gate; the first metric if none is marked."""
-    where: Annotated[str, AfterValidator(_check_where)] | None = None
-    """Condition on `meta`, such as `meta.answer == 'open'`; others are not scored by it."""
+    where: Annotated[str, _condition_on("meta")] | None = None
+    """Condition on `meta`, such as `meta.answer == 'open'`; other samples are not scored by it."""
     options: dict[str, Scalar] = Field(default_factory=dict)
     published: dict[str, str] = Field(default_factory=dict)
-    """Harness -> what it calls this metric, where its published numbers were computed so."""
+    """Harness -> its name for this metric, where its published numbers were computed this way."""
 
     @property
     def key(self) -> str:
@@ -204,9 +204,9 @@ class TaskSpec(Strict):
     """`{{ row.question | interleave }}` puts images where the text says `<image>` or `<image 2>`,
     `{{ image(0) }}` puts one there; otherwise they come before the text."""
     paraphrases: dict[VariantName, Template] = Field(default_factory=dict)
-    """Name -> the prompt in other words; asked only by `--prompts`, and in no fingerprint."""
+    """Name -> the prompt reworded; used only with `--prompts`, and part of no fingerprint."""
     image_order: Literal["marked", "reference"] = "marked"
-    """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm asks."""
+    """`reference`: all images before the text and the marks deleted, as llm-jp-eval-mm does."""
     system: str | None = None
     generation: GenerationArguments = Field(default_factory=GenerationArguments)
     metrics: tuple[MetricUse, ...] = Field(min_length=1)
@@ -217,7 +217,7 @@ class TaskSpec(Strict):
     page that a question is about; None: the samples' images."""
     examples: tuple[Example, ...] = ()
 
-    _folder: Path | None = PrivateAttr(default=None)
+    _data_path: Path | None = PrivateAttr(default=None)
     _origin: Path | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -238,17 +238,16 @@ class TaskSpec(Strict):
         return self._origin
 
     def located(self, folder: Path, origin: Path | None) -> TaskSpec:
-        """The same task as one of a folder, to which its data path is relative."""
+        """The same task with its data path relative to a folder."""
         located = self.model_copy()
-        located._folder, located._origin = folder, origin
+        located._data_path = folder / self.data.path if self.data.path is not None else None
+        located._origin = origin
         return located
 
     @property
     def data_path(self) -> Path | None:
         """The local data file; None for a Hub data set."""
-        if self.data.path is None or self._folder is None:
-            return None
-        return self._folder / self.data.path
+        return self._data_path
 
     @property
     def headlines(self) -> tuple[str, ...]:
@@ -272,7 +271,7 @@ class TaskSpec(Strict):
         return stable_hash(self._part("prompt", "system", "generation", "image_order"))
 
     def as_dict(self) -> dict[str, Any]:
-        """The task as the YAML file could say it."""
+        """The task as plain values, as in a YAML file."""
         return self.model_dump(mode="json")
 
     def with_prompt(self, prompt: str) -> TaskSpec:
@@ -280,19 +279,13 @@ class TaskSpec(Strict):
         return self.model_copy(update={"prompt": prompt})
 
     def with_image_order(self, order: Literal["marked", "reference"]) -> TaskSpec:
-        """The same task with its images there."""
+        """The same task with its images in that order."""
         return self.model_copy(update={"image_order": order})
 
     def generation_for(self, seed: int) -> Generation:
         """The generation arguments; the seed counts only where answers are sampled."""
-        arguments = self.generation
-        return Generation(
-            max_new_tokens=arguments.max_new_tokens,
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            seed=seed if arguments.temperature > 0 else 0,
-            stop=arguments.stop,
-        )
+        used = seed if self.generation.temperature > 0 else 0
+        return Generation(**self.generation.model_dump(), seed=used)
 
     def _part(self, *names: str) -> dict[str, Any]:
         part: dict[str, Any] = without_new_defaults(self.model_dump(mode="json", include={*names}))
@@ -305,21 +298,24 @@ _NEW_DEFAULTS: dict[str, Any] = {
     "derived": {},
     "image_order": "marked",
     "parse": None,
-    **dict.fromkeys(("manual", "keep", "each", "local")),
+    "manual": None,
+    "keep": None,
+    "each": None,
+    "local": None,
     "subsets": [],
 }
-"""Keys that came later: at their defaults they are in no fingerprint, so that old ones hold."""
+"""Keys added later: at their defaults they are in no fingerprint, so that old ones stay valid."""
 
 
 def without_new_defaults(value: Any) -> Any:
-    """What of a dumped task, or of a part of one, decides over fingerprints."""
+    """A dumped task, or a part of one, reduced to what its fingerprint covers."""
     if isinstance(value, list):
-        return [without_new_defaults(one) for one in value]
+        return list(map(without_new_defaults, value))
     if not isinstance(value, dict):
         return value
     return {
-        key: without_new_defaults(one)
-        for key, one in value.items()
+        key: without_new_defaults(inner)
+        for key, inner in value.items()
         # Which published numbers compare decides nothing about an answer.
-        if key != "published" and not (key in _NEW_DEFAULTS and one == _NEW_DEFAULTS[key])
+        if key != "published" and not (key in _NEW_DEFAULTS and inner == _NEW_DEFAULTS[key])
     }

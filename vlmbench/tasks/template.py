@@ -24,7 +24,7 @@ from vlmbench.errors import ConfigError, DataError, near_names
 from vlmbench.tasks.filters import FILTERS
 
 
-class _MissingColumn(UndefinedError):
+class MissingColumn(UndefinedError):
     """Its message is the name of the column."""
 
 
@@ -40,7 +40,7 @@ class _RowEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Mapping):
             if argument in obj:
                 return obj[argument]
-            return self.undefined(hint=str(argument), obj=obj, name=argument, exc=_MissingColumn)
+            return self.undefined(hint=str(argument), obj=obj, name=argument, exc=MissingColumn)
         return super().getitem(obj, argument)
 
 
@@ -53,19 +53,24 @@ def _interleave(context: Context, text: object) -> str:
     return str(place_marks(str(text)))
 
 
-@lru_cache(maxsize=256)
-def _compile(source: str) -> Template:
+def row_environment() -> ImmutableSandboxedEnvironment:
+    """A new sandbox for templates and conditions over rows."""
     environment = _RowEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         finalize=lambda value: "" if value is None else value,  # null is empty, not the word None
     )
     environment.filters.update(FILTERS, interleave=_interleave)
-    return environment.from_string(source)
+    return environment
 
 
-def check_template(source: str) -> str:
-    """Return `source`, or raise a ValueError that says where its syntax is wrong."""
+@lru_cache(maxsize=256)
+def _compile(source: str) -> Template:
+    return row_environment().from_string(source)
+
+
+def validate_template(source: str) -> str:
+    """`source` itself; raises ValueError with the place where its syntax is wrong."""
     try:
         _compile(source)
     except TemplateSyntaxError as error:
@@ -75,13 +80,12 @@ def check_template(source: str) -> str:
     return source
 
 
-def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> str:
+def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) -> str:
     """Fill a template in.
 
     Args:
-        source: The template; `row` holds the columns.
-        row: The columns of one row.
-        where: The row, for error messages.
+        row: The columns, which the template knows as `row`.
+        location: The row, for error messages.
         names: Further values and functions that the template may use.
 
     Raises:
@@ -90,39 +94,39 @@ def render(source: str, row: Mapping[str, Any], *, where: str, **names: Any) -> 
     """
     try:
         return _compile(source).render(row=row, **names)
-    except _MissingColumn as error:
-        raise DataError(missing_column(str(error), row, where)) from error
+    except MissingColumn as error:
+        raise DataError(missing_column(str(error), row, location)) from error
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
         raise ConfigError(
-            f"The template {shown!r} fails at {where} ({str(error).rstrip('.')}); correct it in "
+            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); correct it in "
             "the task file."
         ) from error
 
 
-def missing_column(name: str, columns: Collection[str], where: str) -> str:
+def missing_column(name: str, columns: Collection[str], location: str) -> str:
     """The sentence for a column that is not there."""
     near = near_names(name, columns)
     hint = (
-        f"did you mean {' or '.join(repr(one) for one in near)}?"
+        f"did you mean {' or '.join(map(repr, near))}?"
         if near
         else f"the columns there are {(', '.join(sorted(columns)) or 'none')[:200]}."
     )
-    return f"There is no column '{name}' in {where}; {hint}"
+    return f"There is no column '{name}' in {location}; {hint}"
 
 
 def names_in(source: str) -> set[str]:
     """The names that a template uses and does not set itself."""
-    return set(meta.find_undeclared_variables(_parsed(source)))
+    return set(meta.find_undeclared_variables(row_environment().parse(source)))
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedColumn:
-    """A column, or a part of one, that a template writes out in every row."""
+    """A column, or a part of one, that a template writes out for every row."""
 
     path: tuple[str | int, ...]
     as_text: bool
-    """Whether it is written as it is, so that it has to be a text or a number."""
+    """Whether it is written unconverted, so that it has to be a text or a number."""
 
     @property
     def name(self) -> str:
@@ -130,7 +134,7 @@ class RenderedColumn:
         return ".".join(["row", *map(str, self.path)])
 
     def of(self, row: Mapping[str, Any]) -> Any:
-        """What a row holds there; None where it holds nothing."""
+        """A row's value there; None where there is none."""
         value: Any = row
         for step in self.path:
             try:
@@ -142,22 +146,21 @@ class RenderedColumn:
 
 @lru_cache(maxsize=256)
 def columns_in_template(source: str) -> tuple[RenderedColumn, ...]:
-    """What a template writes out of a row, whatever the row holds: nothing under an `if`."""
-    found: dict[RenderedColumn, None] = {}
-    for output in _parsed(source).body:
+    """The columns that a template writes out unconditionally: none under an `if`."""
+    columns: dict[RenderedColumn, None] = {}
+    for output in row_environment().parse(source).body:
         for part in output.nodes if isinstance(output, nodes.Output) else ():
             filters: set[str] = set()
             expression: nodes.Node | None = part
             while isinstance(expression, nodes.Filter):
                 filters.add(expression.name)
                 expression = expression.node
-            path = _path(expression)
-            if path:
-                found[RenderedColumn(path, filters <= _OF_TEXTS)] = None
-    return tuple(found)
+            if path := _path(expression):
+                columns[RenderedColumn(path, filters <= _TEXT_FILTERS)] = None
+    return tuple(columns)
 
 
-_OF_TEXTS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
+_TEXT_FILTERS = {"interleave", "replace", "letter", "string", "trim", "upper", "lower"}
 """Filters that take a text or a number."""
 
 
@@ -174,9 +177,3 @@ def _path(expression: nodes.Node | None) -> tuple[str | int, ...]:
         expression = expression.node
     is_row = isinstance(expression, nodes.Name) and expression.name == "row"
     return tuple(reversed(steps)) if is_row else ()
-
-
-def _parsed(source: str) -> nodes.Template:
-    environment = _RowEnvironment()
-    environment.filters.update(FILTERS, interleave=_interleave)
-    return environment.parse(source)

@@ -1,33 +1,33 @@
-"""A bounded memory of what texts consist of."""
+"""A bounded cache of the words of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
 _PER_TEXT = 64
-"""What a text costs beside its characters, in characters."""
-_TOGETHER = 64
-"""Texts that are analyzed together, so that what one stage leaves is at hand for the next."""
+"""What a text costs besides its characters, in characters."""
+_BATCH_SIZE = 64
+"""Texts that are analyzed at a time, so that what one stage leaves is still in the CPU's cache."""
 
 
 class WordCache:
-    """Words of texts that have been analyzed before; what was not asked for long is forgotten.
+    """Words of texts that have been analyzed before; the least recently used are dropped.
 
-    The words of a text are held as a line, with spaces between: a single object, which is made and
-    kept in a fraction of the time and room of an object a word.
+    The words of a text are kept as one string with spaces between, which takes a fraction of the
+    time and memory of a string per word.
 
-    There are two generations. A text that is found or analyzed goes to the younger one; when that
-    is full it becomes the older one, and what the older one held is dropped. So the texts of the
-    last `limit` characters are always at hand, and never more than twice as many are held.
+    There are two generations. A text that is looked up or analyzed goes to the younger one; when
+    that is full it becomes the older one, and the previous older one is dropped. So the texts of
+    the last `limit` characters are always cached, and never more than twice as many.
     """
 
     def __init__(
         self, analyze: Callable[[Sequence[str]], Sequence[str]], *, limit: int = 1 << 24
     ) -> None:
-        """Remember what an analysis says.
+        """An empty cache.
 
         Args:
-            analyze: Turns texts into the line of words of each.
+            analyze: From texts to the words of each, with spaces between.
             limit: Characters in a generation; a text costs those of its line and 64.
         """
         self._analyze = analyze
@@ -46,31 +46,31 @@ class WordCache:
         if None not in known:
             return known  # type: ignore[return-value]
         pairs = list(zip(texts, known, strict=True))
-        found = self._found(list(dict.fromkeys(text for text, line in pairs if line is None)))
+        found = self._look_up(list(dict.fromkeys(text for text, line in pairs if line is None)))
         return [found[text] if line is None else line for text, line in pairs]
 
     def learn(self, texts: Iterable[str], lines: Iterable[str]) -> None:
-        """Take the words of texts from elsewhere."""
+        """Add texts whose words, with spaces between, are known already."""
         self._keep(dict(zip(texts, lines, strict=True)))
 
     def __len__(self) -> int:
-        """Texts held."""
+        """Number of texts in the cache."""
         return len(self._young.keys() | self._old.keys())
 
     def clear(self) -> None:
-        """Forget all texts."""
+        """Drop all texts."""
         self._young, self._old, self._held = {}, {}, 0
 
-    def _found(self, texts: Sequence[str]) -> dict[str, str]:
-        """The words of texts that were not in the younger generation a moment ago."""
+    def _look_up(self, texts: Sequence[str]) -> dict[str, str]:
+        """The words of texts that are not in the younger generation."""
         found: dict[str, str] = {}
-        for start in range(0, len(texts), _TOGETHER):
-            stretch = texts[start : start + _TOGETHER]
+        for start in range(0, len(texts), _BATCH_SIZE):
+            batch = texts[start : start + _BATCH_SIZE]
             old = self._old
-            unknown = [text for text in stretch if text not in old] if old else stretch
+            unknown = [text for text in batch if text not in old] if old else batch
             lines = dict(zip(unknown, self._analyze(unknown), strict=True))
-            if len(lines) < len(stretch):
-                lines.update((text, old[text]) for text in stretch if text in old)
+            if len(lines) < len(batch):
+                lines.update((text, old[text]) for text in batch if text in old)
             self._keep(lines)
             found.update(lines)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +48,7 @@ _AT_FIRST = (
     "(?:だ|か|も|の方|のほう|のよう)*[とに]も?(?:思|考え|言え|見え|迷|感じ)[^。、\\n]{0,10}?"
     "(?:が|けど|けれど|けれども|ものの)[、,]?"
 )
-"""Behind a label that was thought of before another one."""
+"""Behind a label that the answer considers first and then replaces by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,14 @@ class LabelPatterns:
     """A label that is right because all others are wrong."""
     denied: re.Pattern[str]
     at_first: re.Pattern[str]
-    """A label that another one of the same sentence takes the place of."""
+    """A label that another one of the same sentence replaces."""
     span: re.Pattern[str]
     """All labels from one to another, as in A~D."""
     not_but: re.Pattern[str]
     any_label: re.Pattern[str]
 
     def index(self, label: str) -> int:
-        """The position of a label as it was found."""
+        """The position of a label as the text writes it."""
         return self.labels.index(label.upper())
 
     def undenied(self, text: str) -> str:
@@ -117,7 +118,7 @@ def _patterns(
     other = f"{before}(?:{one}){after}"
     separator = " ?(?:または|もしくは|あるいは|および|か|も|と|、|,|・|/|&|or|and) ?"
     listed = f"{other}(?:{_CLOSE}{separator}{_OPEN}{other}){{0,6}}{_CLOSE}"
-    # Not beyond another label: of that one the denial speaks.
+    # Not beyond another label: the denial would be about that one.
     denial = _DENIAL.replace("GAP", f"(?:(?!{other})[^。、,;\\n])")
     noted = r"(?:[(「][^)」\n]{0,30}[)」])?(?:番|の選択肢)? ?"
 
@@ -150,9 +151,9 @@ def _patterns(
 
 
 @functools.cache
-def latin(count: int) -> LabelPatterns:
+def latin_labels(count: int) -> LabelPatterns:
     """A, B, C … in either case; never a letter of a word, of A型 or of Aさん."""
-    labels = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:count]
+    labels = string.ascii_uppercase[:count]
     one = f"[A-{labels[-1]}]"
     after = (
         r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席)"

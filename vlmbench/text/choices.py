@@ -3,18 +3,19 @@
     B   （Ｂ）   **B**   B：東京タワー   答えはＢです   選択肢Bが正解   A ではなく B です
     \\boxed{B}   イ   ②   2番   東京タワー（the option's own text）
 
-Rules from the most explicit to the least; the first that finds one option decides, and one that
-finds several decides that the answer cannot be read. Nothing is guessed.
+Rules go from the most explicit to the least: the first that finds an option decides, and if it
+finds several, the answer cannot be parsed. Nothing is guessed.
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin
+from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin_labels
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
 from vlmbench.text.japanese import answer_form, normalize, surface_form
@@ -23,9 +24,9 @@ from vlmbench.text.numbers import find_quantities, read_quantity
 CHOICE_FORM = "choice-ja3"
 """Version of `read_choice`."""
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = string.ascii_uppercase
 _UNKNOWN_COUNT = 10
-"""Options that are assumed when a question comes without them: labels A to J."""
+"""Number of options assumed when a question comes without them: labels A to J."""
 
 _SHORT = 40
 """Characters of an answer in which a label counts wherever it stands."""
@@ -57,14 +58,14 @@ _NONE_OF_THEM = re.compile(
 
 
 def read_choice(text: str, choices: Sequence[str]) -> int | None:
-    """The position of the option that an answer chooses, None when it cannot be read.
+    """The position of the option that an answer chooses, None when it cannot be parsed.
 
     Args:
-        text: The whole answer; reasoning blocks are passed over.
+        text: The whole answer; reasoning blocks are skipped.
         choices: The options in order, labeled A, B, C … (or ア イ ウ …, 1 2 3 …) in the prompt.
-            May be empty: then labels up to J are understood, and no texts.
+            May be empty: then labels up to J are understood, and no option texts.
 
-    Looked for in this order, each over the whole answer: the content of the last \\boxed{}; a
+    The rules in order, each applied to the whole answer: the content of the last \\boxed{}; a
     Latin letter as below; the option's own text as the whole answer; a kana or a number as
     below; the option's own text as the final answer in a sentence, or as the only option that
     this sentence mentions. A label is taken from (1) the last phrase such as 「答えはB」「正解：B」
@@ -102,7 +103,7 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
 
 
 def _by_latin_letter(lines: str, choices: Sequence[str]) -> _Found:
-    return _by_label(lines, latin(len(choices) or _UNKNOWN_COUNT), choices)
+    return _by_label(lines, latin_labels(len(choices) or _UNKNOWN_COUNT), choices)
 
 
 def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:

@@ -1,4 +1,4 @@
-"""Whether a text contains another one as whole words."""
+"""Whether a text contains another as whole words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from itertools import accumulate
 
 from vlmbench.text.japanese import surface_form, tokenize
 
-_NEIGHBOURHOOD = 40
-_OCCURRENCES = 200
+_CONTEXT = 40
+_MAX_OCCURRENCES = 200
+
 CONTAINMENT = "words-ja1"
 """Version of `contains_words`."""
 
@@ -16,11 +17,10 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
     """Whether `wanted` occurs in the text, both without width, case and white space.
 
     Args:
-        text: Where it is looked for.
         wanted: Full stops at its end do not count. Empty, it occurs in empty text only.
         whole_words: Whether it must begin and end where words of the text do; inside a number
-            with a point or commas no word begins. Words are found in its neighborhood, and the
-            first 200 occurrences are looked at.
+            with a point or commas no word begins. Words are those of the 40 characters around
+            it, and only the first 200 occurrences are looked at.
     """
     form, whole = surface_form(wanted), surface_form(text)
     if not form:
@@ -28,7 +28,7 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
     start = whole.find(form)
     if not whole_words:
         return start >= 0
-    for _ in range(_OCCURRENCES):
+    for _ in range(_MAX_OCCURRENCES):
         if start < 0:
             return False
         if _is_whole(whole, start, start + len(form)):
@@ -38,8 +38,8 @@ def contains_words(text: str, wanted: str, whole_words: bool) -> bool:
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    first = max(0, start - _NEIGHBOURHOOD)
-    words = tokenize(text[first : end + _NEIGHBOURHOOD])
+    first = max(0, start - _CONTEXT)
+    words = tokenize(text[first : end + _CONTEXT])
     ends = {first, *(first + length for length in accumulate(map(len, words)))}
     return {start, end} <= ends and not _inside_number(text, start, end)
 

@@ -13,8 +13,18 @@ from vlmbench.text.japanese import answer_form
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_numeral
 
 MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 )
 _LONGEST = 40
 _NUMERAL = f"[{NUMERAL_CHARACTERS}]{{1,6}}"
@@ -56,7 +66,7 @@ class Date:
     day: int | None
 
     def specifies(self, other: Date) -> bool:
-        """Whether this date says everything that the other one says, and perhaps more."""
+        """Whether this date includes everything that the other one specifies."""
         pairs = ((self.year, other.year), (self.month, other.month), (self.day, other.day))
         return all(theirs is None or mine == theirs for mine, theirs in pairs)
 
@@ -73,7 +83,7 @@ class Clock:
 def read_date(text: str) -> Date | None:
     """The date that a short answer consists of, None when it is anything else.
 
-    Years may be of a Japanese era, numbers in kanji, months in English; a weekday is passed over.
+    Years may be of a Japanese era, numbers in kanji, months in English; a weekday is ignored.
     A year alone is a number with the unit 年 and no date; 5/3 may be a fraction and is none.
     """
     form = gregorian(_short(text)).replace("元年", "1年")
@@ -106,7 +116,7 @@ def read_clock(text: str) -> Clock | None:
 
 
 def find_moments(text: str) -> list[Date | Clock]:
-    """The dates and times of day that stand in a sentence, in order.
+    """The dates and times of day in a sentence, in order.
 
     A date there has at least a day; 3時15分前 is none of them. Takes text as `normalize` leaves it.
     """

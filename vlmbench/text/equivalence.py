@@ -29,7 +29,7 @@ _ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
 
 
 def same_answer(answer: str, reference: str) -> bool:
-    """Whether a careful Japanese reader takes the answer for the reference.
+    """Whether a Japanese reader would accept the answer as the reference.
 
     True when both are equal in answer form, or are the same number (with units converted, one of
     them possibly without), date, time of day or range, spellings or common names of one word
@@ -51,7 +51,7 @@ def same_answer(answer: str, reference: str) -> bool:
         return True
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
-        return same_value(known, wanted)
+        return _same_value(known, wanted)
     return same_spelling(first, second) or _same_list(first, second)
 
 
@@ -61,21 +61,21 @@ def _form(text: str) -> str:
     return answer_form(_ARTICLE.sub("", text.lstrip()[:10]) + text.lstrip()[10:])
 
 
-Single: TypeAlias = Quantity | Date | Clock
-Value: TypeAlias = Single | tuple[Single, Single]
+_Single: TypeAlias = Quantity | Date | Clock
+_Value: TypeAlias = _Single | tuple[_Single, _Single]
 
 
-def same_value(first: Value, second: Value) -> bool:
+def _same_value(first: _Value, second: _Value) -> bool:
     """Whether two values are of one kind and equal, numbers after conversion of units."""
     if isinstance(first, Quantity) and isinstance(second, Quantity):
         return first.close_to(second)
     if isinstance(first, tuple) and isinstance(second, tuple):
-        return all(same_value(one, other) for one, other in zip(first, second, strict=True))
+        return all(_same_value(one, other) for one, other in zip(first, second, strict=True))
     return first == second
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def _value(form: str) -> Value | None:
+def _value(form: str) -> _Value | None:
     return (
         read_clock(form)
         or read_date(form)
@@ -85,7 +85,7 @@ def _value(form: str) -> Value | None:
     )
 
 
-def _span(form: str) -> tuple[Single, Single] | None:
+def _span(form: str) -> tuple[_Single, _Single] | None:
     """Two days or times of day: 午前10時〜午後5時."""
     ends = _SPAN.split(form.removesuffix("まで"))
     if len(ends) != 2:
@@ -95,7 +95,7 @@ def _span(form: str) -> tuple[Single, Single] | None:
 
 
 def members(text: str) -> tuple[str, ...]:
-    """The members of a list in a short answer, as answers of their own; one if it is no list.
+    """The members of a list in a short answer; the answer itself if it is no list.
 
     Separated by 、 , ; / ・ line breaks, or と between nouns; a comma inside a number does not
     separate.

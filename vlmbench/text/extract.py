@@ -2,8 +2,8 @@
 
     <think>…</think>東京   …よって、答えは42である。   \\boxed{3}   これは大阪城なので、大阪です。
 
-What is found is a short list of candidates, each a piece of the text as it stands there. Nothing
-is completed, translated or guessed.
+The result is a short list of candidates, each a verbatim piece of the text. Nothing is completed,
+translated or guessed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 
 EXTRACTION = "final-ja3"
-"""Version of what this module finds, including `same_answer`."""
+"""Version of this module's rules, including `same_answer`."""
 
 _THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _THINK_START = re.compile("<(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
@@ -88,10 +88,10 @@ _HEAD, _LAST = 4000, 8000
 
 
 def without_reasoning(text: str) -> str:
-    """What stands behind the last reasoning block.
+    """What follows the last reasoning block.
 
-    A block that was opened and never closed has no answer behind it: what is left is what stood
-    before it, in most cases nothing. Text without such a block stays as it is.
+    A block that is never closed has no answer behind it: only what precedes it is left, in most
+    cases nothing. Text without such a block stays as it is.
     """
     ends = list(_THINK_END.finditer(text))
     rest = text[ends[-1].end() :] if ends else text
@@ -131,7 +131,7 @@ def marked_answer(text: str) -> str | None:
 
 @functools.lru_cache(maxsize=1 << 12)
 def candidates(text: str) -> tuple[str, ...]:
-    """What may be the short answer in a text, the likeliest first; empty for empty text.
+    """What may be the short answer in a text, most likely first; empty for empty text.
 
     From the answer that the text marks, else from its conclusion (したがって…), else from its
     only sentence, else from its first one if that is short and from its last one: this
@@ -162,7 +162,7 @@ def says(text: str, reference: str) -> bool:
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if moment := read_date(reference) or read_clock(reference):
-        return any(_gives(told, moment) for told in (*candidates(text), *_told(text)))
+        return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
     wanted = read_quantity(reference)
     return bool(wanted and (found := stated_quantity(text)) and found.close_to(wanted))
 
@@ -172,21 +172,21 @@ def stated_quantity(text: str) -> Quantity | None:
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
-    for told in _told(text):
-        quantities = find_quantities(told)
+    for claim in _claims(text):
+        quantities = find_quantities(claim)
         if len({(one.value, one.unit) for one in quantities}) == 1:
             return quantities[0]
     return None
 
 
-def _told(text: str) -> Iterator[str]:
-    """What statements say of their topic, the last one first, without denials."""
+def _claims(text: str) -> Iterator[str]:
+    """What statements say about their topic, last statement first, without denials."""
     for statement in reversed(_statements(answer_lines(text))):
-        told = statement[-_SHORT:]
-        if len(topics := list(_TOPIC.finditer(told))) == 1:
-            told = told[topics[0].end() :]
-        if told and not _DENIED.search(answer_form(told)):
-            yield told
+        claim = statement[-_SHORT:]
+        if len(topics := list(_TOPIC.finditer(claim))) == 1:
+            claim = claim[topics[0].end() :]
+        if claim and not _DENIED.search(answer_form(claim)):
+            yield claim
 
 
 def _gives(text: str, wanted: Date | Clock) -> bool:
@@ -204,8 +204,8 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 def answer_lines(text: str) -> str:
     """The answer after its reasoning, each line normalized.
 
-    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000: what it
-    finally says stands there or nowhere.
+    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000, where final
+    answers are.
     """
     text = without_reasoning(text)
     if len(text) > _HEAD + _LAST:
@@ -232,7 +232,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _parts(statement: str) -> list[str]:
-    """The statement and what of it can be the answer."""
+    """The statement and its parts that can be the answer."""
     if len(statement) > _SHORT * 2:
         statement = statement[-_SHORT * 2 :]
     *_, statement = _NOT_BUT.split(statement)

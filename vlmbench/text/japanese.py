@@ -166,7 +166,7 @@ def tokenize(text: str) -> tuple[str, ...]:
     """The words of `normalize(text)`, punctuation included.
 
     Each distinct text is analyzed once while it stays in the cache, so that metrics share the
-    work. Empty text has no words. Safe for any Unicode text and from any thread. A text of more
+    work. Empty text has no words. Safe for any Unicode text and thread-safe. A text of more
     than 4,096 characters is analyzed in pieces.
     """
     return _words(text)
@@ -178,7 +178,7 @@ def lines_of_words(texts: Sequence[str]) -> list[str]:
 
 
 def learn(texts: Sequence[str], lines: Iterable[str]) -> None:
-    """Take the words of texts from another process that has analyzed them."""
+    """Cache the words of texts that another process has analyzed."""
     _words.learn(texts, lines)
 
 
@@ -199,9 +199,9 @@ def tokenizer_identity() -> str:
 
 
 def _analyzed(texts: Sequence[str]) -> list[str]:
-    # Most texts are normal already, and one look at many is quicker than a look at each.
-    together = "".join(texts)
-    if "ーー" in together or not _NORMAL.fullmatch(together):
+    # Most texts are normal already, and one look at all is quicker than a look at each.
+    joined = "".join(texts)
+    if "ーー" in joined or not _NORMAL.fullmatch(joined):
         texts = list(map(normalize, texts))
     return split_words(unidic(), texts)
 

@@ -1,4 +1,4 @@
-"""Fields and values out of a JSON object that a model wrote, for comparison as values."""
+"""Fields and values of a JSON object in a model's answer, in a form to compare."""
 
 from __future__ import annotations
 

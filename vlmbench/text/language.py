@@ -31,7 +31,7 @@ _CHINESE_GRAMMAR = frozenset("的是了在不我他有这這个個")
 _LATIN_WORD = re.compile(f"(?:{_LATIN.pattern})+")
 _ENDS_IN_HIRAGANA = re.compile(r"[ぁ-ゖ][\W\d_]*\Z")
 _PER_WORD = 1.8
-"""Kanji and kana that say about what one Latin word says."""
+"""Kanji and kana that correspond to about one Latin word."""
 _SENTENCE = 12
 """Kanji without kana that no Japanese answer has, except in long proper names."""
 _LEAST_KANA = 0.1
@@ -102,7 +102,7 @@ def _is_chinese(text: str, scripts: Scripts) -> bool:
 def _knows(character_set: str, character: str) -> bool:
     """Whether a national character set has the character; JIS X 0208 for "euc_jp"."""
     try:
-        # Three bytes of EUC-JP are JIS X 0212, which has characters that nobody in Japan writes.
+        # Three bytes of EUC-JP are JIS X 0212, whose characters are not in use in Japan.
         return len(character.encode(character_set)) == 2
     except UnicodeEncodeError:
         return False

@@ -1,4 +1,4 @@
-"""MeCab with a dictionary named outright, and what keeps it quick on the longest texts."""
+"""MeCab with a fixed dictionary, fast also on the longest texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import fugashi
 
-LONGEST_PIECE = 4096
+_MAX_PIECE = 4096
 """Characters that MeCab gets at a time. Its time grows with the square of a run of digits, and with
 IPADIC it crashes on 100,000 of them."""
 
@@ -21,7 +21,7 @@ _lock = threading.Lock()
 def unidic() -> fugashi.Tagger:
     """fugashi with the UniDic of the unidic-lite package.
 
-    fugashi alone would prefer the full UniDic if somebody has installed it.
+    fugashi alone would prefer the full UniDic where that is installed.
     """
     import fugashi
     import unidic_lite
@@ -30,7 +30,7 @@ def unidic() -> fugashi.Tagger:
 
 
 def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[str]:
-    """The words of each text as MeCab writes them, with spaces between; from any thread.
+    """The words of each text as MeCab writes them, with spaces between; thread-safe.
 
     A text of more than 4,096 characters is analyzed in pieces, cut after a full stop or at white
     space where there is one.
@@ -38,13 +38,12 @@ def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[str
     parse = tagger.parse
     with _lock:
         return [
-            parse(text) if len(text) <= LONGEST_PIECE else _split_pieces(parse, text)
-            for text in texts
+            parse(text) if len(text) <= _MAX_PIECE else _split_pieces(parse, text) for text in texts
         ]
 
 
 def features(text: str) -> list[Any]:
-    """What UniDic says of each word of a text."""
+    """UniDic's features of each word of a text."""
     with _lock:
         return [word.feature for word in unidic()(text)]
 
@@ -59,7 +58,7 @@ def _split_pieces(parse: Callable[[str], str], text: str) -> str:
 def _pieces(text: str) -> Iterator[str]:
     start = 0
     while start < len(text):
-        end = start + LONGEST_PIECE
+        end = start + _MAX_PIECE
         if end < len(text):
             stop = max(text.rfind(mark, start, end) for mark in "。 \n")
             end = stop + 1 if stop > start else end

@@ -3,8 +3,8 @@
     １２３   1,234   -0.5   ▲3   12%   5割   12.5億   3億2千万円   三百二十   ¥100   約81.2歳です
     令和5年   1時間30分   2分の1   半分   三つ   みっつ   ゼロ   1.2×10^5
 
-What is not one number with at most a unit, such as a date or a sentence, is no quantity: nothing
-is guessed.
+Anything but a single number with at most a unit, such as a date or a sentence, is no quantity:
+nothing is guessed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Quantity:
     value: float
     """Finite; 億 and the like multiplied out, 割 as tens of per cent."""
     unit: str = ""
-    """In one spelling (円 for ¥, % for パーセント, 個 for つ); empty when left out."""
+    """In its canonical spelling (円 for ¥, % for パーセント, 個 for つ); empty when left out."""
     numeral: str = ""
     """The number as written, in half-width characters: tells the year 2020 from 2,020."""
 
@@ -119,7 +119,7 @@ class Quantity:
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """The one quantity that a short answer consists of, None when it is anything else.
+    """The quantity that a short answer consists of, None when it is anything else.
 
     Full-width digits, thousands commas, 万 億 兆, kanji numerals, signs (マイナス, ▲, △), a
     currency sign in front, years of an era, durations of several units, fractions, powers of ten,
@@ -151,12 +151,12 @@ def is_label(quantity: Quantity) -> bool:
 
 
 def is_count(quantity: Quantity) -> bool:
-    """Whether a number says how many things there are."""
+    """Whether a number counts things."""
     return quantity.unit in COUNTERS and quantity.value.is_integer()
 
 
 def read_range(text: str) -> tuple[Quantity, Quantity] | None:
-    """Lower and upper end of a range such as 10〜20, 10-20人 or 午前... から; None otherwise.
+    """Lower and upper end of a range such as 10〜20 or 10-20人; None if the text is no range.
 
     The first number takes the unit of the second when it has none.
     """
@@ -172,7 +172,7 @@ def read_range(text: str) -> tuple[Quantity, Quantity] | None:
 
 
 def find_quantities(text: str) -> list[Quantity]:
-    """The quantities that stand in a sentence, in order.
+    """The quantities in a sentence, in order.
 
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
     words as whole words. A bound such as 3人以上 is none. Takes text as `normalize` leaves it.
@@ -213,7 +213,7 @@ def _sign(text: str) -> tuple[int, str]:
 
 
 def _unit(text: str, currency: str) -> str | None:
-    """The unit in one spelling; None when what follows the number is no unit."""
+    """The unit in its canonical spelling; None when what follows the number is no unit."""
     if not _UNIT.fullmatch(text) or _BOUND.search(text):
         return None
     unit = UNIT_NAMES.get(text, text)

@@ -1,8 +1,8 @@
-"""Options as data sets write them out: behind their letters, in a text or in a list of texts.
+"""Options as data sets write them: behind their letters, in a text or in a list of texts.
 
     (A) red        A. red       A: red       B) blue
 
-Taken apart, so that what stands behind the letters can be moved while the letters stay.
+Split, so that the options can be reordered while the letters stay.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def unlabeled(options: Sequence[str]) -> list[str]:
 
 
 def with_options(listed: Sequence[str] | str, options: Sequence[str]) -> list[str] | str:
-    """A list or text of lettered options with these behind the letters instead.
+    """A list or text of lettered options with the options reordered and the letters in place.
 
     Args:
-        listed: The options in a list, with or without letters, or a text in which they stand as
-            its last run of lines that begin with A, B, C and so on.
-        options: What shall stand behind the letters, in this order: the same ones, moved.
+        listed: The options in a list, with or without letters, or a text that has them as its
+            last run of lines that begin with A, B, C and so on.
+        options: The same options in the order in which they shall follow the letters.
 
     Returns:
         `listed` itself where it does not list exactly these options, in whatever order.
@@ -54,7 +54,7 @@ def _relisted(listed: list[str], options: Sequence[str]) -> list[str]:
 
 
 def _last_run(lines: Sequence[str], count: int) -> int | None:
-    """Where the last `count` lines stand that begin with A, B, C and so on; None if nowhere."""
+    """Index of the first of the last `count` lines that begin with A, B, C and so on, or None."""
     for start in range(len(lines) - count, -1, -1):
         if count and all(_label(lines[start + place], place) for place in range(count)):
             return start
@@ -62,7 +62,7 @@ def _last_run(lines: Sequence[str], count: int) -> int | None:
 
 
 def _label(text: str, place: int) -> str:
-    """The letter of this place with its signs, if the text begins with it; else nothing."""
+    """The letter of this place with its punctuation, if the text begins with it; else ""."""
     found = _LABEL.match(text)
     own = found is not None and (found[1] or found[2]) == LETTERS[place]
     return found[0] if own and found is not None else ""

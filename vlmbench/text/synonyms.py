@@ -1,4 +1,4 @@
-"""Small closed lists of words that mean the same as a short answer, and yes or no."""
+"""Small closed lists of synonyms among short answers, and yes or no."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _SENTENCE = 60
 
 
 def word_for(form: str) -> str:
-    """The first word of the group that an answer in `answer_form` belongs to, or itself."""
+    """The first word of the synonyms of an answer in `answer_form`, itself if it has none."""
     return _FIRST.get(form, form)
 
 
@@ -85,7 +85,7 @@ def bare_yes_no(form: str) -> bool | None:
 
 
 def yes_or_no(form: str) -> bool | None:
-    """Which of yes and no an answer in `answer_form` says, None if neither or both.
+    """Whether an answer in `answer_form` says yes (True) or no (False), None if neither or both.
 
     What it begins with counts (はい、そうです); without such a beginning a short sentence says no
     by a negative ending (ありません) and yes by a plain polite one (あります). A yes that goes on

@@ -1,22 +1,20 @@
-"""Units as Japanese answers write them: one spelling for each, kinds, and conversions."""
+"""Units as Japanese answers write them: canonical spellings, kinds, and conversions."""
 
 from __future__ import annotations
 
 LABEL_UNITS = frozenset("年月日時位番号階章条") | {
-    *(
-        "年度",
-        "丁目",
-        "番地",
-        "号室",
-        "号車",
-        "番線",
-        "回目",
-        "個目",
-        "枚目",
-        "人目",
-        "日目",
-        "年目",
-    ),
+    "年度",
+    "丁目",
+    "番地",
+    "号室",
+    "号車",
+    "番線",
+    "回目",
+    "個目",
+    "枚目",
+    "人目",
+    "日目",
+    "年目",
 }
 """Units of numbers that name something (a year, a rank) instead of measuring it."""
 
@@ -27,7 +25,7 @@ COUNTERS = frozenset("個人匹頭羽本枚台軒件冊回杯足着機隻両棟�
     "種類",
     "都市",
 }
-"""Units of things that are counted one by one."""
+"""Counters: units of things that are counted."""
 
 BASES = {
     "km": ("m", 1e3),
@@ -50,13 +48,14 @@ BASES = {
     "年間": ("か月", 12.0),
     "ダース": ("個", 12.0),
 }
-"""Unit -> (the unit that its kind is compared in, how many of that it is)."""
+"""Unit -> (base unit of its kind, how many base units it is)."""
 
-MEASURES = frozenset("%円歳度倍割秒分銭mgtl坪畳") | {
-    *("ドル", "ユーロ", "ポンド", "元", "ウォン", "ポイント", "m2", "dB", "hz", "kcal", "cal"),
-    *(unit for unit in BASES if unit not in "時間年間週間"),
-}
-"""Units of what is measured."""
+MEASURES = (
+    frozenset("%円歳度倍割秒分銭mgtl坪畳")
+    | {"ドル", "ユーロ", "ポンド", "元", "ウォン", "ポイント", "m2", "dB", "hz", "kcal", "cal"}
+    | {unit for unit in BASES if unit not in "時間年間週間"}
+)
+"""Units of measured quantities."""
 
 UNIT_NAMES = {
     **dict.fromkeys(("つ", "こ", "コ", "ケ", "ヶ", "箇"), "個"),
@@ -106,4 +105,4 @@ UNIT_NAMES = {
     "hours": "時間",
     "minutes": "分",
 }
-"""Another spelling -> the one that is kept."""
+"""Variant spelling -> canonical unit."""

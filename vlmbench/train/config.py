@@ -126,7 +126,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     data = read_yaml(path)
     for override in overrides or []:
         _replace(data, override)
-    return parse(TrainConfig, data, where=str(path))
+    return parse(TrainConfig, data, location=str(path))
 
 
 def _replace(data: Any, override: str) -> None:

@@ -173,7 +173,7 @@ def read_photos(path: Path | None = None) -> PhotoBook:
             without a version.
     """
     path = path or data_file("content/photos.yaml")
-    book = parse(PhotoBook, read_yaml(path), where=path.name)
+    book = parse(PhotoBook, read_yaml(path), location=path.name)
     _unique((photo.key for photo in book.photos), "photo key", path)
     for photo in book.photos:
         _known(photo.package, book.packages, "package", path)
@@ -188,7 +188,7 @@ def read_comparisons(path: Path | None = None) -> tuple[Comparison, ...]:
             photograph, or marks more or fewer places for images than it has photographs.
     """
     path = path or data_file("content/photo_comparisons.yaml")
-    comparisons = parse(_Comparisons, read_yaml(path), where=path.name).root
+    comparisons = parse(_Comparisons, read_yaml(path), location=path.name).root
     _unique((comparison.id for comparison in comparisons), "comparison id", path)
     keys = [photo.key for photo in read_photos().photos]
     for comparison in comparisons:

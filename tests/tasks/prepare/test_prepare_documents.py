@@ -15,7 +15,7 @@ from vlmbench.check import check_task
 from vlmbench.cli.main import main
 from vlmbench.errors import DataError
 from vlmbench.records import Image
-from vlmbench.tasks.prepare.pdf import LARGEST, page_picture
+from vlmbench.tasks.prepare.documents import LARGEST, page_image
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import load_samples
 
@@ -63,10 +63,10 @@ def prepare(name: str, folder: Path) -> int:
 def test_the_size_of_a_picture(tmp_path: Path) -> None:
     """A point is 1/72 inch (ISO 32000-1, 8.3.2.3), so 144 x 72 points are 400 x 200 at 200 dpi."""
     pdf(tmp_path / "a.pdf")
-    picture = Image(page_picture(tmp_path / "a.pdf", 1, dpi=200)).decode()
+    picture = Image(page_image(tmp_path / "a.pdf", 1, dpi=200)).decode()
     assert picture.size == (400, 200)
     pdf(tmp_path / "poster.pdf", points=(4000, 2000))
-    poster = Image(page_picture(tmp_path / "poster.pdf", 1, dpi=200)).decode()
+    poster = Image(page_image(tmp_path / "poster.pdf", 1, dpi=200)).decode()
     assert 0.99 * LARGEST < poster.width * poster.height < 1.01 * LARGEST
 
 
@@ -74,7 +74,7 @@ def test_the_size_of_a_picture(tmp_path: Path) -> None:
 def test_a_page_that_there_is_not(tmp_path: Path, number: int) -> None:
     pdf(tmp_path / "a.pdf")
     with pytest.raises(DataError, match=f"has 5 pages and not a page {number}"):
-        page_picture(tmp_path / "a.pdf", number, dpi=200)
+        page_image(tmp_path / "a.pdf", number, dpi=200)
 
 
 def test_jdocqa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,9 +95,8 @@ def test_jdocqa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check_task(task).problems == ()
     one, two, three = load_samples(task)
     assert [sample.id for sample in (one, two, three)] == ["0", "1", "2"]
-    assert [sample.meta["kind"] for sample in (one, two, three)] == [
-        *("numerical", "open-ended", "yesno"),
-    ]
+    kinds = [sample.meta["kind"] for sample in (one, two, three)]
+    assert kinds == ["numerical", "open-ended", "yesno"]
     assert colors(one.images) == ["lime"]
     assert colors(two.images) == ["blue", "red"]
     assert colors(three.images) == ["red", "lime", "blue", "yellow"]

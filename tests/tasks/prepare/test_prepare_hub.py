@@ -10,7 +10,7 @@ from made_tasks import picture, write_task
 from vlmbench.cli.main import main
 from vlmbench.errors import DataError, UsageError
 from vlmbench.records import Sample
-from vlmbench.tasks.prepare.download import download
+from vlmbench.tasks.prepare.convert import download
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import load_samples
 

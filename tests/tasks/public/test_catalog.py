@@ -28,7 +28,10 @@ OWN_ITEMS = {
 }
 OWN_TOKENS = {
     # The catalog's 256 is a harness's default that cuts these short, as it says itself.
-    *("cc-ocr-ja", "jawildtext-board-vqa", "jawildtext-handwriting-ocr", "jawildtext-receipt-kie"),
+    "cc-ocr-ja",
+    "jawildtext-board-vqa",
+    "jawildtext-handwriting-ocr",
+    "jawildtext-receipt-kie",
 }
 
 pytestmark = pytest.mark.skipif(not CATALOGUE, reason=f"{FILE} is not here")

@@ -53,7 +53,7 @@ class OpenAIRunner:
         Raises:
             ModelError: No key, a wrong one, or no server.
         """
-        options = parse(ApiOptions, dict(spec.options), where=f"the options of '{spec.name}'")
+        options = parse(ApiOptions, dict(spec.options), location=f"the options of '{spec.name}'")
         key = os.environ.get(options.api_key_env, "").strip() or None
         if key is None and (
             options.base_url == OFFICIAL_URL or options.api_key_env != "OPENAI_API_KEY"

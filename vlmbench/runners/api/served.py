@@ -38,7 +38,7 @@ class ServedRunner:
             DependencyError: It is not installed.
             ModelError: It has ended, or was not ready in time.
         """
-        options = parse(ServedOptions, dict(spec.options), where=f"the options of '{spec.name}'")
+        options = parse(ServedOptions, dict(spec.options), location=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
         model = served_model(spec.location)
         port = free_port()
@@ -60,7 +60,7 @@ class ServedRunner:
         calls = {key: value for key, value in spec.options.items() if key not in served}
         self._api.connect(
             model,
-            parse(ApiOptions, {**calls, "base_url": f"{address}/v1"}, where=spec.name),
+            parse(ApiOptions, {**calls, "base_url": f"{address}/v1"}, location=spec.name),
             check=self._server.check,
             through_proxy=False,
             left_out=special_tokens(Path(model)) if entry.keeps_special_tokens else (),
@@ -68,7 +68,7 @@ class ServedRunner:
 
     def check(self, spec: ModelSpec) -> None:
         """See `CheckingRunner.check`; what the server itself makes of the model is not known."""
-        options = parse(ServedOptions, dict(spec.options), where=f"the options of '{spec.name}'")
+        options = parse(ServedOptions, dict(spec.options), location=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
         server_command(entry, spec, options, served_model(spec.location), 0)
 

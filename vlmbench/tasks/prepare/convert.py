@@ -1,21 +1,21 @@
-"""`vlmbench tasks prepare`: files that somebody downloaded -> the Parquet file that a task reads.
+"""`vlmbench tasks prepare`: files fetched by hand, or the Hub's rows -> a task's Parquet file.
 
 For benchmarks that no data set of the Hub holds as a task needs them, and for document sets whose
-pages can be rendered anew. Nothing is downloaded here: what to fetch stands in the task's
-`data.manual`, or beside the recipe where the Hub has the rows too.
+pages can be rendered anew. What to fetch stands in the task's `data.manual` or in `FETCH`; only
+`download` loads anything.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import DataError
-from vlmbench.tasks.prepare.documents import BUSINESS_SLIDES, JDOCQA, business_slides, jdocqa
+from vlmbench.errors import DataError, UsageError
+from vlmbench.tasks.prepare.documents import business_slide_rows, jdocqa_rows
 from vlmbench.tasks.prepare.files import (
+    FETCH,
     Prepared,
     image_cell,
     no_source,
@@ -24,19 +24,11 @@ from vlmbench.tasks.prepare.files import (
     refuse_missing,
     write_rows,
 )
+from vlmbench.tasks.rows import hub_rows
 from vlmbench.tasks.sources import data_state
 from vlmbench.tasks.spec import TaskSpec
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a task's rows are made out of local files."""
-
-    make: Callable[[TaskSpec, Path], Prepared]
-    fetch: str = ""
-    """What to fetch first, where the Hub has the rows too; else `data.manual` says it."""
 
 
 def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
@@ -44,7 +36,6 @@ def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
 
     Args:
         task: Loaded with `data_dir`.
-        data_dir: With what the task's `data.manual` says.
 
     Raises:
         DataError: Something is missing or cannot be read.
@@ -58,14 +49,43 @@ def prepare(task: TaskSpec, data_dir: Path) -> Prepared:
     if state == "manual" and recipe is None:
         raise DataError(f"{task.name} cannot be prepared without you: {task.data.manual}")
     if recipe is not None and (state == "manual" or (data_dir / f"{task.name}.json").is_file()):
-        return recipe.make(task, data_dir)
-    where = f"the Hub ({task.data.hub})"
-    other = f" To render it from the PDFs instead, {recipe.fetch}" if recipe is not None else ""
+        return recipe(task, data_dir)
+    other = f" To render it from the PDFs instead, {FETCH[task.name]}" if task.name in FETCH else ""
     message = (
-        f"{task.name} is read from {where}; nothing is to be prepared, and '--download' keeps its "
-        f"rows.{other}"
+        f"{task.name} is read from the Hub ({task.data.hub}); nothing is to be prepared, and "
+        f"'--download' keeps its rows.{other}"
     )
     return Prepared(None, 0, message)
+
+
+def download(task: TaskSpec, data_dir: Path) -> Prepared:
+    """Write the rows to <data_dir>/<task>.parquet, or <task>/<subset>.parquet for subsets.
+
+    A run streams rows from the Hub, each time anew; with these files it needs no network. Files
+    that are there stay, so that a download that was broken off goes on.
+
+    Raises:
+        UsageError: The Hub does not hold this task's rows.
+        DataError: They cannot be loaded, or a file cannot be written.
+    """
+    if task.data.hub is None or task.data.manual is not None:
+        raise UsageError(
+            f"The Hub does not hold the rows of {task.name}; leave '--download' out to see what "
+            "to do."
+        )
+    subsets: tuple[str | None, ...] = task.data.subsets or (None,)
+    rows = 0
+    for subset in subsets:
+        name = task.name if subset is None else f"{task.name}/{subset}"
+        file = data_dir / f"{name}.parquet"
+        if not file.is_file():
+            schema, table = hub_rows(task, subset or task.data.config)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rows += write_rows(task, data_dir, table, schema=schema, file=file).rows
+    where = data_dir / (f"{task.name}.parquet" if subsets == (None,) else task.name)
+    state = f"{rows} rows" if rows else "all rows were there already"
+    message = f"{where}: {state}; '--data-dir {data_dir}' reads them."
+    return Prepared(where, rows, message)
 
 
 def _captions(task: TaskSpec, data_dir: Path) -> Prepared:
@@ -137,14 +157,14 @@ def _questions_and_answers(task: TaskSpec, data_dir: Path) -> Prepared:
     questions = read_lines(data_dir / f"{task.name}-questions.jsonl", task)
     answers = read_lines(data_dir / f"{task.name}-answers.jsonl", task)
     try:
-        said = {int(one["question_id"]): str(one[column]) for one in answers}
+        answer_of = {int(one["question_id"]): str(one[column]) for one in answers}
         rows: list[dict[str, Any]] = [
             {
                 "question_id": int(one["question_id"]),
                 "image": _named_image(folder, str(one["image"])),
                 column: str(one[column]),
                 "category": str(one["category"]),
-                "answer": said[int(one["question_id"])],
+                "answer": answer_of[int(one["question_id"])],
             }
             for one in questions
         ]
@@ -165,13 +185,13 @@ def _named_image(folder: Path, name: str) -> Path:
     return coco if coco.is_file() else folder / plain
 
 
-_RECIPES: dict[str, Recipe] = {
-    "stair-captions": Recipe(_captions),
-    "yj-captions": Recipe(_captions),
-    "jic-vqa": Recipe(_table_with_images),
-    "llava-bench-coco-ja": Recipe(_questions_and_answers),
-    "llava-bench-in-the-wild-ja": Recipe(_questions_and_answers),
-    "jdocqa": Recipe(jdocqa, JDOCQA),
-    "business-slide-vqa": Recipe(business_slides, BUSINESS_SLIDES),
+_RECIPES: dict[str, Callable[[TaskSpec, Path], Prepared]] = {
+    "stair-captions": _captions,
+    "yj-captions": _captions,
+    "jic-vqa": _table_with_images,
+    "llava-bench-coco-ja": _questions_and_answers,
+    "llava-bench-in-the-wild-ja": _questions_and_answers,
+    "jdocqa": jdocqa_rows,
+    "business-slide-vqa": business_slide_rows,
 }
 """What can be made out of local files, by task."""

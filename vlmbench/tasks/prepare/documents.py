@@ -1,19 +1,19 @@
 """Recipes of `vlmbench tasks prepare` that render pages of PDFs.
 
-The Hub has these benchmarks with pages that somebody rendered. Who has the documents themselves can
-render them here, at `DPI`, and gets a file with the same columns, which `--data-dir` then finds
-before the Hub.
+The Hub has these benchmarks with rendered pages. From the documents themselves they are rendered
+here at `DPI`, into a file with the same columns, which `--data-dir` then finds before the Hub.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import DataError
+from vlmbench.errors import DataError, DependencyError
 from vlmbench.tasks.prepare.files import (
     Prepared,
     read_lines,
@@ -21,7 +21,6 @@ from vlmbench.tasks.prepare.files import (
     refuse_missing,
     write_rows,
 )
-from vlmbench.tasks.prepare.pdf import page_picture
 from vlmbench.tasks.spec import TaskSpec
 
 DPI = 200
@@ -31,35 +30,25 @@ dots of the Hub's copy of JDocQA are not known to us; the same are taken."""
 MOST_PAGES = 4
 """The columns image_0 to image_3 of JDocQA."""
 
-JDOCQA = (
-    "put dataset/annotation_files/jdocqa_test_all.json of mizuumi/JDocQA into "
-    "<data-dir>/jdocqa.json and the PDFs of its pdf_files.zip into <data-dir>/jdocqa-pdfs/."
-)
-
-BUSINESS_SLIDES = (
-    "put vqa.json of stockmarkteam/business-slide-questions into "
-    "<data-dir>/business-slide-vqa.json and the PDFs that its script downloads (named by the "
-    "SHA-256 of their address) into <data-dir>/business-slide-vqa-pdfs/."
-)
+LARGEST = 50_000_000
+"""Pixels of an image; a larger page (a poster at 200 dpi) is rendered at fewer dots an inch."""
 
 _SLIDE = re.compile(r"(?P<document>[0-9A-Za-z_-]+)_page_(?P<page>\d{1,5})\.png")
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A row without its pictures, and where these are."""
+    """A row without its images, and where these are."""
 
     columns: Mapping[str, Any]
     file: Path
     pages: tuple[int, ...]
 
 
-def jdocqa(task: TaskSpec, data_dir: Path) -> Prepared:
+def jdocqa_rows(task: TaskSpec, data_dir: Path) -> Prepared:
     """JDocQA's annotations, a JSON object a line, and its PDFs."""
-    import pyarrow
-
     source, folder = data_dir / f"{task.name}.json", data_dir / f"{task.name}-pdfs"
-    rows = read_lines(source, task, fetch=JDOCQA)
+    rows = read_lines(source, task)
     try:
         questions = [_jdocqa_question(row, number, folder) for number, row in enumerate(rows)]
     except (KeyError, TypeError, ValueError) as error:
@@ -70,19 +59,17 @@ def jdocqa(task: TaskSpec, data_dir: Path) -> Prepared:
     shown = [one for one in questions if one.pages]
     refuse_missing("PDFs", folder, (one.file for one in shown))
     columns = [f"image_{k}" for k in range(MOST_PAGES)]
-    made = ({**one.columns, **dict(zip(columns, _pictures(one), strict=False))} for one in shown)
+    made = ({**one.columns, **dict(zip(columns, _page_images(one), strict=False))} for one in shown)
     texts = {"question": "string", "answer": "string"}
     schema = _schema({"question_id": "int64", **texts, "answer_type": "int64"}, columns)
     left_out = len(questions) - len(shown)
-    return write_rows(task, data_dir, made, left_out=left_out, schema=pyarrow.schema(schema))
+    return write_rows(task, data_dir, made, left_out=left_out, schema=schema)
 
 
-def business_slides(task: TaskSpec, data_dir: Path) -> Prepared:
+def business_slide_rows(task: TaskSpec, data_dir: Path) -> Prepared:
     """BusinessSlideVQA's questions, a JSON list, and the slides' PDFs."""
-    import pyarrow
-
     source, folder = data_dir / f"{task.name}.json", data_dir / f"{task.name}-pdfs"
-    rows = read_source(source, task, fetch=BUSINESS_SLIDES)
+    rows = read_source(source, task)
     try:
         questions = [_slide_question(row, folder) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
@@ -91,10 +78,47 @@ def business_slides(task: TaskSpec, data_dir: Path) -> Prepared:
             "image as <document>_page_<number>.png); fetch it again."
         ) from error
     refuse_missing("PDFs", folder, (one.file for one in questions))
-    made = ({**one.columns, "image": _pictures(one)[0]} for one in questions)
+    made = ({**one.columns, "image": _page_images(one)[0]} for one in questions)
     texts = dict.fromkeys(("question", "answer", "image type"), "string")
     schema = _schema({"question_id": "int64", **texts}, ["image"])
-    return write_rows(task, data_dir, made, schema=pyarrow.schema(schema))
+    return write_rows(task, data_dir, made, schema=schema)
+
+
+def page_image(file: Path, number: int, *, dpi: int) -> bytes:
+    """One page as a PNG file.
+
+    Args:
+        number: Of the page, from 1.
+        dpi: Dots an inch; a page of A4 at 200 is 1654 x 2339 pixels.
+
+    Raises:
+        DataError: The file is no PDF that can be opened, or has no such page.
+        DependencyError: pypdfium2 is not installed.
+    """
+    try:
+        import pypdfium2
+    except ImportError:
+        raise DependencyError(
+            "pypdfium2, which renders pages of PDFs, is not installed; run pip install "
+            "'vlmbench[documents]'."
+        ) from None
+    try:
+        with pypdfium2.PdfDocument(file) as document:
+            pages = len(document)
+            if not 1 <= number <= pages:
+                raise DataError(
+                    f"{file} has {pages} pages and not a page {number}; fetch the file again, or "
+                    "correct the annotations."
+                )
+            page = document[number - 1]
+            width, height = page.get_size()
+            scale = min(dpi / 72, (LARGEST / max(1.0, width * height)) ** 0.5)
+            image = page.render(scale=scale).to_pil().convert("RGB")
+    except (pypdfium2.PdfiumError, OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read as a PDF ({error}); fetch it again.") from error
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def _jdocqa_question(row: Mapping[str, Any], number: int, folder: Path) -> _Question:
@@ -120,17 +144,18 @@ def _slide_question(row: Mapping[str, Any], folder: Path) -> _Question:
     return _Question(columns, folder / f"{place['document']}.pdf", (int(place["page"]),))
 
 
-def _pictures(question: _Question) -> list[dict[str, Any]]:
+def _page_images(question: _Question) -> list[dict[str, Any]]:
     file = question.file
     return [
-        {"bytes": page_picture(file, page, dpi=DPI), "path": f"{file.stem}_page_{page:03}.png"}
+        {"bytes": page_image(file, page, dpi=DPI), "path": f"{file.stem}_page_{page:03}.png"}
         for page in question.pages
     ]
 
 
-def _schema(columns: Mapping[str, str], images: Iterable[str]) -> list[tuple[str, Any]]:
+def _schema(columns: Mapping[str, str], images: Iterable[str]) -> Any:
+    """A `pyarrow.Schema` of columns, by the names of their types, and of images behind them."""
     import pyarrow
 
     image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
-    texts = [(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()]
-    return texts + [(name, image) for name in images]
+    fields = [(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()]
+    return pyarrow.schema(fields + [(name, image) for name in images])

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
+from vlmbench.schema import read_jsonl
 from vlmbench.tasks.spec import TaskSpec
 
-ROWS_AT_ONCE = 16
+FETCH = {
+    "jdocqa": (
+        "put dataset/annotation_files/jdocqa_test_all.json of mizuumi/JDocQA into "
+        "<data-dir>/jdocqa.json and the PDFs of its pdf_files.zip into <data-dir>/jdocqa-pdfs/."
+    ),
+    "business-slide-vqa": (
+        "put vqa.json of stockmarkteam/business-slide-questions into "
+        "<data-dir>/business-slide-vqa.json and the PDFs that its script downloads (named by the "
+        "SHA-256 of their address) into <data-dir>/business-slide-vqa-pdfs/."
+    ),
+}
+"""What to fetch for tasks whose rows the Hub has too; of others `data.manual` says it."""
+
+_BATCH_SIZE = 16
 """Rows that are in memory together; each may hold four pages of megabytes."""
 
 
@@ -26,54 +40,35 @@ class Prepared:
     message: str
 
 
-def read_source(path: Path, task: TaskSpec, *, fetch: str | None = None) -> Any:
-    """The content of a JSON file that somebody fetched.
-
-    Args:
-        path: The file.
-        task: Its `data.manual` says what to do where there is no file.
-        fetch: Says it instead.
+def read_source(path: Path, task: TaskSpec) -> Any:
+    """The content of a JSON file that was fetched by hand.
 
     Raises:
-        DataError: There is no such file, or it holds no JSON.
+        DataError: There is no such file (the message tells what to fetch), or it is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise no_source(task, path, fetch=fetch) from error
+        raise no_source(task, path) from error
     except ValueError as error:
         raise DataError(f"{path} is not JSON ({error}); fetch it again.") from error
 
 
-def read_lines(path: Path, task: TaskSpec, *, fetch: str | None = None) -> list[Any]:
-    """The content of a file with a JSON value a line; arguments and errors as `read_source`."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise no_source(task, path, fetch=fetch) from error
-    values = []
-    for number, line in enumerate(lines, 1):
-        try:
-            values += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise DataError(
-                f"Line {number} of {path} is not JSON ({error}); fetch it again."
-            ) from error
-    return values
+def read_lines(path: Path, task: TaskSpec) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file that was fetched by hand; errors as `read_source`."""
+    if not path.is_file():
+        raise no_source(task, path)
+    return [row for _, row in read_jsonl(path, advice="fetch it again")]
 
 
-def no_source(task: TaskSpec, path: Path, *, fetch: str | None = None) -> DataError:
-    """A file is missing that somebody should have fetched."""
-    return DataError(f"There is no {path.name} in {path.parent}; {fetch or task.data.manual}")
+def no_source(task: TaskSpec, path: Path) -> DataError:
+    """The error for a missing file, with what to fetch."""
+    advice = FETCH.get(task.name) or task.data.manual
+    return DataError(f"There is no {path.name} in {path.parent}; {advice}")
 
 
 def refuse_missing(kind: str, folder: Path, files: Iterable[Path]) -> None:
-    """Say how many of the files are missing, and name the first of them.
-
-    Args:
-        kind: What they are, such as "PDFs".
-        folder: Where they should be.
-        files: All that are needed.
+    """Say how many files of a kind, such as "PDFs", are not in the folder, and name the first.
 
     Raises:
         DataError: One is missing.
@@ -101,15 +96,12 @@ def write_rows(
     schema: Any = None,
     file: Path | None = None,
 ) -> Prepared:
-    """The rows as <data_dir>/<task>.parquet, which is there as a whole or not at all.
+    """The rows as <data_dir>/<task>.parquet, or `file`, which is there as a whole or not at all.
 
     Args:
-        task: Whose rows these are.
-        data_dir: Where the file goes.
         rows: Made one after the other; an error while making them leaves no file.
         left_out: How many rows have no image, for the sentence.
         schema: The file's `pyarrow.Schema`; None to take that of the first rows.
-        file: Another place than <data_dir>/<task>.parquet.
 
     Raises:
         DataError: There are no rows, or the file cannot be written.
@@ -119,9 +111,9 @@ def write_rows(
 
     file = file or data_dir / f"{task.name}.parquet"
     partial = file.with_suffix(".partial")
-    count, writer = 0, None
+    count, writer, rows = 0, None, iter(rows)
     try:
-        for batch in _batches(rows):
+        while batch := list(islice(rows, _BATCH_SIZE)):
             table = pyarrow.Table.from_pylist(batch, schema=schema)
             if writer is None:
                 writer = pyarrow.parquet.ParquetWriter(partial, table.schema)
@@ -140,9 +132,3 @@ def write_rows(
         partial.unlink(missing_ok=True)
     lost = f" {left_out} rows without an image are left out." if left_out else ""
     return Prepared(file, count, f"{file}: {count} rows.{lost}")
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, ROWS_AT_ONCE)):
-        yield batch
