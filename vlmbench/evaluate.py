@@ -138,7 +138,7 @@ def pending_requests(
     """The requests that the journal has no answer to, one at a time."""
     for request in variant_requests(task, variant, limit=limit, seed=seed):
         if journal.answered(request.key, request.sample_id):
-            meter.skip()
+            meter.count_skipped()
         else:
             yield request
 
@@ -163,11 +163,11 @@ def generate(
     responses = executor.map(model, chain([first], requests))
     session.environment = {**session.environment, **executor.describe()}
     journal.begin(session)
-    meter.begin()
+    meter.show_start()
     with closing(responses):
         for response in responses:
             journal.add(response)
-            meter.add(response)
+            meter.count_answered(response)
             if max_errors is not None and meter.errors > max_errors:
                 raise _too_many_errors(model, meter, response)
     journal.end(executor.memory())

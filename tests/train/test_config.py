@@ -10,7 +10,7 @@ from made_recipes import make_recipe
 
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.train.config import load_config
-from vlmbench.train.run import RECIPES
+from vlmbench.train.run import SHIPPED_RECIPES
 
 SEEDLING = Path("seedling")
 
@@ -36,6 +36,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (data(stage(0.5)), "the shares of the stages must add up to 1"),
     (data(stage(0.5), stage(0.6)), "the shares of the stages must add up to 1"),
     (data(stage(mixture={"grids": 1})), "The value of 'data.stages.0.mixture.grids"),
+    (data(stage(mixture={"grids": 1})), "Did you mean 'grid'?"),
     (data(stage(mixture={"grid": 0})), "the mixture needs a family whose weight is above 0"),
     (data(stage(mixture={"grid": -1})), "greater than or equal to 0"),
     (data(stage(kinds={"colur": 2})), "Did you mean 'colour'?"),
@@ -125,7 +126,7 @@ def test_later_settings_win(tmp_path: Path) -> None:
     assert (config.steps, config.seed) == (20, 1)
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SHIPPED_RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_recipes_are_right(path: Path) -> None:
     config = load_config(path)
     assert config.name == path.stem

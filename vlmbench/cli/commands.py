@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     )
     from vlmbench.derive import load_metrics
     from vlmbench.evaluate import run
-    from vlmbench.executors.checked import CheckedExecutor
+    from vlmbench.executors.base import CheckedExecutor
     from vlmbench.judges.judging import judgeable
     from vlmbench.runs.directory import RunDir
 

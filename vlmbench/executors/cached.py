@@ -1,19 +1,15 @@
-"""Answers from the cache where it has them, from another executor where not.
-
-If all are there, no model is loaded.
-"""
+"""Answers from the cache where it has them, from another executor where not."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from vlmbench.executors.answer_cache import AnswerCache, answer_key
 from vlmbench.executors.base import Executor, ExecutorWrapper, Responses
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response
-from vlmbench.runs.spool import Backlog
 
 SAVE_EVERY = 64
 """Answers that are written to the cache together."""
@@ -23,7 +19,7 @@ class CachedExecutor(ExecutorWrapper):
     """Another executor behind a cache.
 
     Args:
-        inner: Asked what the cache does not know.
+        inner: Gets the requests that the cache has no answer to.
         cache: Stays open when this is closed.
     """
 
@@ -33,52 +29,42 @@ class CachedExecutor(ExecutorWrapper):
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
-        known: Backlog[Response] = Backlog()
-        asked: dict[str, str] = {}
-        unknown = self._unknown(spec, requests, known, asked)
-        first = next(unknown, None)
-        if first is None:
-            return _generated(known)
-        responses = self._inner.map(spec, chain([first], unknown))
-        return self._merged(responses, known, asked)
+        known: deque[Response] = deque()
+        keys: dict[str, str] = {}
+        unknown = self._unknown(spec, requests, known, keys)
+        return self._merged(self._inner.map(spec, unknown), known, keys)
 
     def _unknown(
         self,
         spec: ModelSpec,
         requests: Iterable[Request],
-        known: Backlog[Response],
-        asked: dict[str, str],
+        known: deque[Response],
+        keys: dict[str, str],
     ) -> Iterator[Request]:
         """The requests without an answer; the other executor may take them in another thread."""
         for request in requests:
             key = answer_key(spec, request)
             response = self._cache.find(key, request)
             if response is not None:
-                known.put(response)
+                known.append(response)
             else:
-                asked[request.sample_id] = key
+                keys[request.sample_id] = key
                 yield request
 
     def _merged(
-        self,
-        responses: Responses,
-        known: Backlog[Response],
-        asked: dict[str, str],
+        self, responses: Responses, known: deque[Response], keys: dict[str, str]
     ) -> Responses:
         new: list[tuple[str, Response]] = []
         with contextlib.closing(responses):
             try:
                 for response in responses:
-                    new.append((asked.pop(response.sample_id), response))
+                    new.append((keys.pop(response.sample_id), response))
                     yield response
-                    yield from known.take_all()
+                    while known:
+                        yield known.popleft()
                     if len(new) >= SAVE_EVERY:
                         self._cache.keep(new)
                         new.clear()
             finally:
                 self._cache.keep(new)
-        yield from known.take_all()
-
-
-def _generated(known: Backlog[Response]) -> Responses:
-    yield from known.take_all()
+        yield from known

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.base import Executor
@@ -92,21 +91,15 @@ def copies_that_fit(spec: ModelSpec) -> int:
     """How many copies of a model this machine's free memory holds; 1 where its size is unknown."""
     folder = model_path(spec.location)
     files = [path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind)]
-    if not files or not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+    if not files:
         return 1
     weights = sum(path.stat().st_size for path in files)
-    return max(
-        1, int(free_memory() * COPIES_SHARE / (weights * BYTES_A_WEIGHT_BYTE + PROCESS_BYTES))
-    )
+    copy = weights * BYTES_A_WEIGHT_BYTE + PROCESS_BYTES
+    return max(1, int(free_memory() * COPIES_SHARE / copy))
 
 
 def free_memory() -> int:
-    """Bytes that new processes may take without swapping, where the system tells."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as handle:
-            for line in handle:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes that new processes may take without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -18,16 +18,16 @@ class ProgressCounter:
         self._total, self._progress = total, progress
         self._skipped = self._answered = self.errors = 0
 
-    def begin(self) -> None:
-        """The model is loaded."""
+    def show_start(self) -> None:
+        """Show what is done before the first answer comes: the model is loaded."""
         self._progress(self._skipped, self._total, 0)
 
-    def skip(self) -> None:
-        """A sample was answered before."""
+    def count_skipped(self) -> None:
+        """Count a sample that was answered in an earlier call."""
         self._skipped += 1
 
-    def add(self, response: Response) -> None:
-        """A sample was answered now."""
+    def count_answered(self, response: Response) -> None:
+        """Count a sample that was answered, or failed, now."""
         self._answered += 1
         self.errors += response.error is not None
         self._progress(self._skipped + self._answered, self._total, self.errors)

@@ -275,7 +275,7 @@ class Call:
                 if not self.journal.answered(request.key, request.sample_id):
                     yield request
                 elif not again:
-                    self.meter.skip()
+                    self.meter.count_skipped()
 
     def _any_unreadable(self, judge_prompt: JudgePrompt) -> bool:
         replies = self.journal.content.responses
@@ -294,7 +294,7 @@ class Call:
         responses = self.executor.map(spec, chain([first], requests))
         if not self._began:
             self._begin(self.executor.describe())
-            self.meter.begin()
+            self.meter.show_start()
         with closing(responses):
             if self.settings.images and self.executor.describe().get("sees_images") is False:
                 raise UsageError(f"The judge '{self.judge.name}' sees no images; leave them out.")
@@ -302,7 +302,7 @@ class Call:
                 self.journal.add(response)
                 self.errors += response.error is not None
                 if not again:
-                    self.meter.add(response)
+                    self.meter.count_answered(response)
 
     def _begin(self, device: Mapping[str, Scalar]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.scratch import ScratchSpec
 from vlmbench.train.synthetic.split import FAMILIES
 
-Family = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
+
+def _known_family(name: str) -> str:
+    if name not in FAMILIES:
+        next_step = f"the families are {', '.join(FAMILIES)}"
+        raise ValueError(unknown_name("family", name, FAMILIES, next_step=next_step))
+    return name
 
 
 class ModelSource(Strict):
@@ -31,11 +43,13 @@ class ModelSource(Strict):
 
 
 class Stage(Strict):
-    """A stretch of training with one mixture of data."""
+    """A part of training with one mixture of data."""
 
     share: float = Field(gt=0, le=1)
     """Part of all steps."""
-    mixture: dict[Family, NonNegativeFloat] = Field(min_length=1)
+    mixture: dict[Annotated[str, AfterValidator(_known_family)], NonNegativeFloat] = Field(
+        min_length=1
+    )
     """How often each family of pictures is drawn, relative to the others."""
     learning_rate: PositiveFloat = 1.0
     """Factor on the learning rates of the recipe, beside their decay over all steps."""
@@ -117,7 +131,6 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     """The recipe in a YAML file.
 
     Args:
-        path: The file.
         overrides: `key=value` pairs that replace top-level or dotted keys; values are YAML.
 
     Raises:

@@ -10,7 +10,7 @@ from chart_answers import Answer, number_references, ranked
 from chart_spec import Chart, Strict
 from pydantic import Field
 
-from vlmbench.train.synthetic.items import IMAGE_MARK
+from vlmbench.tasks.prompt import IMAGE_MARK
 
 KANJI = "一二三四"
 

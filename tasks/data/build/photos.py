@@ -18,7 +18,8 @@ from pydantic import Field, RootModel
 from vlmbench.errors import ConfigError, DataError, unknown_name
 from vlmbench.records import Image
 from vlmbench.schema import Strict, parse, read_yaml
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.tasks.prompt import IMAGE_MARK
+from vlmbench.train.synthetic.items import SuiteItem
 from vlmbench.train.synthetic.resources import data_file
 
 _KEY = Field(pattern="^[a-z0-9-]+$")

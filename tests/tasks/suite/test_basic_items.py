@@ -11,8 +11,9 @@ import basic_items
 import pytest
 
 from vlmbench.records import Image
+from vlmbench.tasks.prompt import IMAGE_MARK
 from vlmbench.train.synthetic.concepts import ART_STYLES, UNSEEN_STYLE
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.train.synthetic.items import SuiteItem
 from vlmbench.train.synthetic.resources import data_file
 
 BUILDERS: dict[str, Callable[[], list[SuiteItem]]] = {

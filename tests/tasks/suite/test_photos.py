@@ -18,7 +18,7 @@ from qt_resources import read_resource
 
 from vlmbench.errors import ConfigError, DataError
 from vlmbench.records import Image
-from vlmbench.train.synthetic.items import IMAGE_MARK
+from vlmbench.tasks.prompt import IMAGE_MARK
 from vlmbench.train.synthetic.resources import data_file
 
 # a.txt ("plain") and folder/long.txt ("vlmbench " 60 times, compressed), packed by rcc of

@@ -27,7 +27,8 @@ from chart_answers import (
 from chart_drawing import draw
 from chart_spec import LOOKS
 
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.tasks.prompt import IMAGE_MARK
+from vlmbench.train.synthetic.items import SuiteItem
 
 CHARTS = {chart.key: chart for chart in real_charts.content().charts}
 LARGEST_FILE = 60_000

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from made_scenes import ASK, CONCEPTS, asked, scene
 
+from vlmbench.tasks.prompt import IMAGE_MARK
 from vlmbench.text.japanese import answer_form
 from vlmbench.train.synthetic.concepts import ART_STYLES
-from vlmbench.train.synthetic.items import IMAGE_MARK
 from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, captions, count_answers
 from vlmbench.train.synthetic.scenes import Scene, random_scene
 from vlmbench.train.synthetic.split import random_pair
