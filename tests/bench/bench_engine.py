@@ -256,7 +256,7 @@ def in_process(part: str, options: argparse.Namespace) -> dict[str, Rounds]:
     environment = {**os.environ, **({} if part == "one by one" else THREADS)}
     environment.pop("OMP_NUM_THREADS", None)
     if part == "one process" and options.device == "cpu":
-        # One thread for the model: it leaves the other core to what makes batches ready.
+        # One thread for the model: it leaves the other core to the process that encodes batches.
         environment["OMP_NUM_THREADS"] = "1"
     arguments = [str(options.samples), "--device", options.device, "--model", options.model]
     done = subprocess.run(

@@ -36,7 +36,6 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (data(stage(0.5)), "the shares of the stages must add up to 1"),
     (data(stage(0.5), stage(0.6)), "the shares of the stages must add up to 1"),
     (data(stage(mixture={"grids": 1})), "The value of 'data.stages.0.mixture.grids"),
-    (data(stage(mixture={"grids": 1})), "Did you mean 'grid'?"),
     (data(stage(mixture={"grid": 0})), "the mixture needs a family whose weight is above 0"),
     (data(stage(mixture={"grid": -1})), "greater than or equal to 0"),
     (data(stage(kinds={"colur": 2})), "Did you mean 'colour'?"),

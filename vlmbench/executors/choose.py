@@ -35,7 +35,6 @@ def make_executor(
     """An executor for a model; nothing is started yet.
 
     Args:
-        spec: The model.
         kind: `local` or `ray`.
         replicas: Copies of the model; None: one a GPU, on a CPU one a core.
         batch_size: Requests that a copy answers at a time; None to find out.

@@ -10,8 +10,7 @@ a window of requests and a few batches are in memory, however long the task is.
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -24,8 +23,8 @@ from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Scalar
 from vlmbench.runners.base import Runner, SplitRunner, StagedRunner, StreamingRunner, make_runner
 
-PREFETCH = 2
-"""Batches that are encoded ahead of the model."""
+PREFETCH = 3
+"""Batches that are formed and encoded ahead of the model."""
 
 ENCODERS = 2
 """Batches that are encoded at a time: by so many threads or, where cores are free, processes."""
@@ -120,34 +119,22 @@ def prefetched(
 
     Exceptions of `batches` and `encode` come out where their batch would have.
     """
-    results: queue.Queue[Future[_Encoded] | None] = queue.Queue(maxsize=PREFETCH)
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="vlmbench-encode")
+    stream = iter(batches)
+    forming = ThreadPoolExecutor(1, "vlmbench-form")
+    encoding = ThreadPoolExecutor(threads, "vlmbench-encode")
 
-    def put(item: Future[_Encoded] | None) -> None:
-        while not stop.is_set():
-            with contextlib.suppress(queue.Full):
-                results.put(item, timeout=0.1)
-                return
+    def encode_formed(formed: Future[_Batch | None]) -> _Encoded | None:
+        batch = formed.result()
+        return None if batch is None else encode(batch)
 
-    def feed() -> None:
-        try:
-            for batch in batches:
-                if stop.is_set():
-                    return
-                put(pool.submit(encode, batch))
-            put(None)
-        except BaseException as error:
-            failed: Future[_Encoded] = Future()
-            failed.set_exception(error)
-            put(failed)
+    def submit() -> Future[_Encoded | None]:
+        return encoding.submit(encode_formed, forming.submit(next, stream, None))
 
-    feeder = threading.Thread(target=feed, name="vlmbench-feed", daemon=True)
-    feeder.start()
     try:
-        while (future := results.get()) is not None:
-            yield future.result()
+        ahead = deque(submit() for _ in range(PREFETCH))
+        while (encoded := ahead.popleft().result()) is not None:
+            ahead.append(submit())
+            yield encoded
     finally:
-        stop.set()
-        feeder.join()
-        pool.shutdown(cancel_futures=True)
+        forming.shutdown(cancel_futures=True)
+        encoding.shutdown(cancel_futures=True)

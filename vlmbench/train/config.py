@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.scratch import ScratchSpec
-from vlmbench.train.synthetic.split import FAMILIES
-
-
-def _known_family(name: str) -> str:
-    if name not in FAMILIES:
-        next_step = f"the families are {', '.join(FAMILIES)}"
-        raise ValueError(unknown_name("family", name, FAMILIES, next_step=next_step))
-    return name
+from vlmbench.train.synthetic.split import FAMILIES, FamilyName
 
 
 class ModelSource(Strict):
@@ -47,9 +33,7 @@ class Stage(Strict):
 
     share: float = Field(gt=0, le=1)
     """Part of all steps."""
-    mixture: dict[Annotated[str, AfterValidator(_known_family)], NonNegativeFloat] = Field(
-        min_length=1
-    )
+    mixture: dict[FamilyName, NonNegativeFloat] = Field(min_length=1)
     """How often each family of pictures is drawn, relative to the others."""
     learning_rate: PositiveFloat = 1.0
     """Factor on the learning rates of the recipe, beside their decay over all steps."""

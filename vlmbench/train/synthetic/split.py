@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vlmbench.train.synthetic import basic_charts
 from vlmbench.train.synthetic.basic_charts import ONE_CHART, draw_chart, random_chart
@@ -22,6 +22,8 @@ from vlmbench.train.synthetic.sprites import Sprites, load_sprites
 
 if TYPE_CHECKING:
     import PIL.Image
+
+FamilyName: TypeAlias = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
 
 FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "icon": ("ja-vqa", ("what",)),
@@ -50,7 +52,6 @@ def training_group(
     """The training group with this seed.
 
     Args:
-        family: A key of `FAMILIES`.
         seed: Any text; equal text gives an equal group.
         questions: How many different questions to ask at most.
         weights: How often a kind of question is drawn, 1 where it is not named, 0 for never.
