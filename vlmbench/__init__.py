@@ -175,6 +175,7 @@ class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, ModuleType) and name in __all__:
             value.__class__ = _callable_module(_FUNCTIONS[name])
+            value.__dict__["__wrapped__"] = _FUNCTIONS[name]  # where help finds the signature
         super().__setattr__(name, value)
 
 

@@ -31,7 +31,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 
 
 def set_thread_env() -> None:
-    """Set THREADS where the user has not; before torch and tokenizers are imported."""
+    """Set THREADS where the user has not. Call it before torch and tokenizers are imported."""
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
 
@@ -95,11 +95,11 @@ def peak_memory() -> Memory:
 
 
 def _peak_bytes() -> int:
-    # On Linux getrusage also counts what the parent held when it started this process.
+    # psutil knows no peak on Linux, and getrusage counts there what the parent of this process
+    # held when it started it.
     with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return 1024 * int(line.split()[1])
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from vlmbench import __version__
 from vlmbench.derive import asked_count, derive, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import IncompleteError
-from vlmbench.executors.base import Executor
-from vlmbench.executors.progress import Progress, ProgressCounter
-from vlmbench.models.resolve import ModelSpec
+from vlmbench.executors.base import Executor, peeked
+from vlmbench.executors.choose import open_executor
+from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
+from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import JournalSample, Request, Response, RunRecord, Sample
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
 from vlmbench.runs.journal import Header, Journal, Session
 from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.tasks.groups import expand_names
+from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(
@@ -110,8 +117,6 @@ def evaluate_models(
     options: Mapping[str, Any],
 ) -> Evaluation:
     """`vlmbench.evaluate`, which says what the arguments are."""
-    from vlmbench.executors.progress import progress_bar
-
     known = {"dtype", "device"}
     specs = [
         resolve_model(
@@ -263,7 +268,7 @@ def pending_requests(
         if images is not None:
             images.add(request.images)
         if journal.answered(request.key, request.sample_id):
-            counter.skip()
+            counter.count_skipped()
         else:
             asked[request.sample_id] = sample
             yield request
@@ -281,18 +286,18 @@ def generate(
     max_errors: int | None = None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask."""
-    first = next(requests, None)
-    if first is None:
+    any_left, requests = peeked(requests)
+    if not any_left:
         _note_settings(journal, session)
         return
-    responses = executor.map(model, chain([first], requests))
+    responses = executor.map(model, requests)
     session.environment = {**session.environment, **executor.describe()}
     journal.begin(session)
-    counter.begin()
+    counter.show_start()
     with closing(responses):
         for response in responses:
             journal.add(response, asked.pop(response.sample_id))
-            counter.add(response)
+            counter.count_answered(response)
             if max_errors is not None and counter.errors > max_errors:
                 raise _too_many_errors(model, counter, response)
     journal.end(executor.memory())

@@ -14,7 +14,7 @@ For each task, on the same samples and batches, nothing cached, the best of some
 
 Rounds of what is compared take turns, so that a busy moment of the machine hits all alike: the
 ideal and the harness in one process, replicas and single samples in a new process each time. No
-decoded picture is left over from an earlier round.
+decoded image is left over from an earlier round.
 """
 
 from __future__ import annotations
@@ -161,9 +161,12 @@ def warm_up(task: Any, executor: Any, spec: Any, folder: Path) -> None:
     from vlmbench.evaluate import run
 
     def is_there() -> bool:
-        preparation = getattr(executor, "_preparation", None)
-        seats = getattr(executor, "_seats", ())
-        return (preparation is None or preparation.is_ready) and all(one.is_ready for one in seats)
+        preprocessing = getattr(executor, "_preprocessing", None)
+        workers = [
+            *getattr(executor, "_workers", ()),
+            *(preprocessing._all if preprocessing else ()),
+        ]
+        return all(worker.is_ready for worker in workers)
 
     def some() -> None:
         run(spec, task, executor=executor, out=folder, limit=2 * BATCH, fresh=True)
@@ -177,7 +180,7 @@ def warm_up(task: Any, executor: Any, spec: Any, folder: Path) -> None:
 def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, Rounds]:
     """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
     from vlmbench.evaluate import run
-    from vlmbench.executors.preparing import Preparation
+    from vlmbench.executors.preprocessing import PreprocessingPool
     from vlmbench.runners.hf.decoded_images import DecodedImageCache
     from vlmbench.tasks.registry import load_task
 
@@ -196,13 +199,13 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
                 seconds = record.performance["seconds"]
                 assert seconds is not None
                 # Once more with everything in this process, whose CPU time is counted.
-                executor._preparation.close()
-                executor._preparation = Preparation(runner, spec, 0)
+                executor._preprocessing.close()
+                executor._preprocessing = None
                 runner._encoder._pictures = DecodedImageCache()
                 watch.seconds, began = 0.0, time.process_time()
                 run(spec, task, executor=executor, out=out, limit=count, fresh=True)
                 own = time.process_time() - began - watch.seconds
-                executor._preparation = Preparation(runner, spec, 1)
+                executor._preprocessing = PreprocessingPool(runner, spec, 1)
                 found.setdefault(name, []).append(figures | {"harness": seconds, "own": own})
     return found
 
@@ -253,7 +256,7 @@ def in_process(part: str, options: argparse.Namespace) -> dict[str, Rounds]:
     environment = {**os.environ, **({} if part == "one by one" else THREADS)}
     environment.pop("OMP_NUM_THREADS", None)
     if part == "one process" and options.device == "cpu":
-        # One thread for the model: it leaves the other core to what makes batches ready.
+        # One thread for the model: it leaves the other core to the process that encodes batches.
         environment["OMP_NUM_THREADS"] = "1"
     arguments = [str(options.samples), "--device", options.device, "--model", options.model]
     done = subprocess.run(

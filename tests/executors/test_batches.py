@@ -36,7 +36,7 @@ def test_batches_are_sorted_within_a_window_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "share", "sizes"),
+    ("count", "workers", "sizes"),
     [
         (5, 2, [3, 2]),
         (24, 2, [4, 4, 8, 8]),  # small ones at first
@@ -45,9 +45,9 @@ def test_batches_are_sorted_within_a_window_only() -> None:
         (1, 4, [1]),
     ],
 )
-def test_the_last_window_is_shared_out_evenly(count: int, share: int, sizes: list[int]) -> None:
+def test_the_last_window_is_shared_out_evenly(count: int, workers: int, sizes: list[int]) -> None:
     requests = map(request_for, range(count))
-    assert [len(b) for b in form_batches(requests, BatchSize(16), share=share)] == sizes
+    assert [len(b) for b in form_batches(requests, BatchSize(16), workers=workers)] == sizes
 
 
 def test_only_a_window_is_taken() -> None:
@@ -58,7 +58,7 @@ def test_only_a_window_is_taken() -> None:
             taken.append(number)
             yield request_for(number)
 
-    batches = form_batches(endless(), BatchSize(4), cost=cost, share=2)  # type: ignore[arg-type]
+    batches = form_batches(endless(), BatchSize(4), cost=cost, workers=2)  # type: ignore[arg-type]
     next(batches)
     assert len(taken) == 2  # a small batch for each worker: the first answers come soon
     sizes = [len(next(batches)) for _ in range(5)]

@@ -12,7 +12,7 @@ from vlmbench.executors.answer_cache import AnswerCache
 from vlmbench.executors.cached import CachedExecutor
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.records import Request, Response, Scalar
+from vlmbench.records import Request, Response
 
 
 def spec_with(answers: Mapping[str, str]) -> ModelSpec:
@@ -47,16 +47,10 @@ def test_what_was_answered_is_not_asked_again(cache: AnswerCache) -> None:
 def test_no_model_is_loaded_for_answers_that_are_there(cache: AnswerCache) -> None:
     requests = [request_for(number) for number in range(3)]
     ask(cache, {f"q{n}": "赤" for n in range(3)}, requests)
-
-    class Unused:
-        def map(self, *_: object) -> None:
-            raise AssertionError("asked")
-
-        def describe(self) -> Mapping[str, Scalar]:
-            return {}
-
-    executor = CachedExecutor(Unused(), cache)  # type: ignore[arg-type]
-    assert {one.text for one in executor.map(spec_with({}), requests)} == {"赤"}
+    inner = LocalExecutor(batch_size=2)
+    responses = CachedExecutor(inner, cache).map(spec_with({}), requests)
+    assert {one.text for one in responses} == {"赤"}
+    assert inner._runner is None
 
 
 def test_leaving_early_keeps_what_was_answered(cache: AnswerCache) -> None:

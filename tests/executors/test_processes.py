@@ -48,6 +48,8 @@ def test_two_processes_answer_like_one(
     spec: ModelSpec, pool: ProcessPool, expected: dict[str, str | None]
 ) -> None:
     executor = PooledExecutor(pool, batch_size=4)
+    assert list(executor.map(spec, [])) == []
+    assert pool._processes == {}  # nothing is asked, so nothing is started
     assert len(list(executor.map(spec, color_requests(1)))) == 1
     assert executor.describe()["replicas"] == 1  # another one would only have loaded the model
     for requests in (color_requests(COUNT), iter(color_requests(COUNT))):  # the model stays
@@ -57,9 +59,9 @@ def test_two_processes_answer_like_one(
     described = executor.describe()
     assert (described["replicas"], described["torch_threads"]) == (2, 1)
     assert executor.memory().host > 500  # of three processes
-    processes = [one.process for one in pool._processes if one is not None]
+    pids = [process.pid for process in pool._processes.values()]
     executor.close()
-    assert not any(process.is_alive() for process in processes)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert executor.describe()["replicas"] == 0
 
 
@@ -71,8 +73,7 @@ def test_a_killed_process_loses_no_sample(
     for number, response in enumerate(executor.map(spec, color_requests(COUNT))):
         found.append((response.sample_id, response.text))
         if number in (3, 17):
-            victim = next(one for one in pool._processes if one is not None)
-            os.kill(victim.process.pid, signal.SIGKILL)
+            os.kill(pool._processes[0].pid, signal.SIGKILL)
     assert len(found) == COUNT
     assert dict(found) == expected
 
@@ -139,6 +140,29 @@ def test_a_sample_that_ends_its_process_is_one_error(
     assert failed.sample_id == "q005"
     assert failed.error is not None
     assert "process ended over this sample (exit code 7)" in failed.error.message
+
+
+SCRIPT = """
+from made_requests import color_requests
+from vlmbench.executors.pool import PooledExecutor
+from vlmbench.executors.processes import CPU_WORKER, ProcessPool
+from vlmbench.models.resolve import resolve_model
+
+executor = PooledExecutor(ProcessPool([CPU_WORKER, CPU_WORKER]), batch_size=2)
+print(len(list(executor.map(resolve_model({checkpoint!r}), color_requests(6)))))
+"""
+
+
+def test_a_script_needs_no_main_guard_and_no_close(checkpoint: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-"],
+        input=SCRIPT.format(checkpoint=str(checkpoint)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "6\n", "")
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see child processes")

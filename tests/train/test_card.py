@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import xml.etree.ElementTree
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 from locations import ROOT
 
 from vlmbench.train.card import source_commit
-from vlmbench.train.progress import loss_curve
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +54,7 @@ def test_the_readme_names_the_same_numbers(trained: Path, facts: dict[str, Any])
     assert f"final loss {facts['final_loss']}" in text
     assert f"commit {facts['commit'] or 'not recorded'}" in text
     assert "- Steps: 9, seed 3" in text
+    assert "](" not in text  # nothing is linked, as no other file is written
 
 
 def test_the_commit_is_that_of_the_checkout() -> None:
@@ -67,27 +66,3 @@ def test_the_commit_is_that_of_the_checkout() -> None:
         ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
     assert source_commit() in (head, f"{head}+")
-
-
-def test_the_loss_curve_of_the_training(trained: Path, log: list[dict[str, Any]]) -> None:
-    picture = xml.etree.ElementTree.parse(trained / "loss.svg").getroot()
-    (line,) = (part for part in picture if part.tag.endswith("polyline"))
-    assert len(line.attrib["points"].split()) == sum("loss" in row for row in log)
-
-
-@pytest.mark.parametrize(
-    ("losses", "points"),
-    [
-        # In 720 x 260 pixels the curve spans 46 to 710 and, over half powers of ten, 10 to 234.
-        ([(0, 10.0), (50, 3.1622776), (100, 1.0)], ["46.0,10.0", "378.0,122.0", "710.0,234.0"]),
-        ([(1, 0.0), (2, 1.0)], ["378.0,234.0", "710.0,10.0"]),  # a loss of 0 is drawn at 0.0001
-    ],
-)
-def test_the_curve_is_logarithmic(losses: list[tuple[int, float]], points: list[str]) -> None:
-    picture = xml.etree.ElementTree.fromstring(loss_curve(losses))
-    (line,) = (part for part in picture if part.tag.endswith("polyline"))
-    assert line.attrib["points"].split() == points
-
-
-def test_no_loss_no_curve() -> None:
-    assert loss_curve([]) == ""

@@ -10,7 +10,7 @@ from made_recipes import make_recipe
 
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.train.config import load_config
-from vlmbench.train.run import RECIPES
+from vlmbench.train.run import SHIPPED_RECIPES
 
 SEEDLING = Path("seedling")
 
@@ -125,7 +125,7 @@ def test_later_settings_win(tmp_path: Path) -> None:
     assert (config.steps, config.seed) == (20, 1)
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SHIPPED_RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_recipes_are_right(path: Path) -> None:
     config = load_config(path)
     assert config.name == path.stem

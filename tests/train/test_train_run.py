@@ -62,7 +62,6 @@ def test_what_a_training_leaves(whole: Path) -> None:
         "config.json",
         "generation_config.json",
         "log.jsonl",
-        "loss.svg",
         "model.safetensors",
         "processor_config.json",
         "tokenizer.json",

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Ask models the questions of tasks, score and print."""
-    from vlmbench.cli import console
     from vlmbench.cli.judge_calls import (
         judge_check,
         judge_runs,
@@ -33,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
     )
     from vlmbench.derive import load_metrics
     from vlmbench.evaluate import run
-    from vlmbench.executors.checked import CheckedExecutor
+    from vlmbench.executors.base import CheckedExecutor
+    from vlmbench.executors.progress import progress_bar
     from vlmbench.judges.judging import judgeable
     from vlmbench.runs.directory import RunDir
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
             executor = CheckedExecutor(plain, check) if check else plain
             for task, variant in asked:
                 label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
-                with console.progress_bar(label, quiet=options.quiet) as progress:
+                with progress_bar(label, quiet=options.quiet) as progress:
                     record = run(
                         model,
                         task,

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.executors.progress import Progress
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Task
-    from rich.text import Text
 
     from vlmbench.compare.gate import GateReport
     from vlmbench.compare.published import Comparison, Mismatch
@@ -131,53 +127,6 @@ def print_gate(report: GateReport) -> None:
     print_table(columns | {"verdict": "left"}, rows, title=title)
     if report.ungated:
         print(f"Not in the baseline: {', '.join(report.ungated)}.")
-
-
-@contextmanager
-def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar on stderr with samples a second and the remaining time."""
-    if quiet:
-        yield lambda done, total, errors: None
-        return
-    from rich import progress as widgets
-    from rich.console import Console
-    from rich.table import Column
-    from rich.text import Text
-
-    class Speed(widgets.ProgressColumn):
-        """Samples a second."""
-
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(
-                f"{speed:.1f} samples/s" if speed else "loading" if not task.completed else ""
-            )
-
-    with widgets.Progress(
-        widgets.TextColumn("{task.description}", markup=False),
-        widgets.BarColumn(bar_width=24),
-        widgets.MofNCompleteColumn(),
-        Speed(table_column=Column(no_wrap=True, min_width=16)),
-        widgets.TimeRemainingColumn(compact=True),
-        widgets.TextColumn("{task.fields[errors]}", markup=False),
-        console=Console(stderr=True),
-    ) as bars:
-        bar = bars.add_task(label, total=None, errors="")
-        started = False
-
-        def advance(done: int, total: int, errors: int) -> None:
-            nonlocal started
-            if not started:
-                # What an earlier call answered and the loading do not count as speed.
-                bars.reset(bar, total=total, completed=done)
-                started = True
-            bars.update(bar, completed=done, errors=f"{errors} errors" if errors else "")
-
-        try:
-            yield advance
-        except BaseException:
-            bars.live.transient = True  # the sentence that follows says it all
-            raise
 
 
 def _number(value: float | None, *, signed: bool = False) -> str:

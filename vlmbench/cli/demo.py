@@ -15,6 +15,7 @@ from vlmbench.cli import console
 from vlmbench.compare.gate import check, save_baseline
 from vlmbench.evaluate import run
 from vlmbench.executors.choose import make_executor
+from vlmbench.executors.progress import progress_bar
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import RunRecord
 from vlmbench.report.html import build_report
@@ -66,7 +67,7 @@ def _evaluate(models: Sequence[str], out: Path) -> list[RunRecord]:
         try:
             for task in map(load_task, TASKS):
                 label = f"{model.name} · {task.name}"
-                with console.progress_bar(label, quiet=False) as progress:
+                with progress_bar(label, quiet=False) as progress:
                     records.append(run(model, task, executor=executor, out=out, progress=progress))
         finally:
             executor.close()

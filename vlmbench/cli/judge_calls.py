@@ -146,8 +146,8 @@ def judge_runs(
         executors: Makes what runs the judge.
         metrics: Other metrics than those of each task.
     """
-    from vlmbench.cli import console
     from vlmbench.derive import score
+    from vlmbench.executors.progress import progress_bar
     from vlmbench.judges.judging import judge_run
 
     spec, settings = judge_spec(options), judge_settings(options)
@@ -157,7 +157,7 @@ def judge_runs(
             label = f"{spec.name} judges {run.path.parent.name} · {run.path.name}"
             with (
                 as_judge_error(spec),
-                console.progress_bar(label, quiet=options.quiet) as progress,
+                progress_bar(label, quiet=options.quiet) as progress,
             ):
                 judged = judge_run(
                     run,

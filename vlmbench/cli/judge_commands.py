@@ -62,11 +62,11 @@ def judge(options: argparse.Namespace) -> int:
 
 def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     """Two runs, each pair of answers in both orders."""
-    from vlmbench.cli import console
     from vlmbench.cli.commands import executor_for
     from vlmbench.cli.judge_calls import as_judge_error, judge_settings, judge_spec
     from vlmbench.cli.judge_tables import print_pair
     from vlmbench.errors import UsageError
+    from vlmbench.executors.progress import progress_bar
     from vlmbench.judges.pairwise import judge_pair, pair_journal
     from vlmbench.runs.directory import find_runs
 
@@ -80,7 +80,7 @@ def _pairwise(runs: Sequence[str], options: argparse.Namespace) -> int:
     with (
         as_judge_error(spec),
         executor_for(spec, options) as executor,
-        console.progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
+        progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
     ):
         result = judge_pair(
             sides[0][0],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Protocol, TypeAlias
 
 from vlmbench.environment import Memory
@@ -10,7 +11,7 @@ from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 
 Responses: TypeAlias = Generator[Response, None, None]
-"""Responses as they come; closing it stops whatever is being made ready."""
+"""Responses as they come; closing it stops whatever is under way."""
 
 
 class Executor(Protocol):
@@ -19,15 +20,16 @@ class Executor(Protocol):
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """Load the model, then answer the requests in any order.
 
-        The model is loaded before this returns, unless it is still there from the last call.
-        Requests are taken as answers are fetched, a bounded number ahead.
+        The first request is taken and the model loaded before this returns, unless it is still
+        there from the last call. Where there is no request, no model is loaded and no process
+        started. Requests are taken as answers are fetched, a bounded number ahead.
 
         Raises:
             ModelError: The model cannot be loaded.
         """
 
     def describe(self) -> Mapping[str, Scalar]:
-        """Device and the like, once `map` has been called."""
+        """Device and the like, once `map` has loaded the model."""
 
     def memory(self) -> Memory:
         """The most that this process and all workers have held so far."""
@@ -36,12 +38,15 @@ class Executor(Protocol):
         """Free the model."""
 
 
-class ExecutorWrapper:
-    """An executor that does something before or behind another one; the rest is that one's.
+def peeked(requests: Iterable[Request]) -> tuple[bool, Iterator[Request]]:
+    """Whether there is any request, and all of them."""
+    stream = iter(requests)
+    first = list(itertools.islice(stream, 1))
+    return bool(first), itertools.chain(first, stream)
 
-    Args:
-        inner: The other one.
-    """
+
+class ExecutorWrapper:
+    """An executor that does something before or behind another one; the rest is that one's."""
 
     def __init__(self, inner: Executor) -> None:
         self._inner = inner
@@ -57,3 +62,24 @@ class ExecutorWrapper:
     def close(self) -> None:
         """See `Executor.close`."""
         self._inner.close()
+
+
+class CheckedExecutor(ExecutorWrapper):
+    """Another executor, which gets no request before a check has passed.
+
+    Args:
+        inner: The other one.
+        check: Called by `map` if there is a request; raises a VlmbenchError where answers would be
+            of no use.
+    """
+
+    def __init__(self, inner: Executor, check: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self._check = check
+
+    def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
+        """See `Executor.map`."""
+        any_left, requests = peeked(requests)
+        if any_left:
+            self._check()
+        return self._inner.map(spec, requests)

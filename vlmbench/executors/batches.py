@@ -64,7 +64,7 @@ class BatchSize:
             return max(1, min(self._size, int(self._room / max(largest, 1e-9))))
 
     def report(self, batch: Sequence[Request], largest_batch_that_fit: int | None) -> None:
-        """What became of a batch.
+        """Learn from a batch that was answered.
 
         Args:
             batch: The requests.
@@ -85,26 +85,25 @@ def form_batches(
     size: BatchSize,
     *,
     cost: Callable[[Request], float] | None = None,
-    share: int = 1,
+    workers: int = 1,
 ) -> Iterator[Batch]:
-    """Batches of requests, each ready as soon as it is asked for.
+    """Batches of requests, formed one at a time.
 
     The first windows hold a batch for each worker only, and small ones at first: all workers wait
     for the first batch, and each further one should be ready when the one before is done with.
 
     Args:
-        requests: Taken a window at a time.
-        size: Looked at anew for every batch.
+        size: Read anew for every batch.
         cost: What to sort a window by; None to keep the order.
-        share: Workers that the batches are for. The last window is cut into equal parts, so that
-            all of them are done at about the same time.
+        workers: How many take batches. The last window is cut into equal parts, so that all of them
+            are done at about the same time.
     """
     stream = iter(requests)
     most = -(-size.size // FIRST_PART)
-    ahead = share * most
+    ahead = workers * most
     while window := list(itertools.islice(stream, ahead)):
         if len(window) < ahead:
-            most = _even(len(window), size.size, share)
+            most = _even(len(window), size.size, workers)
         if cost is not None:
             window.sort(key=cost, reverse=True)
         start = 0
@@ -119,10 +118,10 @@ def form_batches(
             most = ahead = size.size * WINDOW_BATCHES
 
 
-def _even(count: int, size: int, share: int) -> int:
-    """The batch size that gives each of `share` workers as many batches as the others."""
-    rounds = -(-count // (size * share))
-    return -(-count // (rounds * share))
+def _even(count: int, size: int, workers: int) -> int:
+    """The batch size that gives each worker as many batches as the others."""
+    rounds = -(-count // (size * workers))
+    return -(-count // (rounds * workers))
 
 
 def cost(request: Request) -> float:

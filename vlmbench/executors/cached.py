@@ -1,14 +1,10 @@
-"""Answers from the cache where it has them, from another executor where not.
-
-If all are there, no model is loaded.
-"""
+"""Answers from the cache where it has them, from another executor where not."""
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from vlmbench.executors.answer_cache import AnswerCache, answer_key
 from vlmbench.executors.base import Executor, ExecutorWrapper, Responses
@@ -23,7 +19,7 @@ class CachedExecutor(ExecutorWrapper):
     """Another executor behind a cache.
 
     Args:
-        inner: Asked what the cache does not know.
+        inner: Gets the requests that the cache has no answer to.
         cache: Stays open when this is closed.
     """
 
@@ -34,20 +30,16 @@ class CachedExecutor(ExecutorWrapper):
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
         known: deque[Response] = deque()
-        asked: dict[str, str] = {}
-        unknown = self._unknown(spec, requests, known, asked)
-        first = next(unknown, None)
-        if first is None:
-            return _taken(known)
-        responses = self._inner.map(spec, chain([first], unknown))
-        return self._merged(responses, known, asked)
+        keys: dict[str, str] = {}
+        unknown = self._unknown(spec, requests, known, keys)
+        return self._merged(self._inner.map(spec, unknown), known, keys)
 
     def _unknown(
         self,
         spec: ModelSpec,
         requests: Iterable[Request],
         known: deque[Response],
-        asked: dict[str, str],
+        keys: dict[str, str],
     ) -> Iterator[Request]:
         """The requests without an answer; the other executor may take them in another thread."""
         for request in requests:
@@ -56,31 +48,23 @@ class CachedExecutor(ExecutorWrapper):
             if response is not None:
                 known.append(response)
             else:
-                asked[request.sample_id] = key
+                keys[request.sample_id] = key
                 yield request
 
     def _merged(
-        self,
-        responses: Responses,
-        known: deque[Response],
-        asked: dict[str, str],
+        self, responses: Responses, known: deque[Response], keys: dict[str, str]
     ) -> Responses:
         new: list[tuple[str, Response]] = []
         with contextlib.closing(responses):
             try:
                 for response in responses:
-                    new.append((asked.pop(response.sample_id), response))
+                    new.append((keys.pop(response.sample_id), response))
                     yield response
-                    yield from _taken(known)
+                    while known:
+                        yield known.popleft()
                     if len(new) >= SAVE_EVERY:
                         self._cache.keep(new)
                         new.clear()
             finally:
                 self._cache.keep(new)
-        yield from _taken(known)
-
-
-def _taken(known: deque[Response]) -> Responses:
-    """What is there; another thread may be adding to it."""
-    while known:
-        yield known.popleft()
+        yield from known

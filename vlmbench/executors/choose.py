@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from vlmbench.environment import cpu_cores
+from vlmbench.errors import UsageError, unknown_name
 from vlmbench.executors.base import Executor
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.resolve import ModelSpec
@@ -36,7 +37,6 @@ def make_executor(
     """An executor for a model; nothing is started yet.
 
     Args:
-        spec: The model.
         kind: `local` or `ray`.
         replicas: Copies of the model; None: one a GPU, on a CPU one a core.
         batch_size: Requests that a copy answers at a time; None to find out.
@@ -57,6 +57,50 @@ def make_executor(
     from vlmbench.executors.processes import ProcessPool
 
     return PooledExecutor(ProcessPool(environments), batch_size=batch_size)
+
+
+@contextmanager
+def open_executor(
+    spec: ModelSpec,
+    *,
+    kind: str = "local",
+    replicas: int | None = None,
+    batch_size: int | None = None,
+    ray_address: str | None = None,
+    cache: bool = True,
+) -> Iterator[Executor]:
+    """What runs a model, behind the cache of answers where that makes sense.
+
+    Args:
+        spec: The model.
+        kind: `local` or `ray`.
+        replicas: See `make_executor`, as the next two.
+        batch_size: Requests that a copy answers at a time.
+        ray_address: Of a running cluster.
+        cache: Whether answers may come from the cache, and go there.
+
+    Raises:
+        UsageError: There is no such kind, or it has no address.
+    """
+    from vlmbench.executors.answer_cache import AnswerCache, default_cache
+    from vlmbench.executors.cached import CachedExecutor
+
+    if kind not in EXECUTORS:
+        known = f"use {' or '.join(EXECUTORS)}"
+        raise UsageError(unknown_name("executor", kind, EXECUTORS, next_step=known))
+    if ray_address and kind != "ray":
+        raise UsageError("'--ray-address' goes with a cluster; add '--executor ray'.")
+    inner = make_executor(
+        spec, kind=kind, replicas=replicas, batch_size=batch_size, ray_address=ray_address
+    )
+    with ExitStack() as stack:
+        stack.callback(inner.close)
+        if not cache or not spec.cacheable:
+            yield inner
+        else:
+            answers = AnswerCache(default_cache())
+            stack.callback(answers.close)
+            yield CachedExecutor(inner, answers)
 
 
 def worker_environments(spec: ModelSpec, replicas: int | None) -> list[dict[str, str]]:
@@ -92,21 +136,15 @@ def copies_that_fit(spec: ModelSpec) -> int:
     """How many copies of a model this machine's free memory holds; 1 where its size is unknown."""
     folder = model_path(spec.location)
     files = [path for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind)]
-    if not files or not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+    if not files:
         return 1
     weights = sum(path.stat().st_size for path in files)
-    return max(
-        1, int(free_memory() * COPIES_SHARE / (weights * BYTES_A_WEIGHT_BYTE + PROCESS_BYTES))
-    )
+    copy = weights * BYTES_A_WEIGHT_BYTE + PROCESS_BYTES
+    return max(1, int(free_memory() * COPIES_SHARE / copy))
 
 
 def free_memory() -> int:
-    """Bytes that new processes may take without swapping, where the system tells."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as handle:
-            for line in handle:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes that new processes may take without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -1,7 +1,7 @@
 """One runner in this process, fed from the background.
 
     requests -> window -> batches of similar cost -> encode (threads, or
-    processes, see preparing.py) -> decode (this thread)
+    processes, see preprocessing.py) -> decode (this thread)
 
 Images are decoded and texts tokenized while the model works on an earlier batch. Never more than
 a window of requests and a few batches are in memory, however long the task is.
@@ -10,28 +10,27 @@ a window of requests and a few batches are in memory, however long the task is.
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from vlmbench.environment import Memory, cpu_cores, peak_memory
-from vlmbench.executors.base import Responses
+from vlmbench.executors.base import Responses, peeked
 from vlmbench.executors.batches import BatchSize, cost, form_batches
-from vlmbench.executors.preparing import Preparation
+from vlmbench.executors.preprocessing import PreprocessingPool
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Scalar
 from vlmbench.runners.base import Runner, SplitRunner, StagedRunner, StreamingRunner, make_runner
 
-PREFETCH = 2
-"""Batches that are made ready ahead of the model."""
+PREFETCH = 3
+"""Batches that are formed and encoded ahead of the model."""
 
-ENCODER_THREADS = 2
-"""Batches that are made ready at a time."""
+ENCODERS = 2
+"""Batches that are encoded at a time: by so many threads or, where cores are free, processes."""
 
-Batch = TypeVar("Batch")
-Encoded = TypeVar("Encoded")
+_Batch = TypeVar("_Batch")
+_Encoded = TypeVar("_Encoded")
 
 
 class LocalExecutor:
@@ -45,11 +44,12 @@ class LocalExecutor:
         self._size = BatchSize(batch_size)
         self._spec: ModelSpec | None = None
         self._runner: Runner | None = None
-        self._preparation: Preparation | None = None
+        self._preprocessing: PreprocessingPool | None = None
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
-        return self._responses(self._prepared(spec), requests)
+        any_left, requests = peeked(requests)
+        return self._responses(self._loaded(spec) if any_left else None, requests)
 
     def describe(self) -> Mapping[str, Scalar]:
         """See `Executor.describe`."""
@@ -59,18 +59,17 @@ class LocalExecutor:
     def memory(self) -> Memory:
         """See `Executor.memory`."""
         own = peak_memory()
-        return own + self._preparation.memory() if self._preparation else own
+        return own + self._preprocessing.memory() if self._preprocessing else own
 
     def close(self) -> None:
         """See `Executor.close`."""
-        if self._preparation is not None:
-            self._preparation.close()
-            self._preparation = None
+        if self._preprocessing is not None:
+            self._preprocessing.close()
         if self._runner is not None:
             self._runner.close()
-        self._spec = self._runner = None
+        self._spec = self._runner = self._preprocessing = None
 
-    def _prepared(self, spec: ModelSpec) -> Runner:
+    def _loaded(self, spec: ModelSpec) -> Runner:
         if self._runner is None or spec != self._spec:
             self.close()
             runner = make_runner(spec.runner)
@@ -78,12 +77,14 @@ class LocalExecutor:
             self._spec, self._runner = spec, runner
             described = runner.describe()
             self._size.begin(str(described.get("device")))
-            if isinstance(runner, SplitRunner):
-                processes = min(ENCODER_THREADS, free_cores(described))
-                self._preparation = Preparation(runner, spec, processes)
+            processes = min(ENCODERS, free_cores(described))
+            if processes and isinstance(runner, SplitRunner):
+                self._preprocessing = PreprocessingPool(runner, spec, processes)
         return self._runner
 
-    def _responses(self, runner: Runner, requests: Iterable[Request]) -> Responses:
+    def _responses(self, runner: Runner | None, requests: Iterable[Request]) -> Responses:
+        if runner is None:
+            return
         if isinstance(runner, StreamingRunner):
             with contextlib.closing(runner.stream(requests)) as responses:
                 yield from responses
@@ -93,10 +94,12 @@ class LocalExecutor:
                 yield from runner.generate(batch)
             return
         batches = form_batches(requests, self._size, cost=cost)
-        encode = self._preparation.encode if self._preparation else runner.encode
-        encoding = prefetched(lambda batch: (batch, encode(batch)), batches)
-        with contextlib.closing(encoding) as ready:
-            for batch, encoded in ready:
+        encode, threads = runner.encode, ENCODERS
+        if self._preprocessing is not None:
+            encode, threads = self._preprocessing.encode, self._preprocessing.processes
+        encoding = prefetched(lambda batch: (batch, encode(batch)), batches, threads=threads)
+        with contextlib.closing(encoding) as encoded_batches:
+            for batch, encoded in encoded_batches:
                 answers = runner.decode(encoded)
                 self._size.report(batch, runner.largest_batch_that_fit)
                 yield from answers
@@ -110,40 +113,28 @@ def free_cores(described: Mapping[str, Scalar]) -> int:
 
 
 def prefetched(
-    encode: Callable[[Batch], Encoded], batches: Iterable[Batch]
-) -> Generator[Encoded, None, None]:
+    encode: Callable[[_Batch], _Encoded], batches: Iterable[_Batch], *, threads: int
+) -> Generator[_Encoded, None, None]:
     """`map(encode, batches)`, with the next few results made in background threads.
 
     Exceptions of `batches` and `encode` come out where their batch would have.
     """
-    ready: queue.Queue[Future[Encoded] | None] = queue.Queue(maxsize=PREFETCH)
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(ENCODER_THREADS, thread_name_prefix="vlmbench-encode")
+    stream = iter(batches)
+    forming = ThreadPoolExecutor(1, "vlmbench-form")
+    encoding = ThreadPoolExecutor(threads, "vlmbench-encode")
 
-    def put(item: Future[Encoded] | None) -> None:
-        while not stop.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return
+    def encode_formed(formed: Future[_Batch | None]) -> _Encoded | None:
+        batch = formed.result()
+        return None if batch is None else encode(batch)
 
-    def feed() -> None:
-        try:
-            for batch in batches:
-                if stop.is_set():
-                    return
-                put(pool.submit(encode, batch))
-            put(None)
-        except BaseException as error:
-            failed: Future[Encoded] = Future()
-            failed.set_exception(error)
-            put(failed)
+    def submit() -> Future[_Encoded | None]:
+        return encoding.submit(encode_formed, forming.submit(next, stream, None))
 
-    feeder = threading.Thread(target=feed, name="vlmbench-feed", daemon=True)
-    feeder.start()
     try:
-        while (future := ready.get()) is not None:
-            yield future.result()
+        ahead = deque(submit() for _ in range(PREFETCH))
+        while (encoded := ahead.popleft().result()) is not None:
+            ahead.append(submit())
+            yield encoded
     finally:
-        stop.set()
-        feeder.join()
-        pool.shutdown(cancel_futures=True)
+        forming.shutdown(cancel_futures=True)
+        encoding.shutdown(cancel_futures=True)

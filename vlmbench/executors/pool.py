@@ -1,8 +1,8 @@
-"""One queue of batches, many workers: whoever is free takes the next batch.
+"""One queue of batches, many workers: the first that is free takes the next batch.
 
 The workers are processes of this machine (processes.py) or actors of a Ray cluster (ray.py). A
 worker that is lost costs nothing but time: its batches go to others, and another one starts in its
-place. A request that takes its worker down again when it is asked alone becomes a typed error.
+place. A request that takes its worker down again when it is alone in a batch becomes a typed error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 
 from vlmbench.environment import Memory, peak_memory
 from vlmbench.errors import ModelError, VlmbenchError
-from vlmbench.executors.base import Responses
+from vlmbench.executors.base import Responses, peeked
 from vlmbench.executors.batches import Batch, BatchSize, cost, form_batches
 from vlmbench.executors.worker import BATCHES_IN_FLIGHT, Answers
 from vlmbench.models.resolve import ModelSpec
@@ -35,7 +35,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A worker is done with a batch."""
+    """A worker has answered a batch."""
 
     worker: int
     batch: int
@@ -44,7 +44,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A worker is gone, with whatever it had at hand."""
+    """A worker is gone, with the batches that it had."""
 
     worker: int
     reason: str
@@ -66,7 +66,11 @@ class Pool(Protocol):
     name: str
 
     def open(self, spec: ModelSpec) -> int:
-        """Take the model that workers will load, and say how many there may be; starts none."""
+        """Set the model that workers will load; starts none.
+
+        Returns:
+            How many workers there may be.
+        """
 
     def submit(self, worker: int, batch: int, requests: Batch) -> None:
         """Give a batch to a worker that is ready."""
@@ -75,7 +79,7 @@ class Pool(Protocol):
         """What has happened; waits until something has."""
 
     def start(self, worker: int) -> None:
-        """Begin to start a worker; in the place of the one that was lost, if there was one."""
+        """Begin to start a worker, or another one in the place of one that was lost."""
 
     def close(self) -> None:
         """Stop all workers."""
@@ -83,7 +87,7 @@ class Pool(Protocol):
 
 @dataclass(slots=True)
 class _Task:
-    """A batch on its way."""
+    """A batch that waits for a worker, or is with one."""
 
     requests: Batch
     losses: int = 0
@@ -113,136 +117,136 @@ class PooledExecutor:
         self._pool = pool
         self._size = BatchSize(batch_size)
         self._spec: ModelSpec | None = None
-        self._seats: list[_WorkerState] = []
+        self._workers: list[_WorkerState] = []
         self._described: Mapping[str, Scalar] = {}
         self._number = 0
+        """Of the last batch."""
         self._losses = 0
+        self._tasks: dict[int, _Task] = {}
+        """Batches that workers have, by number."""
+        self._waiting: deque[_Task] = deque()
+        """Batches that go to a worker once more."""
 
     def map(self, spec: ModelSpec, requests: Iterable[Request]) -> Responses:
         """See `Executor.map`."""
+        any_left, requests = peeked(requests)
+        if not any_left:
+            return self._responses(iter(()))
         if spec != self._spec:
             self.close()
-            self._seats = [_WorkerState() for _ in range(self._pool.open(spec))]
+            self._workers = [_WorkerState() for _ in range(self._pool.open(spec))]
             self._spec = spec
-        stream = iter(requests)
-        first = list(islice(stream, len(self._seats)))
-        # No more of them than there are requests: each loads the model.
-        for worker in range(max(1, len(first))):
+        first = list(islice(requests, len(self._workers)))
+        for worker in range(len(first)):  # no more than there are requests: each loads the model
             self._start(worker)
         while not self._described:
-            self._handle_all({}, deque())
-        share = sum(seat.is_started for seat in self._seats)
-        batches = form_batches(chain(first, stream), self._size, cost=cost, share=share)
+            self._handle_events()
+        started = sum(state.is_started for state in self._workers)
+        batches = form_batches(chain(first, requests), self._size, cost=cost, workers=started)
         return self._responses(batches)
 
     def describe(self) -> Mapping[str, Scalar]:
         """See `Executor.describe`."""
         return {
             "executor": self._pool.name,
-            "replicas": sum(seat.is_started for seat in self._seats),
+            "replicas": sum(state.is_started for state in self._workers),
             "batch_size": self._size.size,
             **self._described,
         }
 
     def memory(self) -> Memory:
         """See `Executor.memory`: that of all workers, and of this process."""
-        return sum((seat.memory for seat in self._seats), peak_memory())
+        return sum((state.memory for state in self._workers), peak_memory())
 
     def close(self) -> None:
         """See `Executor.close`."""
         if self._spec is not None:
             self._pool.close()
-        self._spec, self._seats, self._described = None, [], {}
+        self._spec, self._workers, self._described = None, [], {}
 
     def _start(self, worker: int) -> None:
-        seat = self._seats[worker]
-        if not seat.is_started:
-            seat.is_started = True
+        state = self._workers[worker]
+        if not state.is_started:
+            state.is_started = True
             self._pool.start(worker)
 
     def _responses(self, batches: Iterator[Batch]) -> Responses:
-        tasks: dict[int, _Task] = {}
-        waiting: deque[_Task] = deque()
-        for seat in self._seats:
-            seat.in_flight = [number for number in seat.in_flight if number in tasks]
+        # Nothing of an earlier call that was left before its end.
+        self._tasks, self._waiting = {}, deque()
+        for state in self._workers:
+            state.in_flight = []
         while True:
-            self._hand_out(batches, waiting, tasks)
-            if not tasks and not waiting:
+            self._submit_batches(batches)
+            if not self._tasks and not self._waiting:
                 return
-            yield from self._handle_all(tasks, waiting)
+            yield from self._handle_events()
 
-    def _hand_out(
-        self, batches: Iterator[Batch], waiting: deque[_Task], tasks: dict[int, _Task]
-    ) -> None:
-        """Give every worker that has room something to do, the emptiest one first."""
+    def _submit_batches(self, batches: Iterator[Batch]) -> None:
+        """Give every worker that can take one a batch, those with the fewest in flight first."""
         for depth in range(BATCHES_IN_FLIGHT):
-            for worker, seat in enumerate(self._seats):
-                if seat.is_ready and len(seat.in_flight) == depth:
-                    if waiting:
-                        task = waiting.popleft()
+            for worker, state in enumerate(self._workers):
+                if state.is_ready and len(state.in_flight) == depth:
+                    if self._waiting:
+                        task = self._waiting.popleft()
                     elif batch := next(batches, None):
                         task = _Task(batch)
                     else:
                         return
                     self._number += 1
-                    tasks[self._number] = task
-                    seat.in_flight.append(self._number)
+                    self._tasks[self._number] = task
+                    state.in_flight.append(self._number)
                     self._pool.submit(worker, self._number, task.requests)
 
-    def _handle_all(self, tasks: dict[int, _Task], waiting: deque[_Task]) -> Iterator[Response]:
+    def _handle_events(self) -> list[Response]:
+        """Wait for events, and return the responses that they bring."""
         found: list[Response] = []
         for event in self._pool.events():
             match event:
                 case Ready(worker, described):
-                    self._seats[worker].is_ready = True
+                    self._workers[worker].is_ready = True
                     self._described = self._described or {"device": None, **described}
                     self._size.begin(str(described.get("device")))
                 case Answered(worker, number, answers):
-                    found += self._answered(self._seats[worker], number, answers, tasks)
+                    found += self._answered(self._workers[worker], number, answers)
                 case Lost(worker, reason):
-                    found += self._lost(worker, reason, tasks, waiting)
+                    found += self._lost(worker, reason)
                 case LoadFailed(error):
                     raise error
-        return iter(found)
+        return found
 
-    def _answered(
-        self, seat: _WorkerState, number: int, answers: Answers, tasks: dict[int, _Task]
-    ) -> list[Response]:
+    def _answered(self, state: _WorkerState, number: int, answers: Answers) -> list[Response]:
         self._losses = 0
-        seat.memory = answers.memory
-        if number in seat.in_flight:
-            seat.in_flight.remove(number)
-        task = tasks.pop(number, None)
+        state.memory = answers.memory
+        task = self._tasks.pop(number, None)
         if task is None:  # of an earlier call that was left before its end
             return []
+        state.in_flight.remove(number)
         self._size.report(task.requests, answers.largest_batch_that_fit)
         return answers.responses
 
-    def _lost(
-        self, worker: int, reason: str, tasks: dict[int, _Task], waiting: deque[_Task]
-    ) -> list[Response]:
-        """Puts a lost worker's batches back in front, and another worker in its place."""
-        seat = self._seats[worker]
+    def _lost(self, worker: int, reason: str) -> list[Response]:
+        """Replace a lost worker, and have its batches answered by others."""
+        state = self._workers[worker]
         self._losses += 1
-        if self._losses > LOSSES_IN_A_ROW * len(self._seats):
+        if self._losses > LOSSES_IN_A_ROW * len(self._workers):
             assert self._spec is not None
             raise ModelError(
                 f"The processes of the model {self._spec.name} keep ending ({reason}); try a "
                 "smaller --batch-size or fewer --replicas. Answers that were given are kept."
             )
-        lost = [task for number in seat.in_flight if (task := tasks.pop(number, None))]
-        self._seats[worker] = _WorkerState(memory=seat.memory)
+        lost = [self._tasks.pop(number) for number in state.in_flight]
+        self._workers[worker] = _WorkerState(memory=state.memory)
         self._start(worker)
         if not lost:
             return []
         # The oldest one was with the model; the others only waited.
         suspect, *rest = lost
-        waiting.extendleft(reversed(rest))
+        self._waiting.extendleft(reversed(rest))
         suspect.losses += 1
         if len(suspect.requests) > 1:
-            waiting.extend(_Task([request], suspect.losses) for request in suspect.requests)
+            self._waiting.extend(_Task([one], suspect.losses) for one in suspect.requests)
         elif suspect.losses <= 2:
-            waiting.append(suspect)
+            self._waiting.append(suspect)
         else:
             return [_failed(request, reason) for request in suspect.requests]
         return []

@@ -69,12 +69,7 @@ class RayPool:
         import ray
 
         done, _ = ray.wait(list(self._pending), num_returns=1)
-        found: list[Event] = []
-        for promise in done:
-            event = self._event(promise)
-            if event is not None:
-                found.append(event)
-        return found
+        return [event for promise in done if (event := self._event(promise)) is not None]
 
     def start(self, worker: int) -> None:
         """See `Pool.start`."""
@@ -101,16 +96,14 @@ class RayPool:
         worker, batch = self._pending.pop(promise)
         try:
             result = ray.get(promise)
-        except ray.exceptions.RayTaskError as error:
-            cause = error.cause
-            if batch is None and isinstance(cause, VlmbenchError):
-                return LoadFailed(cause)
-            return self._lost(worker, f"{type(cause).__name__}: {cause}")
         except ray.exceptions.RayError as error:
             cause = _cause(error)
             if batch is None and isinstance(cause, VlmbenchError):
                 return LoadFailed(cause)
-            return self._lost(worker, str(error).strip().split("\n")[0][:200])
+            reason = str(error).strip().split("\n")[0][:200]
+            if isinstance(error, ray.exceptions.RayTaskError):
+                reason = f"{type(cause).__name__}: {cause}"
+            return self._lost(worker, reason)
         return Ready(worker, result) if batch is None else Answered(worker, batch, result)
 
     def _lost(self, worker: int, reason: str) -> Lost:

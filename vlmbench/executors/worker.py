@@ -1,6 +1,6 @@
 """What every worker does, be it a process of this machine or an actor of a Ray cluster.
 
-Two batches are in a worker's hands: while one is generated, the images of the next are decoded and
+A worker has two batches in flight: while one is generated, the images of the next are decoded and
 its texts tokenized in another thread.
 """
 
@@ -16,12 +16,12 @@ from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.base import StagedRunner, make_runner
 
 BATCHES_IN_FLIGHT = 2
-"""Batches that a worker is given at a time: one to generate, one to make ready."""
+"""Batches that a worker is given at a time: one to generate, one to encode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What became of a batch."""
+    """A batch's responses, and what they took."""
 
     responses: list[Response]
     largest_batch_that_fit: int | None
@@ -36,7 +36,7 @@ class Worker:
     def __init__(self, spec: ModelSpec) -> None:
         self._runner = make_runner(spec.runner)
         self._runner.prepare(spec)
-        self._front, self._model = threading.Lock(), threading.Lock()
+        self._encoding, self._generating = threading.Lock(), threading.Lock()
 
     def describe(self) -> Mapping[str, Scalar]:
         """See `Runner.describe`."""
@@ -46,13 +46,13 @@ class Worker:
         """Responses to a batch; waits while another batch is generated."""
         runner = self._runner
         if isinstance(runner, StagedRunner):
-            # One after the other: two at a time would both be ready later.
-            with self._front:
+            # One after the other: two at a time would both be done later.
+            with self._encoding:
                 encoded = runner.encode(requests)
-            with self._model:
+            with self._generating:
                 responses = runner.decode(encoded)
                 largest_batch_that_fit = runner.largest_batch_that_fit
         else:
-            with self._model:
+            with self._generating:
                 responses, largest_batch_that_fit = runner.generate(requests), None
         return Answers(responses, largest_batch_that_fit, peak_memory())

@@ -14,13 +14,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from vlmbench import __version__
 from vlmbench.environment import versions
 from vlmbench.errors import DataError, JournalError, UsageError
-from vlmbench.executors.base import Executor
+from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.progress import Progress, ProgressCounter
 from vlmbench.judges.requests import JudgeSettings, judge_input, judge_request, needs_retry
 from vlmbench.judges.scores import (
@@ -305,7 +304,7 @@ class Call:
                 if not self.journal.answered(request.key, request.sample_id):
                     yield request
                 elif not again:
-                    self.meter.skip()
+                    self.meter.count_skipped()
 
     def _any_unreadable(self, judge_prompt: JudgePrompt) -> bool:
         replies = self.journal.content.responses
@@ -317,14 +316,14 @@ class Call:
         return reply is not None and reply.key == request.key and needs_retry(judge_prompt, reply)
 
     def _send(self, judge_prompt: JudgePrompt, requests: Iterator[Request], *, again: bool) -> None:
-        first = next(requests, None)
-        if first is None:
+        any_left, requests = peeked(requests)
+        if not any_left:
             return
         spec = structured(self.judge, judge_prompt) if self.settings.structured else self.judge
-        responses = self.executor.map(spec, chain([first], requests))
+        responses = self.executor.map(spec, requests)
         if not self._began:
             self._begin(self.executor.describe())
-            self.meter.begin()
+            self.meter.show_start()
         with closing(responses):
             if self.settings.images and self.executor.describe().get("sees_images") is False:
                 raise UsageError(f"The judge '{self.judge.name}' sees no images; leave them out.")
@@ -332,7 +331,7 @@ class Call:
                 self.journal.add(response)
                 self.errors += response.error is not None
                 if not again:
-                    self.meter.add(response)
+                    self.meter.count_answered(response)
 
     def _begin(self, device: Mapping[str, Scalar]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

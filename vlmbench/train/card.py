@@ -12,13 +12,13 @@ from typing import Any
 
 from vlmbench import __version__
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.progress import TrainingLog, loss_curve
+from vlmbench.train.progress import TrainingLog
 
-PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
+_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
 
 
 def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
-    """Writes training.json, loss.svg and README.md beside the weights."""
+    """Writes README.md and training.json beside the weights."""
     facts = {
         "recipe": config.model_dump(mode="json", exclude_none=True),
         "vlmbench": __version__,
@@ -26,11 +26,10 @@ def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: s
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "minutes": round(log.seconds / 60, 1),
         "machine": f"{platform.machine()}, {_device()}",
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in _PACKAGES},
         "final_loss": log.losses[-1][1] if log.losses else None,
         "exact_by_kind": {kind: round(value, 4) for kind, value in log.accuracy.items()},
     }
-    (target / "loss.svg").write_text(loss_curve(log.losses), encoding="utf-8")
     (target / "README.md").write_text(_card(config, facts), encoding="utf-8")
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
     (target / "training.json").write_text(text, encoding="utf-8")  # last: says that all is done
@@ -84,5 +83,5 @@ def _card(config: TrainConfig, facts: dict[str, Any]) -> str:
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
         f"- Finished: {facts['finished']}, final loss {facts['final_loss']}\n"
-        f"{checks}\n![training loss](loss.svg)\n"
+        f"{checks}"
     )

@@ -17,6 +17,8 @@ from vlmbench.train.data import Demonstration, MicroBatch
 if TYPE_CHECKING:
     import torch
 
+VISION_END = "<|vision_end|>"
+"""What the family's chat templates write behind each image."""
 IGNORE = -100
 """Label of a token that carries no loss."""
 PREFIX = 0
@@ -25,7 +27,7 @@ PADDING = -1
 
 
 @dataclass(slots=True)
-class Row:
+class _PackedRow:
     """One group, laid out."""
 
     ids: list[int]
@@ -41,7 +43,6 @@ class PackedCollator:
     def __init__(self, processor: Any) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
-        self._image_token = processor.image_token
         self._image_id = processor.image_token_id
         self._merge = processor.image_processor.merge_size
 
@@ -59,10 +60,9 @@ class PackedCollator:
             "image_grid_thw": vision["image_grid_thw"],
         }
 
-    def _row(self, group: list[Demonstration], grids: Any) -> Row:
+    def _row(self, group: list[Demonstration], grids: Any) -> _PackedRow:
         texts = [self._chat_text(demonstration) for demonstration in group]
-        end = self._processor.tokenizer.convert_ids_to_tokens(self._vision_end())
-        cuts = [text.rindex(end) + len(end) for text in texts]
+        cuts = [text.rindex(VISION_END) + len(VISION_END) for text in texts]
         prefix = texts[0][: cuts[0]]
         if any(text[:cut] != prefix for text, cut in zip(texts, cuts, strict=True)):
             raise ValueError("the questions of a group must share all that precedes them")
@@ -71,9 +71,6 @@ class PackedCollator:
         for number, (text, cut, shown) in enumerate(zip(texts, cuts, group, strict=True), 1):
             self._append(row, number, start, text[cut:], shown.answer)
         return row
-
-    def _vision_end(self) -> int:
-        return int(self._tokenizer.convert_tokens_to_ids("<|vision_end|>"))
 
     def _chat_text(self, demonstration: Demonstration) -> str:
         content = [
@@ -85,9 +82,9 @@ class PackedCollator:
         )
         return text
 
-    def _prefix_row(self, prefix: str, grids: Any) -> Row:
+    def _prefix_row(self, prefix: str, grids: Any) -> _PackedRow:
         """The prefix's tokens, each image mark widened to one token a merged patch."""
-        row = Row([], [], [], [])
+        row = _PackedRow([], [], [], [])
         position = 0
         for token in self._tokenizer(prefix, add_special_tokens=False)["input_ids"]:
             if token != self._image_id:
@@ -105,7 +102,7 @@ class PackedCollator:
         row.segments = [PREFIX] * len(row.ids)
         return row
 
-    def _append(self, row: Row, number: int, start: int, question: str, answer: str) -> None:
+    def _append(self, row: _PackedRow, number: int, start: int, question: str, answer: str) -> None:
         asked = self._tokenizer(question, add_special_tokens=False)["input_ids"]
         answered = self._tokenizer(answer, add_special_tokens=False)["input_ids"]
         answered = [*answered, self._tokenizer.eos_token_id]
@@ -116,7 +113,7 @@ class PackedCollator:
         row.positions += [[position] * 3 for position in range(start, start + length)]
 
 
-def _tensors(rows: list[Row], pad: int) -> dict[str, torch.Tensor]:
+def _tensors(rows: list[_PackedRow], pad: int) -> dict[str, torch.Tensor]:
     """Right-padded tensors; `attention_mask` is (batch, 1, query, key), True where allowed."""
     import torch
 

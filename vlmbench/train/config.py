@@ -10,9 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.scratch import ScratchSpec
-from vlmbench.train.synthetic.split import FAMILIES
-
-Family = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
+from vlmbench.train.synthetic.split import FAMILIES, FamilyName
 
 
 class ModelSource(Strict):
@@ -31,11 +29,11 @@ class ModelSource(Strict):
 
 
 class Stage(Strict):
-    """A stretch of training with one mixture of data."""
+    """A part of training with one mixture of data."""
 
     share: float = Field(gt=0, le=1)
     """Part of all steps."""
-    mixture: dict[Family, NonNegativeFloat] = Field(min_length=1)
+    mixture: dict[FamilyName, NonNegativeFloat] = Field(min_length=1)
     """How often each family of pictures is drawn, relative to the others."""
     learning_rate: PositiveFloat = 1.0
     """Factor on the learning rates of the recipe, beside their decay over all steps."""
@@ -117,7 +115,6 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     """The recipe in a YAML file.
 
     Args:
-        path: The file.
         overrides: `key=value` pairs that replace top-level or dotted keys; values are YAML.
 
     Raises:

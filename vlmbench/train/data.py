@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from vlmbench.records import Image, ImagePart, Sample
+from vlmbench.records import Image, Sample, TextPart
 from vlmbench.tasks.prompt import build_parts
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.config import Stage, TrainConfig
-from vlmbench.train.synthetic.split import Group, training_group
+from vlmbench.train.synthetic.split import TrainingGroup, training_group
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -74,26 +74,24 @@ def stage_at(reached: float, stages: Sequence[Stage]) -> Stage:
     return stages[-1]
 
 
-def demonstrations(group: Group) -> list[Demonstration]:
+def demonstrations(group: TrainingGroup) -> list[Demonstration]:
     """The questions of a group as the task's prompt puts them, with the best answer each."""
     found = []
     for question in group.questions:
-        layout = _layout(group.task, question.text, len(group.images))
-        content = tuple(group.images[part] if isinstance(part, int) else part for part in layout)
+        images = iter(group.images)
+        texts = _prompt_texts(group.task, question.text, len(group.images))
+        content = tuple(next(images) if text is None else text for text in texts)
         found.append(Demonstration(content, question.answers[0], question.kind))
     return found
 
 
 @lru_cache(maxsize=20_000)
-def _layout(task_name: str, question: str, images: int) -> tuple[str | int, ...]:
-    """The task's rendered prompt with the number of each image in its place."""
-    stand_ins = tuple(Image(bytes([number])) for number in range(images))
+def _prompt_texts(task_name: str, question: str, images: int) -> tuple[str | None, ...]:
+    """The texts of the task's prompt; None where it puts the next image."""
     row = {"question": question, "answer": "short"}
-    sample = Sample("training", stand_ins, ("",), row=row)
-    return tuple(
-        part.image.data[0] if isinstance(part, ImagePart) else part.text
-        for part in build_parts(load_task(task_name), sample)
-    )
+    sample = Sample("training", (Image(b""),) * images, ("",), row=row)
+    parts = build_parts(load_task(task_name), sample)
+    return tuple(part.text if isinstance(part, TextPart) else None for part in parts)
 
 
 def vocabulary_prompts(config: TrainConfig) -> list[str]:

@@ -14,8 +14,8 @@ from vlmbench.train.config import TrainConfig
 
 FREE_TO_CHANGE = ("description", "threads", "save_every", "keep_checkpoints", "check_groups")
 """What a resumed training may do otherwise: it changes no weight."""
-RECIPE = "recipe.json"
-NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+_RECIPE = "recipe.json"
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 def is_finished(target: Path) -> bool:
@@ -27,7 +27,7 @@ def clear(target: Path) -> None:
     """Removes what only a training under way needs."""
     for folder in _checkpoints(target):
         shutil.rmtree(folder)
-    (target / RECIPE).unlink(missing_ok=True)
+    (target / _RECIPE).unlink(missing_ok=True)
 
 
 def _checkpoints(target: Path) -> list[Path]:
@@ -78,7 +78,7 @@ def keep_recipe(config: TrainConfig, target: Path, *, resume: bool) -> None:
     Raises:
         UsageError: The directory cannot be written, or the recipes differ.
     """
-    file = target / RECIPE
+    file = target / _RECIPE
     said = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     if resume and file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def _why_not_written(error: Exception) -> str | None:
     from safetensors import SafetensorError
 
     text = str(error)
-    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         return error.strerror
     if isinstance(error, SafetensorError) and "Error while serializing" in text:
         return text.rpartition("I/O error: ")[2]

@@ -1,4 +1,4 @@
-"""What a training shows and keeps of itself: progress bar, loss, checks, and the curve."""
+"""What a training shows and keeps of itself: progress bar, losses and checks."""
 
 from __future__ import annotations
 
@@ -108,39 +108,3 @@ def _parsed(line: str) -> Any:
         return json.loads(line)
     except ValueError:
         return None
-
-
-def loss_curve(losses: list[tuple[int, float]], *, width: int = 720, height: int = 260) -> str:
-    """An SVG picture of the loss (logarithmic) over the steps."""
-    import math
-
-    if not losses:
-        return ""
-    left, bottom = 46, height - 26
-    last = max(step for step, _ in losses)
-    logs = [math.log10(max(loss, 1e-4)) for _, loss in losses]
-    low, high = math.floor(min(logs) * 2) / 2, math.ceil(max(logs) * 2) / 2
-
-    def x(step: float) -> float:
-        return left + (width - left - 10) * step / max(1, last)
-
-    def y(value: float) -> float:
-        return 10 + (bottom - 10) * (high - value) / max(1e-9, high - low)
-
-    path = " ".join(
-        f"{x(step):.1f},{y(value):.1f}" for (step, _), value in zip(losses, logs, strict=True)
-    )
-    ticks = [low + 0.5 * i for i in range(round((high - low) * 2) + 1)]
-    grid = "".join(
-        f'<path d="M{left} {y(t):.1f}H{width - 10}" stroke="#8884"/>'
-        f'<text x="{left - 6}" y="{y(t) + 4:.1f}" text-anchor="end">{10**t:.2g}</text>'
-        for t in ticks
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="11" fill="#777">'
-        f'{grid}<text x="{left}" y="{height - 8}">0</text>'
-        f'<text x="{width - 10}" y="{height - 8}" text-anchor="end">{last} steps</text>'
-        f'<text x="{width // 2}" y="{height - 8}" text-anchor="middle">training loss</text>'
-        f'<polyline points="{path}" fill="none" stroke="#2a6fdb" stroke-width="1.5"/></svg>\n'
-    )

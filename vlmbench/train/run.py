@@ -19,9 +19,9 @@ from vlmbench.train.output import (
     last_checkpoint,
 )
 
-RECIPES = Path(__file__).with_name("recipes")
-FAMILY = "qwen2_vl"
-"""The `model_type` whose prompts the collator can lay out."""
+SHIPPED_RECIPES = Path(__file__).with_name("recipes")
+TRAINABLE_TYPE = "qwen2_vl"
+"""The `model_type` whose prompts the collator can pack."""
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -32,7 +32,7 @@ def find_recipe(name_or_path: str) -> Path:
     """
     if Path(name_or_path).is_file():
         return Path(name_or_path)
-    shipped = {path.stem: path for path in RECIPES.glob("*.yaml")}
+    shipped = {path.stem: path for path in SHIPPED_RECIPES.glob("*.yaml")}
     if name_or_path not in shipped:
         raise UsageError(
             unknown_name("recipe", name_or_path, shipped, next_step="give the path of a YAML file")
@@ -133,7 +133,7 @@ def _load(config: TrainConfig) -> tuple[Any, Any]:
     location = str(model_path(start.location))
     try:
         family = AutoConfig.from_pretrained(location).model_type
-        if family != FAMILY:
+        if family != TRAINABLE_TYPE:
             raise ModelError(
                 f"The checkpoint {name} is a {family}; the trainer knows the Qwen2-VL family only, "
                 "choose one of its checkpoints."

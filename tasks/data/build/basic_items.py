@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from vlmbench.train.synthetic.basic_charts import ONE_CHART, draw_chart, random_chart
 from vlmbench.train.synthetic.concepts import TRAINING_STYLES, UNSEEN_STYLE
 from vlmbench.train.synthetic.items import SuiteItem
-from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question, captions
+from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, SyntheticQuestion, captions
 from vlmbench.train.synthetic.scenes import Layout, Scene, draw, random_scene
 from vlmbench.train.synthetic.split import random_pair
 from vlmbench.train.synthetic.sprites import load_sprites
@@ -106,7 +106,7 @@ def caption_items() -> list[SuiteItem]:
         style = _style(n)
         layout: Layout = rng.choice(("grid", "scatter"))
         scene = random_scene(rng, layout, style, sprites)
-        question = Question("scene", "", captions(scene))
+        question = SyntheticQuestion("scene", "", captions(scene))
         pictures = (draw(scene, rng, sprites),)
         items.append(_item(f"scene-{n:03}", question, style, pictures, answer="open"))
     return items
@@ -121,8 +121,8 @@ def _styled(
     kind: str,
     wanted: int,
     make: Callable[[str, random.Random, str], Drawn],
-    ask: Callable[[Drawn, random.Random], Question | None],
-) -> Iterator[tuple[Drawn, Question, str, random.Random]]:
+    ask: Callable[[Drawn, random.Random], SyntheticQuestion | None],
+) -> Iterator[tuple[Drawn, SyntheticQuestion, str, random.Random]]:
     """Balanced questions of a kind, the answers balanced within seen and unseen styles each."""
     halves = [_half(kind, half, wanted, make, ask) for half in range(2)]
     for n in range(wanted):
@@ -136,8 +136,8 @@ def _half(
     half: int,
     wanted: int,
     make: Callable[[str, random.Random, str], Subject],
-    ask: Callable[[Subject, random.Random], Question | None],
-) -> list[tuple[Subject, Question, random.Random]]:
+    ask: Callable[[Subject, random.Random], SyntheticQuestion | None],
+) -> list[tuple[Subject, SyntheticQuestion, random.Random]]:
     """The questions in seen styles (half 0) or in the unseen one (half 1)."""
     rng = random.Random(f"test:{kind}:{half}")
     styles = itertools.cycle([_style(n) for n in range(half, wanted, 2)])
@@ -149,8 +149,8 @@ def _candidates(
     rng: random.Random,
     wanted: int,
     make: Callable[[random.Random], Subject],
-    ask: Callable[[Subject, random.Random], Question | None],
-) -> Iterator[tuple[Subject, Question]]:
+    ask: Callable[[Subject, random.Random], SyntheticQuestion | None],
+) -> Iterator[tuple[Subject, SyntheticQuestion]]:
     found = 0
     while found < wanted * CANDIDATES:
         subject = make(rng)
@@ -161,12 +161,12 @@ def _candidates(
 
 
 def _balanced(
-    pool: Iterator[tuple[Subject, Question]], wanted: int
-) -> list[tuple[Subject, Question]]:
+    pool: Iterator[tuple[Subject, SyntheticQuestion]], wanted: int
+) -> list[tuple[Subject, SyntheticQuestion]]:
     """As many as wanted, always taking the first whose answer was taken least so far."""
     waiting = list(pool)
     used: Counter[str] = Counter()
-    kept: list[tuple[Subject, Question]] = []
+    kept: list[tuple[Subject, SyntheticQuestion]] = []
     while len(kept) < wanted:
         index = min(range(len(waiting)), key=lambda i: (used[waiting[i][1].answers[0]], i))
         subject, question = waiting.pop(index)
@@ -177,7 +177,7 @@ def _balanced(
 
 def _item(
     id: str,
-    question: Question,
+    question: SyntheticQuestion,
     style: str | None,
     pictures: tuple[PIL.Image.Image, ...],
     *,

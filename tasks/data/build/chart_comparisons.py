@@ -10,7 +10,7 @@ from chart_answers import Answer, number_references, ranked
 from chart_spec import Chart, Strict
 from pydantic import Field
 
-from vlmbench.train.synthetic.items import IMAGE_MARK
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 
 KANJI = "一二三四"
 
@@ -166,7 +166,7 @@ class Comparison(Strict):
         Raises:
             ValueError: The question has no answer, two kinds of answers, or misplaced marks.
         """
-        marks = self.question.count(IMAGE_MARK)
+        marks = self.question.count(IMAGE_PLACEHOLDER)
         if marks not in (0, len(charts)) or (self.short is None) == (self.open is None):
             raise ValueError(f"{self.id}: one mark a chart or none, one of 'short' and 'open'")
         if self.open is not None:

@@ -18,7 +18,8 @@ from pydantic import Field, RootModel
 from vlmbench.errors import ConfigError, DataError, unknown_name
 from vlmbench.records import Image
 from vlmbench.schema import Strict, parse, read_yaml
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
+from vlmbench.train.synthetic.items import SuiteItem
 from vlmbench.train.synthetic.resources import data_file
 
 _KEY = Field(pattern="^[a-z0-9-]+$")
@@ -194,11 +195,11 @@ def read_comparisons(path: Path | None = None) -> tuple[Comparison, ...]:
     for comparison in comparisons:
         for key in comparison.photos:
             _known(key, keys, "photo", path)
-        marks = comparison.question.count(IMAGE_MARK)
+        marks = comparison.question.count(IMAGE_PLACEHOLDER)
         if marks not in (0, len(comparison.photos)):
             raise ConfigError(
-                f"The comparison '{comparison.id}' in {path.name} has {marks} {IMAGE_MARK} marks "
-                f"for {len(comparison.photos)} photographs; make them equal or leave all out."
+                f"The comparison '{comparison.id}' in {path.name} has {marks} marks "
+                f"{IMAGE_PLACEHOLDER} for {len(comparison.photos)} photographs; make them equal or leave all out."
             )
     return comparisons
 

@@ -11,8 +11,9 @@ import basic_items
 import pytest
 
 from vlmbench.records import Image
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 from vlmbench.train.synthetic.concepts import ART_STYLES, UNSEEN_STYLE
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.train.synthetic.items import SuiteItem
 from vlmbench.train.synthetic.resources import data_file
 
 BUILDERS: dict[str, Callable[[], list[SuiteItem]]] = {
@@ -78,7 +79,7 @@ def test_items_differ_and_show_every_image_once(task: str) -> None:
     images = {"ja-multi-image": 2}.get(task, 1)
     for row in rows(task):
         assert len(row["images"]) == images
-        assert row["question"].count(IMAGE_MARK) == (0 if task == "ja-caption" else images)
+        assert row["question"].count(IMAGE_PLACEHOLDER) == (0 if task == "ja-caption" else images)
         assert len(set(row["references"])) == len(row["references"])
 
 

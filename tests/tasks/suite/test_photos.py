@@ -18,7 +18,7 @@ from qt_resources import read_resource
 
 from vlmbench.errors import ConfigError, DataError
 from vlmbench.records import Image
-from vlmbench.train.synthetic.items import IMAGE_MARK
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 from vlmbench.train.synthetic.resources import data_file
 
 # a.txt ("plain") and folder/long.txt ("vlmbench " 60 times, compressed), packed by rcc of
@@ -96,7 +96,7 @@ def test_guessing_yes_does_not_pay() -> None:
 def test_comparisons_mix_lengths_marks_and_places() -> None:
     comparisons = photos.read_comparisons()
     short = [one for one in comparisons if one.answer == "short"]
-    marked = [one for one in comparisons if IMAGE_MARK in one.question]
+    marked = [one for one in comparisons if IMAGE_PLACEHOLDER in one.question]
     assert abs(2 * len(short) - len(comparisons)) <= 4
     assert 3 * len(marked) >= len(comparisons)
     for one in comparisons:

@@ -27,7 +27,8 @@ from chart_answers import (
 from chart_drawing import draw
 from chart_spec import LOOKS
 
-from vlmbench.train.synthetic.items import IMAGE_MARK, SuiteItem
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
+from vlmbench.train.synthetic.items import SuiteItem
 
 CHARTS = {chart.key: chart for chart in real_charts.content().charts}
 LARGEST_FILE = 60_000
@@ -234,9 +235,9 @@ def test_open_answers_have_three_references_whose_figures_are_in_the_charts(
 
 
 def test_text_between_images(comparisons: dict[str, SuiteItem]) -> None:
-    marked = [item for item in comparisons.values() if IMAGE_MARK in item.question]
+    marked = [item for item in comparisons.values() if IMAGE_PLACEHOLDER in item.question]
     assert len(marked) >= len(comparisons) / 3
-    assert all(item.question.count(IMAGE_MARK) == len(item.images) for item in marked)
+    assert all(item.question.count(IMAGE_PLACEHOLDER) == len(item.images) for item in marked)
 
 
 @pytest.mark.parametrize(

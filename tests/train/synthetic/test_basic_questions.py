@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from made_scenes import ASK, CONCEPTS, asked, scene
 
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 from vlmbench.text.japanese import answer_form
 from vlmbench.train.synthetic.concepts import ART_STYLES
-from vlmbench.train.synthetic.items import IMAGE_MARK
 from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, captions, count_answers
 from vlmbench.train.synthetic.scenes import Scene, random_scene
 from vlmbench.train.synthetic.split import random_pair
@@ -244,7 +244,7 @@ def test_answers_follow_from_the_wording(kind: str) -> None:
         )
         assert question.answers[0] == rule(scenes, match), question.text
         assert question.kind == kind
-        assert question.text.count(IMAGE_MARK) == len(scenes)
+        assert question.text.count(IMAGE_PLACEHOLDER) == len(scenes)
         checked += 1
     assert checked >= 40
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from vlmbench.train.synthetic.items import IMAGE_MARK
-from vlmbench.train.synthetic.questions import Question, count_answers
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
+from vlmbench.train.synthetic.questions import SyntheticQuestion, count_answers
 from vlmbench.train.synthetic.resources import data_file
 from vlmbench.train.synthetic.sprites import LETTERING, Sprites
 
@@ -58,7 +58,7 @@ COLORS: tuple[BarColor, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class ChartQuantity:
     """A statistic: `unit` follows a value, `decimals` is how it is rounded below ten."""
 
     key: str
@@ -67,10 +67,10 @@ class Quantity:
     decimals: int
 
 
-QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("life_expectancy", "平均寿命（歳）", "歳", 0),
-    Quantity("population", "人口（百万人）", "百万人", 0),
-    Quantity("gdp_per_person", "一人当たりGDP（千ドル）", "千ドル", 1),
+QUANTITIES: tuple[ChartQuantity, ...] = (
+    ChartQuantity("life_expectancy", "平均寿命（歳）", "歳", 0),
+    ChartQuantity("population", "人口（百万人）", "百万人", 0),
+    ChartQuantity("gdp_per_person", "一人当たりGDP（千ドル）", "千ドル", 1),
 )
 
 
@@ -87,7 +87,7 @@ class Bar:
 class BarChart:
     """What is in a chart, before it is drawn."""
 
-    quantity: Quantity
+    quantity: ChartQuantity
     year: int
     bars: tuple[Bar, ...]
     printed: bool
@@ -134,7 +134,7 @@ def random_chart(rng: random.Random, *, held_out: bool, bars: int | None = None)
         return BarChart(quantity, year, chosen, printed=rng.random() < 0.6)
 
 
-def _rounded(value: float, quantity: Quantity) -> float:
+def _rounded(value: float, quantity: ChartQuantity) -> float:
     return round(value, quantity.decimals if value < 10 else 0)
 
 
@@ -194,11 +194,13 @@ def _write(
         x += sprite.width - 1
 
 
-def bars(chart: BarChart, rng: random.Random) -> Question | None:
+def bars(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Counts the bars."""
     n = len(chart.bars)
-    return Question(
-        "bars", f"{IMAGE_MARK}棒は何本ありますか。", (f"{n}", f"{n}本", *count_answers(n)[4:5])
+    return SyntheticQuestion(
+        "bars",
+        f"{IMAGE_PLACEHOLDER}棒は何本ありますか。",
+        (f"{n}", f"{n}本", *count_answers(n)[4:5]),
     )
 
 
@@ -209,57 +211,56 @@ def _extreme(chart: BarChart, sign: int) -> Bar | None:
     return ranked[0] if clear else None
 
 
-def maximum(chart: BarChart, rng: random.Random) -> Question | None:
+def maximum(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Names the color of the tallest bar."""
     bar = _extreme(chart, -1)
-    text = f"{IMAGE_MARK}いちばん高い棒は何色ですか。"
-    return Question("maximum", text, bar.color.answers) if bar else None
+    text = f"{IMAGE_PLACEHOLDER}いちばん高い棒は何色ですか。"
+    return SyntheticQuestion("maximum", text, bar.color.answers) if bar else None
 
 
-def minimum(chart: BarChart, rng: random.Random) -> Question | None:
+def minimum(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Names the color of the lowest bar."""
     bar = _extreme(chart, 1)
-    text = f"{IMAGE_MARK}いちばん低い棒は何色ですか。"
-    return Question("minimum", text, bar.color.answers) if bar else None
+    text = f"{IMAGE_PLACEHOLDER}いちばん低い棒は何色ですか。"
+    return SyntheticQuestion("minimum", text, bar.color.answers) if bar else None
 
 
-def colour_at(chart: BarChart, rng: random.Random) -> Question | None:
+def colour_at(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Names the color of the nth bar."""
     index = rng.randrange(len(chart.bars))
-    text = f"{IMAGE_MARK}左から{index + 1}番目の棒は何色ですか。"
-    return Question("colour_at", text, chart.bars[index].color.answers)
+    text = f"{IMAGE_PLACEHOLDER}左から{index + 1}番目の棒は何色ですか。"
+    return SyntheticQuestion("colour_at", text, chart.bars[index].color.answers)
 
 
-def compare(chart: BarChart, rng: random.Random) -> Question | None:
+def compare(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Asks which of two bars is taller."""
     one, other = rng.sample(chart.bars, 2)
     if abs(one.value - other.value) < NOTICEABLE * max(bar.value for bar in chart.bars):
         return None
     taller = max(one, other, key=lambda bar: bar.value)
-    text = (
-        f"{IMAGE_MARK}{one.color.adjective}棒と{other.color.adjective}棒では、どちらが高いですか。"
-    )
-    return Question("compare", text, taller.color.answers)
+    pair = f"{one.color.adjective}棒と{other.color.adjective}棒では、どちらが高いですか。"
+    text = f"{IMAGE_PLACEHOLDER}{pair}"
+    return SyntheticQuestion("compare", text, taller.color.answers)
 
 
-def label(chart: BarChart, rng: random.Random) -> Question | None:
+def label(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Names the country of a bar."""
     bar = rng.choice(chart.bars)
-    text = f"{IMAGE_MARK}{bar.color.adjective}棒はどこの国ですか。"
-    return Question("label", text, (bar.label,))
+    text = f"{IMAGE_PLACEHOLDER}{bar.color.adjective}棒はどこの国ですか。"
+    return SyntheticQuestion("label", text, (bar.label,))
 
 
-def value(chart: BarChart, rng: random.Random) -> Question | None:
+def value(chart: BarChart, rng: random.Random) -> SyntheticQuestion | None:
     """Reads a value, printed or not."""
     bar = rng.choice(chart.bars)
     if not chart.printed and bar.value < 0.4 * max(other.value for other in chart.bars):
         return None  # too low to be read off the axis within 5 %
-    text = f"{IMAGE_MARK}{bar.color.adjective}棒の値はいくつですか。"
+    text = f"{IMAGE_PLACEHOLDER}{bar.color.adjective}棒の値はいくつですか。"
     digits = figure_text(bar.value)
-    return Question("value", text, (digits, f"{digits}{chart.quantity.unit}"))
+    return SyntheticQuestion("value", text, (digits, f"{digits}{chart.quantity.unit}"))
 
 
-ONE_CHART: dict[str, Callable[[BarChart, random.Random], Question | None]] = {
+ONE_CHART: dict[str, Callable[[BarChart, random.Random], SyntheticQuestion | None]] = {
     function.__name__: function
     for function in (bars, maximum, minimum, colour_at, compare, label, value)
 }

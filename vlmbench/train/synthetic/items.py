@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-IMAGE_MARK = "<image>"
-"""Where an image stands inside a question. Without any mark the images come before the text."""
-
 
 @dataclass(frozen=True, slots=True)
 class SuiteItem:
@@ -22,7 +19,8 @@ class SuiteItem:
     images: tuple[bytes, ...]
     """Encoded image files, in the order in which the question shows them."""
     question: str
-    """What is asked, possibly with `<image>` marks; empty for captions, whose task asks."""
+    """What is asked, possibly with `<image>` marks; without any, images come before the text. Empty
+    for captions, whose task asks."""
     references: tuple[str, ...]
     """Accepted answers, best first."""
     level: Literal["basic", "real"]

@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 from vlmbench.train.synthetic.concepts import Concept, concepts
-from vlmbench.train.synthetic.items import IMAGE_MARK
 from vlmbench.train.synthetic.scenes import GRID_PLACES, Scene
 
 KANJI_DIGITS = "〇一二三四五六七八九"
@@ -21,7 +21,7 @@ NO = ("いいえ", "ない", "ありません")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SyntheticQuestion:
     """A question with its accepted answers, best first."""
 
     kind: str
@@ -41,25 +41,27 @@ def _absent(scenes: Sequence[Scene], rng: random.Random) -> Concept:
 
 
 def _of_one(text: str) -> str:
-    return f"{IMAGE_MARK}{text}"
+    return f"{IMAGE_PLACEHOLDER}{text}"
 
 
-def what(scene: Scene, rng: random.Random) -> Question | None:
+def what(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Names the only object."""
     if scene.layout not in ("single", "icon"):
         return None
-    return Question("what", _of_one("これは何ですか。"), scene.objects[0][0].answers)
+    return SyntheticQuestion("what", _of_one("これは何ですか。"), scene.objects[0][0].answers)
 
 
-def where(scene: Scene, rng: random.Random) -> Question | None:
+def where(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Names the object in one corner."""
     if scene.layout != "grid":
         return None
     concept, cell = rng.choice(scene.objects)
-    return Question("where", _of_one(f"{GRID_PLACES[cell]}にあるのは何ですか。"), concept.answers)
+    return SyntheticQuestion(
+        "where", _of_one(f"{GRID_PLACES[cell]}にあるのは何ですか。"), concept.answers
+    )
 
 
-def position(scene: Scene, rng: random.Random) -> Question | None:
+def position(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Names the corner of one object."""
     if scene.layout != "grid":
         return None
@@ -67,28 +69,28 @@ def position(scene: Scene, rng: random.Random) -> Question | None:
     place = GRID_PLACES[cell]
     swapped = place[1] + place[0]
     text = f"{concept.name}は左上、右上、左下、右下のどこにありますか。"
-    return Question("position", _of_one(text), (place, swapped))
+    return SyntheticQuestion("position", _of_one(text), (place, swapped))
 
 
-def exists(scene: Scene, rng: random.Random) -> Question | None:
+def exists(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Asks for an object that is there as often as not."""
     if scene.layout == "single":
         return None
     there = rng.random() < 0.5
     concept = rng.choice(scene.distinct) if there else _absent([scene], rng)
     text = f"{concept.name}は描かれていますか。はいかいいえで答えてください。"
-    return Question("exists", _of_one(text), YES if there else NO)
+    return SyntheticQuestion("exists", _of_one(text), YES if there else NO)
 
 
-def count(scene: Scene, rng: random.Random) -> Question | None:
+def count(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Counts all objects."""
     if scene.layout == "single":
         return None
     text = "絵は全部でいくつありますか。"
-    return Question("count", _of_one(text), count_answers(len(scene.objects)))
+    return SyntheticQuestion("count", _of_one(text), count_answers(len(scene.objects)))
 
 
-def count_of(scene: Scene, rng: random.Random) -> Question | None:
+def count_of(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Counts the objects of one sort among others."""
     if scene.layout != "scatter" or len(scene.distinct) < 2:
         return None
@@ -97,10 +99,10 @@ def count_of(scene: Scene, rng: random.Random) -> Question | None:
     n = scene.counts[concept.name]
     counted = (f"{n}{concept.counter}", f"{KANJI_DIGITS[n]}{concept.counter}")
     answers = tuple(dict.fromkeys([*count_answers(n), *counted]))
-    return Question("count_of", _of_one(text), answers)
+    return SyntheticQuestion("count_of", _of_one(text), answers)
 
 
-def more(scene: Scene, rng: random.Random) -> Question | None:
+def more(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Asks which of two sorts there is more of; never a tie."""
     if scene.layout != "scatter" or len(scene.distinct) < 2:
         return None
@@ -109,15 +111,15 @@ def more(scene: Scene, rng: random.Random) -> Question | None:
         return None
     winner = max(one, other, key=lambda concept: scene.counts[concept.name])
     text = f"{one.name}と{other.name}では、どちらが多いですか。"
-    return Question("more", _of_one(text), winner.answers)
+    return SyntheticQuestion("more", _of_one(text), winner.answers)
 
 
-def colour(scene: Scene, rng: random.Random) -> Question | None:
+def colour(scene: Scene, rng: random.Random) -> SyntheticQuestion | None:
     """Names the background's color (British, as the kind's name stands in the committed data)."""
-    return Question("colour", _of_one("背景は何色ですか。"), scene.ground.answers)
+    return SyntheticQuestion("colour", _of_one("背景は何色ですか。"), scene.ground.answers)
 
 
-ONE_SCENE: dict[str, Callable[[Scene, random.Random], Question | None]] = {
+ONE_SCENE: dict[str, Callable[[Scene, random.Random], SyntheticQuestion | None]] = {
     function.__name__: function
     for function in (what, where, position, exists, count, count_of, more, colour)
 }
@@ -125,7 +127,7 @@ ONE_SCENE: dict[str, Callable[[Scene, random.Random], Question | None]] = {
 
 
 def _of_two(text: str) -> str:
-    return f"1枚目{IMAGE_MARK}2枚目{IMAGE_MARK}{text}"
+    return f"1枚目{IMAGE_PLACEHOLDER}2枚目{IMAGE_PLACEHOLDER}{text}"
 
 
 def ordinal_answers(index: int) -> tuple[str, ...]:
@@ -134,63 +136,65 @@ def ordinal_answers(index: int) -> tuple[str, ...]:
     return (f"{n}枚目", f"{n}", f"{n}番目", f"{KANJI_DIGITS[n]}枚目", f"{n}枚目の画像")
 
 
-def most(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def most(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Asks which picture holds more objects; never a tie."""
     sizes = [len(scene.objects) for scene in pair]
     if sizes[0] == sizes[1]:
         return None
     text = _of_two("絵の数が多いのは何枚目ですか。")
-    return Question("most", text, ordinal_answers(sizes.index(max(sizes))))
+    return SyntheticQuestion("most", text, ordinal_answers(sizes.index(max(sizes))))
 
 
-def which_has(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def which_has(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Asks in which of the two pictures an object is that only one has."""
     index = rng.randrange(2)
     mine = [c for c in pair[index].distinct if c.name not in pair[1 - index].counts]
     if not mine:
         return None
     text = _of_two(f"{rng.choice(mine).name}が描かれているのは何枚目ですか。")
-    return Question("which_has", text, ordinal_answers(index))
+    return SyntheticQuestion("which_has", text, ordinal_answers(index))
 
 
-def ground_of(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def ground_of(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Names the background's color of one of the two pictures."""
     index = rng.randrange(2)
     text = _of_two(f"{index + 1}枚目の背景は何色ですか。")
-    return Question("ground_of", text, pair[index].ground.answers)
+    return SyntheticQuestion("ground_of", text, pair[index].ground.answers)
 
 
-def same_ground(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def same_ground(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Asks whether the backgrounds have one color."""
     text = _of_two("背景の色は同じですか。はいかいいえで答えてください。")
     same = pair[0].ground == pair[1].ground
-    return Question("same_ground", text, ("はい", "同じ") if same else ("いいえ", "違う", "異なる"))
+    return SyntheticQuestion(
+        "same_ground", text, ("はい", "同じ") if same else ("いいえ", "違う", "異なる")
+    )
 
 
-def count_in(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def count_in(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Counts the objects of one of the two pictures."""
     index = rng.randrange(2)
     text = _of_two(f"{index + 1}枚目に絵はいくつありますか。")
-    return Question("count_in", text, count_answers(len(pair[index].objects)))
+    return SyntheticQuestion("count_in", text, count_answers(len(pair[index].objects)))
 
 
-def difference(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def difference(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Names the only object that the second picture has and the first has not."""
     new = [c for c in pair[1].distinct if c.name not in pair[0].counts]
     if len(new) != 1:
         return None
-    return Question("difference", _of_two("2枚目にだけあるのは何ですか。"), new[0].answers)
+    return SyntheticQuestion("difference", _of_two("2枚目にだけあるのは何ですか。"), new[0].answers)
 
 
-def common(pair: Sequence[Scene], rng: random.Random) -> Question | None:
+def common(pair: Sequence[Scene], rng: random.Random) -> SyntheticQuestion | None:
     """Names the only object that both pictures have."""
     both = [c for c in pair[0].distinct if c.name in pair[1].counts]
     if len(both) != 1:
         return None
-    return Question("common", _of_two("両方の画像にあるのは何ですか。"), both[0].answers)
+    return SyntheticQuestion("common", _of_two("両方の画像にあるのは何ですか。"), both[0].answers)
 
 
-TWO_SCENES: dict[str, Callable[[Sequence[Scene], random.Random], Question | None]] = {
+TWO_SCENES: dict[str, Callable[[Sequence[Scene], random.Random], SyntheticQuestion | None]] = {
     function.__name__: function
     for function in (most, which_has, ground_of, same_ground, count_in, difference, common)
 }

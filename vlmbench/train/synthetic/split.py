@@ -11,17 +11,19 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vlmbench.train.synthetic import basic_charts
 from vlmbench.train.synthetic.basic_charts import ONE_CHART, draw_chart, random_chart
 from vlmbench.train.synthetic.concepts import TRAINING_STYLES, concepts
-from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question, captions
+from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, SyntheticQuestion, captions
 from vlmbench.train.synthetic.scenes import Scene, draw, random_scene
 from vlmbench.train.synthetic.sprites import Sprites, load_sprites
 
 if TYPE_CHECKING:
     import PIL.Image
+
+FamilyName: TypeAlias = Literal["icon", "single", "grid", "scatter", "pair", "chart", "caption"]
 
 FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "icon": ("ja-vqa", ("what",)),
@@ -36,21 +38,20 @@ FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TrainingGroup:
     """Pictures and the questions that share them."""
 
     task: str
     images: tuple[PIL.Image.Image, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[SyntheticQuestion, ...]
 
 
 def training_group(
     family: str, seed: str, *, questions: int, weights: Mapping[str, float] | None = None
-) -> Group:
+) -> TrainingGroup:
     """The training group with this seed.
 
     Args:
-        family: A key of `FAMILIES`.
         seed: Any text; equal text gives an equal group.
         questions: How many different questions to ask at most.
         weights: How often a kind of question is drawn, 1 where it is not named, 0 for never.
@@ -60,7 +61,7 @@ def training_group(
     task, kinds = FAMILIES[family]
     subject, images = _pictures(family, rng, sprites)
     odds = [(weights or {}).get(kind, 1.0) for kind in kinds]
-    asked: dict[str, Question] = {}
+    asked: dict[str, SyntheticQuestion] = {}
     for _ in range(4 * questions):
         question = ask(family, rng.choices(kinds, odds)[0], subject, rng)
         if question is not None:
@@ -69,7 +70,7 @@ def training_group(
             break
     if not asked:  # the drawn scene allows none of the wanted kinds: take another one
         return training_group(family, seed + "+", questions=questions, weights=weights)
-    return Group(task, images, tuple(asked.values()))
+    return TrainingGroup(task, images, tuple(asked.values()))
 
 
 def _pictures(
@@ -87,10 +88,10 @@ def _pictures(
     return scene, (draw(scene, rng, sprites, vary=True),)
 
 
-def ask(family: str, kind: str, subject: Any, rng: random.Random) -> Question | None:
+def ask(family: str, kind: str, subject: Any, rng: random.Random) -> SyntheticQuestion | None:
     """One question of a kind on a scene, a pair of scenes or a chart, where it can be asked."""
     if family == "caption":
-        return Question("caption", "", captions(subject))
+        return SyntheticQuestion("caption", "", captions(subject))
     if family == "pair":
         return TWO_SCENES[kind](subject, rng)
     if family == "chart":

@@ -1,4 +1,4 @@
-"""Batches made ready in another process are those that the runner makes itself."""
+"""Batches encoded in another process are those that the runner encodes itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from vlmbench.executors.local import LocalExecutor, free_cores
-from vlmbench.executors.preparing import Preparation
+from vlmbench.executors.preprocessing import PreprocessingPool
 from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import Image, ImagePart, Request, TextPart
 from vlmbench.runners.base import SplitRunner, make_runner
@@ -49,15 +49,17 @@ def runner() -> Iterator[SplitRunner]:
     made.close()
 
 
-def begun(runner: SplitRunner, spec: ModelSpec = SPEC) -> Preparation:
-    """One whose process is there."""
-    preparation = Preparation(runner, spec, 1)
-    assert not preparation.is_ready
-    for _ in range(2):  # a single batch is not worth a process
-        preparation.encode(requests(1))
-    while not preparation.is_ready:
+def started(runner: SplitRunner, spec: ModelSpec = SPEC) -> PreprocessingPool:
+    """One whose process has loaded what it needs."""
+    pool = PreprocessingPool(runner, spec, 1)
+    pool.encode(requests(1))
+    assert pool._all == []  # a single batch is not worth a process
+    pool.encode(requests(1))
+    (preprocessor,) = pool._all
+    while not preprocessor.is_ready:
         time.sleep(0.1)
-    return preparation
+        pool.encode(requests(1))
+    return pool
 
 
 def same(first: object, second: object) -> bool:
@@ -69,13 +71,13 @@ def same(first: object, second: object) -> bool:
 def test_another_process_makes_the_same_inputs(
     runner: SplitRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    preparation = begun(runner)
+    pool = started(runner)
     batches = [requests(3), odd_requests(), odd_requests()[:1]]
     wanted = [runner.encode(batch) for batch in batches]
     with monkeypatch.context() as patch:
         patch.delattr(type(runner), "encode")  # nothing is left to this process
-        found = [preparation.encode(batch) for batch in batches]
-    assert preparation.memory().host > 100
+        found = [pool.encode(batch) for batch in batches]
+    assert pool.memory().host > 100
     for batch, there, here in zip(batches, found, wanted, strict=True):
         assert there.requests == here.requests
         assert there.failed == here.failed
@@ -84,17 +86,17 @@ def test_another_process_makes_the_same_inputs(
             assert there.inputs.keys() == here.inputs.keys()
             assert all(same(there.inputs[name], value) for name, value in here.inputs.items())
         assert len(runner.decode(there)) == len(batch)
-    preparation.close()
+    pool.close()
 
 
 def test_a_lost_process_costs_no_batch(runner: SplitRunner) -> None:
-    preparation = begun(runner)
-    (helper,) = preparation._helpers
-    os.kill(helper.process.pid, signal.SIGKILL)
-    assert len(preparation.encode(requests(2)).requests) == 2
-    assert preparation._helpers == []
-    assert len(preparation.encode(requests(2)).requests) == 2
-    preparation.close()
+    pool = started(runner)
+    (preprocessor,) = pool._all
+    os.kill(preprocessor.process.pid, signal.SIGKILL)
+    for _ in range(2):
+        assert len(pool.encode(requests(2)).requests) == 2
+    assert not pool._idle
+    pool.close()
 
 
 @pytest.mark.parametrize(
@@ -114,17 +116,17 @@ def test_cores_that_the_model_leaves(
 
 
 SCRIPT = """
-import os, time
+import os
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
-from test_preparing import requests
+from test_preprocessing import requests
 executor = LocalExecutor(batch_size=1)
 spec = resolve_model("tiny-ja", device="cpu")
 print(len(list(executor.map(spec, requests(6)))))
-(helper,) = executor._preparation._helpers
-while not executor._preparation.is_ready:
-    time.sleep(0.1)
-print(helper.process.pid, flush=True)
+(preprocessor,) = executor._preprocessing._all
+while not preprocessor.is_ready:
+    list(executor.map(spec, requests(2)))
+print(preprocessor.process.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
 
@@ -159,15 +161,23 @@ def test_an_executor_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("vlmbench.executors.local.free_cores", lambda described: 1)
     executor = LocalExecutor(batch_size=1)
     assert len(list(executor.map(SPEC, requests(4)))) == 4
-    assert executor._preparation is not None
-    (helper,) = executor._preparation._helpers
+    assert executor._preprocessing is not None
+    (preprocessor,) = executor._preprocessing._all
     executor.close()
-    assert helper.process.poll() is not None
+    assert not is_alive(preprocessor.process.pid)
 
 
-def test_who_forgets_to_close_leaves_no_process(runner: SplitRunner) -> None:
-    preparation = begun(runner)
-    (helper,) = preparation._helpers
-    del preparation
+def test_an_executor_that_nobody_closes_leaves_no_process(runner: SplitRunner) -> None:
+    pool = started(runner)
+    pid = pool._all[0].process.pid
+    del pool
     gc.collect()
-    assert helper.process.poll() is not None
+    assert not is_alive(pid)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
