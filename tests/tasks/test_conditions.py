@@ -83,6 +83,7 @@ def test_an_unknown_field_suggests_the_near_one(text: str) -> None:
         ("meta.kind in meta.none", "is not iterable"),
         ("meta.kind.part == 1", "has no attribute 'part'"),
         ("meta[0] == 1", "Unknown field"),
+        ("meta.kind | interleave == ''", "'interleave' works in a prompt only"),
     ],
 )
 def test_what_a_sample_cannot_answer_is_a_sentence(text: str, reason: str) -> None:

@@ -19,7 +19,7 @@ from jinja2.environment import TemplateExpression
 from jinja2.visitor import NodeTransformer
 
 from vlmbench.errors import ConfigError, DataError, unknown_name
-from vlmbench.tasks.template import MissingColumn, row_environment
+from vlmbench.tasks.template import RENDER_ERRORS, MissingColumn, row_environment
 
 Condition: TypeAlias = Callable[[Mapping[str, Any]], bool]
 """The fields of a sample's `meta`, or the columns of a row -> whether the condition holds."""
@@ -75,7 +75,7 @@ def compile_condition(text: str, name: Literal["meta", "row"]) -> Condition:
             raise DataError(
                 unknown_name(what, f"{name}.{error}", known, next_step=_NEXT_STEP[name])
             ) from error
-        except (TemplateError, TypeError) as error:
+        except RENDER_ERRORS as error:
             reason = str(error).rstrip(".")
             raise DataError(
                 f"The condition '{short}' fails ({reason}); correct it or the data."

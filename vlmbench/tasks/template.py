@@ -28,6 +28,10 @@ class MissingColumn(UndefinedError):
     """Its message is the name of the column."""
 
 
+RENDER_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+"""What a template or condition raises that does something impossible or forbidden."""
+
+
 class _RowEnvironment(ImmutableSandboxedEnvironment):
     """Reads `row.items` as the column "items", never as a method of the mapping."""
 
@@ -96,7 +100,7 @@ def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) 
         return _compile(source).render(row=row, **names)
     except MissingColumn as error:
         raise DataError(missing_column(str(error), row, location)) from error
-    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+    except RENDER_ERRORS as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
         raise ConfigError(
             f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); correct it in "

@@ -91,20 +91,20 @@ def download(task: TaskSpec, data_dir: Path) -> Prepared:
 def _captions(task: TaskSpec, data_dir: Path) -> Prepared:
     """Annotations in COCO's form and COCO's images."""
     source = data_dir / f"{task.name}.json"
-    found = read_source(source, task)
-    content: dict[str, Any] = found if isinstance(found, dict) else {}
-    by_image: dict[int, list[str]] = {}
-    names = {one["id"]: one["file_name"] for one in content.get("images", ()) if "file_name" in one}
+    content = read_source(source, task)
+    captions: dict[int, list[str]] = {}
     try:
-        for one in content["annotations"]:
-            by_image.setdefault(int(one["image_id"]), []).append(str(one["caption"]))
+        for row in content["annotations"]:
+            captions.setdefault(int(row["image_id"]), []).append(str(row["caption"]))
+        images = content.get("images", ())
+        names = {image["id"]: image["file_name"] for image in images if "file_name" in image}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{source} is not in COCO's form (annotations with image_id and caption); fetch it "
             "again."
         ) from error
     folder = data_dir / "coco"
-    files = {key: _coco_image(folder, key, names.get(key)) for key in by_image}
+    files = {key: _coco_image(folder, key, names.get(key)) for key in captions}
     missing = [key for key, file in files.items() if file is None]
     if missing:
         raise DataError(
@@ -112,7 +112,7 @@ def _captions(task: TaskSpec, data_dir: Path) -> Prepared:
             f"{missing[0]} for one; add COCO's 2014 images."
         )
     rows = (
-        {"image_id": key, "image": image_cell(file), "captions": by_image[key]}
+        {"image_id": key, "image": image_cell(file), "captions": captions[key]}
         for key, file in files.items()
         if file is not None
     )
