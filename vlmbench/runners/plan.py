@@ -6,7 +6,7 @@ from typing import Any
 
 from vlmbench.errors import VlmbenchError
 from vlmbench.models.baselines import BASELINES
-from vlmbench.models.families import Family, family
+from vlmbench.models.families import ModelFamily, family
 from vlmbench.models.resolve import ModelEntry, ModelSpec, known_models
 
 
@@ -20,7 +20,7 @@ def plan(spec: ModelSpec) -> dict[str, Any]:
         return values | {"note": BASELINES[spec.location]}
     if spec.runner != "hf":
         return values
-    kind = family(entry.family) if entry is not None else Family()
+    kind = family(entry.family) if entry is not None else ModelFamily()
     try:
         return values | _found(spec)
     except VlmbenchError as error:

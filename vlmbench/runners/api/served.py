@@ -40,7 +40,7 @@ class ServedRunner:
         """
         options = parse(ServedOptions, dict(spec.options), where=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
-        model = served_model(spec.location)
+        model = name_for_server(spec.location)
         port = free_port()
         command = server_command(entry, spec, options, model, port)
         self._name = options.server
@@ -70,7 +70,7 @@ class ServedRunner:
         """See `CheckingRunner.check`; what the server itself makes of the model is not known."""
         options = parse(ServedOptions, dict(spec.options), where=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
-        server_command(entry, spec, options, served_model(spec.location), 0)
+        server_command(entry, spec, options, name_for_server(spec.location), 0)
 
     def describe(self) -> Mapping[str, Scalar]:
         """Which server it is."""
@@ -92,7 +92,7 @@ class ServedRunner:
         return self._api.stream(requests)
 
 
-def served_model(location: str) -> str:
+def name_for_server(location: str) -> str:
     """What the server is told to load, and calls it by: a path where there is one, or a name."""
     path = model_path(location)
     return str(path.resolve()) if path.exists() else location

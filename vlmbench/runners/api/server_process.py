@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 GRACE_SECONDS = 10.0
 """How long a server may take to end before it is killed."""
 
-POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 TAIL_LINES, TAIL_CHARACTERS = 8, 800
 
 
@@ -89,7 +89,7 @@ class ServerProcess:
                     f"({self.log}): {self.tail()}"
                 )
             note(waited)
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def tail(self) -> str:
         """The end of its log, in one line."""

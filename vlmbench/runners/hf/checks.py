@@ -96,7 +96,9 @@ def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:
         )
 
 
-def check_template(spec: ModelSpec, processor: Any, template: str, *, sees_images: bool) -> None:
+def check_chat_template(
+    spec: ModelSpec, processor: Any, template: str, *, sees_images: bool
+) -> None:
     """See that the chat template can write a question, with an image if the model sees any.
 
     Raises:
