@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,17 +35,12 @@ def read(status: int, body: Any, *, kind: str | None = None, stream: bool = Fals
     )
 
     async def ask(url: str) -> Completion:
-        with ThreadPoolExecutor(1) as encoders:
-            client = ChatClient(
-                Endpoint(url, "m", "OPENAI_API_KEY", KEY),
-                CallOptions(stream=stream),
-                encoders=encoders,
-                check=lambda: None,
-            )
-            try:
-                return await client.complete({"model": "m", "messages": [QUESTION]})
-            finally:
-                await client.close()
+        endpoint = Endpoint(url, "m", "OPENAI_API_KEY", KEY)
+        client = ChatClient(endpoint, CallOptions(stream=stream))
+        try:
+            return await client.complete({"model": "m", "messages": [QUESTION]})
+        finally:
+            await client.close()
 
     with MadeServer(lambda body, earlier: reply) as server:
         return asyncio.run(ask(server.url))

@@ -11,7 +11,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from vlmbench.errors import DataError
@@ -34,6 +34,9 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before the second attempt, doubled before each further one up to this."""
 
+ENCODERS = 2
+"""Threads that encode images."""
+
 CONNECT_SECONDS = 10.0
 
 KEPT_SECONDS = 2.0
@@ -44,9 +47,6 @@ class ChatClient:
     """Asks one model of one server; made and used in one event loop.
 
     Args:
-        endpoint: Address, model and key.
-        options: How to ask.
-        encoders: Where images are encoded.
         check: Raises a ModelError if the server is known to be gone for good.
         through_proxy: Whether the environment's proxies are used.
         left_out: Special tokens that the server leaves in its answers.
@@ -57,8 +57,7 @@ class ChatClient:
         endpoint: Endpoint,
         options: CallOptions,
         *,
-        encoders: Executor,
-        check: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
         through_proxy: bool = True,
         left_out: Sequence[str] = (),
     ) -> None:
@@ -84,14 +83,15 @@ class ChatClient:
         self._endpoint = endpoint
         self._options = options
         self._throttle = Throttle(AdaptiveLimit(options.concurrency))
-        self._encoders = encoders
+        self._encoders = ThreadPoolExecutor(ENCODERS)
         self._check = check
         self._left_out = left_out
         self._answered = 0
         self._down = False
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections and threads."""
+        self._encoders.shutdown()
         await self._sdk.close()
 
     async def ask(self, request: Request) -> Response:

@@ -46,38 +46,25 @@ class Completion:
     first_token_seconds: float | None = None
 
 
+@dataclass(eq=False)
 class RequestRejected(Exception):
     """The request will never be answered."""
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
+    kind: ErrorKind
+    message: str
 
 
+@dataclass(eq=False)
 class RetryableError(Exception):
-    """The request may be answered next time.
+    """The request may be answered next time."""
 
-    Args:
-        kind: What the sample's error is called if there is no next time.
-        message: What happened.
-        wait: Seconds that the server asks to wait.
-        limited: The server works, but gets too many requests.
-    """
-
-    def __init__(
-        self,
-        kind: Literal["unavailable", "timeout"],
-        message: str,
-        *,
-        wait: float | None = None,
-        limited: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.kind: Literal["unavailable", "timeout"] = kind
-        self.message = message
-        self.wait = wait
-        self.limited = limited
+    kind: Literal["unavailable", "timeout"]
+    """What the sample's error is called if there is no next time."""
+    message: str
+    wait: float | None = None
+    """Seconds that the server asks to wait."""
+    limited: bool = False
+    """The server works, but gets too many requests."""
 
 
 @dataclass(frozen=True, slots=True)

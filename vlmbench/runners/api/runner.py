@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OFFICIAL_URL, ApiOptions
@@ -23,19 +24,14 @@ from vlmbench.runners.api.client import CONNECT_SECONDS, ChatClient
 from vlmbench.runners.api.replies import Endpoint, raise_for
 from vlmbench.schema import parse
 
-ENCODERS = 2
-"""Threads that encode images."""
-
 
 class OpenAIRunner:
     """See the module."""
 
     def __init__(self) -> None:
         self._endpoint: Endpoint | None = None
-        self._options: ApiOptions | None = None
-        self._check: Callable[[], None] = _nothing
-        self._through_proxy = True
-        self._left_out: tuple[str, ...] = ()
+        self._make_client: Callable[[], ChatClient] | None = None
+        self._concurrency = 0
 
     def prepare(self, spec: ModelSpec) -> None:
         """Find the key, and see whether the server is there.
@@ -57,7 +53,8 @@ class OpenAIRunner:
                 f"What {options.api_key_env} holds cannot be a key, as it is not plain ASCII in "
                 "one line; set it again."
             )
-        self.connect(spec.location, options, key=key)
+        endpoint = Endpoint(options.base_url, spec.location, options.api_key_env, key)
+        self.connect(endpoint, options)
         self._reach()
 
     def check(self, spec: ModelSpec) -> None:
@@ -67,29 +64,24 @@ class OpenAIRunner:
 
     def connect(
         self,
-        model: str,
+        endpoint: Endpoint,
         options: ApiOptions,
         *,
-        key: str | None = None,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
         through_proxy: bool = True,
         left_out: Sequence[str] = (),
     ) -> None:
-        """Say whom to ask.
-
-        Args:
-            model: As the server calls it.
-            options: Address and the rest.
-            key: Sent with each request.
-            check: Called when a connection fails; raises a ModelError if the server is gone.
-            through_proxy: Whether the environment's proxies are used.
-            left_out: Special tokens that the server leaves in its answers.
-        """
-        self._endpoint = Endpoint(options.base_url, model, options.api_key_env, key)
-        self._options = options
-        self._check = check or _nothing
-        self._through_proxy = through_proxy
-        self._left_out = tuple(left_out)
+        """Say whom to ask; see ChatClient."""
+        self._endpoint = endpoint
+        self._concurrency = options.concurrency
+        self._make_client = partial(
+            ChatClient,
+            endpoint,
+            options,
+            check=check,
+            through_proxy=through_proxy,
+            left_out=left_out,
+        )
 
     def describe(self) -> Mapping[str, Scalar]:
         """Where the requests go."""
@@ -97,7 +89,7 @@ class OpenAIRunner:
 
     def close(self) -> None:
         """Forget the key."""
-        self._endpoint = self._options = None
+        self._endpoint = self._make_client = None
 
     def generate(self, requests: Sequence[Request]) -> list[Response]:
         """See `Runner.generate`."""
@@ -106,23 +98,12 @@ class OpenAIRunner:
 
     def stream(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         """See `StreamingRunner.stream`."""
-        assert self._options is not None, "prepare comes first"
-        work = _Background(self._client, iter(requests), 2 * self._options.concurrency)
+        assert self._make_client is not None, "prepare comes first"
+        work = _Background(self._make_client, iter(requests), 2 * self._concurrency)
         try:
             yield from work.responses()
         finally:
             work.stop()
-
-    def _client(self, encoders: Executor) -> ChatClient:
-        assert self._options is not None, "prepare comes first"
-        return ChatClient(
-            self._ready(),
-            self._options,
-            encoders=encoders,
-            check=self._check,
-            through_proxy=self._through_proxy,
-            left_out=self._left_out,
-        )
 
     def _ready(self) -> Endpoint:
         assert self._endpoint is not None, "prepare comes first"
@@ -154,7 +135,7 @@ class _Background:
     """
 
     def __init__(
-        self, make_client: Callable[[Executor], ChatClient], requests: Iterator[Request], most: int
+        self, make_client: Callable[[], ChatClient], requests: Iterator[Request], most: int
     ) -> None:
         self._make_client = make_client
         self._requests = requests
@@ -188,8 +169,8 @@ class _Background:
         self._loop.close()
 
     async def _ask_all(self) -> None:
-        with ThreadPoolExecutor(1) as feeder, ThreadPoolExecutor(ENCODERS) as encoders:
-            client = self._make_client(encoders)
+        client = self._make_client()
+        with ThreadPoolExecutor(1) as feeder:
             try:
                 await self._feed(client, feeder)
             finally:
@@ -222,7 +203,3 @@ class _Background:
 
     async def _ask(self, client: ChatClient, request: Request) -> None:
         self._responses.put(await client.ask(request))
-
-
-def _nothing() -> None:
-    """No check is needed."""
