@@ -90,15 +90,15 @@ def data_url(image: Image, options: CallOptions) -> str:
         raise DataError(f"The image at {image.source} cannot be read.") from None
     if plain and fits:
         return _data_url(MEDIA_TYPES[form], image.data)
-    picture = image.decode()
-    size = _allowed_size(picture.size, options)
-    if size != picture.size:
-        picture = picture.resize(size, PIL.Image.Resampling.LANCZOS)
+    decoded = image.decode()
+    size = _allowed_size(decoded.size, options)
+    if size != decoded.size:
+        decoded = decoded.resize(size, PIL.Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     if form == "JPEG":
-        picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        decoded.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:
-        picture.save(buffer, "PNG")
+        decoded.save(buffer, "PNG")
     return _data_url(MEDIA_TYPES["JPEG" if form == "JPEG" else "PNG"], buffer.getvalue())
 
 

@@ -42,7 +42,6 @@ def check_weights(spec: ModelSpec, report: Mapping[str, Any]) -> None:
     """See that the files held every weight, each of the right shape.
 
     Args:
-        spec: The model.
         report: What `from_pretrained` says with `output_loading_info`.
 
     Raises:

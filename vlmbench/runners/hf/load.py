@@ -110,21 +110,21 @@ def load(spec: ModelSpec) -> Loaded:
     Raises:
         VlmbenchError: See `load_input_pipeline`.
     """
-    front = load_input_pipeline(spec)
+    pipeline = load_input_pipeline(spec)
     import torch
 
     device = pick_device(spec.device)
     placed = placement(spec, device)
     with as_model_error(spec):
-        model, report = model_class(spec, front.config, front.family).from_pretrained(
+        model, report = model_class(spec, pipeline.config, pipeline.family).from_pretrained(
             source_of(spec),
             revision=spec.revision,
-            config=front.config,
+            config=pipeline.config,
             dtype=pick_dtype(spec.dtype, device),
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `check_weights` names them
-            **attention(front.family, spec.options),
+            **attention(pipeline.family, spec.options),
             **quantization(spec, device),
             **placed,
         )
@@ -138,11 +138,11 @@ def load(spec: ModelSpec) -> Loaded:
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
     )
     return Loaded(
-        front.config,
-        front.family,
-        front.processor,
-        front.tokenizer,
-        front.chat_template,
+        pipeline.config,
+        pipeline.family,
+        pipeline.processor,
+        pipeline.tokenizer,
+        pipeline.chat_template,
         model=model.eval(),
         device=model.device,
         dtype=dtype,

@@ -24,13 +24,13 @@ class CodeInput:
     """One request, as recipes want it."""
 
     parts: tuple[str | PIL.Image.Image, ...]
-    """Texts and pictures in order; the system prompt is part of the first text."""
+    """Texts and images in order; the system prompt is part of the first text."""
     arguments: Mapping[str, Any]
     """Of transformers' generate: max_new_tokens, do_sample ..."""
 
     @property
     def images(self) -> list[PIL.Image.Image]:
-        """The pictures in order."""
+        """The images in order."""
         return [part for part in self.parts if not isinstance(part, str)]
 
     @property
@@ -39,7 +39,7 @@ class CodeInput:
         return "".join(part for part in self.parts if isinstance(part, str))
 
     def marked(self, mark: str = "<image>\n") -> str:
-        """The text with a mark for each picture, in its place."""
+        """The text with a mark for each image, in its place."""
         return "".join(part if isinstance(part, str) else mark for part in self.parts)
 
 
@@ -133,7 +133,7 @@ def _generated(code: Code, inputs: Any, question: CodeInput, **more: Any) -> Cod
 
 
 def _generate_content(code: Code, question: CodeInput) -> CodeOutput:
-    """Heron-NVILA-Lite: a flat list of pictures and strings in order, a string back."""
+    """Heron-NVILA-Lite: a flat list of images and strings in order, a string back."""
     import transformers
 
     make_settings: Any = transformers.GenerationConfig
@@ -210,7 +210,7 @@ def _internvl_chat(code: Code, question: CodeInput) -> CodeOutput:
 
 
 def _asagi(code: Code, question: CodeInput) -> CodeOutput:
-    """The processor's pictures, but the tokenizer's tokens, as its authors' adapter does."""
+    """The processor's pixels, but the tokenizer's tokens, as its authors' adapter does."""
     end = "### 応答:"
     prompt = (
         "以下は、タスクを説明する指示です。要求を適切に満たす応答を書きなさい。\n### 指示:\n"
@@ -231,7 +231,7 @@ def _load_deepseek_vl2(source: CodeSource, placed: Mapping[str, Any]) -> Code:
 
 
 def _deepseek_vl2(code: Code, question: CodeInput) -> CodeOutput:
-    """Pictures and text become embeddings, from which the language model inside goes on."""
+    """Images and text become embeddings, from which the language model inside goes on."""
     turns = [
         {"role": "<|User|>", "content": question.marked(), "images": question.images},
         {"role": "<|Assistant|>", "content": ""},
@@ -264,7 +264,7 @@ def _load_vila(source: CodeSource, placed: Mapping[str, Any]) -> Code:
 
 
 def _vila(code: Code, question: CodeInput) -> CodeOutput:
-    """llm-jp-3-vila: prompt and pictures by the functions of its package."""
+    """llm-jp-3-vila: prompt and pixels by the functions of its package."""
     tokenizer, image_processor = code.processor
     tools, talks = (
         importlib.import_module(f"vila.{name}") for name in ("mm_utils", "conversation")
@@ -274,12 +274,12 @@ def _vila(code: Code, question: CodeInput) -> CodeOutput:
     talk.append_message(talk.roles[0], question.marked())
     talk.append_message(talk.roles[1], None)
     tokens = tools.tokenizer_image_token(talk.get_prompt(), tokenizer, mark, return_tensors="pt")
-    pictures = None
+    images = None
     if question.images:
         pixels = tools.process_images(question.images, image_processor, code.model.config)
-        pictures = [pixels.to(code.model.device, dtype=code.model.dtype)]
+        images = [pixels.to(code.model.device, dtype=code.model.dtype)]
     output = code.model.generate(
-        tokens.unsqueeze(0).to(code.model.device), images=pictures, **question.arguments
+        tokens.unsqueeze(0).to(code.model.device), images=images, **question.arguments
     )
     return CodeOutput(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
 
