@@ -28,7 +28,6 @@ _NOT_IDENTITY = {
     "base_url",
     "api_key_env",
     "stream",
-    "stream_usage",
     "token_field",
     "concurrency",
     "timeout",
@@ -60,8 +59,6 @@ class CallOptions(Strict):
     """Stands before a task's own system prompt."""
     stream: bool = False
     """Ask for the answer in pieces, which tells the time to the first token."""
-    stream_usage: bool = True
-    """Send `stream_options` to get token counts with a streamed answer; some servers refuse it."""
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit of new tokens."""
     omit: tuple[Literal["temperature", "top_p", "seed", "stop"], ...] = ()

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -59,7 +59,6 @@ NOT_WITH_CODE = ("attention", "quantization", "adapter", "min_pixels", "max_pixe
 class ModelEntry(Strict):
     """An alias in models.yaml."""
 
-    runner: Literal["hf"] = "hf"
     hub: str | None = None
     """`org/name`."""
     embedded: str | None = None

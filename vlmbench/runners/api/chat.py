@@ -40,9 +40,7 @@ def chat_body(request: Request, model: str, options: CallOptions) -> dict[str, A
     messages.append({"role": "user", "content": content})
     body = {"model": model, "messages": messages, **_generation(request, options)}
     if options.stream:
-        body["stream"] = True
-        if options.stream_usage:
-            body["stream_options"] = {"include_usage": True}
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
     return {**body, **options.extra}
 
 

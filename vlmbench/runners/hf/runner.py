@@ -1,6 +1,6 @@
 """One code path for every vision-language model that transformers loads.
 
-    encode   requests -> tensors, see hf_inputs          any thread
+    encode   requests -> tensors, see inputs          any thread
     decode   generate, cut the prompt off, count         one thread
 
 A request that cannot be answered costs only itself: a batch that fails is tried again one by

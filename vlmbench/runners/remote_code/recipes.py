@@ -1,6 +1,6 @@
 """How models that bring their own Python code are loaded and asked: a few lines each.
 
-A recipe knows the interface of one family's code; `code_runner` knows the rest. All of them are
+A recipe knows the interface of one family's code; `runner` knows the rest. All of them are
 asked one request at a time, as their authors' code is. Where a prompt holds `<image>` marks, they
 stand where the images do.
 """
