@@ -10,36 +10,6 @@ import pytest
 
 from vlmbench.environment import THREADS, set_thread_env
 
-CHURN = """
-import resource, sys
-from vlmbench.environment import keep_freed_memory
-if sys.argv[1] == "keep":
-    keep_freed_memory()
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-import torch
-def churn():
-    return len([torch.ones(2**20) for _ in range(12)])
-churn()
-before = faults()
-for _ in range(10):
-    churn()
-print(faults() - before)
-"""
-
-
-def faults(how: str) -> int:
-    """Page faults while 48 MiB of tensors, 12,288 pages, come and go ten times."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHURN, how], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return int(done.stdout)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc")
-def test_memory_that_is_kept_is_not_mapped_anew() -> None:
-    assert faults("keep") < 12_288 < faults("give back")
-
 
 def test_threads_are_calmed_where_the_user_has_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in THREADS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import os
 import platform
@@ -26,27 +25,11 @@ THREADS = {
 }
 """Environment variables that keep threads out of each other's way."""
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
-"""Parameters of glibc's mallopt(3)."""
-
 
 def set_thread_env() -> None:
     """Set THREADS where the user has not. Call it before torch and tokenizers are imported."""
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
-
-
-def keep_freed_memory() -> None:
-    """Let this process use freed memory again instead of giving it back, where glibc is.
-
-    Tensors of a few megabytes come and go by the thousand. By default each is mapped and unmapped,
-    which makes the kernel clear its pages anew and stops the other threads for a moment.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(_TOP_PAD, 64 * 2**20)
 
 
 def cpu_cores() -> int:

@@ -218,14 +218,14 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     if model.location == "scripted":
         answers = baseline.scripted(Path(model.options["file"]))
     else:
-        answers = baseline.plan(model.location, samples, seed)
-    return dataclasses.replace(model, options={**model.options, "answers": answers})
+        answers = baseline.baseline_answers(model.location, samples, seed)
+    return dataclasses.replace(model, answers=answers)
 
 
 def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None) -> Header:
     """What the journal of this model on this task is about."""
     return Header(
-        model=_described(model),
+        model=model.as_dict(),
         task=task.as_dict(),
         origin=str(task.origin) if task.origin else None,
         fingerprints={
@@ -330,10 +330,3 @@ def _too_many_errors(model: ModelSpec, counter: ProgressCounter, last: Response)
         f"{model.name} failed on {counter.errors} samples, more than --max-errors allows (the last "
         f"reason: {reason}); correct that and run the same command: answers that are there stay."
     )
-
-
-def _described(model: ModelSpec) -> dict[str, Any]:
-    """The model without a baseline's answers, which follow from the rest."""
-    # They are left out first: `as_dict` would copy them.
-    options = {key: one for key, one in model.options.items() if key != "answers"}
-    return dataclasses.replace(model, options=options).as_dict()

@@ -19,12 +19,12 @@ from functools import partial
 from typing import TypeAlias
 
 from locations import GOLD
+from vlmbench.scoring.stream import score_samples
 
 from vlmbench.metrics.base import load_metric
 from vlmbench.metrics.ngrams import comparison
 from vlmbench.records import Response, Sample, SampleScores
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
-from vlmbench.scoring.stream import score_samples
 from vlmbench.text import japanese, mecab
 
 Pairs: TypeAlias = list[tuple[str, str]]

@@ -17,7 +17,7 @@ from vlmbench.records import Request, Response
 
 def spec_with(answers: Mapping[str, str]) -> ModelSpec:
     """A baseline that answers from a table; a question outside of it is an error."""
-    return ModelSpec("m", "baseline", "scripted", "fingerprint", options={"answers": answers})
+    return ModelSpec("m", "baseline", "scripted", "fingerprint", answers=answers)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_leaving_early_stops_the_threads() -> None:
 def test_a_runner_is_kept_for_the_next_task() -> None:
     executor = LocalExecutor(batch_size=2)
     spec = resolve_model("baseline:oracle")
-    spec = type(spec)(**{**spec.as_dict(), "options": {"answers": {"q0": "赤"}}})
+    spec = type(spec)(**{**spec.as_dict(), "answers": {"q0": "赤"}})
     first, missing = executor.map(spec, [request_for(0), request_for(1)])
     assert first.text == "赤"
     assert missing.error is not None

@@ -46,7 +46,7 @@ def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         ({"concurrency": 3, "retries": 1, "timeout": 5.0, "patience": 9.0}, True),
         ({"stream": True, "token_field": "max_completion_tokens"}, True),
         ({"api_key_env": "OTHER", "price": {"input": 1.0, "output": 2.0}}, True),
-        ({"base_url": "http://127.0.0.1:8001/v1"}, False),
+        ({"base_url": "http://127.0.0.1:8001/v1"}, True),
         ({"max_side": 100}, False),
         ({"max_pixels": 100}, False),
         ({"omit": ["temperature"]}, False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -72,6 +73,16 @@ def test_a_directory_is_known_by_its_content(checkpoint: Path, tmp_path: Path) -
     data[-1] ^= 1  # the header and the size stay the same
     weights.write_bytes(data)
     assert resolve_model(str(copy)).fingerprint != original.fingerprint
+
+
+def test_answers_of_a_baseline_are_not_described() -> None:
+    """They fill no header, but a runner with one task's is not taken for another's."""
+    spec = resolve_model("baseline:oracle")
+    given = dataclasses.replace(spec, answers={"q0": "赤"})
+    assert given.as_dict() == spec.as_dict() and "answers" not in given.as_dict()
+    assert given.fingerprint == spec.fingerprint
+    assert "赤" not in repr(given)
+    assert given != dataclasses.replace(spec, answers={"q0": "青"})
 
 
 def test_only_the_random_baseline_depends_on_the_seed() -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
-from vlmbench.runners.baseline import plan
-from vlmbench.runs.stored_lines import stored_texts
+from vlmbench.runners.baseline import baseline_answers, scripted
 
 
 def sample(number: int, *references: str, kind: str = "a", choices: tuple[str, ...] = ()) -> Sample:
@@ -38,28 +37,31 @@ SAMPLES = [
     ],
 )
 def test_plans(kind: str, answers: list[str]) -> None:
-    assert plan(kind, SAMPLES, 0) == {f"q{n}": text for n, text in enumerate(answers)}
+    assert baseline_answers(kind, SAMPLES, 0) == {f"q{n}": text for n, text in enumerate(answers)}
 
 
 def test_a_majority_among_captions_is_the_most_frequent_reference() -> None:
     captions = [sample(0, "空", "海"), sample(1, "山", "海"), sample(2, "川", "空")]
-    assert set(plan("majority", captions, 0).values()) == {"空"}
+    assert set(baseline_answers("majority", captions, 0).values()) == {"空"}
     captions.append(sample(3, "森", "海"))
-    assert set(plan("majority", captions, 0).values()) == {"海"}
+    assert set(baseline_answers("majority", captions, 0).values()) == {"海"}
 
 
 def test_random_depends_on_seed_and_id_alone() -> None:
     many = [sample(n, "赤" if n % 2 else "青") for n in range(200)]
-    forward, backward = dict(plan("random", many, 3)), dict(plan("random", many[::-1], 3))
+    forward, backward = (
+        baseline_answers("random", many, 3),
+        baseline_answers("random", many[::-1], 3),
+    )
     assert forward == backward
-    assert forward != dict(plan("random", many, 4))
+    assert forward != baseline_answers("random", many, 4)
     # Fair: 200 draws of probability 1/2 lie within 100 +- 35 but once in a million.
     assert 65 < list(forward.values()).count("赤") < 135
 
 
 def test_random_draws_from_the_choices() -> None:
     many = [sample(n, "A", choices=("A", "B", "C")) for n in range(60)]
-    assert set(plan("random", many, 0).values()) == {"A", "B", "C"}
+    assert set(baseline_answers("random", many, 0).values()) == {"A", "B", "C"}
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"id": 1}', '{"id": "a", "text": null}'])
@@ -67,4 +69,4 @@ def test_scripts_that_cannot_be_read(tmp_path: Path, line: str) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text('{"id": "a", "text": "x"}\n\n' + line + "\n")
     with pytest.raises(DataError, match="ine 3 of"):
-        stored_texts(path)
+        scripted(path)

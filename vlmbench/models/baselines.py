@@ -23,10 +23,6 @@ BASELINES: Mapping[str, str] = {
 def baseline_model(text: str, seed: int) -> ModelSpec:
     """The model `baseline:KIND` or `baseline:scripted:FILE`.
 
-    Args:
-        text: What follows `baseline:`.
-        seed: Of the random one.
-
     Raises:
         UsageError: There is no such kind or file.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -21,17 +20,23 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from vlmbench.errors import UsageError, unknown_name
-from vlmbench.schema import Strict, parse, read_pair, read_yaml
+from vlmbench.schema import Strict, parse, read_yaml
 
 OFFICIAL_URL = "https://api.openai.com/v1"
 
-_NOT_IDENTITY = frozenset(
-    {
-        *("api_key_env", "stream", "stream_usage", "token_field"),
-        *("concurrency", "timeout", "retries", "patience", "start_seconds", "price"),
-    }
-)
-"""Options that do not change what is answered."""
+_NOT_IDENTITY = {
+    "base_url",
+    "api_key_env",
+    "stream",
+    "token_field",
+    "concurrency",
+    "timeout",
+    "retries",
+    "patience",
+    "start_seconds",
+    "price",
+}
+"""Options that do not change what is answered, such as where the server stands."""
 
 _SECRET_ARGUMENT = re.compile(r"--?([a-z-]+[-_])?(api[-_]?key|token|password|secret)$", re.I)
 
@@ -54,8 +59,6 @@ class CallOptions(Strict):
     """Stands before a task's own system prompt."""
     stream: bool = False
     """Ask for the answer in pieces, which tells the time to the first token."""
-    stream_usage: bool = True
-    """Send `stream_options` to get token counts with a streamed answer; some servers refuse it."""
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls the limit of new tokens."""
     omit: tuple[Literal["temperature", "top_p", "seed", "stop"], ...] = ()
@@ -77,7 +80,7 @@ class CallOptions(Strict):
 
     def identity(self) -> dict[str, Any]:
         """The options that change what is answered."""
-        return {key: one for key, one in self.as_dict().items() if key not in _NOT_IDENTITY}
+        return self.model_dump(mode="json", exclude_none=True, exclude=_NOT_IDENTITY)
 
 
 class ApiOptions(CallOptions):
@@ -192,29 +195,6 @@ def known_servers() -> Mapping[str, ServerEntry]:
     """The rows of servers.yaml."""
     path = Path(__file__).with_name("servers.yaml")
     return parse(_ServersFile, read_yaml(path), location=str(path)).servers
-
-
-def options_from_args(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a command line says of a model, by the names of its runner's options.
-
-    Args:
-        said: The values of --base-url, --api-key-env, --server-args and --model-option.
-
-    Raises:
-        UsageError: One of them cannot be read.
-    """
-    given = dict(
-        read_pair(text, "--model-option", example="max_side=1024") for text in said["model_option"]
-    )
-    given |= {name: said[name] for name in ("base_url", "api_key_env") if said[name] is not None}
-    if said["server_args"] is not None:
-        try:
-            given["server_args"] = shlex.split(said["server_args"])
-        except ValueError as error:
-            raise UsageError(
-                f"--server-args cannot be split into arguments ({error}); correct the quotes."
-            ) from error
-    return given
 
 
 def api_options(name: str, given: Mapping[str, Any]) -> ApiOptions:

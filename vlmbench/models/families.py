@@ -61,7 +61,7 @@ class Pixels(Strict):
     max: PixelBound | None = None
 
 
-class Family(Strict):
+class ModelFamily(Strict):
     """An entry of families.yaml; the file says what the keys mean."""
 
     title: str = ""
@@ -78,11 +78,11 @@ class Family(Strict):
 
 
 class _FamiliesFile(Strict):
-    families: dict[str, Family]
+    families: dict[str, ModelFamily]
 
 
 @cache
-def known_families() -> Mapping[str, Family]:
+def known_families() -> Mapping[str, ModelFamily]:
     """The families of families.yaml, in its order."""
     path = Path(__file__).with_name("families.yaml")
     return parse(_FamiliesFile, read_yaml(path), location=str(path)).families
@@ -97,6 +97,6 @@ def family_key(config: Mapping[str, Any]) -> str:
     return whole if whole in known_families() else model_type
 
 
-def family(key: str) -> Family:
+def family(key: str) -> ModelFamily:
     """What is known of a family; nothing but defaults for an unknown one."""
-    return known_families().get(key, Family())
+    return known_families().get(key, ModelFamily())

@@ -6,7 +6,7 @@ fingerprint; which of them a family of models takes is known only when it is loa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.models.checkpoints import directory_digest
 from vlmbench.records import Generation
-from vlmbench.schema import Strict, parse, read_pair
+from vlmbench.schema import Strict, parse
 
 ADAPTER_FILE = "adapter_config.json"
 
@@ -122,15 +122,6 @@ def hf_options(given: Mapping[str, Any]) -> HFOptions:
     return options
 
 
-def read_generation(pairs: Sequence[str]) -> dict[str, Any]:
-    """`key=value` pairs of the command line, the values in YAML.
-
-    Raises:
-        UsageError: One is no pair.
-    """
-    return dict(read_pair(pair, "--generation", example="repetition_penalty=1.1") for pair in pairs)
-
-
 def contradiction(options: Mapping[str, Any], asked: Generation) -> str | None:
     """Why --generation does not go with what a task asks for, or None."""
     chosen = options.get("generation", {})
@@ -140,15 +131,3 @@ def contradiction(options: Mapping[str, Any], asked: Generation) -> str | None:
     if "top_p" in chosen and asked.top_p not in (1.0, chosen["top_p"]):
         return f"the task sets top_p to {asked.top_p:g}, --generation to {chosen['top_p']:g}"
     return None
-
-
-def options_from_args(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options that a command line gave, for `resolve_model`.
-
-    Raises:
-        UsageError: A --generation is no pair.
-    """
-    given = {name: arguments.get(name) for name in HFOptions.model_fields}
-    if given["generation"] is not None:
-        given["generation"] = read_generation(given["generation"])
-    return {name: value for name, value in given.items() if value is not None}

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -59,7 +59,6 @@ NOT_WITH_CODE = ("attention", "quantization", "adapter", "min_pixels", "max_pixe
 class ModelEntry(Strict):
     """An alias in models.yaml."""
 
-    runner: Literal["hf"] = "hf"
     hub: str | None = None
     """`org/name`."""
     embedded: str | None = None
@@ -129,7 +128,7 @@ def resolve_model(
     if prefix == "openai":
         return openai_model(rest, given)
     if prefix == "served":
-        return served_model(rest, dtype, device, given, place=_place)
+        return served_model(rest, dtype, device, given, locate=_locate)
     if rest and prefix in plugin_runners():
         return replace(plugin_model(prefix, rest, dtype, given), device=device)
     foreign = next((name for name in given if name in SERVER_OPTIONS), None)
@@ -157,7 +156,7 @@ def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:
     raise UsageError(_unknown_model(text))
 
 
-def _place(name: str) -> str:
+def _locate(name: str) -> str:
     """Where an alias is; anything else is a place itself."""
     entry = known_models().get(name)
     return name if entry is None else entry.hub or f"{PACKAGED}{entry.embedded}"
@@ -284,7 +283,7 @@ def _with_code(
     """A model that is asked through the Python code it brings."""
     if recipe is None:
         raise ModelError(
-            f"There is no recipe for the code of '{name}' yet; add one to runners/remote_code.py, "
+            f"There is no recipe for the code of '{name}' yet; add one to runners/remote_code/, "
             "or choose another model."
         )
     for option in NOT_WITH_CODE:

@@ -35,16 +35,13 @@ def openai_model(name: str, given: Mapping[str, Any]) -> ModelSpec:
 
 
 def served_model(
-    text: str, dtype: str, device: str, given: Mapping[str, Any], *, place: Callable[[str], str]
+    text: str, dtype: str, device: str, given: Mapping[str, Any], *, locate: Callable[[str], str]
 ) -> ModelSpec:
     """The model `served:SERVER:MODEL`.
 
     Args:
         text: What follows `served:`.
-        dtype: For servers that take one.
-        device: Likewise.
-        given: Options; see `endpoints.ServedOptions`.
-        place: Where an alias is; gives anything else back.
+        locate: Where an alias is; gives anything else back.
 
     Raises:
         UsageError: There is no such server or file, or the server takes no such option.
@@ -60,7 +57,7 @@ def served_model(
                 f"The server '{server}' takes no --{name}; leave it out, or say it in the "
                 "server's own words with --server-args."
             )
-    location = place(model)
+    location = locate(model)
     identity = _identified(location)
     return ModelSpec(
         name=safe_name(f"{_served_name(model)}-{server}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from vlmbench.models.endpoints import OFFICIAL_URL
@@ -27,6 +27,8 @@ class ModelSpec:
     """cuda, mps, cpu or auto; not part of the fingerprint."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """For the runner, such as a chat template; JSON values."""
+    answers: Mapping[str, str] | None = field(default=None, repr=False)
+    """A baseline's for one task, by sample id; not part of the fingerprint."""
 
     @property
     def cacheable(self) -> bool:
@@ -44,5 +46,7 @@ class ModelSpec:
         return self.runner in ("hf", "remote_code")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a journal or a run record."""
-        return asdict(self)
+        """Plain values for a journal or a run record; a baseline's answers are not among them."""
+        values = asdict(replace(self, answers=None))
+        del values["answers"]
+        return values

@@ -6,7 +6,7 @@ from typing import Any
 
 from vlmbench.errors import VlmbenchError
 from vlmbench.models.baselines import BASELINES
-from vlmbench.models.families import Family, family
+from vlmbench.models.families import ModelFamily, family
 from vlmbench.models.resolve import ModelEntry, ModelSpec, known_models
 
 
@@ -20,7 +20,7 @@ def plan(spec: ModelSpec) -> dict[str, Any]:
         return values | {"note": BASELINES[spec.location]}
     if spec.runner != "hf":
         return values
-    kind = family(entry.family) if entry is not None else Family()
+    kind = family(entry.family) if entry is not None else ModelFamily()
     try:
         return values | _found(spec)
     except VlmbenchError as error:
@@ -51,20 +51,20 @@ def _found(spec: ModelSpec) -> dict[str, Any]:
     from vlmbench.runners.hf.inputs import Encoder
     from vlmbench.runners.hf.load import load_input_pipeline, model_class, pick_device, pick_dtype
 
-    front = load_input_pipeline(spec)
-    encoder = Encoder(front, spec.options)
+    pipeline = load_input_pipeline(spec)
+    encoder = Encoder(pipeline, spec.options)
     device = pick_device(spec.device)
-    kind = front.family
-    auto = model_class(spec, front.config, kind)
+    kind = pipeline.family
+    auto = model_class(spec, pipeline.config, kind)
     chosen = attention(kind, spec.options).get("attn_implementation", "chosen by transformers")
     if isinstance(chosen, dict):
         chosen = {part or "default": name for part, name in chosen.items()}
     return {
-        "model_type": front.config.model_type,
+        "model_type": pipeline.config.model_type,
         "family": kind.title or None,
-        "class": auto._model_mapping[type(front.config)].__name__,
+        "class": auto._model_mapping[type(pipeline.config)].__name__,
         "loaded_by": auto.__name__,
-        "processor": type(front.processor).__name__,
+        "processor": type(pipeline.processor).__name__,
         "device": str(device),
         "dtype": str(pick_dtype(spec.dtype, device)).removeprefix("torch."),
         "attention": chosen,
@@ -72,5 +72,5 @@ def _found(spec: ModelSpec) -> dict[str, Any]:
         "sees_images": not kind.text_only,
         "images_in_place": encoder.images_in_place,
         "system_prompt": encoder.system_place,
-        "positions": front.positions,
+        "positions": pipeline.positions,
     }

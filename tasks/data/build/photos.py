@@ -199,7 +199,8 @@ def read_comparisons(path: Path | None = None) -> tuple[Comparison, ...]:
         if marks not in (0, len(comparison.photos)):
             raise ConfigError(
                 f"The comparison '{comparison.id}' in {path.name} has {marks} marks "
-                f"{IMAGE_PLACEHOLDER} for {len(comparison.photos)} photographs; make them equal or leave all out."
+                f"{IMAGE_PLACEHOLDER} for {len(comparison.photos)} photographs; make them equal or "
+                "leave all out."
             )
     return comparisons
 

@@ -355,6 +355,24 @@ def test_a_killed_server_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFix
     assert sorted(texts) == sorted({row["id"] for row in color_rows(60)})
 
 
+def test_a_run_goes_on_at_another_address(tmp_path: Path) -> None:
+    """Where a server stands is no part of the model's identity."""
+    write_task(tmp_path / "task", color_rows(12))
+
+    def refuse(body: dict[str, Any], earlier: int) -> Reply:
+        few = len(server.bodies) <= 5
+        return Reply(completion("赤")) if few else Reply({"error": {"message": "bad field"}}, 400)
+
+    with MadeServer(refuse) as server:
+        assert run(tmp_path, server.url, "--no-cache") == 3
+        assert record(tmp_path)["coverage"]["answered"] == 5
+    with MadeServer(echo) as elsewhere:
+        assert elsewhere.port != server.port
+        assert run(tmp_path, elsewhere.url, "--no-cache") == 0
+        assert len(elsewhere.bodies) == 7
+    assert record(tmp_path)["coverage"] == {"total": 12, "answered": 12, "errors": {}}
+
+
 def test_the_key_is_written_nowhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from made_server import completion
+from made_server import MadeServer, Reply, completion
 
 from vlmbench.errors import ModelError
+from vlmbench.models.endpoints import CallOptions
+from vlmbench.runners.api.client import ChatClient
 from vlmbench.runners.api.replies import (
-    Answer,
-    Caller,
+    Completion,
+    Endpoint,
     RequestRejected,
     RetryableError,
-    StreamedAnswer,
-    read_answer,
     retry_after,
 )
 
 KEY = "sk-geheim-0123456789"
-CALLER = Caller("https://api.example.com/v1", "m", "OPENAI_API_KEY", KEY)
+QUESTION = {"role": "user", "content": [{"type": "text", "text": "問"}]}
 
 
-def read(status: int, body: Any, **headers: str) -> Answer:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_answer(status, headers, data, CALLER)
+def read(status: int, body: Any, *, kind: str | None = None, stream: bool = False) -> Completion:
+    """What a client makes of a server's reply, `kind` being its content type."""
+    reply = Reply(
+        body if isinstance(body, bytes) else json.dumps(body).encode(),
+        status,
+        {} if kind is None else {"Content-Type": kind},
+    )
+
+    async def ask(url: str) -> Completion:
+        endpoint = Endpoint(url, "m", "OPENAI_API_KEY", KEY)
+        client = ChatClient(endpoint, CallOptions(stream=stream))
+        try:
+            return await client.complete({"model": "m", "messages": [QUESTION]})
+        finally:
+            await client.close()
+
+    with MadeServer(lambda body, earlier: reply) as server:
+        return asyncio.run(ask(server.url))
 
 
 def openai_error(message: str, code: Any = None) -> dict[str, Any]:
@@ -36,22 +53,26 @@ def openai_error(message: str, code: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        (completion("赤"), Answer("赤", "stop", 11, 3)),
-        (completion("赤い", "length"), Answer("赤い", "length", 11, 3)),
-        (completion(""), Answer("", "stop", 11, 3)),
+        (completion("赤"), Completion("赤", "stop", 11, 3)),
+        (completion("赤い", "length"), Completion("赤い", "length", 11, 3)),
+        (completion(""), Completion("", "stop", 11, 3)),
         # A reasoning model that thought until the limit.
-        (completion(None, "length"), Answer("", "length", 11, 3)),
-        (completion(None, refusal="お答えできません"), Answer("お答えできません", "stop", 11, 3)),
-        (completion("赤", "eos"), Answer("赤", None, 11, 3)),
-        ({**completion("赤"), "usage": None}, Answer("赤", "stop", None, None)),
+        (completion(None, "length"), Completion("", "length", 11, 3)),
+        (
+            completion(None, refusal="お答えできません"),
+            Completion("お答えできません", "stop", 11, 3),
+        ),
+        (completion("赤", "eos"), Completion("赤", None, 11, 3)),
+        ({**completion("赤"), "usage": None}, Completion("赤", "stop", None, None)),
         (
             completion([{"type": "text", "text": "赤"}, {"type": "text", "text": "い"}]),  # type: ignore[arg-type]
-            Answer("赤い", "stop", 11, 3),
+            Completion("赤い", "stop", 11, 3),
         ),
     ],
 )
-def test_answers(body: dict[str, Any], answer: Answer) -> None:
-    assert read(200, body) == answer
+@pytest.mark.parametrize("kind", [None, "application/json", "application/json; charset=utf-8"])
+def test_answers(body: dict[str, Any], answer: Completion, kind: str | None) -> None:
+    assert read(200, body, kind=kind) == answer
 
 
 @pytest.mark.parametrize(
@@ -155,18 +176,18 @@ END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 USAGE = {"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 3}}
 
 
-def streamed(*events: Any) -> Answer:
-    answer = StreamedAnswer(CALLER)
-    for number, one in enumerate(events):
-        line = one if isinstance(one, bytes) else b"data: " + json.dumps(one).encode()
-        answer.add(line, float(number))
-    return answer.answer()
+def streamed(*events: Any) -> Completion:
+    texts = [one if isinstance(one, str) else f"data: {json.dumps(one)}" for one in events]
+    body = "".join(f"{text}\n\n" for text in texts).encode()
+    return read(200, body, kind="text/event-stream", stream=True)
 
 
 def test_a_streamed_answer() -> None:
-    events = [b": ping", b"", event(role="assistant", content=""), event(content="赤"),
-              event(content="\u2028い"), END, USAGE, b"data: [DONE]"]  # fmt: skip
-    assert streamed(*events) == Answer("赤\u2028い", "stop", 11, 3, first_token_seconds=3.0)
+    events = [": ping", "", event(role="assistant", content=""), event(content="赤"),
+              event(content="\u2028い"), END, USAGE, "data: [DONE]"]  # fmt: skip
+    answer = streamed(*events)
+    assert answer.first_token_seconds is not None
+    assert replace(answer, first_token_seconds=None) == Completion("赤\u2028い", "stop", 11, 3)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +195,24 @@ def test_a_streamed_answer() -> None:
     [
         [event(content="赤")],
         [event(content="赤"), {"error": {"message": "died", "code": 500}}],
-        [b'data: {"choices'],
+        [event(content="赤"), {"error": "died"}],
+        ['data: {"choices'],
         [{"choices": [{}]}],
+        [["no event"]],
     ],
 )
 def test_a_stream_that_breaks_off_is_no_answer(events: list[Any]) -> None:
     with pytest.raises(RetryableError):
         streamed(*events)
+
+
+def test_a_stream_may_say_that_the_request_is_too_long() -> None:
+    with pytest.raises(RequestRejected) as caught:
+        streamed(openai_error("maximum context length is 8192 tokens", 400))
+    assert caught.value.kind == "too_long"
+
+
+def test_json_that_is_none_is_retried() -> None:
+    """With a content type that promises JSON; the table above has none."""
+    with pytest.raises(RetryableError, match="is not JSON"):
+        read(200, b'{"choices": [{"mess', kind="application/json")

@@ -14,7 +14,12 @@ from vlmbench.cli.main import main
 from vlmbench.errors import ModelError
 from vlmbench.models.resolve import model_path, resolve_model
 from vlmbench.records import Generation, Request, TextPart
-from vlmbench.runners.api.served import ServedRunner, served_model, server_command, special_tokens
+from vlmbench.runners.api.served import (
+    ServedRunner,
+    name_for_server,
+    server_command,
+    special_tokens,
+)
 from vlmbench.runners.api.server_process import find_executable
 
 needs_transformers = pytest.mark.skipif(
@@ -130,8 +135,8 @@ def test_a_gguf_file_is_loaded_by_its_path(tmp_path: Path) -> None:
 
     file = tmp_path / "a model.gguf"
     file.touch()
-    assert served_model(str(file)) == str(file)
-    assert served_model("org/m") == "org/m"
+    assert name_for_server(str(file)) == str(file)
+    assert name_for_server("org/m") == "org/m"
     assert known_servers()["llama.cpp"].for_path == ("--model", "{model}")
 
 

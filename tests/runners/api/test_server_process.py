@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vlmbench.errors import ModelError
-from vlmbench.runners.api import supervise
+from vlmbench.runners.api import server_process, supervise
 from vlmbench.runners.api.server_process import ServerProcess
 
 SERVER = """
@@ -114,17 +114,21 @@ def test_a_server_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 def test_a_server_that_dies_says_why(script: str, code: int, tail: str) -> None:
     server = ServerProcess("made", [sys.executable, "-c", script], os.environ)
     with pytest.raises(ModelError) as caught:
-        server.wait_until(lambda: False, seconds=30, note=lambda waited: None)
+        server.wait_until(lambda: False, seconds=30)
     assert f"The server 'made' has ended with exit code {code};" in str(caught.value)
     assert tail in str(caught.value)
     server.stop()
 
 
-def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
-    waited: list[float] = []
+def test_a_server_that_is_never_ready_is_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person at a terminal is told meanwhile what is waited for."""
+    monkeypatch.setattr(server_process, "NOTE_SECONDS", 0.1)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     command = [sys.executable, "-c", SERVER, str(tmp_path / "numbers")]
     server = ServerProcess("made", command, os.environ)
     with pytest.raises(ModelError, match=r"was not ready after 0\.5 s"):
-        server.wait_until(lambda: False, seconds=0.5, note=waited.append)
+        server.wait_until(lambda: False, seconds=0.5, what="it is loading")
     server.stop()
-    assert waited == sorted(waited) and waited
+    assert "vlmbench: it is loading (0 s)" in capsys.readouterr().err

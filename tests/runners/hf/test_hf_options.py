@@ -15,7 +15,8 @@ from families.observe import ONE, TWO, ask, load, logits
 
 from vlmbench.errors import ConfigError, DependencyError, ModelError, UsageError, VlmbenchError
 from vlmbench.models.families import family
-from vlmbench.models.hf_options import GenerationOptions, contradiction, hf_options, read_generation
+from vlmbench.models.hf_options import GenerationOptions, contradiction, hf_options
+from vlmbench.models.options import options_from_args
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Request
 from vlmbench.runners.hf.adapt import add_adapter, attention
@@ -78,10 +79,15 @@ def test_refused_before_loading(
     assert "\n" not in str(caught.value)
 
 
+def given(pairs: list[str]) -> dict[str, Any]:
+    args = dict.fromkeys(("base_url", "api_key_env", "server_args"))
+    return options_from_args({**args, "generation": pairs, "model_option": []})
+
+
 def test_pairs_of_the_command_line() -> None:
-    assert read_generation(["top_p=0.9", "num_beams=3"]) == {"top_p": 0.9, "num_beams": 3}
+    assert given(["top_p=0.9", "num_beams=3"]) == {"generation": {"top_p": 0.9, "num_beams": 3}}
     with pytest.raises(UsageError, match="is not of the form key=value"):
-        read_generation(["top_p"])
+        given(["top_p"])
 
 
 GREEDY, SAMPLED = Generation(), Generation(temperature=1.0, top_p=0.8)

@@ -23,7 +23,7 @@ from vlmbench.errors import DependencyError, ModelError, UsageError
 from vlmbench.models.families import known_families
 from vlmbench.models.resolve import known_models, resolve_model
 from vlmbench.records import Generation
-from vlmbench.runners.remote_code.recipes import RECIPES
+from vlmbench.runners.remote_code.recipes import CODE_RECIPES
 from vlmbench.runners.remote_code.runner import CodeRunner
 
 PACKAGES = Path(__file__).with_name("code_packages")
@@ -191,7 +191,7 @@ def test_a_recipe_asks_with_images_in_their_order(recipe: str, tmp_path: Path) -
 
 def test_every_recipe_is_used_and_tested() -> None:
     used = {kind.recipe for kind in known_families().values() if kind.recipe} | {"chat"}
-    assert used == set(RECIPES) == set(SHAPES)
+    assert used == set(CODE_RECIPES) == set(SHAPES)
     for name, entry in known_models().items():
         assert not entry.remote_code or entry.family in known_families(), name
 

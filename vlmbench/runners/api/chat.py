@@ -40,9 +40,7 @@ def chat_body(request: Request, model: str, options: CallOptions) -> dict[str, A
     messages.append({"role": "user", "content": content})
     body = {"model": model, "messages": messages, **_generation(request, options)}
     if options.stream:
-        body["stream"] = True
-        if options.stream_usage:
-            body["stream_options"] = {"include_usage": True}
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
     return {**body, **options.extra}
 
 
@@ -90,15 +88,15 @@ def data_url(image: Image, options: CallOptions) -> str:
         raise DataError(f"The image at {image.source} cannot be read.") from None
     if plain and fits:
         return _data_url(MEDIA_TYPES[form], image.data)
-    picture = image.decode()
-    size = _allowed_size(picture.size, options)
-    if size != picture.size:
-        picture = picture.resize(size, PIL.Image.Resampling.LANCZOS)
+    decoded = image.decode()
+    size = _allowed_size(decoded.size, options)
+    if size != decoded.size:
+        decoded = decoded.resize(size, PIL.Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     if form == "JPEG":
-        picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        decoded.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:
-        picture.save(buffer, "PNG")
+        decoded.save(buffer, "PNG")
     return _data_url(MEDIA_TYPES["JPEG" if form == "JPEG" else "PNG"], buffer.getvalue())
 
 

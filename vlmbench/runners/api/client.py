@@ -1,4 +1,8 @@
-"""Chat completions over HTTP: as many at a time as the server bears, again when it is worth it."""
+"""Chat completions through the openai package: throttled, and tried again when it is worth it.
+
+The package does the HTTP; waiting and trying again are here, because a wait that a server asks for
+concerns all requests, and a request that waits for its next attempt is not in flight.
+"""
 
 from __future__ import annotations
 
@@ -6,128 +10,89 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.models.endpoints import CallOptions
 from vlmbench.records import ErrorKind, Request, Response, ResponseError
 from vlmbench.runners.api.chat import chat_body
-from vlmbench.runners.api.concurrency import AdaptiveLimit
+from vlmbench.runners.api.concurrency import AdaptiveLimit, Throttle
 from vlmbench.runners.api.replies import (
-    Answer,
-    Caller,
+    Completion,
+    Endpoint,
     RequestRejected,
     RetryableError,
-    StreamedAnswer,
-    read_answer,
+    raise_for,
+    raise_for_error_inside,
+    read_completion,
+    read_stream,
 )
-
-if TYPE_CHECKING:
-    import httpx
 
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before the second attempt, doubled before each further one up to this."""
 
+ENCODERS = 2
+"""Threads that encode images."""
 
-class Gate:
-    """Lets requests through while fewer are under way than the limit says."""
+CONNECT_SECONDS = 10.0
 
-    def __init__(self, limit: AdaptiveLimit) -> None:
-        self.limit = limit
-        self._changed = asyncio.Condition()
-        self._under_way = 0
-        self._opens_at = 0.0
-
-    def close_for(self, seconds: float) -> None:
-        """Let nobody through for so long: the server asked for it."""
-        self._opens_at = max(self._opens_at, asyncio.get_running_loop().time() + seconds)
-
-    @asynccontextmanager
-    async def passed(self) -> AsyncIterator[int]:
-        """Within, a request is under way; gives its ticket of `AdaptiveLimit`."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            await asyncio.sleep(max(0.0, self._opens_at - clock()))
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._under_way < self.limit.size)
-                if clock() >= self._opens_at:
-                    self._under_way += 1
-                    break
-        try:
-            yield self.limit.started()
-        finally:
-            self._under_way -= 1
-            async with self._changed:
-                self._changed.notify(max(1, self.limit.size - self._under_way))
-
-
-class Connections:
-    """Clients of one connection each: httpx looks at all of a pool for each request.
-
-    Args:
-        make: Makes one, in the running event loop.
-    """
-
-    def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
-        self._make = make
-        self._all: list[httpx.AsyncClient] = []
-        self._idle: list[httpx.AsyncClient] = []
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client that nobody else uses, the one used last if there is a choice."""
-        if not self._idle:
-            self._all.append(self._make())
-            self._idle.append(self._all[-1])
-        client = self._idle.pop()
-        try:
-            yield client
-        finally:
-            self._idle.append(client)
-
-    async def close(self) -> None:
-        """Close them all."""
-        for client in self._all:
-            await client.aclose()
+KEPT_SECONDS = 2.0
+"""How long an idle connection is kept; servers drop theirs after about five seconds."""
 
 
 class ChatClient:
-    """Asks one model of one server.
+    """Asks one model of one server; made and used in one event loop.
 
     Args:
-        connections: With the headers that the server wants.
-        caller: Address, model and key.
-        options: How to ask.
-        limit: How many requests the server gets at a time.
-        encoders: Where images are encoded.
         check: Raises a ModelError if the server is known to be gone for good.
+        through_proxy: Whether the environment's proxies are used.
         left_out: Special tokens that the server leaves in its answers.
     """
 
     def __init__(
         self,
-        connections: Connections,
-        caller: Caller,
+        endpoint: Endpoint,
         options: CallOptions,
         *,
-        limit: AdaptiveLimit,
-        encoders: Executor,
-        check: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
+        through_proxy: bool = True,
         left_out: Sequence[str] = (),
     ) -> None:
-        self._connections = connections
-        self._caller = caller
+        import openai
+
+        kept = type(openai.DEFAULT_CONNECTION_LIMITS)  # of httpx or httpx2, by the version
+        self._sdk = openai.AsyncOpenAI(
+            base_url=endpoint.url,
+            api_key=endpoint.key or "none",
+            max_retries=0,
+            # How long an attempt may take is bounded as a whole, in `complete`.
+            timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
+            http_client=openai.DefaultAsyncHttpxClient(
+                limits=kept(max_connections=None, keepalive_expiry=KEPT_SECONDS),
+                follow_redirects=False,  # a POST would become a GET
+                trust_env=through_proxy,
+            ),
+        )
+        # Where no key is needed, none is sent.
+        self._request_options: Any = (
+            {} if endpoint.key else {"headers": {"Authorization": openai.Omit()}}
+        )
+        self._endpoint = endpoint
         self._options = options
-        self._gate = Gate(limit)
-        self._encoders = encoders
+        self._throttle = Throttle(AdaptiveLimit(options.concurrency))
+        self._encoders = ThreadPoolExecutor(ENCODERS)
         self._check = check
         self._left_out = left_out
         self._answered = 0
         self._down = False
+
+    async def close(self) -> None:
+        """Close all connections and threads."""
+        self._encoders.shutdown()
+        await self._sdk.close()
 
     async def ask(self, request: Request) -> Response:
         """The response to a request.
@@ -147,7 +112,7 @@ class ChatClient:
         failed_at: float | None = None
         for attempt in itertools.count(1):
             try:
-                answer, seconds = await self._attempt(body)
+                completion, seconds = await self._attempt(body)
             except RequestRejected as refusal:
                 return _failure(request, refusal.kind, refusal.message)
             except RetryableError as problem:
@@ -162,90 +127,97 @@ class ChatClient:
             else:
                 self._answered += 1
                 self._down = False
-                return self._response(request, answer, seconds)
+                return self._response(request, completion, seconds)
         raise AssertionError("an endless loop has ended")
 
-    def _body(self, request: Request) -> bytes:
-        return json.dumps(chat_body(request, self._caller.model, self._options)).encode("ascii")
+    async def complete(self, body: dict[str, Any]) -> Completion:
+        """One attempt, whatever it comes to.
+
+        Raises:
+            RequestRejected, RetryableError, ModelError: See `replies`.
+        """
+        import openai
+
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                return await self._call(body)
+        except TimeoutError:
+            message = f"no answer within {self._options.timeout:g} s"
+            raise RetryableError("timeout", message) from None
+        except openai.APIStatusError as error:
+            reply = error.response
+            raise_for(reply.status_code, reply.headers, reply.text, self._endpoint)
+        except openai.APIConnectionError as error:
+            self._check()
+            cause = error.__cause__ or error
+            reason = self._endpoint.clean(str(cause)) or "the connection was lost"
+            raise RetryableError("unavailable", f"{type(cause).__name__}: {reason}") from None
+        except openai.APIError as error:  # an event of a stream says so
+            raise_for_error_inside({"error": error.body}, self._endpoint)
+            raise RetryableError("unavailable", self._endpoint.clean(str(error))) from None
+        except ValueError:  # of json or UTF-8, which the package lets through
+            raise RetryableError("unavailable", "the server's reply is not JSON") from None
+
+    async def _call(self, body: dict[str, Any]) -> Completion:
+        import openai
+
+        began = asyncio.get_running_loop().time()
+        # Replies are taken as plain JSON: the package's types promise what many servers do not do.
+        reply: Any = await self._sdk.post(
+            "/chat/completions",
+            cast_to=object,
+            body=body,
+            options=self._request_options,
+            stream=self._options.stream,
+            stream_cls=openai.AsyncStream[object],
+        )
+        if isinstance(reply, openai.AsyncStream):
+            kind = reply.response.headers.get("content-type", "")
+            if not kind.startswith("application/json"):
+                return await read_stream(reply, began)
+            reply = (await reply.response.aread()).decode()  # this server does not stream
+        payload = json.loads(reply) if isinstance(reply, str) else reply
+        return read_completion(payload, self._endpoint)
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        return chat_body(request, self._endpoint.model, self._options)
 
     def _worth_it(self, attempt: int, seconds: float) -> bool:
         options = self._options
         return attempt <= options.retries and seconds <= options.patience and not self._down
 
-    async def _attempt(self, body: bytes) -> tuple[Answer, float]:
+    async def _attempt(self, body: dict[str, Any]) -> tuple[Completion, float]:
         clock = asyncio.get_running_loop().time
-        async with self._gate.passed() as ticket:
+        async with self._throttle.slot() as ticket:
             began = clock()
             try:
-                async with asyncio.timeout(self._options.timeout):
-                    answer = await self._call(body)
-            except (RetryableError, TimeoutError) as error:
-                self._gate.limit.failed(ticket)
-                if isinstance(error, TimeoutError):
-                    message = f"no answer within {self._options.timeout:g} s"
-                    raise RetryableError("timeout", message) from None
+                completion = await self.complete(body)
+            except RetryableError as error:
+                self._throttle.limit.failed(ticket)
                 if error.limited and error.wait is not None:
-                    self._gate.close_for(min(error.wait, self._options.patience))
+                    self._throttle.pause(min(error.wait, self._options.patience))
                 raise
             seconds = clock() - began
-            self._gate.limit.succeeded(ticket, seconds)
-            return answer, seconds
+            self._throttle.limit.succeeded(ticket, seconds)
+            return completion, seconds
 
-    async def _call(self, body: bytes) -> Answer:
-        import httpx
-
-        try:
-            async with self._connections.one() as http:
-                if self._options.stream:
-                    return await self._streamed(http, body)
-                reply = await http.post(self._url, content=body)
-            return read_answer(reply.status_code, reply.headers, reply.content, self._caller)
-        except httpx.ReadTimeout:
-            raise TimeoutError from None
-        except httpx.HTTPError as error:
-            self._check()
-            reason = self._caller.clean(str(error)) or "the connection was lost"
-            raise RetryableError("unavailable", f"{type(error).__name__}: {reason}") from None
-
-    async def _streamed(self, http: httpx.AsyncClient, body: bytes) -> Answer:
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        async with http.stream("POST", self._url, content=body) as reply:
-            kind = reply.headers.get("content-type", "")
-            if reply.status_code != 200 or kind.startswith("application/json"):
-                content = await reply.aread()
-                return read_answer(reply.status_code, reply.headers, content, self._caller)
-            answer = StreamedAnswer(self._caller)
-            rest = b""
-            # Not aiter_lines: that also splits at characters which an answer may contain.
-            async for piece in reply.aiter_bytes():
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    answer.add(line.rstrip(b"\r"), clock() - began)
-            answer.add(rest, clock() - began)
-            return answer.answer()
-
-    def _response(self, request: Request, answer: Answer, seconds: float) -> Response:
-        text = answer.text
+    def _response(self, request: Request, completion: Completion, seconds: float) -> Response:
+        text = completion.text
         for token in self._left_out:
             text = text.replace(token, "")
         stops = [at for stop in request.generation.stop if (at := text.find(stop)) >= 0]
-        first = answer.first_token_seconds
+        first = completion.first_token_seconds
         return Response(
             sample_id=request.sample_id,
             key=request.key,
             # Some servers leave the stop string in.
             text=text[: min(stops)] if stops else text,
-            finish="stop" if stops else answer.finish,
-            prompt_tokens=answer.prompt_tokens,
-            output_tokens=answer.output_tokens,
+            finish="stop" if stops else completion.finish,
+            prompt_tokens=completion.prompt_tokens,
+            output_tokens=completion.output_tokens,
             seconds=round(seconds, 4),
             first_token_seconds=None if first is None else round(first, 4),
         )
-
-    @property
-    def _url(self) -> str:
-        return f"{self._caller.url}/chat/completions"
 
 
 def backoff(key: str, attempt: int) -> float:

@@ -7,7 +7,10 @@ more than twice as long as they did at best; half as many after a failure.
 
 from __future__ import annotations
 
+import asyncio
 import statistics
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 START = 2
 SHORTEST_ROUND = 4
@@ -16,7 +19,7 @@ TOLERANCE = 2.0
 
 
 class AdaptiveLimit:
-    """The number of requests that may be under way; counts nothing itself.
+    """The number of requests that may be in flight; counts nothing itself.
 
     Args:
         most: It never grows beyond.
@@ -32,7 +35,7 @@ class AdaptiveLimit:
 
     @property
     def size(self) -> int:
-        """Requests that may be under way now; at least 1."""
+        """Requests that may be in flight now; at least 1."""
         return self._size
 
     def started(self) -> int:
@@ -66,3 +69,35 @@ class AdaptiveLimit:
         self._doubling = False
         self._epoch += 1
         self._times.clear()
+
+
+class Throttle:
+    """Lets requests start while fewer are in flight than the limit says."""
+
+    def __init__(self, limit: AdaptiveLimit) -> None:
+        self.limit = limit
+        self._changed = asyncio.Condition()
+        self._in_flight = 0
+        self._resumes_at = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Start no request for so long: the server asked for it."""
+        self._resumes_at = max(self._resumes_at, asyncio.get_running_loop().time() + seconds)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[int]:
+        """Within, a request is in flight; gives its ticket of `AdaptiveLimit`."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(max(0.0, self._resumes_at - clock()))
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._in_flight < self.limit.size)
+                if clock() >= self._resumes_at:
+                    self._in_flight += 1
+                    break
+        try:
+            yield self.limit.started()
+        finally:
+            self._in_flight -= 1
+            async with self._changed:
+                self._changed.notify(max(1, self.limit.size - self._in_flight))

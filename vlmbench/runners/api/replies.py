@@ -1,16 +1,17 @@
-"""What a server says, sorted into an answer and the ways in which there is none.
+"""What a server's reply means.
 
-Answer      a text
-RequestRejected     this request will never be answered: a typed error of the sample
+Completion        a text
+RequestRejected   this request will never be answered: a typed error of the sample
 RetryableError    the same request may be answered next time
-ModelError  no request of this run will be answered: wrong key, no such model
+ModelError        no request of this run will be answered: wrong key, no such model
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,10 +31,13 @@ _KEYLIKE = re.compile(r"\b(sk-|Bearer )\S+")
 
 LONGEST_MESSAGE = 300
 
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError)
+"""What reading raises where a reply has another shape."""
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A text, and what is told beside it."""
+class Completion:
+    """A server's answer, with its token counts and timing."""
 
     text: str
     finish: Literal["stop", "length"] | None
@@ -42,43 +46,30 @@ class Answer:
     first_token_seconds: float | None = None
 
 
+@dataclass(eq=False)
 class RequestRejected(Exception):
     """The request will never be answered."""
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
+    kind: ErrorKind
+    message: str
 
 
+@dataclass(eq=False)
 class RetryableError(Exception):
-    """The request may be answered next time.
+    """The request may be answered next time."""
 
-    Args:
-        kind: What the sample's error is called if there is no next time.
-        message: What happened.
-        wait: Seconds that the server asks to wait.
-        limited: The server works; it is asked too often.
-    """
-
-    def __init__(
-        self,
-        kind: Literal["unavailable", "timeout"],
-        message: str,
-        *,
-        wait: float | None = None,
-        limited: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.kind: Literal["unavailable", "timeout"] = kind
-        self.message = message
-        self.wait = wait
-        self.limited = limited
+    kind: Literal["unavailable", "timeout"]
+    """What the sample's error is called if there is no next time."""
+    message: str
+    wait: float | None = None
+    """Seconds that the server asks to wait."""
+    limited: bool = False
+    """The server works, but gets too many requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who was asked for what: what error messages need to know, and to hide."""
+class Endpoint:
+    """A model of a server: what error messages name, and what they must hide."""
 
     url: str
     model: str
@@ -93,91 +84,65 @@ class Caller:
         return _KEYLIKE.sub("***", line)[:LONGEST_MESSAGE]
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes, caller: Caller) -> Answer:
-    """The answer in a server's reply.
+def read_completion(payload: Any, endpoint: Endpoint) -> Completion:
+    """The answer in a reply's JSON, which may have any shape.
 
     Raises:
         RequestRejected, RetryableError, ModelError: See the module.
     """
-    if status != 200:
-        raise_for(status, headers, body.decode("utf-8", "replace"), caller)
-    try:
-        payload = json.loads(body)
-    except ValueError:
-        raise RetryableError("unavailable", "the server's reply is not JSON") from None
-    raise_for_error_inside(payload, caller)
+    raise_for_error_inside(payload, endpoint)
     try:
         choice = payload["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
         text = _text(message, finish)
         tokens = _tokens(payload)
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except _MALFORMED:
         raise RetryableError("unavailable", "the server's reply is no chat completion") from None
-    return Answer(text, _finish(finish), *tokens)
+    return Completion(text, _finish(finish), *tokens)
 
 
-class StreamedAnswer:
-    """Puts an answer together from server-sent events."""
+async def read_stream(events: AsyncIterator[Any], began: float) -> Completion:
+    """The answer in server-sent events.
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-        self._pieces: list[str] = []
-        self._finish: str | None = None
-        self._tokens: tuple[int | None, int | None] = (None, None)
-        self.first_seconds: float | None = None
-        """Set when the first piece of text comes."""
+    Args:
+        events: Their JSON, which may have any shape.
+        began: When the call began, by the event loop's clock.
 
-    def add(self, line: bytes, seconds: float) -> None:
-        """Take a line of the stream, which came so long after the call.
-
-        Raises:
-            RequestRejected, RetryableError, ModelError: See the module.
-        """
-        name, _, value = line.partition(b":")
-        if name != b"data" or value.strip() in (b"", b"[DONE]"):
-            return
-        try:
-            event = json.loads(value)
-        except ValueError:
-            raise RetryableError(
-                "unavailable", "a part of the server's reply is not JSON"
-            ) from None
-        raise_for_error_inside(event, self._caller)
+    Raises:
+        RequestRejected, RetryableError: See the module.
+    """
+    clock = asyncio.get_running_loop().time
+    pieces: list[str] = []
+    finish: str | None = None
+    tokens: tuple[int | None, int | None] = (None, None)
+    first: float | None = None
+    async for event in events:
         try:
             if event.get("usage"):
-                self._tokens = _tokens(event)
+                tokens = _tokens(event)
             for choice in event.get("choices", ())[:1]:
                 piece = choice["delta"].get("content") or choice["delta"].get("refusal")
-                self._finish = choice.get("finish_reason") or self._finish
+                finish = choice.get("finish_reason") or finish
                 if piece:
-                    self._pieces.append(piece)
-                    if self.first_seconds is None:
-                        self.first_seconds = seconds
-        except (KeyError, TypeError, AttributeError):
+                    pieces.append(piece)
+                    first = clock() - began if first is None else first
+        except _MALFORMED:
             raise RetryableError(
                 "unavailable", "the server's reply is no chat completion"
             ) from None
-
-    def answer(self) -> Answer:
-        """What came.
-
-        Raises:
-            RequestRejected: The service held its answer back.
-            RetryableError: The stream broke off.
-        """
-        if self._finish is None:
-            raise RetryableError("unavailable", "the server's reply broke off")
-        text = _text({"content": "".join(self._pieces)}, self._finish)
-        return Answer(text, _finish(self._finish), *self._tokens, self.first_seconds)
+    if finish is None:
+        raise RetryableError("unavailable", "the server's reply broke off")
+    text = _text({"content": "".join(pieces)}, finish)
+    return Completion(text, _finish(finish), *tokens, first)
 
 
-def raise_for(status: int, headers: Mapping[str, str], body: str, caller: Caller) -> NoReturn:
+def raise_for(status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint) -> NoReturn:
     """The exception for a status other than 200."""
-    reason = caller.clean(_error_text(body)) or "no reason given"
+    reason = endpoint.clean(_error_text(body)) or "no reason given"
     if _NO_CREDIT.search(body):
         raise ModelError(
-            f"{caller.url} gives no more answers for want of credit ({reason}); top it up and run "
-            "the same command again."
+            f"{endpoint.url} gives no more answers for want of credit ({reason}); top it up and "
+            "run the same command again."
         )
     if status == 429 or status >= 500 or status in (408, 409, 425):
         raise RetryableError(
@@ -187,21 +152,21 @@ def raise_for(status: int, headers: Mapping[str, str], body: str, caller: Caller
             limited=status == 429,
         )
     if status in (401, 402, 403, 404, 405) or status < 400:
-        raise ModelError(_stopping(status, reason, caller))
+        raise ModelError(_stopping(status, reason, endpoint))
     if _TOO_LONG.search(body):
         raise RequestRejected("too_long", f"HTTP {status}: {reason}")
     kind: ErrorKind = "image" if _IMAGE.search(_error_text(body)) else "rejected"
     raise RequestRejected(kind, f"HTTP {status}: {reason}")
 
 
-def raise_for_error_inside(payload: Any, caller: Caller) -> None:
+def raise_for_error_inside(payload: Any, endpoint: Endpoint) -> None:
     """Some services report errors in a reply whose status is 200."""
     error = payload.get("error") if isinstance(payload, dict) else None
     if not error:
         return
     code = error.get("code") if isinstance(error, dict) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    raise_for(status, {}, json.dumps(payload, ensure_ascii=False), caller)
+    raise_for(status, {}, json.dumps(payload, ensure_ascii=False), endpoint)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
@@ -218,28 +183,29 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, seconds) if seconds < float("inf") else None
 
 
-def _stopping(status: int, reason: str, caller: Caller) -> str:
+def _stopping(status: int, reason: str, endpoint: Endpoint) -> str:
     match status:
         case 401:
             # The reason is left out: services like to repeat the key in it.
-            state = "does not accept the key" if caller.key else "wants a key"
+            state = "does not accept the key" if endpoint.key else "wants a key"
             return (
-                f"{caller.url} {state} of {caller.key_name} (HTTP 401); set that variable, or name "
-                "another one with --api-key-env."
+                f"{endpoint.url} {state} of {endpoint.key_name} (HTTP 401); set that variable, or "
+                "name another one with --api-key-env."
             )
         case 402 | 403:
             return (
-                f"{caller.url} does not let you use '{caller.model}' (HTTP {status}: {reason}); "
-                "check the account and its rights."
+                f"{endpoint.url} does not let you use '{endpoint.model}' (HTTP {status}: "
+                f"{reason}); check the account and its rights."
             )
         case 404:
             return (
-                f"{caller.url} has no model '{caller.model}' or is no OpenAI-compatible address "
-                f"(HTTP 404: {reason}); check the name, and --base-url, which usually ends in /v1."
+                f"{endpoint.url} has no model '{endpoint.model}' or is no OpenAI-compatible "
+                f"address (HTTP 404: {reason}); check the name, and --base-url, which usually ends "
+                "in /v1."
             )
         case _:
             return (
-                f"{caller.url} takes no chat completions (HTTP {status}: {reason}); check "
+                f"{endpoint.url} takes no chat completions (HTTP {status}: {reason}); check "
                 "--base-url, which usually ends in /v1."
             )
 
@@ -264,7 +230,7 @@ def _text(message: Mapping[str, Any], finish: str | None) -> str:
     if finish == "content_filter":
         raise RequestRejected("rejected", "the service's content filter held the answer back")
     content = message.get("content")
-    if isinstance(content, Sequence) and not isinstance(content, str):
+    if isinstance(content, list):
         content = "".join(part.get("text") or "" for part in content)
     # A model that declines has answered; one that thought until the limit has said nothing.
     content = content or message.get("refusal") or ""

@@ -8,44 +8,30 @@ One thread takes the requests, one runs all calls; the caller's reads the respon
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import queue
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
-from urllib.request import getproxies
 
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OFFICIAL_URL, ApiOptions
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
-from vlmbench.runners.api.client import ChatClient, Connections
-from vlmbench.runners.api.concurrency import AdaptiveLimit
-from vlmbench.runners.api.event_loop import AT_A_TIME, Background, take_few
-from vlmbench.runners.api.replies import Caller, raise_for
+from vlmbench.runners.api.client import CONNECT_SECONDS, ChatClient
+from vlmbench.runners.api.replies import Endpoint, raise_for
 from vlmbench.schema import parse
-
-if TYPE_CHECKING:
-    import httpx
-
-ENCODERS = 2
-"""Threads that encode images."""
-
-CONNECT_SECONDS = 10.0
-
-KEPT_SECONDS = 2.0
-"""How long an idle connection is kept; servers drop theirs after about five seconds."""
 
 
 class OpenAIRunner:
     """See the module."""
 
     def __init__(self) -> None:
-        self._caller: Caller | None = None
-        self._options: ApiOptions | None = None
-        self._check: Callable[[], None] = _nothing
-        self._through_proxy = True
-        self._left_out: tuple[str, ...] = ()
+        self._endpoint: Endpoint | None = None
+        self._make_client: Callable[[], ChatClient] | None = None
+        self._concurrency = 0
 
     def prepare(self, spec: ModelSpec) -> None:
         """Find the key, and see whether the server is there.
@@ -67,7 +53,8 @@ class OpenAIRunner:
                 f"What {options.api_key_env} holds cannot be a key, as it is not plain ASCII in "
                 "one line; set it again."
             )
-        self.connect(spec.location, options, key=key)
+        endpoint = Endpoint(options.base_url, spec.location, options.api_key_env, key)
+        self.connect(endpoint, options)
         self._reach()
 
     def check(self, spec: ModelSpec) -> None:
@@ -77,29 +64,24 @@ class OpenAIRunner:
 
     def connect(
         self,
-        model: str,
+        endpoint: Endpoint,
         options: ApiOptions,
         *,
-        key: str | None = None,
-        check: Callable[[], None] | None = None,
+        check: Callable[[], None] = lambda: None,
         through_proxy: bool = True,
         left_out: Sequence[str] = (),
     ) -> None:
-        """Say whom to ask.
-
-        Args:
-            model: As the server calls it.
-            options: Address and the rest.
-            key: Sent with each request.
-            check: Called when a connection fails; raises a ModelError if the server is gone.
-            through_proxy: Whether the environment's proxies are used.
-            left_out: Special tokens that the server leaves in its answers.
-        """
-        self._caller = Caller(options.base_url, model, options.api_key_env, key)
-        self._options = options
-        self._check = check or _nothing
-        self._through_proxy = through_proxy
-        self._left_out = tuple(left_out)
+        """Say whom to ask; see ChatClient."""
+        self._endpoint = endpoint
+        self._concurrency = options.concurrency
+        self._make_client = partial(
+            ChatClient,
+            endpoint,
+            options,
+            check=check,
+            through_proxy=through_proxy,
+            left_out=left_out,
+        )
 
     def describe(self) -> Mapping[str, Scalar]:
         """Where the requests go."""
@@ -107,7 +89,7 @@ class OpenAIRunner:
 
     def close(self) -> None:
         """Forget the key."""
-        self._caller = self._options = None
+        self._endpoint = self._make_client = None
 
     def generate(self, requests: Sequence[Request]) -> list[Response]:
         """See `Runner.generate`."""
@@ -116,92 +98,108 @@ class OpenAIRunner:
 
     def stream(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         """See `StreamingRunner.stream`."""
-        work = Background(self._serve, iter(requests))
+        assert self._make_client is not None, "prepare comes first"
+        work = _Background(self._make_client, iter(requests), 2 * self._concurrency)
         try:
-            yield from work.results()
+            yield from work.responses()
         finally:
             work.stop()
 
-    def _ready(self) -> Caller:
-        assert self._caller is not None, "prepare comes first"
-        return self._caller
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if key := self._ready().key:
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
+    def _ready(self) -> Endpoint:
+        assert self._endpoint is not None, "prepare comes first"
+        return self._endpoint
 
     def _reach(self) -> None:
         """See that somebody is there; what it says matters only if it wants another key."""
         import httpx
 
-        caller = self._ready()
+        endpoint = self._ready()
+        headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
         try:
-            reply = httpx.get(
-                f"{caller.url}/models", headers=self._headers(), timeout=CONNECT_SECONDS
-            )
+            reply = httpx.get(f"{endpoint.url}/models", headers=headers, timeout=CONNECT_SECONDS)
         except httpx.ReadTimeout:
             return
         except httpx.HTTPError as error:
             raise ModelError(
-                f"No server answers at {caller.url} ({caller.clean(str(error))}); start it, or "
+                f"No server answers at {endpoint.url} ({endpoint.clean(str(error))}); start it, or "
                 "correct --base-url."
             ) from error
         if reply.status_code == 401:
-            raise_for(401, {}, "", caller)
+            raise_for(401, {}, "", endpoint)
 
-    async def _serve(self, work: Background, requests: Iterator[Request]) -> None:
-        """Ask all requests; their number under way and unread is bounded."""
-        assert self._options is not None, "prepare comes first"
-        most = self._options.concurrency
-        work.room = asyncio.Semaphore(2 * most)
-        problem: Exception | None = None
-        connections = Connections(self._connector())
-        with ThreadPoolExecutor(1) as feeder, ThreadPoolExecutor(ENCODERS) as encoders:
-            client = ChatClient(
-                connections,
-                self._ready(),
-                self._options,
-                limit=AdaptiveLimit(most),
-                encoders=encoders,
-                check=self._check,
-                left_out=self._left_out,
-            )
-            loop = asyncio.get_running_loop()
+
+class _Background:
+    """Asks requests in an event loop of a thread of its own; another thread reads the responses.
+
+    The caller may itself be in an event loop, as in a notebook.
+    """
+
+    def __init__(
+        self, make_client: Callable[[], ChatClient], requests: Iterator[Request], most: int
+    ) -> None:
+        self._make_client = make_client
+        self._requests = requests
+        self._slots = threading.Semaphore(most)
+        """One for each request that may be in flight or unread."""
+        self._responses: queue.SimpleQueue[Response | None] = queue.SimpleQueue()
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(self._ask_all())
+        self._task.add_done_callback(lambda _: self._responses.put(None))
+        self._thread = threading.Thread(target=self._run, name="vlmbench-api", daemon=True)
+        self._thread.start()
+
+    def responses(self) -> Iterator[Response]:
+        """Responses as they come; raises whatever stopped the work."""
+        while (response := self._responses.get()) is not None:
+            yield response
+            self._slots.release()
+        self._thread.join()
+        self._task.result()
+
+    def stop(self) -> None:
+        """Cancel what is in flight, and wait until nothing is."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(BaseException):  # the reader asks the task
+            self._loop.run_until_complete(self._task)
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    async def _ask_all(self) -> None:
+        client = self._make_client()
+        with ThreadPoolExecutor(1) as feeder:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    while problem is None:
-                        free = await work.free_places(AT_A_TIME)
-                        few, problem = await loop.run_in_executor(feeder, take_few, requests, free)
-                        # After a problem, those under way are answered, and perhaps paid for.
-                        for request in few:
-                            tasks.create_task(work.deliver(client.ask, request))
-                        for _ in range(free - len(few)):
-                            work.room.release()
-                        if not few:
-                            break
+                await self._feed(client, feeder)
             finally:
-                await connections.close()
+                self._slots.release()  # the feeder may wait for one
+                await client.close()
+
+    async def _feed(self, client: ChatClient, feeder: Executor) -> None:
+        """Ask what the requests' iterator gives; its error counts once all those are answered."""
+        loop = asyncio.get_running_loop()
+        problem: Exception | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while problem is None:
+                    try:
+                        request = await loop.run_in_executor(feeder, self._next_request)
+                    except Exception as error:
+                        problem = error
+                    else:
+                        if request is None:
+                            break
+                        tasks.create_task(self._ask(client, request))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
         if problem is not None:
             raise problem
 
-    def _connector(self) -> Callable[[], httpx.AsyncClient]:
-        import httpx
+    def _next_request(self) -> Request | None:
+        self._slots.acquire()
+        return next(self._requests, None)
 
-        assert self._options is not None, "prepare comes first"
-        # Reading all certificates takes as long as a hundred requests.
-        is_encrypted = self._options.base_url.startswith("https:")
-        needs_certificates = is_encrypted or (self._through_proxy and getproxies())
-        return partial(
-            httpx.AsyncClient,
-            headers=self._headers(),
-            timeout=httpx.Timeout(self._options.timeout, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=KEPT_SECONDS),
-            trust_env=self._through_proxy,
-            verify=httpx.create_ssl_context() if needs_certificates else False,
-        )
-
-
-def _nothing() -> None:
-    """No check is needed."""
+    async def _ask(self, client: ChatClient, request: Request) -> None:
+        self._responses.put(await client.ask(request))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from vlmbench.models.checkpoints import model_path
 from vlmbench.models.endpoints import ApiOptions, ServedOptions, ServerEntry, known_servers
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
+from vlmbench.runners.api.replies import Endpoint
 from vlmbench.runners.api.runner import OpenAIRunner
 from vlmbench.runners.api.server_process import HOST, ServerProcess, find_executable, free_port
 from vlmbench.schema import parse
 
 HEALTH_SECONDS = 5.0
-NOTE_SECONDS = 10.0
-"""How often people are told that the server is still loading."""
 
 
 class ServedRunner:
@@ -40,7 +38,7 @@ class ServedRunner:
         """
         options = parse(ServedOptions, dict(spec.options), location=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
-        model = served_model(spec.location)
+        model = name_for_server(spec.location)
         port = free_port()
         command = server_command(entry, spec, options, model, port)
         self._name = options.server
@@ -50,7 +48,7 @@ class ServedRunner:
             self._server.wait_until(
                 lambda: _says_ok(f"{address}{entry.health}"),
                 seconds=options.start_seconds or entry.start_seconds,
-                note=_Note(f"the server '{options.server}' is loading {spec.location}"),
+                what=f"the server '{options.server}' is loading {spec.location}",
             )
         except BaseException:
             self._server.stop(keep_log=True)
@@ -58,9 +56,10 @@ class ServedRunner:
             raise
         served = {"server", "server_args", "start_seconds"}
         calls = {key: value for key, value in spec.options.items() if key not in served}
+        url = f"{address}/v1"
         self._api.connect(
-            model,
-            parse(ApiOptions, {**calls, "base_url": f"{address}/v1"}, location=spec.name),
+            Endpoint(url, model, "OPENAI_API_KEY"),
+            parse(ApiOptions, {**calls, "base_url": url}, location=spec.name),
             check=self._server.check,
             through_proxy=False,
             left_out=special_tokens(Path(model)) if entry.keeps_special_tokens else (),
@@ -70,7 +69,7 @@ class ServedRunner:
         """See `CheckingRunner.check`; what the server itself makes of the model is not known."""
         options = parse(ServedOptions, dict(spec.options), location=f"the options of '{spec.name}'")
         entry = known_servers()[options.server]
-        server_command(entry, spec, options, served_model(spec.location), 0)
+        server_command(entry, spec, options, name_for_server(spec.location), 0)
 
     def describe(self) -> Mapping[str, Scalar]:
         """Which server it is."""
@@ -92,7 +91,7 @@ class ServedRunner:
         return self._api.stream(requests)
 
 
-def served_model(location: str) -> str:
+def name_for_server(location: str) -> str:
     """What the server is told to load, and calls it by: a path where there is one, or a name."""
     path = model_path(location)
     return str(path.resolve()) if path.exists() else location
@@ -142,19 +141,6 @@ def special_tokens(checkpoint: Path) -> list[str]:
 def fill(part: str, values: Mapping[str, str]) -> str:
     """The text with each {name} replaced; what replaces it is not looked into for more."""
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), part)
-
-
-class _Note:
-    """Tells a person at a terminal now and then what is being waited for."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._next = NOTE_SECONDS
-
-    def __call__(self, waited: float) -> None:
-        if waited >= self._next and sys.stderr.isatty():
-            print(f"vlmbench: {self._what} ({waited:.0f} s)", file=sys.stderr)
-            self._next += NOTE_SECONDS
 
 
 def _says_ok(url: str) -> bool:

@@ -21,7 +21,10 @@ HOST = "127.0.0.1"
 GRACE_SECONDS = 10.0
 """How long a server may take to end before it is killed."""
 
-POLL_SECONDS = 0.2
+NOTE_SECONDS = 10.0
+"""How often people are told that the server is still loading."""
+
+_POLL_SECONDS = 0.2
 TAIL_LINES, TAIL_CHARACTERS = 8, 800
 
 
@@ -29,12 +32,7 @@ class ServerProcess:
     """A server that has been started; its output goes to a file.
 
     Args:
-        name: For messages.
-        command: Executable and arguments.
-        env: Its environment.
-
-    Raises:
-        ModelError: It cannot be started.
+        name: What messages call it.
     """
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> None:
@@ -66,19 +64,15 @@ class ServerProcess:
             )
 
     def wait_until(
-        self, healthy: Callable[[], bool], *, seconds: float, note: Callable[[float], None]
+        self, healthy: Callable[[], bool], *, seconds: float, what: str = "waiting"
     ) -> None:
-        """Wait for the server to be ready.
-
-        Args:
-            healthy: Whether it is.
-            seconds: How long to wait at most.
-            note: Told how long it has been.
+        """Wait for the server to be ready, and tell a person at a terminal `what` is waited for.
 
         Raises:
             ModelError: It has ended, or the time is up.
         """
         started = time.monotonic()
+        next_note = NOTE_SECONDS
         while not healthy():
             self.check()
             waited = time.monotonic() - started
@@ -88,8 +82,10 @@ class ServerProcess:
                     "with --model-option start_seconds=N, or correct what its log says "
                     f"({self.log}): {self.tail()}"
                 )
-            note(waited)
-            time.sleep(POLL_SECONDS)
+            if waited >= next_note and sys.stderr.isatty():
+                print(f"vlmbench: {what} ({waited:.0f} s)", file=sys.stderr)
+                next_note += NOTE_SECONDS
+            time.sleep(_POLL_SECONDS)
 
     def tail(self) -> str:
         """The end of its log, in one line."""

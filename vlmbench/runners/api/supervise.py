@@ -17,12 +17,12 @@ import subprocess
 import sys
 import time
 
-POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 _asked_to_stop = False
 
 
-def main(grace: float, command: list[str]) -> int:
+def supervise(grace: float, command: list[str]) -> int:
     """Run the command; its exit code, 128 and more for a signal."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -31,7 +31,7 @@ def main(grace: float, command: list[str]) -> int:
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", flush=True)
         return 127
-    while server.poll() is None and not _asked_to_stop and not _input_ended(POLL_SECONDS):
+    while server.poll() is None and not _asked_to_stop and not _input_ended(_POLL_SECONDS):
         pass
     _end_group(server, grace)
     code = server.wait()
@@ -54,7 +54,7 @@ def _end_group(server: subprocess.Popen[bytes], grace: float) -> None:
     until = time.monotonic() + grace
     while time.monotonic() < until and _signal(server.pid, 0):
         server.poll()  # a dead leader stays in its group until it is waited for
-        time.sleep(POLL_SECONDS / 2)
+        time.sleep(_POLL_SECONDS / 2)
     _signal(server.pid, signal.SIGKILL)
 
 
@@ -67,4 +67,4 @@ def _signal(group: int, number: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))
+    sys.exit(supervise(float(sys.argv[1]), sys.argv[2:]))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DependencyError, ModelError, UsageError
-from vlmbench.models.families import Family, PixelBound
+from vlmbench.models.families import ModelFamily, PixelBound
 from vlmbench.models.resolve import ModelSpec
 
 if TYPE_CHECKING:
     import torch
 
 
-def attention(kind: Family, options: Mapping[str, Any]) -> dict[str, Any]:
+def attention(kind: ModelFamily, options: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `from_pretrained`; parts that the family pins stay as they are."""
     chosen = options.get("attention")
     if not kind.attention:
@@ -101,7 +101,7 @@ def _misfit(model: Any, folder: str, reason: str) -> ModelError:
     )
 
 
-def bound_pixels(kind: Family, processor: Any, options: Mapping[str, Any]) -> None:
+def bound_pixels(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) -> None:
     """Let --min-pixels and --max-pixels reach the processor, as the family counts pixels.
 
     Raises:
@@ -135,7 +135,7 @@ def bound_pixels(kind: Family, processor: Any, options: Mapping[str, Any]) -> No
     _keep_order(kind, processor, options)
 
 
-def _keep_order(kind: Family, processor: Any, options: Mapping[str, Any]) -> None:
+def _keep_order(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) -> None:
     """Refuse a lower bound above the checkpoint's own upper one, which would win."""
     least, most = kind.pixels.min, kind.pixels.max
     if "min_pixels" not in options or least is None or most is None or most.measure != "area":

@@ -42,7 +42,6 @@ def check_weights(spec: ModelSpec, report: Mapping[str, Any]) -> None:
     """See that the files held every weight, each of the right shape.
 
     Args:
-        spec: The model.
         report: What `from_pretrained` says with `output_loading_info`.
 
     Raises:
@@ -96,7 +95,9 @@ def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:
         )
 
 
-def check_template(spec: ModelSpec, processor: Any, template: str, *, sees_images: bool) -> None:
+def check_chat_template(
+    spec: ModelSpec, processor: Any, template: str, *, sees_images: bool
+) -> None:
     """See that the chat template can write a question, with an image if the model sees any.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Decoded pictures, kept for a while: several questions often ask about one picture."""
+"""Decoded images, kept for a while: several questions often ask about one image."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ KEPT_PIXELS = 16 * 2**20
 
 
 class DecodedImageCache:
-    """The pictures that were decoded last; for several threads.
-
-    Args:
-        pixels: How many of their pixels are kept.
-    """
+    """The images that were decoded last, up to so many pixels in all; for several threads."""
 
     def __init__(self, pixels: int = KEPT_PIXELS) -> None:
         self._most = pixels
@@ -29,17 +25,17 @@ class DecodedImageCache:
         self._lock = threading.Lock()
 
     def of(self, image: Image) -> PIL.Image.Image:
-        """See `Image.decode`; the picture is shared, so nobody may draw on it."""
+        """See `Image.decode`; the result is shared, so nobody may draw on it."""
         with self._lock:
-            if (picture := self._kept.get(image.digest)) is not None:
+            if (decoded := self._kept.get(image.digest)) is not None:
                 self._kept.move_to_end(image.digest)
-                return picture
-        picture = image.decode()
+                return decoded
+        decoded = image.decode()
         with self._lock:
             if image.digest not in self._kept:
-                self._kept[image.digest] = picture
-                self._pixels += picture.width * picture.height
+                self._kept[image.digest] = decoded
+                self._pixels += decoded.width * decoded.height
             while self._pixels > self._most:
                 _, oldest = self._kept.popitem(last=False)
                 self._pixels -= oldest.width * oldest.height
-        return picture
+        return decoded

@@ -80,19 +80,18 @@ class Encoder:
     """Makes inputs for one model; used by several threads at a time.
 
     Args:
-        front: The model's.
-        options: `system` and `generation` of the ModelSpec's.
+        options: The ModelSpec's, of which `system` and `generation` count.
     """
 
-    def __init__(self, front: InputPipeline, options: Mapping[str, Any]) -> None:
-        self._front = front
-        self._kind = front.family
+    def __init__(self, pipeline: InputPipeline, options: Mapping[str, Any]) -> None:
+        self._pipeline = pipeline
+        self._kind = pipeline.family
         self._system: str | None = options.get("system")
         self._options = options
         self._lock = threading.Lock()
-        self._processor = _sharing(front, self._lock)
-        self._pictures = DecodedImageCache()
-        self._control_tokens = _control_tokens(front)
+        self._processor = _sharing(pipeline, self._lock)
+        self._decoded = DecodedImageCache()
+        self._control_tokens = _control_tokens(pipeline)
         self.system_turn = self._find_system_turn()
         """How the template takes a system prompt; None if it does not, and the user says it."""
         self.images_in_place = None if self._kind.text_only else self._keeps_places()
@@ -102,7 +101,7 @@ class Encoder:
         """What tokens say, control tokens left out."""
         with self._lock:
             return str(
-                self._front.tokenizer.decode(
+                self._pipeline.tokenizer.decode(
                     tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
                 )
             )
@@ -164,7 +163,7 @@ class Encoder:
             if isinstance(part, TextPart)
             else {
                 "type": "image",
-                "image": bounded(self._pictures.of(part.image), self._kind.images),
+                "image": bounded(self._decoded.of(part.image), self._kind.images),
             }
             for part in parts
         ]
@@ -181,7 +180,7 @@ class Encoder:
         )
         return self._processor.apply_chat_template(
             conversations,
-            chat_template=self._front.chat_template,
+            chat_template=self._pipeline.chat_template,
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -210,7 +209,7 @@ class Encoder:
     def room(self, request: Request, length: int) -> int:
         """Tokens that an answer may have behind `length` of the prompt: as many as the task allows,
         or the model has positions for."""
-        return min(request.generation.max_new_tokens, self._front.positions - length)
+        return min(request.generation.max_new_tokens, self._pipeline.positions - length)
 
     def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
         """Take out requests whose answers the model has no positions for."""
@@ -225,7 +224,7 @@ class Encoder:
         ]
         if not long:
             return batch
-        limit = self._front.positions
+        limit = self._pipeline.positions
         failed = [
             failure(
                 request,
@@ -266,9 +265,9 @@ class Encoder:
     def _rendered(self, conversation: list[dict[str, Any]]) -> str:
         """The prompt as text; empty where the template refuses it."""
         try:
-            text = self._front.processor.apply_chat_template(
+            text = self._pipeline.processor.apply_chat_template(
                 conversation,
-                chat_template=self._front.chat_template,
+                chat_template=self._pipeline.chat_template,
                 add_generation_prompt=True,
                 tokenize=False,
             )
@@ -277,7 +276,7 @@ class Encoder:
         return str(text)
 
 
-class _OneAtATime:
+class _LockedTokenizer:
     """A tokenizer that several threads may call: a fast one keeps its padding state inside."""
 
     def __init__(self, tokenizer: Any, lock: threading.Lock) -> None:
@@ -287,37 +286,34 @@ class _OneAtATime:
         with self._lock:
             return self._tokenizer(*arguments, **named)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tokenizer, name)
-
-
-class _WholeTemplate(_OneAtATime):
-    """The same for a text-only model, whose tokenizer renders the template too."""
-
     def apply_chat_template(self, *arguments: Any, **named: Any) -> Any:
         with self._lock:
             return self._tokenizer.apply_chat_template(*arguments, **named)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
 
-def _sharing(front: InputPipeline, lock: threading.Lock) -> Any:
+
+def _sharing(pipeline: InputPipeline, lock: threading.Lock) -> Any:
     """The processor for several threads: images are worked on while another thread tokenizes."""
-    if front.processor is front.tokenizer:
-        return _WholeTemplate(front.tokenizer, lock)
-    processor = copy.copy(front.processor)
-    processor.tokenizer = _OneAtATime(front.tokenizer, lock)
+    tokenizer = _LockedTokenizer(pipeline.tokenizer, lock)
+    if pipeline.processor is pipeline.tokenizer:  # a text-only model's
+        return tokenizer
+    processor = copy.copy(pipeline.processor)
+    processor.tokenizer = tokenizer
     return processor
 
 
-def bounded(picture: PIL.Image.Image, limits: ImageLimits) -> PIL.Image.Image:
-    """The picture, on a white ground if it is a mere strip or dot."""
+def bounded(image: PIL.Image.Image, limits: ImageLimits) -> PIL.Image.Image:
+    """The image, on a white ground if it is a mere strip or dot."""
     import PIL.Image
 
-    width, height = picture.size
+    width, height = image.size
     least = max(-(-max(width, height) // limits.widest), limits.least_side)
     if min(width, height) >= least:
-        return picture
+        return image
     canvas = PIL.Image.new("RGB", (max(width, least), max(height, least)), "white")
-    canvas.paste(picture)
+    canvas.paste(image)
     return canvas
 
 
@@ -331,12 +327,12 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
-def _control_tokens(front: InputPipeline) -> tuple[str, ...]:
+def _control_tokens(pipeline: InputPipeline) -> tuple[str, ...]:
     """Texts that tokenizer or processor would take for more than text, longest first."""
-    added = front.tokenizer.added_tokens_decoder.values()
+    added = pipeline.tokenizer.added_tokens_decoder.values()
     found = {token.content for token in added if token.special}
     for name in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
-        token = getattr(front.processor, name, None)
+        token = getattr(pipeline.processor, name, None)
         if isinstance(token, str):
             found.add(token)
     return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))

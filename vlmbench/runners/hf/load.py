@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.environment import keep_freed_memory, set_thread_env
+from vlmbench.environment import set_thread_env
 from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
-from vlmbench.models.families import Family, family, family_key
+from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement, quantization
 from vlmbench.runners.hf.checks import (
     check_attention,
+    check_chat_template,
     check_quantized,
-    check_template,
     check_tokenizer,
     check_weights,
 )
@@ -36,7 +36,7 @@ class InputPipeline:
 
     config: Any
     """The checkpoint's, of transformers."""
-    family: Family
+    family: ModelFamily
     """What is known of its kind."""
     processor: Any
     """The checkpoint's processor, or its tokenizer if it sees no images."""
@@ -87,11 +87,11 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
         tokenizer.pad_token = tokenizer.eos_token
     check_tokenizer(spec, tokenizer)
     template = _chat_template(spec, processor, tokenizer, kind)
-    check_template(spec, processor, template, sees_images=not kind.text_only)
+    check_chat_template(spec, processor, template, sees_images=not kind.text_only)
     return InputPipeline(config, kind, processor, tokenizer, template)
 
 
-def check(spec: ModelSpec) -> None:
+def check_checkpoint(spec: ModelSpec) -> None:
     """See whether a model could be loaded, without reading its weights.
 
     Raises:
@@ -110,23 +110,21 @@ def load(spec: ModelSpec) -> Loaded:
     Raises:
         VlmbenchError: See `load_input_pipeline`.
     """
-    front = load_input_pipeline(spec)
+    pipeline = load_input_pipeline(spec)
     import torch
 
     device = pick_device(spec.device)
-    if device.type == "cpu":
-        keep_freed_memory()
     placed = placement(spec, device)
     with as_model_error(spec):
-        model, report = model_class(spec, front.config, front.family).from_pretrained(
+        model, report = model_class(spec, pipeline.config, pipeline.family).from_pretrained(
             source_of(spec),
             revision=spec.revision,
-            config=front.config,
+            config=pipeline.config,
             dtype=pick_dtype(spec.dtype, device),
             trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `check_weights` names them
-            **attention(front.family, spec.options),
+            **attention(pipeline.family, spec.options),
             **quantization(spec, device),
             **placed,
         )
@@ -140,11 +138,11 @@ def load(spec: ModelSpec) -> Loaded:
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
     )
     return Loaded(
-        front.config,
-        front.family,
-        front.processor,
-        front.tokenizer,
-        front.chat_template,
+        pipeline.config,
+        pipeline.family,
+        pipeline.processor,
+        pipeline.tokenizer,
+        pipeline.chat_template,
         model=model.eval(),
         device=model.device,
         dtype=dtype,
@@ -194,7 +192,7 @@ def pick_dtype(name: str, device: torch.device) -> Any:
     return getattr(torch, name)
 
 
-def _processor(spec: ModelSpec, source: str, kind: Family) -> Any:
+def _processor(spec: ModelSpec, source: str, kind: ModelFamily) -> Any:
     import transformers
 
     if kind.text_only:
@@ -217,7 +215,7 @@ def _no_image_processor(spec: ModelSpec) -> ModelError:
     )
 
 
-def model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
+def model_class(spec: ModelSpec, config: Any, kind: ModelFamily) -> Any:
     """The class of transformers that loads such a checkpoint.
 
     Raises:
@@ -237,7 +235,7 @@ def model_class(spec: ModelSpec, config: Any, kind: Family) -> Any:
     )
 
 
-def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: Family) -> str:
+def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: ModelFamily) -> str:
     # Some processors lose their template when they are saved, while their tokenizer keeps it.
     template = (
         spec.options.get("chat_template")

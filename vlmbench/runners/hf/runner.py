@@ -1,6 +1,6 @@
 """One code path for every vision-language model that transformers loads.
 
-    encode   requests -> tensors, see hf_inputs          any thread
+    encode   requests -> tensors, see inputs          any thread
     decode   generate, cut the prompt off, count         one thread
 
 A request that cannot be answered costs only itself: a batch that fails is tried again one by
@@ -21,7 +21,7 @@ from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import ErrorKind, Request, Response, Scalar
 from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import EncodedBatch, Encoder, PackedBatch, failure, one_line
-from vlmbench.runners.hf.load import Loaded, check, load, load_input_pipeline
+from vlmbench.runners.hf.load import Loaded, check_checkpoint, load, load_input_pipeline
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
@@ -44,7 +44,7 @@ class HFRunner:
 
     def check(self, spec: ModelSpec) -> None:
         """See `CheckingRunner.check`."""
-        check(spec)
+        check_checkpoint(spec)
 
     def describe(self) -> Mapping[str, Scalar]:
         """Device, number format, size, and what the family's kind and template make of prompts."""

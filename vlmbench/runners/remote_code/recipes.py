@@ -1,6 +1,6 @@
 """How models that bring their own Python code are loaded and asked: a few lines each.
 
-A recipe knows the interface of one family's code; `code_runner` knows the rest. All of them are
+A recipe knows the interface of one family's code; `runner` knows the rest. All of them are
 asked one request at a time, as their authors' code is. Where a prompt holds `<image>` marks, they
 stand where the images do.
 """
@@ -9,17 +9,91 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DependencyError
-from vlmbench.runners.remote_code.recipe import Answer, Code, Question, Recipe, Source
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 
-def _load(model: str, processor: str | None) -> Callable[[Source, Mapping[str, Any]], Code]:
+@dataclass(frozen=True, slots=True)
+class CodeInput:
+    """One request, as recipes want it."""
+
+    parts: tuple[str | PIL.Image.Image, ...]
+    """Texts and images in order; the system prompt is part of the first text."""
+    arguments: Mapping[str, Any]
+    """Of transformers' generate: max_new_tokens, do_sample ..."""
+
+    @property
+    def images(self) -> list[PIL.Image.Image]:
+        """The images in order."""
+        return [part for part in self.parts if not isinstance(part, str)]
+
+    @property
+    def text(self) -> str:
+        """The texts alone."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
+    def marked(self, mark: str = "<image>\n") -> str:
+        """The text with a mark for each image, in its place."""
+        return "".join(part if isinstance(part, str) else mark for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOutput:
+    """What a recipe gives back."""
+
+    text: str
+    output_tokens: int | None = None
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A model and its helpers, all made by the model's own code."""
+
+    model: Any
+    processor: Any
+    """Or its tokenizer, where a recipe needs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSource:
+    """Where a checkpoint and its code are."""
+
+    location: str
+    """Directory or Hub id."""
+    revision: str | None
+    """The commit of weights and code; None for a directory."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of every `from_pretrained` that may run the code."""
+        pinned = {"revision": self.revision, "code_revision": self.revision}
+        return {
+            "pretrained_model_name_or_path": self.location,
+            "trust_remote_code": True,
+            **(pinned if self.revision else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRecipe:
+    """How one family is loaded and asked."""
+
+    load: Callable[[CodeSource, Mapping[str, Any]], Code]
+    """Given the source, and dtype and device map for the weights."""
+    ask: Callable[[Code, CodeInput], CodeOutput]
+
+
+def _load(model: str, processor: str | None) -> Callable[[CodeSource, Mapping[str, Any]], Code]:
     """A loader by the names of the Auto classes that the family's auto_map has."""
 
-    def load(source: Source, placed: Mapping[str, Any]) -> Code:
+    def load(source: CodeSource, placed: Mapping[str, Any]) -> Code:
         import transformers
 
         helper = (
@@ -34,7 +108,7 @@ def _load(model: str, processor: str | None) -> Callable[[Source, Mapping[str, A
     return load
 
 
-def _load_any(source: Source, placed: Mapping[str, Any]) -> Code:
+def _load_any(source: CodeSource, placed: Mapping[str, Any]) -> Code:
     """By the first Auto class that the checkpoint's own auto_map has."""
     import transformers
 
@@ -45,7 +119,7 @@ def _load_any(source: Source, placed: Mapping[str, Any]) -> Code:
     return _load(name, "AutoProcessor")(source, placed)
 
 
-def _generated(code: Code, inputs: Any, question: Question, **more: Any) -> Answer:
+def _generated(code: Code, inputs: Any, question: CodeInput, **more: Any) -> CodeOutput:
     """Generate, and decode what follows the prompt."""
     tokenizer = getattr(code.processor, "tokenizer", code.processor)
     inputs = inputs.to(code.model.device)
@@ -55,19 +129,19 @@ def _generated(code: Code, inputs: Any, question: Question, **more: Any) -> Answ
     output = code.model.generate(**inputs, **question.arguments, **more)
     length = inputs["input_ids"].shape[1]
     new = output[0, length:]
-    return Answer(tokenizer.decode(new, skip_special_tokens=True), len(new), length)
+    return CodeOutput(tokenizer.decode(new, skip_special_tokens=True), len(new), length)
 
 
-def _generate_content(code: Code, question: Question) -> Answer:
-    """Heron-NVILA-Lite: a flat list of pictures and strings in order, a string back."""
+def _generate_content(code: Code, question: CodeInput) -> CodeOutput:
+    """Heron-NVILA-Lite: a flat list of images and strings in order, a string back."""
     import transformers
 
     make_settings: Any = transformers.GenerationConfig
     settings = make_settings(**question.arguments)
-    return Answer(code.model.generate_content(list(question.parts), generation_config=settings))
+    return CodeOutput(code.model.generate_content(list(question.parts), generation_config=settings))
 
 
-def _marked_text(code: Code, question: Question) -> Answer:
+def _marked_text(code: Code, question: CodeInput) -> CodeOutput:
     """Heron-NVILA-Lite's -hf repositories: a template of plain strings, as on their card."""
     turn = [{"role": "user", "content": question.marked()}]
     prompt = code.processor.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
@@ -75,7 +149,7 @@ def _marked_text(code: Code, question: Question) -> Answer:
     return _generated(code, inputs, question)
 
 
-def _chat(code: Code, question: Question) -> Answer:
+def _chat(code: Code, question: CodeInput) -> CodeOutput:
     """Sarashina2.2-Vision, and what else follows transformers: a template of parts."""
     content = [
         {"type": "text", "text": part} if isinstance(part, str) else {"type": "image"}
@@ -87,7 +161,7 @@ def _chat(code: Code, question: Question) -> Answer:
     return _generated(code, inputs, question)
 
 
-def _sarashina2_vision(code: Code, question: Question) -> Answer:
+def _sarashina2_vision(code: Code, question: CodeInput) -> CodeOutput:
     """Its template always writes one image block; there must be one for each image."""
     block, stop = "<|prefix|><|file|><|suffix|>", "\n###"
     turn = [{"role": "user", "content": question.text}]
@@ -98,14 +172,14 @@ def _sarashina2_vision(code: Code, question: Question) -> Answer:
     )
     stops = code.processor.get_stopping_criteria([stop])
     answer = _generated(code, inputs, question, stopping_criteria=stops)
-    return Answer(answer.text.partition(stop)[0], answer.output_tokens, answer.prompt_tokens)
+    return CodeOutput(answer.text.partition(stop)[0], answer.output_tokens, answer.prompt_tokens)
 
 
 TILE, MOST_TILES = 448, 12
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
 
-def _internvl_chat(code: Code, question: Question) -> Answer:
+def _internvl_chat(code: Code, question: CodeInput) -> CodeOutput:
     """InternVL3: tiles made here, `chat` of its own; the same tiling as its card's code."""
     import transformers
 
@@ -132,11 +206,11 @@ def _internvl_chat(code: Code, question: Question) -> Answer:
         dict(question.arguments),
         num_patches_list=counts,
     )
-    return Answer(text)
+    return CodeOutput(text)
 
 
-def _asagi(code: Code, question: Question) -> Answer:
-    """The processor's pictures, but the tokenizer's tokens, as its authors' adapter does."""
+def _asagi(code: Code, question: CodeInput) -> CodeOutput:
+    """The processor's pixels, but the tokenizer's tokens, as its authors' adapter does."""
     end = "### 応答:"
     prompt = (
         "以下は、タスクを説明する指示です。要求を適切に満たす応答を書きなさい。\n### 指示:\n"
@@ -149,15 +223,15 @@ def _asagi(code: Code, question: Question) -> Answer:
     return _generated(code, inputs, question)
 
 
-def _load_deepseek_vl2(source: Source, placed: Mapping[str, Any]) -> Code:
+def _load_deepseek_vl2(source: CodeSource, placed: Mapping[str, Any]) -> Code:
     package = _package("deepseek_vl2.models", "github.com/deepseek-ai/DeepSeek-VL2")
     code = _load("AutoModelForCausalLM", None)(source, placed)
     make = package.DeepseekVLV2Processor.from_pretrained
     return Code(code.model, make(source.location, revision=source.revision))
 
 
-def _deepseek_vl2(code: Code, question: Question) -> Answer:
-    """Pictures and text become embeddings, from which the language model inside goes on."""
+def _deepseek_vl2(code: Code, question: CodeInput) -> CodeOutput:
+    """Images and text become embeddings, from which the language model inside goes on."""
     turns = [
         {"role": "<|User|>", "content": question.marked(), "images": question.images},
         {"role": "<|Assistant|>", "content": ""},
@@ -172,10 +246,10 @@ def _deepseek_vl2(code: Code, question: Question) -> Answer:
         attention_mask=inputs.attention_mask,
         **{**question.arguments, **ends},
     )
-    return Answer(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
+    return CodeOutput(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
 
 
-def _load_vila(source: Source, placed: Mapping[str, Any]) -> Code:
+def _load_vila(source: CodeSource, placed: Mapping[str, Any]) -> Code:
     builder = _package("vila.model.builder", "github.com/llm-jp/llm-jp-VILA")
     path, name = source.location, Path(source.location).name
     if not Path(path).is_dir():  # its loader knows no revisions
@@ -189,8 +263,8 @@ def _load_vila(source: Source, placed: Mapping[str, Any]) -> Code:
     return Code(model, (tokenizer, images))
 
 
-def _vila(code: Code, question: Question) -> Answer:
-    """llm-jp-3-vila: prompt and pictures by the functions of its package."""
+def _vila(code: Code, question: CodeInput) -> CodeOutput:
+    """llm-jp-3-vila: prompt and pixels by the functions of its package."""
     tokenizer, image_processor = code.processor
     tools, talks = (
         importlib.import_module(f"vila.{name}") for name in ("mm_utils", "conversation")
@@ -200,14 +274,14 @@ def _vila(code: Code, question: Question) -> Answer:
     talk.append_message(talk.roles[0], question.marked())
     talk.append_message(talk.roles[1], None)
     tokens = tools.tokenizer_image_token(talk.get_prompt(), tokenizer, mark, return_tensors="pt")
-    pictures = None
+    images = None
     if question.images:
         pixels = tools.process_images(question.images, image_processor, code.model.config)
-        pictures = [pixels.to(code.model.device, dtype=code.model.dtype)]
+        images = [pixels.to(code.model.device, dtype=code.model.dtype)]
     output = code.model.generate(
-        tokens.unsqueeze(0).to(code.model.device), images=pictures, **question.arguments
+        tokens.unsqueeze(0).to(code.model.device), images=images, **question.arguments
     )
-    return Answer(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
+    return CodeOutput(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
 
 
 def _package(module: str, where: str) -> Any:
@@ -220,14 +294,16 @@ def _package(module: str, where: str) -> Any:
         ) from error
 
 
-RECIPES: Mapping[str, Recipe] = {
-    "chat": Recipe(_load_any, _chat),
-    "generate_content": Recipe(_load("AutoModel", None), _generate_content),
-    "marked_text": Recipe(_load("AutoModelForImageTextToText", "AutoProcessor"), _marked_text),
-    "sarashina2_vision": Recipe(_load("AutoModelForCausalLM", "AutoProcessor"), _sarashina2_vision),
-    "deepseek_vl2": Recipe(_load_deepseek_vl2, _deepseek_vl2),
-    "internvl_chat": Recipe(_load("AutoModel", "AutoTokenizer"), _internvl_chat),
-    "asagi": Recipe(_load("AutoModel", "AutoProcessor"), _asagi),
-    "vila": Recipe(_load_vila, _vila),
+CODE_RECIPES: Mapping[str, CodeRecipe] = {
+    "chat": CodeRecipe(_load_any, _chat),
+    "generate_content": CodeRecipe(_load("AutoModel", None), _generate_content),
+    "marked_text": CodeRecipe(_load("AutoModelForImageTextToText", "AutoProcessor"), _marked_text),
+    "sarashina2_vision": CodeRecipe(
+        _load("AutoModelForCausalLM", "AutoProcessor"), _sarashina2_vision
+    ),
+    "deepseek_vl2": CodeRecipe(_load_deepseek_vl2, _deepseek_vl2),
+    "internvl_chat": CodeRecipe(_load("AutoModel", "AutoTokenizer"), _internvl_chat),
+    "asagi": CodeRecipe(_load("AutoModel", "AutoProcessor"), _asagi),
+    "vila": CodeRecipe(_load_vila, _vila),
 }
 """By the names in families.yaml."""

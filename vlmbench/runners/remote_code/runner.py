@@ -18,8 +18,7 @@ from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import bounded, failure, one_line
 from vlmbench.runners.hf.load import pick_device, pick_dtype, prepare_libraries, source_of
 from vlmbench.runners.hf.load_errors import as_model_error
-from vlmbench.runners.remote_code.recipe import Code, Question, Source
-from vlmbench.runners.remote_code.recipes import RECIPES
+from vlmbench.runners.remote_code.recipes import CODE_RECIPES, Code, CodeInput, CodeSource
 
 
 class CodeRunner:
@@ -36,9 +35,9 @@ class CodeRunner:
         placed: dict[str, Any] = {"dtype": pick_dtype(spec.dtype, device)}
         if "device_map" in spec.options:
             placed["device_map"] = spec.options["device_map"]
-        recipe = RECIPES[spec.options["recipe"]]
+        recipe = CODE_RECIPES[spec.options["recipe"]]
         with as_model_error(spec):
-            code = recipe.load(Source(source_of(spec), spec.revision), placed)
+            code = recipe.load(CodeSource(source_of(spec), spec.revision), placed)
         model = code.model if "device_map" in placed else code.model.to(device)
         self._spec, self._code = spec, Code(model.eval(), code.processor)
 
@@ -79,7 +78,7 @@ class CodeRunner:
         started = time.perf_counter()
         try:
             with torch.inference_mode():
-                answer = RECIPES[spec.options["recipe"]].ask(code, question)
+                answer = CODE_RECIPES[spec.options["recipe"]].ask(code, question)
         except torch.OutOfMemoryError as error:
             return failure(request, "out_of_memory", one_line(error))
         except Exception as error:  # the model's own code raises anything
@@ -97,7 +96,7 @@ class CodeRunner:
             seconds=round(time.perf_counter() - started, 4),
         )
 
-    def _question(self, request: Request) -> Question:
+    def _question(self, request: Request) -> CodeInput:
         spec, _ = self._ready()
         system = request.system_after(spec.options.get("system"))
         parts = [
@@ -107,4 +106,4 @@ class CodeRunner:
         if system:
             parts.insert(0, f"{system}\n\n")
         arguments = generation_arguments(request) | spec.options.get("generation", {})
-        return Question(tuple(parts), arguments)
+        return CodeInput(tuple(parts), arguments)
