@@ -11,7 +11,8 @@ from made_tasks import task_data, write_task
 from vlmbench.check import check_task
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.schema import parse
-from vlmbench.tasks.registry import load_task, restore_task, task_names
+from vlmbench.runs.journal import Header
+from vlmbench.tasks.registry import journal_task, load_task, task_names
 from vlmbench.tasks.spec import TaskSpec
 
 METRIC = {"use": "match.exact"}
@@ -22,7 +23,8 @@ def test_shipped_tasks_load(name: str) -> None:
     task = load_task(name)
     assert task.name == name
     assert task.display.licence
-    assert restore_task(task.as_dict(), None) == task
+    header = Header({}, task.as_dict(), None, {})
+    assert journal_task(header) == task
 
 
 @pytest.mark.parametrize("name", task_names())
