@@ -8,13 +8,13 @@ from typing import Any
 
 from vlmbench.train.synthetic.basic_charts import COLORS, ONE_CHART, QUANTITIES, Bar, BarChart
 from vlmbench.train.synthetic.concepts import concepts
-from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, Question
+from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, SyntheticQuestion
 from vlmbench.train.synthetic.scenes import GROUNDS, Layout, Scene
 
 CONCEPTS = {concept.name: concept for concept in concepts()}
 _GROUNDS = {ground.name: ground for ground in GROUNDS}
 _COLORS = {color.name: color for color in COLORS}
-ASK: dict[str, Callable[[Any, random.Random], Question | None]] = {
+ASK: dict[str, Callable[[Any, random.Random], SyntheticQuestion | None]] = {
     **ONE_SCENE,
     **TWO_SCENES,
     **ONE_CHART,
