@@ -32,7 +32,6 @@ Pairs: TypeAlias = list[tuple[str, str]]
 GOLD_FILE = GOLD / "text_bleu.json"
 
 ROUGE_L = ("overlap.rouge_l",)
-TER = ("overlap.ter",)
 OVERLAP = tuple(
     f"overlap.{name}"
     for name in ("rouge_1", "rouge_2", "rouge_l", "bleu", "sentence_bleu", "chrf", "chrf_pp")
@@ -155,7 +154,7 @@ def gold_pairs() -> Pairs:
 
 def bootstrap_seconds(count: int) -> float:
     """CPU seconds of all intervals of all metrics."""
-    names = (*OVERLAP, *TER, *CAPTION, *LANGUAGE)
+    names = (*OVERLAP, *CAPTION, *LANGUAGE)
     rows = scorer(made(count, 2), names)()
     metrics = [ScoredMetric(name, load_metric(name)) for name in names]
     return cpu(lambda: estimates(rows, metrics, total=count, seed=0), 2)
@@ -172,17 +171,14 @@ def print_metrics(scale: int) -> None:
     }
     groups = {
         "ROUGE-L": ROUGE_L,
-        "overlap and caption without TER": (*OVERLAP, *CAPTION),
+        "overlap and caption": (*OVERLAP, *CAPTION),
         "language": LANGUAGE,
-        "TER": TER,
     }
     for label, pairs in sets.items():
         if not pairs:
             continue
         length = sum(len(text) for pair in pairs for text in pair) // (2 * len(pairs))
-        quick = [scorer(pairs, names) for name, names in groups.items() if names != TER]
-        tokenizing, spent = compared(pairs, quick, 9)
-        spent.append(cpu(scorer(pairs, TER), 1))
+        tokenizing, spent = compared(pairs, [scorer(pairs, names) for names in groups.values()], 9)
         speed = len(pairs) / tokenizing
         print(f"| {label}, {length} characters | (tokenization) | {speed:,.0f} | 1 |")
         for name, seconds in zip(groups, spent, strict=True):
@@ -231,7 +227,7 @@ def main() -> None:
     print_growth(scale)
     print_processes(100_000 // scale)
     seconds = bootstrap_seconds(10_000 // scale)
-    print(f"\nIntervals of 18 metrics on {10_000 // scale:,} samples take {seconds:.2f} s.")
+    print(f"\nIntervals of 17 metrics on {10_000 // scale:,} samples take {seconds:.2f} s.")
 
 
 if __name__ == "__main__":

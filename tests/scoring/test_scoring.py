@@ -58,7 +58,7 @@ def made(count: int) -> tuple[list[Sample], dict[str, Response]]:
 
 def metrics() -> list[ScoredMetric]:
     """One of each kind: corpus, mean, prepared, with a condition, not batched."""
-    names = ["overlap.bleu", "overlap.rouge_l", "caption.cider", "caption.cider_d", "overlap.ter"]
+    names = ["overlap.bleu", "overlap.rouge_l", "caption.cider", "caption.cider_d", "ocr.cer"]
     condition = parse_where("meta.open == True")
     chosen = [ScoredMetric(name, load_metric(name)) for name in names]
     return [
@@ -143,7 +143,8 @@ def test_what_is_learned_of_the_references_is_learned_once(
 
     chosen = [
         ScoredMetric(
-            m.name, dataclasses.replace(m, kind=dataclasses.replace(m.kind, prepare=counted))
+            m.name,
+            dataclasses.replace(m, definition=dataclasses.replace(m.definition, prepare=counted)),
         )
         for m in (first, second)
     ]

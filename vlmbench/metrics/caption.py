@@ -12,8 +12,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers, coded_words
 from vlmbench.metrics.ngrams.comparison import Comparison, Unit
+from vlmbench.metrics.ngrams.encoding import EncodedTexts, Integers, encode_words
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_score
 from vlmbench.metrics.ngrams.table import NgramTable, Rows
@@ -42,7 +42,7 @@ def _in_words(all_references: References) -> Iterator[EncodedTexts]:
     for start in range(0, len(all_references), _TOGETHER):
         some = all_references[start : start + _TOGETHER]
         lines = lines_of_words([text for texts in some for text in texts])
-        yield coded_words(lines, np.fromiter(map(len, some), np.int64))
+        yield encode_words(lines, np.fromiter(map(len, some), np.int64))
 
 
 @metric(

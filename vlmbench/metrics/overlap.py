@@ -23,8 +23,6 @@ from vlmbench.metrics.ngrams.scores import (
     chrf_score,
     f_measures,
     rouge_n,
-    ter_counts,
-    ter_score,
 )
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.stats import Floats
@@ -158,31 +156,6 @@ def chrf_pp(answers: Sequence[Answer]) -> Vectors:
     characters = chrf_rows(compared(answers, "characters"), CHARACTER_ORDERS)
     words = chrf_rows(compared(answers), CHRF_WORD_ORDER)
     return Vectors(best_chrf(np.concatenate([characters, words], axis=2)))
-
-
-@metric(
-    bounds=None,
-    compares="tokens",
-    source="Snover et al., TER, 2006; equal to sacrebleu's TER on the same words",
-    size=2,
-    combine=lambda totals, n: ter_score(totals),
-    lower_is_better=True,
-)
-def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
-    """Corpus translation edit rate, from 0 without an upper end, lower is better.
-
-    Insertions, deletions, replacements and moves of phrases that make a reference of the answer,
-    over the whole task, per word of the references. With several references the one that needs
-    fewest edits counts, and their mean length. Upper and lower case are the same. Moves are looked
-    for as sacrebleu does; answers or references of more than 1,000 words are compared without
-    moves. With empty references only, any answer makes it 1.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    references = tuple(text.lower() for text in answer.references)
-    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).strings[0]
-    return ter_counts(words, others)
 
 
 def compared(answers: Sequence[Answer], unit: Unit = "words") -> Comparison:

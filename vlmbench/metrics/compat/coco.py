@@ -16,8 +16,8 @@ from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
 from vlmbench.metrics.compat.text_penn import penn_words
 from vlmbench.metrics.compat.text_words import plain_words
-from vlmbench.metrics.ngrams.coded import coded
 from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, Comparison
+from vlmbench.metrics.ngrams.encoding import encode
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
 from vlmbench.metrics.overlap import means
@@ -67,7 +67,7 @@ class _References:
         """Of word n-grams, counted once."""
         if tokenizer not in self._counted:
             documents = [[_words(text, tokenizer) for text in texts] for texts in self._references]
-            self._counted[tokenizer] = count_documents([coded(documents)], CIDER_ORDER)
+            self._counted[tokenizer] = count_documents([encode(documents)], CIDER_ORDER)
         return self._counted[tokenizer]
 
 
@@ -141,7 +141,7 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") 
     samples = [
         [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
     ]
-    return means(coco_rouge_l(Comparison(coded(samples), orders=1)))
+    return means(coco_rouge_l(Comparison(encode(samples), orders=1)))
 
 
 def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Vectors:
@@ -231,7 +231,7 @@ def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -
 
 
 def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:
-    return Comparison(coded(_split(answers, tokenizer)), orders=WORD_ORDERS)
+    return Comparison(encode(_split(answers, tokenizer)), orders=WORD_ORDERS)
 
 
 def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Sequence[str]]]:

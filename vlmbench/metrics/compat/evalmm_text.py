@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.compat.sacrebleu import sentence_bleu
 from vlmbench.metrics.compat.text_failures import unscored
-from vlmbench.metrics.compat.text_overlaps import ngrams, strict_sentence_bleu
 from vlmbench.metrics.compat.text_words import (
     Normalizer,
     ipadic_identity,
-    ipadic_words,
     rouge_identity,
     rouge_words,
 )
-from vlmbench.metrics.ngrams.lcs import common_subsequence_length
 from vlmbench.records import MetricScore, Scalar
 
 _REPOSITORY = "llm-jp/llm-jp-eval-mm at 9f450a5"
@@ -91,11 +90,10 @@ def jdocqa(answer: Answer) -> MetricScore:
     name = _TYPES[kind] if kind in range(4) and isinstance(kind, int) else kind
     if name == "open-ended":
         try:
-            words = ipadic_words(answer.prediction)
-            references = [ipadic_words(reference) for reference in answer.references]
+            bleu = sentence_bleu(answer, tokenizer="ja-mecab", effective_order=False)
         except UnicodeError as problem:
             return unscored(problem)
-        return MetricScore((strict_sentence_bleu(words, references),))
+        return MetricScore((bleu / 100,))
     if name not in _TYPES:
         return MetricScore(unscored=f"meta.answer_type is {kind!r}, none of JDocQA's types")
     prediction = _inclusion_form(answer.prediction)
@@ -107,14 +105,21 @@ def _rouge(words: Sequence[str], reference: Sequence[str], kind: str) -> tuple[f
     """F, precision and recall."""
     order = 2 if kind == "rouge2" else 1
     if kind == "rougeL":
-        common = common_subsequence_length(words, reference)
+        from rapidfuzz.distance import LCSseq
+
+        common = LCSseq.similarity(words, reference)
     else:
-        common = (ngrams(words, order) & ngrams(reference, order)).total()
+        common = (_ngrams(words, order) & _ngrams(reference, order)).total()
     if not common:
         return 0.0, 0.0, 0.0
     precision = common / (len(words) - order + 1)
     recall = common / (len(reference) - order + 1)
     return 2 * precision * recall / (precision + recall), precision, recall
+
+
+def _ngrams(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+    """How often each run of `order` words occurs."""
+    return Counter(zip(*(words[start:] for start in range(order)), strict=False))
 
 
 def _inclusion_form(text: str) -> str:

@@ -1,14 +1,11 @@
-"""From counts of what texts share to BLEU, chrF, ROUGE and TER."""
+"""From counts of what texts share to BLEU, chrF and ROUGE."""
 
 from __future__ import annotations
-
-from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from vlmbench.metrics.ngrams.comparison import Comparison
-from vlmbench.metrics.ngrams.lookup import Integers
-from vlmbench.metrics.ngrams.ter_shifts import edits_with_shifts
+from vlmbench.metrics.ngrams.encoding import Integers
 from vlmbench.stats import Floats
 
 BLEU_ORDER = 4
@@ -111,24 +108,22 @@ def chrf_rows(compared: Comparison, orders: int) -> Floats:
     return rows.reshape(samples, width - 1, 3 * orders)
 
 
-def best_chrf(rows: Floats, *, first: bool = False) -> Floats:
+def best_chrf(rows: Floats) -> Floats:
     """The row of the reference with the highest score.
 
     Args:
         rows: As `chrf_rows` gives them.
-        first: Of several that are as good, such as when the answer shares nothing with any, take
-            the first instead of the one with the smallest counts.
     """
     if rows.shape[1] == 1:
         return rows[:, 0]
     scores = np.where(rows[:, :, 0] < 0, -1.0, chrf_score(np.maximum(rows, 0)))
     best = scores.argmax(axis=1)
-    if not first:
-        # Otherwise the order of references would decide on a corpus's counts.
-        tied = scores == scores.max(axis=1, keepdims=True)
-        for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
-            columns = np.flatnonzero(tied[row]).tolist()
-            best[row] = min(columns, key=lambda column: rows[row, column].tolist())
+    # Of several that are as good, such as when the answer shares nothing with any, the smallest
+    # counts: otherwise the order of references would decide on a corpus's counts.
+    tied = scores == scores.max(axis=1, keepdims=True)
+    for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
+        columns = np.flatnonzero(tied[row]).tolist()
+        best[row] = min(columns, key=lambda column: rows[row, column].tolist())
     chosen: Floats = np.take_along_axis(rows, best[:, None, None], axis=1)[:, 0]
     return chosen
 
@@ -142,19 +137,3 @@ def rouge_n(compared: Comparison, order: int) -> Floats:
         answer, *references = compared.strings[row]
         scores[row] = float(answer in references)
     return scores
-
-
-def ter_counts(
-    answer: Sequence[Hashable], references: Sequence[Sequence[Hashable]]
-) -> tuple[float, float]:
-    """Fewest edits and mean length of the references."""
-    edits = min(edits_with_shifts(answer, reference) for reference in references)
-    return float(edits), sum(map(len, references)) / len(references)
-
-
-def ter_score(totals: Floats) -> Floats:
-    """TER of summed `ter_counts`, of shape (..., 2)."""
-    edits, length = totals[..., 0], totals[..., 1]
-    rate = edits / np.where(length > 0, length, 1.0)
-    score: Floats = np.where(length > 0, rate, (edits > 0).astype(np.float64))
-    return score
