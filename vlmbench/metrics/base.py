@@ -206,9 +206,10 @@ _Function = typing.TypeVar("_Function", bound=Callable[..., Scored | Sequence[Me
 
 def metric(
     *,
-    bounds: tuple[float, float] | None,
-    compares: Compared,
     source: str,
+    bounds: tuple[float, float] | None = (0, 1),
+    compares: Compared = "own",
+    name: str | None = None,
     size: int = 1,
     combine: Combine = mean,
     prepare: Callable[[References], Any] | None = None,
@@ -222,9 +223,10 @@ def metric(
     """Registers the decorated function under the name of its module and its own.
 
     Args:
+        source: The paper or program that defines the metric.
         bounds: Lowest and highest possible value, None without a fixed range.
         compares: Which form of the texts the function compares; goes into the signature.
-        source: The paper or program that defines the metric.
+        name: Instead of the function's own name, where one function is several metrics.
         size: Length of the vector that the function returns.
         combine: Turns sums of vectors into values.
         prepare: Computes from all references of the task what the function gets as its second
@@ -241,9 +243,9 @@ def metric(
     """
 
     def register(function: _Function) -> _Function:
-        name = f"{_family_of(function.__module__)}.{function.__name__}"
-        _REGISTRY[name] = Definition(
-            name,
+        full_name = f"{_family_of(function.__module__)}.{name or function.__name__}"
+        _REGISTRY[full_name] = Definition(
+            full_name,
             function,
             bounds,
             compares,
@@ -261,6 +263,11 @@ def metric(
         return function
 
     return register
+
+
+def reproduces(program: str) -> Identity:
+    """The identity of a metric that gives what a program gives, named with its version."""
+    return lambda options: [f"ref:{program}"]
 
 
 def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metric:

@@ -7,6 +7,7 @@ without white space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -24,13 +25,12 @@ from vlmbench.stats import Floats
 from vlmbench.text.japanese import lines_of_words
 
 CIDER_ORDER = 4
-_TOGETHER = 1024
+_BATCH_SIZE = 1024
 """Samples whose references are tokenized together."""
 COCO_BETA = 1.2
 """Weight of recall in the COCO evaluation's ROUGE-L."""
 
 _CIDER = "Vedantam et al., CIDEr, 2015"
-_BLEU = "Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words"
 
 
 def document_frequencies(all_references: References) -> DocumentFrequencies:
@@ -39,8 +39,8 @@ def document_frequencies(all_references: References) -> DocumentFrequencies:
 
 
 def _in_words(all_references: References) -> Iterator[EncodedTexts]:
-    for start in range(0, len(all_references), _TOGETHER):
-        some = all_references[start : start + _TOGETHER]
+    for start in range(0, len(all_references), _BATCH_SIZE):
+        some = all_references[start : start + _BATCH_SIZE]
         lines = lines_of_words([text for texts in some for text in texts])
         yield encode_words(lines, np.fromiter(map(len, some), np.int64))
 
@@ -89,20 +89,14 @@ def cider_d(
     return _cider_scores(answers, frequencies, sigma=sigma)
 
 
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 1),
-)
-def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-1 of the COCO evaluation, from 0 to 1, higher is better.
+def _bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
+    """Corpus BLEU-N of the COCO evaluation, N from the name, from 0 to 1, higher is better.
 
-    The precision of words over the whole task, times the brevity penalty. A word counts as often
-    as in the reference that has it most often; the reference closest in length sets the penalty.
-    A task of empty answers with empty references scores 1.
+    The geometric mean of the precisions of runs of one to N words over the whole task, times the
+    brevity penalty. A run counts as often as in the reference that has it most often; the
+    reference closest in length sets the penalty. Without smoothing: an order without any match
+    makes it 0; orders that no answer of the task is long enough for are left out. A task of empty
+    answers with empty references scores 1.
 
     Args:
         tokenizer: "words", or "characters" without white space.
@@ -110,71 +104,22 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return bleu_vectors(compared(answers, tokenizer))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 2),
-)
-def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-2 of the COCO evaluation, from 0 to 1, higher is better.
+def _unsmoothed(orders: int, totals: Floats, n: int) -> Floats:
+    return bleu_score(totals, effective_order=True, orders=orders, smooth=False)
 
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to two words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
 
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
+for _order in range(1, BLEU_ORDER + 1):
+    metric(
+        name=f"bleu_{_order}",
+        compares="tokens",
+        source="Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words",
+        size=2 * BLEU_ORDER + 2,
+        combine=partial(_unsmoothed, _order),
+        batched=True,
+    )(_bleu)
 
 
 @metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 3),
-)
-def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-3 of the COCO evaluation, from 0 to 1, higher is better.
-
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to three words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
-
-
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 4),
-)
-def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-4 of the COCO evaluation, from 0 to 1, higher is better.
-
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to four words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
-
-
-@metric(
-    bounds=(0, 1),
     compares="tokens",
     source="C.-Y. Lin, ROUGE, 2004; as pycocoevalcap's Rouge on the same words",
     batched=True,
@@ -273,7 +218,3 @@ def _cosines(orders: Sequence[_Weighed], *, clipped: bool, columns: int) -> Floa
         cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
         total[:, : cosines.shape[1]] += cosines
     return total / CIDER_ORDER
-
-
-def _unsmoothed(totals: Floats, orders: int) -> Floats:
-    return bleu_score(totals, effective_order=True, orders=orders, smooth=False)

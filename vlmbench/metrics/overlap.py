@@ -33,7 +33,7 @@ _BLEU = "Papineni et al., BLEU, 2002; equal to sacrebleu (smoothing exp) on the 
 _ROUGE = "C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_score"
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared words, from 0 to 1, higher is better.
 
@@ -48,7 +48,7 @@ def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(rouge_n(compared(answers, tokenizer), 1))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared pairs of neighboring words, from 0 to 1, higher is better.
 
@@ -61,7 +61,7 @@ def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(rouge_n(compared(answers, tokenizer), 2))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_l(
     answers: Sequence[Answer],
     *,
@@ -85,7 +85,6 @@ def rouge_l(
 
 
 @metric(
-    bounds=(0, 1),
     compares="tokens",
     source=_BLEU,
     size=2 * BLEU_ORDER + 2,
@@ -108,7 +107,7 @@ def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return bleu_vectors(compared(answers, tokenizer))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
+@metric(compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
 def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean of the BLEU of single answers, from 0 to 1, higher is better.
 
@@ -123,7 +122,6 @@ def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Ve
 
 
 @metric(
-    bounds=(0, 1),
     compares="characters",
     source="M. Popović, chrF, 2015; equal to sacrebleu's chrF2 on the same characters",
     size=3 * CHARACTER_ORDERS,
@@ -141,7 +139,6 @@ def chrf(answers: Sequence[Answer]) -> Vectors:
 
 
 @metric(
-    bounds=(0, 1),
     compares="tokens",
     source="M. Popović, chrF++, 2017; equal to sacrebleu's chrF2++ on the same words",
     size=3 * (CHARACTER_ORDERS + CHRF_WORD_ORDER),

@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from vlmbench.errors import DependencyError
-from vlmbench.metrics.compat.text_emoji import emoji_code_points
-from vlmbench.metrics.compat.text_words import ipadic_words, rouge_words
+from vlmbench.metrics.compat.text_words import emoji_code_points, ipadic_words, rouge_words
 
 # Behavior described in the notes on ROUGE-L (section 3) and the gold README (quirk 2).
 REMOVED = [("猫😺", ("猫",)), ("➀➁", ()), ("㊗", ()), ("Ｎ７００", ("N", "700")), ("　", ())]

@@ -6,7 +6,9 @@ METEOR and SPICE are left out: they are Java programs. CIDEr here is the authors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Literal, TypeAlias
 
@@ -14,7 +16,6 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
-from vlmbench.metrics.compat.text_penn import penn_words
 from vlmbench.metrics.compat.text_words import plain_words
 from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, Comparison
 from vlmbench.metrics.ngrams.encoding import encode
@@ -31,11 +32,33 @@ _SOURCE = "salaniz/pycocoevalcap 1.2"
 _TINY, _SMALL = 1e-15, 1e-9
 """Added to matches and to lengths, so that nothing is divided by zero."""
 
+# The Penn Treebank tokenizer of the original is a Java program (Stanford CoreNLP 3.4.1). This
+# follows it on Japanese with some ASCII between, which is what captions are; English contractions
+# and abbreviations are not taken apart as it would.
+_PENN_TOKEN = re.compile(
+    r"[a-z]+://[^\s\u3000-\u9fff\uff00-\uffef]+"
+    r"|[0-9]+(?:[.,:/-][0-9]+)*%?"
+    r"|\.{2,}|-{2,}"
+    r"|[^\W_]+(?:['’&.@_-][^\W_]+)*"
+    r"|[^\s]"
+)
+_PENN_DROPPED = frozenset(["-", "--", "...", *"'\"`.?!,:;…‘’“”「」《》"])
+"""What becomes one of the marks that the evaluation takes out: Japanese quotation marks too.
+
+Brackets stay: they become -lrb- where the evaluation looks for -LRB-."""
+
+
+def _penn_words(text: str) -> tuple[str, ...]:
+    """Lower-case tokens without ASCII punctuation."""
+    tokens = _PENN_TOKEN.findall(text.replace("\n", " ").lower())
+    return tuple(token for token in tokens if token not in _PENN_DROPPED)
+
+
 _SPLIT: Mapping[Scalar, Callable[[str], Sequence[str]]] = {
     "fugashi": plain_words,
     "characters": lambda text: tuple(text.replace(" ", "").replace("\n", "")),
-    "fugashi+penn": lambda text: penn_words(" ".join(plain_words(text))),
-    "penn": penn_words,
+    "fugashi+penn": lambda text: _penn_words(" ".join(plain_words(text))),
+    "penn": _penn_words,
     "none": lambda text: tuple(text.split()),
 }
 
@@ -45,15 +68,6 @@ def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
         return ["ref:pycocoevalcap@1.2"]
     words = f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
     return ["ref:pycocoevalcap@1.2", words]
-
-
-def _bleu_value(totals: Floats, orders: int) -> Floats:
-    """The geometric mean of the precisions up to an order, times the penalty."""
-    matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
-    mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))
-    ratio = (totals[..., -2] + _TINY) / (totals[..., -1] + _SMALL)
-    value: Floats = mean * np.exp(np.minimum(0.0, 1 - 1 / ratio))
-    return value
 
 
 class _References:
@@ -73,7 +87,6 @@ class _References:
 
 @metric(
     bounds=(0, 10),
-    compares="own",
     source="vrama91/cider at f281464, Cider(df='corpus')",
     prepare=_References,
     identity=lambda options: [*_identity(options), "ref:vrama91/cider@f281464"],
@@ -95,7 +108,6 @@ def cider(
 
 @metric(
     bounds=(0, 10),
-    compares="own",
     source=f"{_SOURCE}, Cider().compute_score",
     prepare=_References,
     identity=_identity,
@@ -121,13 +133,7 @@ def cider_d(
     return means(cider_of(_compared(answers, tokenizer), frequencies, sigma=sigma))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Rouge().compute_score",
-    identity=_identity,
-    batched=True,
-)
+@metric(source=f"{_SOURCE}, Rouge().compute_score", identity=_identity, batched=True)
 def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
     """Mean ROUGE-L with beta 1.2, from 0 to 1, higher is better.
 
@@ -144,90 +150,38 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") 
     return means(coco_rouge_l(Comparison(encode(samples), orders=1)))
 
 
-def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Vectors:
-    return Vectors(bleu_counts(_compared(answers, tokenizer)))
+def _bleu(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
+    """Corpus BLEU-N, N from the name, from 0 to 1, higher is better.
 
-
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 1),
-    identity=_identity,
-    batched=True,
-)
-def bleu_1(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-1, from 0 to 1, higher is better.
-
-    A precision is never quite 0, so that two empty texts have a small value of no meaning.
+    A precision is never quite 0, so that two empty texts have a small value of no meaning, and
+    right answers that are too short for an order are near 0 too.
 
     Args:
         tokenizer: "fugashi" or "characters"; "penn" is the Penn Treebank tokenizer, which lmms-eval
             puts before captions and which drops punctuation, straight on the text or on fugashi's
             words between spaces; "none" splits at white space.
     """
-    return _bleu(answers, tokenizer)
+    return Vectors(bleu_counts(_compared(answers, tokenizer)))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 2),
-    identity=_identity,
-    batched=True,
-)
-def bleu_2(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-2, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
+def _bleu_value(orders: int, totals: Floats, n: int) -> Floats:
+    """The geometric mean of the precisions up to an order, times the penalty."""
+    matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
+    mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))
+    ratio = (totals[..., -2] + _TINY) / (totals[..., -1] + _SMALL)
+    value: Floats = mean * np.exp(np.minimum(0.0, 1 - 1 / ratio))
+    return value
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 3),
-    identity=_identity,
-    batched=True,
-)
-def bleu_3(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-3, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
-
-
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 4),
-    identity=_identity,
-    batched=True,
-)
-def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-4, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
+for _order in range(1, BLEU_ORDER + 1):
+    metric(
+        name=f"bleu_{_order}",
+        source=f"{_SOURCE}, Bleu(4).compute_score",
+        size=2 * BLEU_ORDER + 2,
+        combine=partial(_bleu_value, _order),
+        identity=_identity,
+        batched=True,
+    )(_bleu)
 
 
 def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:

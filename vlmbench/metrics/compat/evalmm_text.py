@@ -29,7 +29,6 @@ def _rouge_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source=f"{_REPOSITORY}, rougel; after Sakana AI's evolutionary-model-merge",
     identity=_rouge_parts,
 )
@@ -68,12 +67,7 @@ def _jdocqa_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
     return [_REFERENCE, ipadic_identity()]
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_REPOSITORY}, jdocqa",
-    identity=_jdocqa_parts,
-)
+@metric(source=f"{_REPOSITORY}, jdocqa", identity=_jdocqa_parts)
 def jdocqa(answer: Answer) -> MetricScore:
     """Mean over all JDocQA questions, from 0 to 1, higher is better.
 

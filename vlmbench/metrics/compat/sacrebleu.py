@@ -92,7 +92,6 @@ def _scores(totals: Floats, scorer: Scorer) -> Floats:
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source="sacrebleu, BLEU.corpus_score",
     size=10,
     combine=lambda totals, n: _scores(totals, _bleu("none")),
@@ -112,7 +111,6 @@ def bleu(answer: Answer, *, tokenizer: BleuTokenizer = "13a") -> tuple[float, ..
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source="sacrebleu, BLEU.sentence_score",
     identity=lambda options: _identity(
         _bleu(options["tokenizer"], effective_order=bool(options["effective_order"])),
@@ -137,7 +135,6 @@ def sentence_bleu(
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source="sacrebleu, CHRF.corpus_score",
     size=3 * 6,
     combine=lambda totals, n: _scores(totals, _chrf(0)),
@@ -153,7 +150,6 @@ def chrf(answer: Answer) -> tuple[float, ...]:
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source="sacrebleu, CHRF(word_order=2).corpus_score",
     size=3 * (6 + 2),
     combine=lambda totals, n: _scores(totals, _chrf(2)),
@@ -173,7 +169,6 @@ def chrf_pp(answer: Answer, *, tokenizer: WordTokenizer = "none") -> tuple[float
 
 @metric(
     bounds=None,
-    compares="own",
     source="sacrebleu, TER.corpus_score",
     size=2,
     combine=lambda totals, n: _scores(totals, _ter(False)),
