@@ -118,7 +118,7 @@ def scorer(
 
     def score() -> list[SampleScores]:
         japanese._words.clear()
-        comparison._compared.cache_clear()
+        comparison.compare_texts.cache_clear()
         return score_samples(samples, responses, metrics, processes=processes)
 
     return score

@@ -32,14 +32,14 @@ from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
-NO_FAMILIES |= {"vectors"}
+_NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
+_NO_FAMILIES |= {"vectors"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
 """The references of every sample of a task."""
 
-Scored: TypeAlias = float | tuple[float, ...] | MetricScore
+MetricResult: TypeAlias = float | tuple[float, ...] | MetricScore
 """What a metric function returns; a MetricScore when it extracts something or cannot score."""
 
 
@@ -75,7 +75,7 @@ class Definition:
     """A registered metric, before its options are chosen."""
 
     name: str
-    function: Callable[..., Scored | Sequence[MetricScore]]
+    function: Callable[..., MetricResult | Sequence[MetricScore]]
     bounds: tuple[float, float] | None
     compares: Compared
     source: str
@@ -201,7 +201,7 @@ class Metric:
 
 _REGISTRY: dict[str, Definition] = {}
 
-_Function = typing.TypeVar("_Function", bound=Callable[..., Scored | Sequence[MetricScore]])
+_Function = typing.TypeVar("_Function", bound=Callable[..., MetricResult | Sequence[MetricScore]])
 
 
 def metric(
@@ -369,7 +369,7 @@ def _find(name: str) -> Definition:
 
 def _families() -> dict[str, str]:
     """The module of each family of metrics, by the family's name."""
-    own = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
+    own = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - _NO_FAMILIES
     others = {module.name for module in pkgutil.iter_modules(compat.__path__)}
     modules = [f"{metrics.__name__}.{name}" for name in own]
     modules += [f"{compat.__name__}.{name}" for name in others if not name.startswith("text_")]

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.ngrams.comparison import Comparison, Unit
+from vlmbench.metrics.ngrams.comparison import TextComparison, Unit
 from vlmbench.metrics.ngrams.encoding import EncodedTexts, Integers, encode_words
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_score
@@ -27,13 +27,13 @@ from vlmbench.text.japanese import lines_of_words
 CIDER_ORDER = 4
 _BATCH_SIZE = 1024
 """Samples whose references are tokenized together."""
-COCO_BETA = 1.2
+_COCO_BETA = 1.2
 """Weight of recall in the COCO evaluation's ROUGE-L."""
 
 _CIDER = "Vedantam et al., CIDEr, 2015"
 
 
-def document_frequencies(all_references: References) -> DocumentFrequencies:
+def _document_frequencies(all_references: References) -> DocumentFrequencies:
     """Frequencies over the references of the whole task, in words."""
     return count_documents(_in_words(all_references), CIDER_ORDER)
 
@@ -49,7 +49,7 @@ def _in_words(all_references: References) -> Iterator[EncodedTexts]:
     bounds=(0, 10),
     compares="tokens",
     source=f"{_CIDER}; equal to the authors' CIDEr on the same words",
-    prepare=document_frequencies,
+    prepare=_document_frequencies,
     batched=True,
 )
 def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequence[MetricScore]:
@@ -68,7 +68,7 @@ def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequen
     bounds=(0, 10),
     compares="tokens",
     source=f"{_CIDER}; equal to pycocoevalcap's CIDEr on the same words",
-    prepare=document_frequencies,
+    prepare=_document_frequencies,
     batched=True,
 )
 def cider_d(
@@ -140,18 +140,18 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(np.where(both_empty, 1.0, coco_rouge_l(texts)))
 
 
-def coco_rouge_l(compared: Comparison) -> Floats:
+def coco_rouge_l(compared: TextComparison) -> Floats:
     """F of the highest precision and the highest recall."""
     sizes = np.maximum(compared.lengths, 1)
     precision = (compared.subsequences / sizes[:, :1]).max(axis=1)
     recall = (compared.subsequences / sizes[:, 1:]).max(axis=1)
-    weighed = np.where(precision > 0, recall + COCO_BETA**2 * precision, 1.0)
-    scores: Floats = (1 + COCO_BETA**2) * precision * recall / weighed
+    weighed = np.where(precision > 0, recall + _COCO_BETA**2 * precision, 1.0)
+    scores: Floats = (1 + _COCO_BETA**2) * precision * recall / weighed
     return scores
 
 
 def cider_of(
-    compared: Comparison, frequencies: DocumentFrequencies, *, sigma: float | None
+    compared: TextComparison, frequencies: DocumentFrequencies, *, sigma: float | None
 ) -> Floats:
     """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
     tables = compared.remember("weights", frequencies, lambda: _weighed(compared, frequencies))
@@ -186,7 +186,7 @@ class _Weighed(NamedTuple):
     """The answer's length as a vector times that of each reference: (samples, references)."""
 
 
-def _weighed(compared: Comparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
+def _weighed(compared: TextComparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
     """The n-grams of each table, order by order."""
     words = frequencies.lines_of_words(compared.texts)
     ends = np.cumsum([len(table.places) for table in compared.tables])

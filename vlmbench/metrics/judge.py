@@ -21,7 +21,7 @@ from vlmbench.stats import Floats
 CATEGORIES = ("conv", "detail", "complex")
 """The kinds of questions of Heron-Bench and LLaVA-Bench."""
 
-UNREADABLE = "the judge's reply is not of the form that was asked for"
+_UNREADABLE = "the judge's reply is not of the form that was asked for"
 
 
 def _read(judge_prompt: JudgePrompt, answer: Answer) -> dict[str, Any] | None:
@@ -86,7 +86,7 @@ def heron(answer: Answer) -> MetricScore:
         return MetricScore(unscored=f"meta.category is {category!r}, none of Heron-Bench's")
     found = _read(RELATIVE, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     model, reference = found["score"], found["score_gpt"]
     return MetricScore(in_category(category, model, reference), None, f"{model} / {reference}")
 
@@ -100,7 +100,7 @@ def rubric(answer: Answer) -> MetricScore:
     """
     found = _read(RUBRIC, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     return MetricScore((float(found["score"]),), None, str(found["score"]))
 
 
@@ -113,7 +113,7 @@ def correct(answer: Answer) -> MetricScore:
     """
     found = _read(CORRECT, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     return MetricScore((float(found["verdict"] == "correct"),), None, found["verdict"])
 
 
@@ -126,6 +126,6 @@ def pairwise(answer: Answer) -> MetricScore:
     """
     found = _read(PAIRWISE, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     value = {"1": 1.0, "2": 0.0, "tie": 0.5}[found["better"]]
     return MetricScore((value,), None, found["better"])

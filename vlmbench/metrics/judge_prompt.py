@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 from vlmbench.records import Image, Scalar, stable_hash
 from vlmbench.text.extract import without_reasoning
 
-Vector: TypeAlias = tuple[float, ...]
-
-Extremes: TypeAlias = Callable[[Mapping[str, Scalar]], tuple[Vector, Vector] | None]
+Extremes: TypeAlias = Callable[
+    [Mapping[str, Scalar]], tuple[tuple[float, ...], tuple[float, ...]] | None
+]
 """From a sample's `meta` to the worst and the best vector that a readable reply could give."""
 
 SYSTEM = (

@@ -14,7 +14,7 @@ from vlmbench.text.japanese import tokenize, tokenizer_identity
 from vlmbench.text.language import LANGUAGE_FORM, Language, count_scripts, language_of
 from vlmbench.text.refusal import REFUSAL_FORM, is_refusal
 
-REPEATED = 4
+_REPEATED = 4
 """Words of a run that counts as repeated."""
 
 _OWN = "vlmbench.text.language"
@@ -96,10 +96,10 @@ def repetition(answer: Answer) -> float:
     words has 0.
     """
     words = tokenize(answer.prediction)
-    runs = len(words) - REPEATED + 1
+    runs = len(words) - _REPEATED + 1
     if runs < 1:
         return 0.0
-    distinct = set(zip(*(words[start:] for start in range(REPEATED)), strict=False))
+    distinct = set(zip(*(words[start:] for start in range(_REPEATED)), strict=False))
     return 1 - len(distinct) / runs
 
 

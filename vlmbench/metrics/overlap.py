@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, metric
-from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, Comparison, Unit, compare
+from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, TextComparison, Unit, compare_texts
 from vlmbench.metrics.ngrams.scores import (
     BLEU_ORDER,
     best_chrf,
@@ -27,7 +27,7 @@ from vlmbench.metrics.ngrams.scores import (
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.stats import Floats
 
-CHRF_WORD_ORDER = 2
+_CHRF_WORD_ORDER = 2
 
 _BLEU = "Papineni et al., BLEU, 2002; equal to sacrebleu (smoothing exp) on the same words"
 _ROUGE = "C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_score"
@@ -141,7 +141,7 @@ def chrf(answers: Sequence[Answer]) -> Vectors:
 @metric(
     compares="tokens",
     source="M. Popović, chrF++, 2017; equal to sacrebleu's chrF2++ on the same words",
-    size=3 * (CHARACTER_ORDERS + CHRF_WORD_ORDER),
+    size=3 * (CHARACTER_ORDERS + _CHRF_WORD_ORDER),
     combine=lambda totals, n: chrf_score(totals),
     batched=True,
 )
@@ -151,24 +151,13 @@ def chrf_pp(answers: Sequence[Answer]) -> Vectors:
     As `overlap.chrf`, averaged over six orders of characters and two of fugashi's words.
     """
     characters = chrf_rows(compared(answers, "characters"), CHARACTER_ORDERS)
-    words = chrf_rows(compared(answers), CHRF_WORD_ORDER)
+    words = chrf_rows(compared(answers), _CHRF_WORD_ORDER)
     return Vectors(best_chrf(np.concatenate([characters, words], axis=2)))
 
 
-def compared(answers: Sequence[Answer], unit: Unit = "words") -> Comparison:
+def compared(answers: Sequence[Answer], unit: Unit = "words") -> TextComparison:
     """The comparison of answers with their references; the same for all metrics of a batch."""
-    global _latest
-    batch, known = _latest
-    if batch is not answers:
-        known = {}
-        if isinstance(answers, tuple):  # which stays what it is
-            _latest = answers, known
-    if unit not in known:
-        known[unit] = compare([(one.prediction, one.references) for one in answers], unit)
-    return known[unit]
-
-
-_latest: tuple[Sequence[Answer], dict[Unit, Comparison]] = (), {}
+    return compare_texts(tuple((one.prediction, one.references) for one in answers), unit)
 
 
 def means(values: Floats) -> Vectors:
@@ -176,6 +165,6 @@ def means(values: Floats) -> Vectors:
     return Vectors(values[:, None])
 
 
-def bleu_vectors(texts: Comparison) -> Vectors:
+def bleu_vectors(texts: TextComparison) -> Vectors:
     """The counts of BLEU; the same object for all metrics that are made of them."""
     return texts.remember("BLEU vectors", None, lambda: Vectors(bleu_counts(texts)))

@@ -36,7 +36,7 @@ _BATCH_SIZE = 64
 _IMAGE_BATCH_SIZE = 16
 """Answers whose images are in memory at once."""
 
-CLIP_WEIGHT = 2.5
+_CLIP_WEIGHT = 2.5
 """Hessel et al. stretch cosines, which stay below 0.4 in practice, by this."""
 
 _PARTS = ("precision", "recall", "f1")
@@ -61,14 +61,14 @@ def _identity(options: Mapping[str, Scalar]) -> list[str]:
     return [f"norm:{NORMALIZATION}", f"transformers-{version('transformers')}"]
 
 
-def reference_texts(all_references: References) -> tuple[str, ...]:
+def _reference_texts(all_references: References) -> tuple[str, ...]:
     """All references of the task, in normal form."""
     return tuple(normalize(text) for texts in all_references for text in texts)
 
 
 @metric(
     source="Zhang et al., BERTScore, 2020; not rescaled, as the bert-score package by default",
-    prepare=reference_texts,
+    prepare=_reference_texts,
     identity=_identity,
     batched=True,
     encoder="texts",
@@ -113,7 +113,7 @@ def bert_score(
 
 
 @metric(
-    bounds=(0, CLIP_WEIGHT),
+    bounds=(0, _CLIP_WEIGHT),
     source="Hessel et al., CLIPScore, 2021, without its English prefix",
     identity=_identity,
     batched=True,
@@ -198,7 +198,7 @@ def _clip_scores(answers: Sequence[Answer], encoder: ImageTextEncoder) -> Iterat
         cosines = [float(text @ next(seen)) for _ in found]
         cosine = min(1.0, max(0.0, math.fsum(cosines) / len(cosines)))
         said = bool(normalize(answer.prediction))
-        yield MetricScore((round(CLIP_WEIGHT * cosine, _DECIMALS) if said else 0.0,))
+        yield MetricScore((round(_CLIP_WEIGHT * cosine, _DECIMALS) if said else 0.0,))
 
 
 def _pictures(answer: Answer) -> list[PIL.Image.Image] | str:

@@ -17,7 +17,7 @@ import numpy as np
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
 from vlmbench.metrics.compat.text_words import plain_words
-from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, Comparison
+from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, TextComparison
 from vlmbench.metrics.ngrams.encoding import encode
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
@@ -26,7 +26,7 @@ from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
 from vlmbench.stats import Floats
 
-CocoTokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
+_Tokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
 
 _SOURCE = "salaniz/pycocoevalcap 1.2"
 _TINY, _SMALL = 1e-15, 1e-9
@@ -77,7 +77,7 @@ class _References:
         self._references = references
         self._counted: dict[str, DocumentFrequencies] = {}
 
-    def frequencies(self, tokenizer: CocoTokenizer) -> DocumentFrequencies:
+    def frequencies(self, tokenizer: _Tokenizer) -> DocumentFrequencies:
         """Of word n-grams, counted once."""
         if tokenizer not in self._counted:
             documents = [[_words(text, tokenizer) for text in texts] for texts in self._references]
@@ -93,7 +93,7 @@ class _References:
     batched=True,
 )
 def cider(
-    answers: Sequence[Answer], references: _References, *, tokenizer: CocoTokenizer = "fugashi"
+    answers: Sequence[Answer], references: _References, *, tokenizer: _Tokenizer = "fugashi"
 ) -> Vectors:
     """Mean CIDEr without clipping and length penalty, from 0 to 10, higher is better.
 
@@ -117,7 +117,7 @@ def cider_d(
     answers: Sequence[Answer],
     references: _References,
     *,
-    tokenizer: CocoTokenizer = "fugashi",
+    tokenizer: _Tokenizer = "fugashi",
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
 ) -> Vectors:
     """Mean CIDEr-D, which pycocoevalcap calls CIDEr, from 0 to 10, higher is better.
@@ -134,7 +134,7 @@ def cider_d(
 
 
 @metric(source=f"{_SOURCE}, Rouge().compute_score", identity=_identity, batched=True)
-def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
+def rouge_l(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Vectors:
     """Mean ROUGE-L with beta 1.2, from 0 to 1, higher is better.
 
     The highest precision and the highest recall over the references make F. An empty text is one
@@ -147,10 +147,10 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") 
     samples = [
         [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
     ]
-    return means(coco_rouge_l(Comparison(encode(samples), orders=1)))
+    return means(coco_rouge_l(TextComparison(encode(samples), orders=1)))
 
 
-def _bleu(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
+def _bleu(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Vectors:
     """Corpus BLEU-N, N from the name, from 0 to 1, higher is better.
 
     A precision is never quite 0, so that two empty texts have a small value of no meaning, and
@@ -184,15 +184,15 @@ for _order in range(1, BLEU_ORDER + 1):
     )(_bleu)
 
 
-def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:
-    return Comparison(encode(_split(answers, tokenizer)), orders=WORD_ORDERS)
+def _compared(answers: Sequence[Answer], tokenizer: _Tokenizer) -> TextComparison:
+    return TextComparison(encode(_split(answers, tokenizer)), orders=WORD_ORDERS)
 
 
-def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Sequence[str]]]:
+def _split(answers: Sequence[Answer], tokenizer: _Tokenizer) -> list[list[Sequence[str]]]:
     return [[_words(text, tokenizer) for text in (a.prediction, *a.references)] for a in answers]
 
 
-def _words(text: str, tokenizer: CocoTokenizer) -> Sequence[str]:
+def _words(text: str, tokenizer: _Tokenizer) -> Sequence[str]:
     """Words without white space, which all metrics but ROUGE-L split at."""
     return [word for word in _SPLIT[tokenizer](_whole(text)) if not word.isspace()]
 

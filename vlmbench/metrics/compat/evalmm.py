@@ -19,8 +19,8 @@ from vlmbench.metrics.compat.text_mmmu import (
     MIXED_OPEN,
     OpenStyle,
     letters_of,
+    mmmu_letter,
     open_agrees,
-    read_choice,
     read_open,
 )
 from vlmbench.records import MetricScore, Scalar
@@ -114,7 +114,7 @@ def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = False) -> MetricS
             number of options: what a random choice, the harness's `--random_choice`, scores on
             average.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=True)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=True)
     chance = 1 / len(answer.choices) if unparsed_as_chance and answer.choices else 0.0
     right = chance if letter is None else float(letter in answer.references)
     return MetricScore((right,), extracted=letter)

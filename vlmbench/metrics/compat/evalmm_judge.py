@@ -6,6 +6,8 @@ it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from vlmbench.metrics.base import Answer, metric, reproduces
@@ -56,15 +58,10 @@ def heron_overall_rel(answer: Answer) -> MetricScore:
     """
     if "category" not in answer.meta:
         return MetricScore(unscored="the sample has no meta.category")
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
     category = answer.meta["category"]
-    vector = (0.0,) * (3 * len(CATEGORIES))
-    if category in CATEGORIES:
-        vector = in_category(category, 1.0, *map(float, pair or _UNREAD))
-    return MetricScore(vector, extracted=_shown(pair))
+    if category not in CATEGORIES:
+        return _score(answer, lambda pair: (0.0,) * (3 * len(CATEGORIES)))
+    return _score(answer, lambda pair: in_category(category, 1.0, *map(float, pair)))
 
 
 @metric(
@@ -81,11 +78,7 @@ def heron_rel(answer: Answer) -> MetricScore:
     The ratio of heron_overall_rel for all replies at hand, so that a slice of `meta.category` is
     the harness's conv_rel, detail_rel or complex_rel. No fixed range; no reply is left out.
     """
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
-    return MetricScore((1.0, *map(float, pair or _UNREAD)), extracted=_shown(pair))
+    return _score(answer, lambda pair: (1.0, *map(float, pair)))
 
 
 @metric(
@@ -98,11 +91,7 @@ def heron_score(answer: Answer) -> MetricScore:
     else between a { and the next }. Decimals are cut off, and any number is accepted: 0, 85, true.
     A reply that can't be read counts as -1, and `extracted` is empty.
     """
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
-    return MetricScore((float((pair or _UNREAD).model),), extracted=_shown(pair))
+    return _score(answer, lambda pair: (float(pair.model),))
 
 
 @metric(
@@ -130,5 +119,11 @@ def board_vqa(answer: Answer) -> MetricScore:
     return MetricScore((float(bool(correct)),), extracted=extracted)
 
 
-def _shown(pair: ScorePair | None) -> str | None:
-    return None if pair is None else f"{pair.model} / {pair.reference}"
+def _score(answer: Answer, vector: Callable[[ScorePair], tuple[float, ...]]) -> MetricScore:
+    """The vector of the reply's two scores; unscored where the original raises."""
+    try:
+        pair = json_scores(answer.prediction)
+        extracted = None if pair is None else f"{pair.model} / {pair.reference}"
+        return MetricScore(vector(pair or _UNREAD), extracted=extracted)
+    except RAISED as problem:
+        return unscored(problem)

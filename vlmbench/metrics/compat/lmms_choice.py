@@ -13,9 +13,9 @@ from vlmbench.metrics.compat.text_mmmu import (
     ENGLISH_OPEN,
     JAPANESE_OPEN,
     letters_of,
+    mmmu_letter,
     normal_values,
     open_agrees,
-    read_choice,
     read_open,
 )
 from vlmbench.records import MetricScore
@@ -35,7 +35,7 @@ def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricSc
         unparsed_as_chance: Whether an answer that is not read counts as one divided by the
             number of options, the average of a random letter; otherwise it is wrong.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=True)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=True)
     return _letter_score(letter, answer, unparsed_as_chance)
 
 
@@ -49,7 +49,7 @@ def mmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricSco
     Args:
         unparsed_as_chance: As in jmmmu_choice.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=False)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=False)
     return _letter_score(letter, answer, unparsed_as_chance)
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _LONGEST_SHIFTED = 1000
 """Words; beyond that the search for phrases that moved would take minutes."""
 
-BleuTokenizer: TypeAlias = Literal["13a", "char", "fugashi", "ja-mecab", "none"]
-WordTokenizer: TypeAlias = Literal["fugashi", "none"]
+_BleuTokenizer: TypeAlias = Literal["13a", "char", "fugashi", "ja-mecab", "none"]
+_WordTokenizer: TypeAlias = Literal["fugashi", "none"]
 
 
 @functools.cache
@@ -97,7 +97,7 @@ def _scores(totals: Floats, scorer: Scorer) -> Floats:
     combine=lambda totals, n: _scores(totals, _bleu("none")),
     identity=lambda options: _identity(_bleu(options["tokenizer"]), options["tokenizer"]),
 )
-def bleu(answer: Answer, *, tokenizer: BleuTokenizer = "13a") -> tuple[float, ...]:
+def bleu(answer: Answer, *, tokenizer: _BleuTokenizer = "13a") -> tuple[float, ...]:
     """Corpus BLEU with exponential smoothing, from 0 to 100, higher is better.
 
     0 when no answer of the task has four words or nothing matches, even where all are right. The
@@ -118,7 +118,7 @@ def bleu(answer: Answer, *, tokenizer: BleuTokenizer = "13a") -> tuple[float, ..
     ),
 )
 def sentence_bleu(
-    answer: Answer, *, tokenizer: BleuTokenizer = "13a", effective_order: bool = True
+    answer: Answer, *, tokenizer: _BleuTokenizer = "13a", effective_order: bool = True
 ) -> float:
     """Mean of sentence BLEU, from 0 to 100, higher is better.
 
@@ -155,7 +155,7 @@ def chrf(answer: Answer) -> tuple[float, ...]:
     combine=lambda totals, n: _scores(totals, _chrf(2)),
     identity=lambda options: _identity(_chrf(2), options["tokenizer"]),
 )
-def chrf_pp(answer: Answer, *, tokenizer: WordTokenizer = "none") -> tuple[float, ...]:
+def chrf_pp(answer: Answer, *, tokenizer: _WordTokenizer = "none") -> tuple[float, ...]:
     """Corpus chrF2++, from 0 to 100, higher is better.
 
     Words stand between white space, so that an unsegmented Japanese sentence is one. One mark of
@@ -176,7 +176,7 @@ def chrf_pp(answer: Answer, *, tokenizer: WordTokenizer = "none") -> tuple[float
     lower_is_better=True,
 )
 def ter(
-    answer: Answer, *, tokenizer: WordTokenizer = "none", normalized: bool = False
+    answer: Answer, *, tokenizer: _WordTokenizer = "none", normalized: bool = False
 ) -> tuple[float, ...]:
     """Corpus TER, from 0 without an upper end (100 is an edit a word), lower is better.
 

@@ -25,7 +25,7 @@ from vlmbench.text.japanese import lines_of_words
 Unit: TypeAlias = Literal["words", "characters"]
 """What a text is a sequence of: fugashi words, or characters without white space."""
 
-Pair: TypeAlias = tuple[str, tuple[str, ...]]
+_Pair: TypeAlias = tuple[str, tuple[str, ...]]
 """An answer and its references, at least one."""
 
 WORD_ORDERS = 4
@@ -39,7 +39,7 @@ _SAMPLES = 1 << 8
 _Result = TypeVar("_Result")
 
 
-class Comparison:
+class TextComparison:
     """What answers share with their references, computed when it is asked for and then kept.
 
     Arrays have a row an answer. Answers with fewer references than others have empty columns:
@@ -126,20 +126,16 @@ class Comparison:
         return result
 
 
-def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
-    """The comparison of normalized texts; the same object for several metrics of equal pairs."""
-    return _compared(tuple(pairs), unit)
-
-
 # Metrics are asked for the same answers one after the other: more is never used again.
 @lru_cache(maxsize=4)
-def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
+def compare_texts(pairs: tuple[_Pair, ...], unit: Unit) -> TextComparison:
+    """The comparison of normalized texts; the same object for several metrics of equal pairs."""
     lines = lines_of_words([text for answer, others in pairs for text in (answer, *others)])
     n_texts = np.array([1 + len(others) for _, others in pairs])
     if unit == "characters":
         texts = encode_characters(lines, n_texts)
-        return Comparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
-    return Comparison(encode_words(_respaced(lines, n_texts), n_texts), orders=WORD_ORDERS)
+        return TextComparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
+    return TextComparison(encode_words(_respaced(lines, n_texts), n_texts), orders=WORD_ORDERS)
 
 
 def _respaced(lines: list[str], n_texts: Integers) -> list[str]:

@@ -9,7 +9,6 @@ the table before and the number of that last word: two integers packed into one.
 from __future__ import annotations
 
 import itertools
-from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from vlmbench.metrics.ngrams.table import NgramTable
 if TYPE_CHECKING:
     import pandas as pd
 
-Short: TypeAlias = NDArray[np.int32]
+_Short: TypeAlias = NDArray[np.int32]
 """Numbers of words, lines or documents, of which a large task has an array of millions."""
 
 _WORD_BITS = 32
@@ -94,19 +93,14 @@ def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentF
     import pandas as pd
 
     numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
-    flat, lengths = array("i"), array("q")
+    words_of_texts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
     for texts in documents:
-        known = np.fromiter(map(numbers.__getitem__, texts.vocabulary), dtype=np.int64)
-        places = np.arange(len(texts.keys)) + np.repeat(np.arange(len(texts.sizes)), texts.sizes)
-        some = np.full(len(texts.keys) + len(texts.sizes), _SEPARATOR, dtype=np.intc)
-        some[places] = known[texts.keys]
-        flat.frombytes(some.tobytes())
-        sizes = np.bincount(texts.samples, texts.sizes + 1, len(texts.n_texts))
-        lengths.frombytes(sizes.astype(np.int64).tobytes())
-    owners = np.repeat(
-        np.arange(len(lengths), dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
-    )
-    every: Short = np.frombuffer(flat, dtype=np.intc)
+        known = np.fromiter(map(numbers.__getitem__, texts.vocabulary), dtype=np.int32)
+        ends = np.cumsum(texts.sizes)
+        words_of_texts.append(np.insert(known[texts.keys], ends, _SEPARATOR))
+        sizes.append(np.bincount(texts.samples, texts.sizes + 1, len(texts.n_texts)).astype(int))
+    every, lengths = np.concatenate(words_of_texts), np.concatenate(sizes)
+    owners = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     places = np.flatnonzero(every >= 0)
     lines, kept, count = _lines_of(places, every.take(places).astype(np.int64), owners)
     vocabulary = list(numbers)
@@ -121,14 +115,16 @@ def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentF
     return DocumentFrequencies(len(lengths), words, tuple(keys), tuple(counts))
 
 
-def _continued(lines: Short, words: Short, order: int) -> tuple[Integers, Integers]:
+def _continued(lines: _Short, words: _Short, order: int) -> tuple[Integers, Integers]:
     """Where a known n-gram of `order` words goes on with a known word, and the longer one's key."""
     ahead = words[order:]
     places = np.flatnonzero((lines[: len(ahead)] >= 0) & (ahead >= 0))
     return places, (lines.take(places).astype(np.int64) << _WORD_BITS) | ahead.take(places)
 
 
-def _lines_of(places: Integers, keys: Integers, owners: Short) -> tuple[Short, Integers, Integers]:
+def _lines_of(
+    places: Integers, keys: Integers, owners: _Short
+) -> tuple[_Short, Integers, Integers]:
     """Gives a line to each key of two documents or more.
 
     Returns:

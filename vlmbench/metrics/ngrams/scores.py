@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlmbench.metrics.ngrams.comparison import Comparison
+from vlmbench.metrics.ngrams.comparison import TextComparison
 from vlmbench.metrics.ngrams.encoding import Integers
 from vlmbench.stats import Floats
 
 BLEU_ORDER = 4
-CHRF_BETA = 2
+_CHRF_BETA = 2
 
 
 def f_measures(common: Integers, sizes: Integers, *, beta: float = 1.0) -> Floats:
@@ -28,7 +28,7 @@ def f_measures(common: Integers, sizes: Integers, *, beta: float = 1.0) -> Float
     return np.where(theirs < 0, -1.0, scores)
 
 
-def bleu_counts(compared: Comparison) -> Floats:
+def bleu_counts(compared: TextComparison) -> Floats:
     """Matches and totals of each order, then the lengths of answer and closest reference."""
     ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
     # Of two equally close lengths the shorter one: twice the distance, plus one for the longer.
@@ -77,7 +77,7 @@ def chrf_score(totals: Floats) -> Floats:
     orders = np.maximum(present.sum(axis=-1), 1)
     precision = np.where(present, both / np.maximum(ours, 1.0), 0.0).sum(axis=-1) / orders
     recall = np.where(present, both / np.maximum(theirs, 1.0), 0.0).sum(axis=-1) / orders
-    weight = CHRF_BETA**2
+    weight = _CHRF_BETA**2
     denominator = weight * precision + recall
     product = (1 + weight) * precision * recall
     nothing = (totals == 0).all(axis=-1).astype(np.float64)
@@ -87,7 +87,7 @@ def chrf_score(totals: Floats) -> Floats:
     return score
 
 
-def chrf_rows(compared: Comparison, orders: int) -> Floats:
+def chrf_rows(compared: TextComparison, orders: int) -> Floats:
     """For each answer and reference: n-grams of the answer, the reference and both, by order.
 
     An order that the reference is too short for cannot count against the answer, unless the
@@ -128,7 +128,7 @@ def best_chrf(rows: Floats) -> Floats:
     return chosen
 
 
-def rouge_n(compared: Comparison, order: int) -> Floats:
+def rouge_n(compared: TextComparison, order: int) -> Floats:
     """The best F over the references."""
     sizes = compared.totals(order)
     scores: Floats = f_measures(compared.matches[:, order - 1], sizes).max(axis=1)
