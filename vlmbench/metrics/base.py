@@ -271,11 +271,7 @@ def reproduces(program: str) -> Identity:
 
 
 def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metric:
-    """A metric by name.
-
-    Args:
-        name: Family and function, such as "overlap.rouge_l".
-        options: Values of its options; the others keep their defaults.
+    """A metric by name, such as "overlap.rouge_l"; options not given have their defaults.
 
     Raises:
         UsageError: No such metric or option, or a value that the option cannot have.
@@ -298,11 +294,7 @@ def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metri
 
 
 def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
-    """Options of a metric as a command line gives them; `load_metric` checks the values.
-
-    Args:
-        name: The metric's.
-        texts: Such as "beta=2".
+    """Options of a metric as a command line gives them ("beta=2"), not checked yet.
 
     Raises:
         UsageError: No such metric, or a text without "=".

@@ -105,7 +105,14 @@ _SIMPLE_JAPANESE = re.compile(rf"-?(?:(?<!\d)\d++\.\d++|\.\d++|(?<!\d)\d++){_NOT
 _COUNTED = re.compile("(?<!\\d)(\\d++)[つ個度円人年匹台%]")
 _ENGLISH_NUMBERS = (_COMMAS, _SCIENTIFIC, _SIMPLE_ENGLISH)
 _ENGLISH_INDICATORS = (
-    *("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result "),
+    "could be ",
+    "so ",
+    "is ",
+    "thus ",
+    "therefore ",
+    "final ",
+    "answer ",
+    "result ",
 )
 _SENTENCE_END = re.compile(r"[。！？.]\s*|\n")
 
@@ -115,8 +122,15 @@ JAPANESE_OPEN = OpenStyle(
     lower=False,
     indicators=(
         # A missing comma in the original makes one of 解答は、 and 回答は.
-        *("よって", "よって、", "答えは", "答えは、", "最終的に", "最終的に、"),
-        *("解答は", "解答は、回答は", "回答は、"),
+        "よって",
+        "よって、",
+        "答えは",
+        "答えは、",
+        "最終的に",
+        "最終的に、",
+        "解答は",
+        "解答は、回答は",
+        "回答は、",
     ),
     equals=("＝", "="),
     trivial=frozenset(JAPANESE_MARKS),

@@ -115,9 +115,7 @@ class TextComparison:
         """What `compute` returned for the name before, or returns now.
 
         Args:
-            name: Of what is computed.
             owner: What it depends on beside the texts; for another one it is computed again.
-            compute: Computes it.
         """
         known = self._remembered.get(name)
         if known is None or known[0] is not owner:

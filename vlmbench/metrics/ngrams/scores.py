@@ -47,7 +47,6 @@ def bleu_score(
     """BLEU of summed `bleu_counts`, of shape (..., 10).
 
     Args:
-        totals: Sums.
         effective_order: Leave out the orders that no answer is long enough for; otherwise they
             make the value 0. Also makes 1 of empty answers to empty references.
         orders: Highest order that counts.
@@ -109,11 +108,7 @@ def chrf_rows(compared: TextComparison, orders: int) -> Floats:
 
 
 def best_chrf(rows: Floats) -> Floats:
-    """The row of the reference with the highest score.
-
-    Args:
-        rows: As `chrf_rows` gives them.
-    """
+    """Of what `chrf_rows` gives, the row of the reference with the highest score."""
     if rows.shape[1] == 1:
         return rows[:, 0]
     scores = np.where(rows[:, :, 0] < 0, -1.0, chrf_score(np.maximum(rows, 0)))
