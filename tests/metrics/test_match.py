@@ -10,7 +10,6 @@ from vlmbench.metrics.match import (
     choice,
     choice_chance,
     choice_read,
-    confusion,
     contains,
     exact,
     jdocqa,
@@ -248,11 +247,6 @@ def test_choice(
 @pytest.mark.parametrize(("options", "vector"), [(4, (0.25,)), (3, (1 / 3,)), (0, None)])
 def test_choice_chance(options: int, vector: tuple[float, ...] | None) -> None:
     assert choice_chance(Answer("B", ("A",), ("x",) * options)).vector == vector
-
-
-def test_confusion_counts_what_was_not_read() -> None:
-    pairs = [("A", "A"), ("A", "B"), ("A", None), ("B", "B"), ("B", "B"), ("B", "")]
-    assert confusion(pairs) == {"A": {"A": 1, "B": 1, "unread": 1}, "B": {"B": 2, "unread": 1}}
 
 
 LISTED = [

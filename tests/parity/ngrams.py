@@ -66,7 +66,6 @@ def own_checks() -> Iterator[Check]:
     yield _own("text_bleu", "bleu.fugashi-none", "sentence_bleu", at("sentence_bleu"), 100)
     yield _own("text_chrf", "chrf", "chrf", at(), 100)
     yield _own("text_chrf", "chrf++.fugashi", "chrf_pp", at(), 100)
-    yield _own("text_ter", "ter.fugashi", "ter", at(), 100)
     for key, name in _CAPTION_METRICS.items():
         yield Check(
             "caption",

@@ -19,11 +19,10 @@ from parity.checks import (
     overall,
 )
 from parity.gold import Case
-from vlmbench.metrics.compat.text_receipt import FIELDS
+from vlmbench.metrics.compat.evalmm_ocr import FIELDS
 
 LEFT_OUT = {
-    "judge: board_vqa.boxed": "what is given to a judge, no score; "
-    "metrics.compat.text_judge.last_boxed is tested by itself",
+    "judge: board_vqa.boxed": "what is given to a judge, no score",
     "tokenisation: tok": "no score; the same words are behind the rows of text_bleu",
     "caption: METEOR": "needs a Java program",
     "text_rouge: rouge_ja on whole lists": "a bootstrap median without a seed, random",

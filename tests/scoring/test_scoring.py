@@ -55,7 +55,7 @@ def made(count: int) -> tuple[dict[str, JournalSample], dict[str, Response]]:
 
 def metrics() -> list[ScoredMetric]:
     """One of each kind: corpus, mean, prepared, with a condition, not batched."""
-    names = ["overlap.bleu", "overlap.rouge_l", "caption.cider", "caption.cider_d", "overlap.ter"]
+    names = ["overlap.bleu", "overlap.rouge_l", "caption.cider", "caption.cider_d", "ocr.cer"]
     condition = parse_where("meta.open == True")
     chosen = [ScoredMetric(name, load_metric(name)) for name in names]
     return [

@@ -9,7 +9,6 @@ import numpy as np
 
 from vlmbench.judges.scores import JudgedMetric
 from vlmbench.metrics.base import Metric
-from vlmbench.metrics.judge_prompt import Vector
 from vlmbench.records import Estimate, JournalSample, SampleScores, Scalar
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
@@ -50,8 +49,8 @@ def _bounds(
     total: int,
 ) -> tuple[float, float] | None:
     """The value with the worst, and with the best, in place of each missing verdict."""
-    worst: list[Vector] = []
-    best: list[Vector] = []
+    worst: list[tuple[float, ...]] = []
+    best: list[tuple[float, ...]] = []
     unseen: list[Mapping[str, Scalar]] = [{}] * (total - len(rows))
     for row in rows:
         sample = samples[row.id]
@@ -75,7 +74,9 @@ def _bounds(
     return low, high
 
 
-def _extremes(metric: Metric, meta: Mapping[str, Scalar]) -> tuple[Vector, Vector] | None:
+def _extremes(
+    metric: Metric, meta: Mapping[str, Scalar]
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     if metric.definition.extremes is not None:
         return metric.definition.extremes(meta)
     if metric.bounds is None or not metric.is_mean:

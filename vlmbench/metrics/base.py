@@ -32,14 +32,14 @@ from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
 
-NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
-NO_FAMILIES |= {"vectors"}
+_NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
+_NO_FAMILIES |= {"vectors"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
 """The references of every sample of a task."""
 
-Scored: TypeAlias = float | tuple[float, ...] | MetricScore
+MetricResult: TypeAlias = float | tuple[float, ...] | MetricScore
 """What a metric function returns; a MetricScore when it extracts something or cannot score."""
 
 
@@ -75,7 +75,7 @@ class Definition:
     """A registered metric, before its options are chosen."""
 
     name: str
-    function: Callable[..., Scored | Sequence[MetricScore]]
+    function: Callable[..., MetricResult | Sequence[MetricScore]]
     bounds: tuple[float, float] | None
     compares: Compared
     source: str
@@ -201,14 +201,15 @@ class Metric:
 
 _REGISTRY: dict[str, Definition] = {}
 
-_Function = typing.TypeVar("_Function", bound=Callable[..., Scored | Sequence[MetricScore]])
+_Function = typing.TypeVar("_Function", bound=Callable[..., MetricResult | Sequence[MetricScore]])
 
 
 def metric(
     *,
-    bounds: tuple[float, float] | None,
-    compares: Compared,
     source: str,
+    bounds: tuple[float, float] | None = (0, 1),
+    compares: Compared = "own",
+    name: str | None = None,
     size: int = 1,
     combine: Combine = mean,
     prepare: Callable[[References], Any] | None = None,
@@ -222,9 +223,10 @@ def metric(
     """Registers the decorated function under the name of its module and its own.
 
     Args:
+        source: The paper or program that defines the metric.
         bounds: Lowest and highest possible value, None without a fixed range.
         compares: Which form of the texts the function compares; goes into the signature.
-        source: The paper or program that defines the metric.
+        name: Instead of the function's own name, where one function is several metrics.
         size: Length of the vector that the function returns.
         combine: Turns sums of vectors into values.
         prepare: Computes from all references of the task what the function gets as its second
@@ -241,9 +243,9 @@ def metric(
     """
 
     def register(function: _Function) -> _Function:
-        name = f"{_family_of(function.__module__)}.{function.__name__}"
-        _REGISTRY[name] = Definition(
-            name,
+        full_name = f"{_family_of(function.__module__)}.{name or function.__name__}"
+        _REGISTRY[full_name] = Definition(
+            full_name,
             function,
             bounds,
             compares,
@@ -263,12 +265,13 @@ def metric(
     return register
 
 
-def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metric:
-    """A metric by name.
+def reproduces(program: str) -> Identity:
+    """The identity of a metric that gives what a program gives, named with its version."""
+    return lambda options: [f"ref:{program}"]
 
-    Args:
-        name: Family and function, such as "overlap.rouge_l".
-        options: Values of its options; the others keep their defaults.
+
+def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metric:
+    """A metric by name, such as "overlap.rouge_l"; options not given have their defaults.
 
     Raises:
         UsageError: No such metric or option, or a value that the option cannot have.
@@ -291,11 +294,7 @@ def load_metric(name: str, options: Mapping[str, Scalar] | None = None) -> Metri
 
 
 def read_options(name: str, texts: Sequence[str]) -> dict[str, Scalar]:
-    """Options of a metric as a command line gives them; `load_metric` checks the values.
-
-    Args:
-        name: The metric's.
-        texts: Such as "beta=2".
+    """Options of a metric as a command line gives them ("beta=2"), not checked yet.
 
     Raises:
         UsageError: No such metric, or a text without "=".
@@ -362,7 +361,7 @@ def _find(name: str) -> Definition:
 
 def _families() -> dict[str, str]:
     """The module of each family of metrics, by the family's name."""
-    own = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - NO_FAMILIES
+    own = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - _NO_FAMILIES
     others = {module.name for module in pkgutil.iter_modules(compat.__path__)}
     modules = [f"{metrics.__name__}.{name}" for name in own]
     modules += [f"{compat.__name__}.{name}" for name in others if not name.startswith("text_")]

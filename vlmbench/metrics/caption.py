@@ -7,13 +7,14 @@ without white space.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
-from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers, coded_words
-from vlmbench.metrics.ngrams.comparison import Comparison, Unit
+from vlmbench.metrics.ngrams.comparison import TextComparison, Unit
+from vlmbench.metrics.ngrams.encoding import EncodedTexts, Integers, encode_words
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_score
 from vlmbench.metrics.ngrams.table import NgramTable, Rows
@@ -24,32 +25,31 @@ from vlmbench.stats import Floats
 from vlmbench.text.japanese import lines_of_words
 
 CIDER_ORDER = 4
-_TOGETHER = 1024
+_BATCH_SIZE = 1024
 """Samples whose references are tokenized together."""
-COCO_BETA = 1.2
+_COCO_BETA = 1.2
 """Weight of recall in the COCO evaluation's ROUGE-L."""
 
 _CIDER = "Vedantam et al., CIDEr, 2015"
-_BLEU = "Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words"
 
 
-def document_frequencies(all_references: References) -> DocumentFrequencies:
+def _document_frequencies(all_references: References) -> DocumentFrequencies:
     """Frequencies over the references of the whole task, in words."""
     return count_documents(_in_words(all_references), CIDER_ORDER)
 
 
 def _in_words(all_references: References) -> Iterator[EncodedTexts]:
-    for start in range(0, len(all_references), _TOGETHER):
-        some = all_references[start : start + _TOGETHER]
+    for start in range(0, len(all_references), _BATCH_SIZE):
+        some = all_references[start : start + _BATCH_SIZE]
         lines = lines_of_words([text for texts in some for text in texts])
-        yield coded_words(lines, np.fromiter(map(len, some), np.int64))
+        yield encode_words(lines, np.fromiter(map(len, some), np.int64))
 
 
 @metric(
     bounds=(0, 10),
     compares="tokens",
     source=f"{_CIDER}; equal to the authors' CIDEr on the same words",
-    prepare=document_frequencies,
+    prepare=_document_frequencies,
     batched=True,
 )
 def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequence[MetricScore]:
@@ -68,7 +68,7 @@ def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequen
     bounds=(0, 10),
     compares="tokens",
     source=f"{_CIDER}; equal to pycocoevalcap's CIDEr on the same words",
-    prepare=document_frequencies,
+    prepare=_document_frequencies,
     batched=True,
 )
 def cider_d(
@@ -89,20 +89,14 @@ def cider_d(
     return _cider_scores(answers, frequencies, sigma=sigma)
 
 
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 1),
-)
-def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-1 of the COCO evaluation, from 0 to 1, higher is better.
+def _bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
+    """Corpus BLEU-N of the COCO evaluation, N from the name, from 0 to 1, higher is better.
 
-    The precision of words over the whole task, times the brevity penalty. A word counts as often
-    as in the reference that has it most often; the reference closest in length sets the penalty.
-    A task of empty answers with empty references scores 1.
+    The geometric mean of the precisions of runs of one to N words over the whole task, times the
+    brevity penalty. A run counts as often as in the reference that has it most often; the
+    reference closest in length sets the penalty. Without smoothing: an order without any match
+    makes it 0; orders that no answer of the task is long enough for are left out. A task of empty
+    answers with empty references scores 1.
 
     Args:
         tokenizer: "words", or "characters" without white space.
@@ -110,71 +104,22 @@ def bleu_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return bleu_vectors(compared(answers, tokenizer))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 2),
-)
-def bleu_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-2 of the COCO evaluation, from 0 to 1, higher is better.
+def _unsmoothed(orders: int, totals: Floats, n: int) -> Floats:
+    return bleu_score(totals, effective_order=True, orders=orders, smooth=False)
 
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to two words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
 
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
+for _order in range(1, BLEU_ORDER + 1):
+    metric(
+        name=f"bleu_{_order}",
+        compares="tokens",
+        source="Papineni et al., BLEU, 2002; as pycocoevalcap's Bleu on the same words",
+        size=2 * BLEU_ORDER + 2,
+        combine=partial(_unsmoothed, _order),
+        batched=True,
+    )(_bleu)
 
 
 @metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 3),
-)
-def bleu_3(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-3 of the COCO evaluation, from 0 to 1, higher is better.
-
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to three words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
-
-
-@metric(
-    bounds=(0, 1),
-    compares="tokens",
-    source=_BLEU,
-    size=2 * BLEU_ORDER + 2,
-    batched=True,
-    combine=lambda totals, n: _unsmoothed(totals, 4),
-)
-def bleu_4(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
-    """Corpus BLEU-4 of the COCO evaluation, from 0 to 1, higher is better.
-
-    As `caption.bleu_1`, on the geometric mean of the precisions of runs of one to four words.
-    Without smoothing: an order without any match makes it 0; orders that no answer of the task is
-    long enough for are left out.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    return bleu_vectors(compared(answers, tokenizer))
-
-
-@metric(
-    bounds=(0, 1),
     compares="tokens",
     source="C.-Y. Lin, ROUGE, 2004; as pycocoevalcap's Rouge on the same words",
     batched=True,
@@ -195,18 +140,18 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(np.where(both_empty, 1.0, coco_rouge_l(texts)))
 
 
-def coco_rouge_l(compared: Comparison) -> Floats:
+def coco_rouge_l(compared: TextComparison) -> Floats:
     """F of the highest precision and the highest recall."""
     sizes = np.maximum(compared.lengths, 1)
     precision = (compared.subsequences / sizes[:, :1]).max(axis=1)
     recall = (compared.subsequences / sizes[:, 1:]).max(axis=1)
-    weighed = np.where(precision > 0, recall + COCO_BETA**2 * precision, 1.0)
-    scores: Floats = (1 + COCO_BETA**2) * precision * recall / weighed
+    weighed = np.where(precision > 0, recall + _COCO_BETA**2 * precision, 1.0)
+    scores: Floats = (1 + _COCO_BETA**2) * precision * recall / weighed
     return scores
 
 
 def cider_of(
-    compared: Comparison, frequencies: DocumentFrequencies, *, sigma: float | None
+    compared: TextComparison, frequencies: DocumentFrequencies, *, sigma: float | None
 ) -> Floats:
     """CIDEr-D of each answer, or plain CIDEr without a `sigma`."""
     tables = compared.remember("weights", frequencies, lambda: _weighed(compared, frequencies))
@@ -241,7 +186,7 @@ class _Weighed(NamedTuple):
     """The answer's length as a vector times that of each reference: (samples, references)."""
 
 
-def _weighed(compared: Comparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
+def _weighed(compared: TextComparison, frequencies: DocumentFrequencies) -> list[list[_Weighed]]:
     """The n-grams of each table, order by order."""
     words = frequencies.lines_of_words(compared.texts)
     ends = np.cumsum([len(table.places) for table in compared.tables])
@@ -273,7 +218,3 @@ def _cosines(orders: Sequence[_Weighed], *, clipped: bool, columns: int) -> Floa
         cosines = np.where(scale > 0, shared / np.where(scale > 0, scale, 1.0), 0.0)
         total[:, : cosines.shape[1]] += cosines
     return total / CIDER_ORDER
-
-
-def _unsmoothed(totals: Floats, orders: int) -> Floats:
-    return bleu_score(totals, effective_order=True, orders=orders, smooth=False)

@@ -7,7 +7,6 @@ where there is one. Nothing here is imported before such a metric scores its fir
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,16 +16,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vlmbench.errors import DependencyError, ModelError, UsageError
+from vlmbench.errors import ModelError, UsageError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.models.load_errors import (
+    BAD_CHECKPOINT,
+    first_line,
+    missing_package,
+    needs_own_code,
+)
 
 if TYPE_CHECKING:
     import PIL.Image
     import torch
 
-Vectors: TypeAlias = npt.NDArray[np.float32]
+Embeddings: TypeAlias = npt.NDArray[np.float32]
 
-BATCH = 32
+BATCH_SIZE = 32
 """Texts or images that go through a network at once."""
 
 _NO_LIMIT = 1_000_000
@@ -40,7 +45,7 @@ class Tokens:
     ids: tuple[int, ...]
     special: npt.NDArray[np.bool_]
     """Which tokens stand for no part of the text, such as [CLS]."""
-    vectors: Vectors
+    vectors: Embeddings
     """(tokens, width), each of length 1."""
 
 
@@ -65,8 +70,8 @@ class TextEncoder:
         """Each distinct text as vectors; texts of similar length go through together."""
         distinct = sorted(set(texts), key=lambda text: (len(text), text))
         found: dict[str, Tokens] = {}
-        for start in range(0, len(distinct), BATCH):
-            batch = distinct[start : start + BATCH]
+        for start in range(0, len(distinct), BATCH_SIZE):
+            batch = distinct[start : start + BATCH_SIZE]
             found.update(zip(batch, self._encode(batch), strict=True))
         return found
 
@@ -97,14 +102,14 @@ class TextEncoder:
 
 @dataclass(frozen=True, slots=True)
 class ImageTextEncoder:
-    """Vectors of images and of texts in one space, as CLIP and SigLIP have them."""
+    """Embeddings of images and of texts in one space, as CLIP and SigLIP have them."""
 
     tokenizer: Any
     processor: Any
     model: Any
     limit: int
 
-    def texts(self, texts: Sequence[str]) -> list[Vectors]:
+    def texts(self, texts: Sequence[str]) -> list[Embeddings]:
         """A vector of length 1 for each text; what is beyond the model's limit is cut off."""
         # SigLIP was trained on texts padded to one length and looks at the padding too.
         padding = "max_length" if self.model.config.model_type.startswith("siglip") else True
@@ -121,7 +126,7 @@ class ImageTextEncoder:
             ),
         )
 
-    def images(self, pictures: Sequence[PIL.Image.Image]) -> list[Vectors]:
+    def images(self, pictures: Sequence[PIL.Image.Image]) -> list[Embeddings]:
         """A vector of length 1 for each picture."""
         return self._batches(
             pictures,
@@ -130,13 +135,15 @@ class ImageTextEncoder:
             ),
         )
 
-    def _batches(self, items: Sequence[Any], features: Callable[[list[Any]], Any]) -> list[Vectors]:
+    def _batches(
+        self, items: Sequence[Any], features: Callable[[list[Any]], Any]
+    ) -> list[Embeddings]:
         import torch
 
-        rows: list[Vectors] = []
+        rows: list[Embeddings] = []
         with torch.inference_mode():
-            for start in range(0, len(items), BATCH):
-                found = features(list(items[start : start + BATCH]))
+            for start in range(0, len(items), BATCH_SIZE):
+                found = features(list(items[start : start + BATCH_SIZE]))
                 pooled: torch.Tensor = getattr(found, "pooler_output", found)
                 rows += [*torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy()]
         return rows
@@ -213,11 +220,8 @@ def _load(name: str, *kinds: str) -> list[Any]:
             for kind in kinds
         ]
     except ImportError as error:
-        raise DependencyError(
-            f"The encoder {name} needs a package that is not installed ({_first_line(error)}); "
-            "install it with pip."
-        ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise missing_package(f"encoder {name}", error) from error
+    except BAD_CHECKPOINT as error:
         raise ModelError(_why_not(name, location, error, is_local=is_local)) from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     loaded[-1] = loaded[-1].to(device=device, dtype=torch.float32).eval()
@@ -233,14 +237,14 @@ def _parts(name: str) -> tuple[str, str | None]:
 
 
 def _why_not(name: str, location: str, error: Exception, *, is_local: bool) -> str:
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
+    if needs_own_code(error):
         return (
             f"The encoder {name} needs its own Python code, which vlmbench does not run; choose "
             "another one with the option 'model'."
         )
     if is_local or location.startswith((".", "/", "~")):
         return (
-            f"The encoder {name} cannot be loaded ({_first_line(error)}); give the option 'model' "
+            f"The encoder {name} cannot be loaded ({first_line(error)}); give the option 'model' "
             "a complete directory with configuration, weights and tokenizer."
         )
     return why_not_loaded(
@@ -248,8 +252,3 @@ def _why_not(name: str, location: str, error: Exception, *, is_local: bool) -> s
         f"encoder '{name}'",
         local="give the option 'model' the directory of a downloaded one",
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = itertools.chain(str(error).splitlines(), [type(error).__name__])
-    return next(line for line in lines if line.strip()).strip().rstrip(".")[:200]

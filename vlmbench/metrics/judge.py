@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.metrics.judge_prompt import JudgePrompt, read_json
@@ -20,7 +21,7 @@ from vlmbench.stats import Floats
 CATEGORIES = ("conv", "detail", "complex")
 """The kinds of questions of Heron-Bench and LLaVA-Bench."""
 
-UNREADABLE = "the judge's reply is not of the form that was asked for"
+_UNREADABLE = "the judge's reply is not of the form that was asked for"
 
 
 def _read(judge_prompt: JudgePrompt, answer: Answer) -> dict[str, Any] | None:
@@ -28,21 +29,30 @@ def _read(judge_prompt: JudgePrompt, answer: Answer) -> dict[str, Any] | None:
     return read_json(answer.prediction, judge_prompt.schema)
 
 
-def _mean_ratio(totals: Floats, n: int) -> Floats:
-    """100 times the model's sum over the reference's, the mean of the categories that there are."""
-    sums = totals.reshape(*totals.shape[:-1], len(CATEGORIES), 2)
-    model, reference = sums[..., 0], sums[..., 1]
-    present = reference > 0
-    ratios = np.where(present, 100 * model / np.where(present, reference, 1.0), 0.0)
+def in_category(category: Scalar, *numbers: float) -> tuple[float, ...]:
+    """A vector for all categories with the numbers in the place of one, and zeros elsewhere."""
+    vector = [0.0] * (len(numbers) * len(CATEGORIES))
+    start = len(numbers) * CATEGORIES.index(str(category))
+    vector[start : start + len(numbers)] = numbers
+    return tuple(vector)
+
+
+def by_category(totals: Floats) -> Floats:
+    """Sums of such vectors with an axis for the categories: (..., categories, numbers)."""
+    return totals.reshape(*totals.shape[:-1], len(CATEGORIES), -1)
+
+
+def mean_ratio(model: Floats, reference: Floats, present: NDArray[np.bool_]) -> Floats:
+    """100 times the model's sum over the reference's, the mean of the categories present."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(present, 100 * model / np.where(present, reference, 1.0), 0.0)
     value: Floats = ratios.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
     return value
 
 
-def _in_category(category: Scalar, model: float, reference: float) -> tuple[float, ...]:
-    vector = [0.0] * (2 * len(CATEGORIES))
-    start = 2 * CATEGORIES.index(str(category))
-    vector[start : start + 2] = [model, reference]
-    return tuple(vector)
+def _heron_value(totals: Floats, n: int) -> Floats:
+    model, reference = np.moveaxis(by_category(totals), -1, 0)
+    return mean_ratio(model, reference, reference > 0)
 
 
 def _heron_extremes(
@@ -51,15 +61,14 @@ def _heron_extremes(
     category = meta.get("category")
     if category not in CATEGORIES:
         return None
-    return _in_category(category, 1, 10), _in_category(category, 10, 1)
+    return in_category(category, 1, 10), in_category(category, 10, 1)
 
 
 @metric(
     bounds=(10, 1000),
-    compares="own",
     source="after Heron-Bench (Inoue et al. 2024); failures are left out and not -1",
     size=2 * len(CATEGORIES),
-    combine=_mean_ratio,
+    combine=_heron_value,
     judge_prompt=RELATIVE,
     extremes=_heron_extremes,
 )
@@ -77,12 +86,12 @@ def heron(answer: Answer) -> MetricScore:
         return MetricScore(unscored=f"meta.category is {category!r}, none of Heron-Bench's")
     found = _read(RELATIVE, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     model, reference = found["score"], found["score_gpt"]
-    return MetricScore(_in_category(category, model, reference), None, f"{model} / {reference}")
+    return MetricScore(in_category(category, model, reference), None, f"{model} / {reference}")
 
 
-@metric(bounds=(1, 5), compares="own", source="ours: a rubric of five grades", judge_prompt=RUBRIC)
+@metric(bounds=(1, 5), source="ours: a rubric of five grades", judge_prompt=RUBRIC)
 def rubric(answer: Answer) -> MetricScore:
     """Mean grade of the answers beside the references, from 1 to 5, higher is better.
 
@@ -91,16 +100,11 @@ def rubric(answer: Answer) -> MetricScore:
     """
     found = _read(RUBRIC, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     return MetricScore((float(found["score"]),), None, str(found["score"]))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source="ours: right or wrong by the reference",
-    judge_prompt=CORRECT,
-)
+@metric(source="ours: right or wrong by the reference", judge_prompt=CORRECT)
 def correct(answer: Answer) -> MetricScore:
     """Share of answers that the judge takes for right, from 0 to 1, higher is better.
 
@@ -109,13 +113,11 @@ def correct(answer: Answer) -> MetricScore:
     """
     found = _read(CORRECT, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     return MetricScore((float(found["verdict"] == "correct"),), None, found["verdict"])
 
 
-@metric(
-    bounds=(0, 1), compares="own", source="ours: the better of two answers", judge_prompt=PAIRWISE
-)
+@metric(source="ours: the better of two answers", judge_prompt=PAIRWISE)
 def pairwise(answer: Answer) -> MetricScore:
     """Preference for the answer that was shown first, from 0 to 1, higher is better for it.
 
@@ -124,6 +126,6 @@ def pairwise(answer: Answer) -> MetricScore:
     """
     found = _read(PAIRWISE, answer)
     if found is None:
-        return MetricScore(unscored=UNREADABLE)
+        return MetricScore(unscored=_UNREADABLE)
     value = {"1": 1.0, "2": 0.0, "tie": 0.5}[found["better"]]
     return MetricScore((value,), None, found["better"])

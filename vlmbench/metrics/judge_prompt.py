@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 from vlmbench.records import Image, Scalar, stable_hash
 from vlmbench.text.extract import without_reasoning
 
-Vector: TypeAlias = tuple[float, ...]
-
-Extremes: TypeAlias = Callable[[Mapping[str, Scalar]], tuple[Vector, Vector] | None]
+Extremes: TypeAlias = Callable[
+    [Mapping[str, Scalar]], tuple[tuple[float, ...], tuple[float, ...]] | None
+]
 """From a sample's `meta` to the worst and the best vector that a readable reply could give."""
 
 SYSTEM = (
@@ -76,11 +76,7 @@ class JudgePrompt:
     """JSON schema of the reply; None for a reply in a form of its own, which is asked for once."""
 
     def identity(self, *, images: bool = False) -> str:
-        """Changes with every word of the prompt and of the schema.
-
-        Args:
-            images: Whether the judge sees the images.
-        """
+        """Changes with every word of the prompt and of the schema, and with being shown images."""
         texts = [SYSTEM, MARKS, AGAIN, self.task, self.form, dict(self.parts), self.schema]
         return stable_hash([*texts, IMAGES] if images else texts)
 
@@ -90,12 +86,7 @@ class JudgePrompt:
         return "other" in self.parts.values()
 
     def prompt(self, case: JudgeInput, *, again: bool = False) -> str:
-        """The judge's user turn.
-
-        Args:
-            case: The sample.
-            again: The first reply could not be read.
-        """
+        """The judge's user turn; `again` if its first reply could not be read."""
         texts = [(heading, _text(case, field)) for heading, field in self.parts.items()]
         material = [(heading, text) for heading, text in texts if text is not None]
         mark = fresh_mark([text for _, text in material])

@@ -14,7 +14,7 @@ from vlmbench.text.japanese import tokenize, tokenizer_identity
 from vlmbench.text.language import LANGUAGE_FORM, Language, count_scripts, language_of
 from vlmbench.text.refusal import REFUSAL_FORM, is_refusal
 
-REPEATED = 4
+_REPEATED = 4
 """Words of a run that counts as repeated."""
 
 _OWN = "vlmbench.text.language"
@@ -24,7 +24,7 @@ def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
     return [LANGUAGE_FORM]
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity)
+@metric(source=_OWN, identity=_identity)
 def japanese(answer: Answer) -> MetricScore:
     """Share of answers in Japanese, from 0 to 1, higher is better.
 
@@ -34,7 +34,7 @@ def japanese(answer: Answer) -> MetricScore:
     return _in_language(answer, "ja")
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity, lower_is_better=True)
+@metric(source=_OWN, identity=_identity, lower_is_better=True)
 def chinese(answer: Answer) -> MetricScore:
     """Share of answers that drift into Chinese, from 0 to 1, lower is better.
 
@@ -44,7 +44,7 @@ def chinese(answer: Answer) -> MetricScore:
     return _in_language(answer, "zh")
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity, lower_is_better=True)
+@metric(source=_OWN, identity=_identity, lower_is_better=True)
 def english(answer: Answer) -> MetricScore:
     """Share of answers that drift into English, from 0 to 1, lower is better.
 
@@ -54,7 +54,7 @@ def english(answer: Answer) -> MetricScore:
     return _in_language(answer, "en")
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity)
+@metric(source=_OWN, identity=_identity)
 def kana(answer: Answer) -> MetricScore:
     """Mean share of kana in an answer's letters, from 0 to 1, neither lower nor higher is better.
 
@@ -64,7 +64,7 @@ def kana(answer: Answer) -> MetricScore:
     return _share(scripts.kana, scripts.letters)
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity)
+@metric(source=_OWN, identity=_identity)
 def kanji(answer: Answer) -> MetricScore:
     """Mean share of kanji in an answer's letters, from 0 to 1, neither lower nor higher is better.
 
@@ -74,7 +74,7 @@ def kanji(answer: Answer) -> MetricScore:
     return _share(scripts.han, scripts.letters)
 
 
-@metric(bounds=(0, 1), compares="own", source=_OWN, identity=_identity)
+@metric(source=_OWN, identity=_identity)
 def latin(answer: Answer) -> MetricScore:
     """Mean share of Latin letters among the letters, 0 to 1, neither lower nor higher is better.
 
@@ -85,8 +85,6 @@ def latin(answer: Answer) -> MetricScore:
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="Welleck et al., Neural text generation with unlikelihood training, 2019 (seq-rep-4)",
     identity=lambda options: [f"tok:{tokenizer_identity()}"],
     lower_is_better=True,
@@ -98,14 +96,14 @@ def repetition(answer: Answer) -> float:
     words has 0.
     """
     words = tokenize(answer.prediction)
-    runs = len(words) - REPEATED + 1
+    runs = len(words) - _REPEATED + 1
     if runs < 1:
         return 0.0
-    distinct = set(zip(*(words[start:] for start in range(REPEATED)), strict=False))
+    distinct = set(zip(*(words[start:] for start in range(_REPEATED)), strict=False))
     return 1 - len(distinct) / runs
 
 
-@metric(bounds=(0, 1), compares="own", source="vlmbench", lower_is_better=True)
+@metric(source="vlmbench", lower_is_better=True)
 def truncation(answer: Answer) -> MetricScore:
     """Share of answers that were cut at the task's `max_new_tokens`, from 0 to 1, lower is better.
 
@@ -117,8 +115,6 @@ def truncation(answer: Answer) -> MetricScore:
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="vlmbench; the patterns are in text/refusal.py",
     identity=lambda options: [f"form:{REFUSAL_FORM}"],
     lower_is_better=True,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from vlmbench.metrics.base import Answer, Range, metric
@@ -25,7 +24,7 @@ def _extraction(options: Mapping[str, Scalar]) -> list[str]:
     return [f"form:{EXTRACTION}", *_equivalence(options)]
 
 
-@metric(bounds=(0, 1), compares="answers", source="vlmbench; the forms are in text/japanese.py")
+@metric(compares="answers", source="vlmbench; the forms are in text/japanese.py")
 def exact(answer: Answer, *, unpack: bool = False) -> float:
     """Share of answers that equal one of their references, from 0 to 1, higher is better.
 
@@ -45,7 +44,6 @@ def exact(answer: Answer, *, unpack: bool = False) -> float:
 
 
 @metric(
-    bounds=(0, 1),
     compares="numbers",
     source="vlmbench; the forms are in text/equivalence.py",
     identity=_equivalence,
@@ -65,7 +63,6 @@ def same(answer: Answer) -> float:
 
 
 @metric(
-    bounds=(0, 1),
     compares="numbers",
     source="vlmbench; what counts as an answer is in text/extract.py",
     identity=_extraction,
@@ -83,7 +80,6 @@ def states(answer: Answer) -> float:
 
 
 @metric(
-    bounds=(0, 1),
     compares="tokens",
     source="vlmbench; substring match as many harnesses have it, on whole words",
     identity=lambda options: [f"form:{CONTAINMENT}"],
@@ -104,7 +100,6 @@ def contains(answer: Answer, *, whole_words: bool = True) -> float:
 
 
 @metric(
-    bounds=(0, 1),
     compares="numbers",
     source="Antol et al., VQA, 2015; leave-one-out as in the official evaluation",
     identity=_equivalence,
@@ -125,7 +120,6 @@ def vqa(answer: Answer) -> float:
 
 
 @metric(
-    bounds=(0, 1),
     compares="numbers",
     source="Masry et al., ChartQA, 2022; Japanese numbers and exact years are ours",
     identity=_equivalence,
@@ -161,12 +155,7 @@ def relaxed(
     return MetricScore((float(right),), extracted=_written(quantity))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="numbers",
-    source="vlmbench; tolerance as in JFinQA",
-    identity=_extraction,
-)
+@metric(compares="numbers", source="vlmbench; tolerance as in JFinQA", identity=_extraction)
 def numeric(
     answer: Answer,
     *,
@@ -196,7 +185,6 @@ def numeric(
 
 
 @metric(
-    bounds=(0, 1),
     compares="answers",
     source="Biten et al., Scene Text Visual Question Answering, 2019; on Japanese forms",
 )
@@ -211,13 +199,11 @@ def anls(answer: Answer, *, threshold: Annotated[float, Range(0, 1)] = 0.5) -> f
         threshold: Least similarity that counts.
     """
     mine = surface_form(without_reasoning(answer.prediction))
-    best = max(_similarity(mine, surface_form(reference)) for reference in answer.references)
+    best = max(edit_similarity(mine, surface_form(reference)) for reference in answer.references)
     return best if best >= threshold else 0.0
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="vlmbench; the rules are in text/choices.py",
     identity=lambda options: [f"form:{CHOICE_FORM}", *_extraction(options)],
 )
@@ -228,8 +214,7 @@ def choice(answer: Answer) -> MetricScore:
     number in any of the usual phrases, or the option's own text. The reference names an option
     by letter or text, or the sample is not scored. An answer from which no option or more than
     one can be read is wrong by this rule, never drawn at random; its `extracted` is empty, and
-    `match.choice_read` counts such answers. What was read is extracted as a letter; `confusion`
-    tabulates it.
+    `match.choice_read` counts such answers. What was read is extracted as a letter.
     """
     named = {reference: choice_index(reference, answer.choices) for reference in answer.references}
     for reference, position in named.items():
@@ -240,8 +225,6 @@ def choice(answer: Answer) -> MetricScore:
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="vlmbench; the rules are in text/choices.py",
     identity=lambda options: [f"form:{CHOICE_FORM}", *_extraction(options)],
 )
@@ -254,7 +237,7 @@ def choice_read(answer: Answer) -> MetricScore:
     return MetricScore((float(found is not None),), extracted=_letter(found))
 
 
-@metric(bounds=None, compares="own", source="vlmbench")
+@metric(bounds=None, source="vlmbench")
 def choice_chance(answer: Answer) -> MetricScore:
     """Chance level of multiple choice, above 0 to 1, neither lower nor higher is better.
 
@@ -267,7 +250,6 @@ def choice_chance(answer: Answer) -> MetricScore:
 
 
 @metric(
-    bounds=(0, 1),
     compares="numbers",
     source="Onami et al., JDocQA, 2024; the rules by answer type are ours",
     identity=_extraction,
@@ -290,12 +272,7 @@ def jdocqa(answer: Answer) -> MetricScore:
     return MetricScore((states(answer),))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="numbers",
-    source="vlmbench; F1 of sets, order-free",
-    identity=_extraction,
-)
+@metric(compares="numbers", source="vlmbench; F1 of sets, order-free", identity=_extraction)
 def listed(answer: Answer, *, score: Literal["f1", "exact"] = "f1") -> MetricScore:
     """Mean agreement of lists in any order, from 0 to 1, higher is better.
 
@@ -315,22 +292,6 @@ def listed(answer: Answer, *, score: Literal["f1", "exact"] = "f1") -> MetricSco
     return MetricScore((best if score == "f1" else float(best == 1.0),))
 
 
-def confusion(pairs: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, int]]:
-    """How often each right option was answered by which, for `match.choice`.
-
-    Args:
-        pairs: The right letter and what was extracted, None or empty where nothing was read.
-
-    Returns:
-        By right letter, then by letter read; "unread" counts the answers without one.
-    """
-    counts = Counter((right, read or "unread") for right, read in pairs)
-    table: dict[str, dict[str, int]] = {}
-    for (right, read), count in sorted(counts.items()):
-        table.setdefault(right, {})[read] = count
-    return table
-
-
 _JDOCQA_TYPES = {
     **dict.fromkeys(("yesno", "yes/no", "factoid", "numerical", "0", "1", "2"), "short"),
     **dict.fromkeys(("open-ended", "open", "3"), "open"),
@@ -343,7 +304,8 @@ def _letter(position: int | None) -> str | None:
     return LETTERS[position] if position < len(LETTERS) else str(position + 1)
 
 
-def _similarity(first: str, second: str) -> float:
+def edit_similarity(first: str, second: str) -> float:
+    """One minus the edit distance over the greater length; 1 for two empty texts."""
     longer = max(len(first), len(second))
     return 1.0 - edit_distance(first, second) / longer if longer else 1.0
 

@@ -43,7 +43,6 @@ def cer(answer: Answer) -> tuple[float, float]:
 
 
 @metric(
-    bounds=(0, 1),
     compares="characters",
     source="1 - CER clipped at 0, as JaWildText scores handwriting; on Japanese forms of vlmbench",
 )
@@ -57,11 +56,7 @@ def similarity(answer: Answer) -> float:
     return max(max(0.0, 1.0 - edits / max(length, 1.0)) for edits, length in _edits(answer))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="characters",
-    source="Yang et al., CC-OCR, 2024; on Japanese forms of vlmbench",
-)
+@metric(compares="characters", source="Yang et al., CC-OCR, 2024; on Japanese forms of vlmbench")
 def character_f1(answer: Answer) -> float:
     """Mean F1 of the bag of characters of each answer, from 0 to 1, higher is better.
 
@@ -76,8 +71,6 @@ def character_f1(answer: Answer) -> float:
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="JaWildText, receipt key information extraction; values compared as vlmbench reads them",
     identity=lambda options: [f"form:{RECORD_FORM}"],
 )

@@ -35,8 +35,6 @@ def checked_option(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
 
     Args:
         name: The metric's, for the message.
-        option: The option's.
-        value: As given.
         hint: The type of the parameter: a type, a Literal, or Annotated with a Range.
 
     Raises:

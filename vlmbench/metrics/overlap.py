@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, metric
-from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, Comparison, Unit, compare
+from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, TextComparison, Unit, compare_texts
 from vlmbench.metrics.ngrams.scores import (
     BLEU_ORDER,
     best_chrf,
@@ -23,19 +23,17 @@ from vlmbench.metrics.ngrams.scores import (
     chrf_score,
     f_measures,
     rouge_n,
-    ter_counts,
-    ter_score,
 )
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.stats import Floats
 
-CHRF_WORD_ORDER = 2
+_CHRF_WORD_ORDER = 2
 
 _BLEU = "Papineni et al., BLEU, 2002; equal to sacrebleu (smoothing exp) on the same words"
 _ROUGE = "C.-Y. Lin, ROUGE, 2004; F-measure and choice of reference as in rouge_score"
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared words, from 0 to 1, higher is better.
 
@@ -50,7 +48,7 @@ def rouge_1(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(rouge_n(compared(answers, tokenizer), 1))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean F-measure of shared pairs of neighboring words, from 0 to 1, higher is better.
 
@@ -63,7 +61,7 @@ def rouge_2(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return means(rouge_n(compared(answers, tokenizer), 2))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=_ROUGE, batched=True)
+@metric(compares="tokens", source=_ROUGE, batched=True)
 def rouge_l(
     answers: Sequence[Answer],
     *,
@@ -87,7 +85,6 @@ def rouge_l(
 
 
 @metric(
-    bounds=(0, 1),
     compares="tokens",
     source=_BLEU,
     size=2 * BLEU_ORDER + 2,
@@ -110,7 +107,7 @@ def bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return bleu_vectors(compared(answers, tokenizer))
 
 
-@metric(bounds=(0, 1), compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
+@metric(compares="tokens", source=f"{_BLEU}, with effective order", batched=True)
 def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     """Mean of the BLEU of single answers, from 0 to 1, higher is better.
 
@@ -125,7 +122,6 @@ def sentence_bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Ve
 
 
 @metric(
-    bounds=(0, 1),
     compares="characters",
     source="M. Popović, chrF, 2015; equal to sacrebleu's chrF2 on the same characters",
     size=3 * CHARACTER_ORDERS,
@@ -143,10 +139,9 @@ def chrf(answers: Sequence[Answer]) -> Vectors:
 
 
 @metric(
-    bounds=(0, 1),
     compares="tokens",
     source="M. Popović, chrF++, 2017; equal to sacrebleu's chrF2++ on the same words",
-    size=3 * (CHARACTER_ORDERS + CHRF_WORD_ORDER),
+    size=3 * (CHARACTER_ORDERS + _CHRF_WORD_ORDER),
     combine=lambda totals, n: chrf_score(totals),
     batched=True,
 )
@@ -156,49 +151,13 @@ def chrf_pp(answers: Sequence[Answer]) -> Vectors:
     As `overlap.chrf`, averaged over six orders of characters and two of fugashi's words.
     """
     characters = chrf_rows(compared(answers, "characters"), CHARACTER_ORDERS)
-    words = chrf_rows(compared(answers), CHRF_WORD_ORDER)
+    words = chrf_rows(compared(answers), _CHRF_WORD_ORDER)
     return Vectors(best_chrf(np.concatenate([characters, words], axis=2)))
 
 
-@metric(
-    bounds=None,
-    compares="tokens",
-    source="Snover et al., TER, 2006; equal to sacrebleu's TER on the same words",
-    size=2,
-    combine=lambda totals, n: ter_score(totals),
-    lower_is_better=True,
-)
-def ter(answer: Answer, *, tokenizer: Unit = "words") -> tuple[float, ...]:
-    """Corpus translation edit rate, from 0 without an upper end, lower is better.
-
-    Insertions, deletions, replacements and moves of phrases that make a reference of the answer,
-    over the whole task, per word of the references. With several references the one that needs
-    fewest edits counts, and their mean length. Upper and lower case are the same. Moves are looked
-    for as sacrebleu does; answers or references of more than 1,000 words are compared without
-    moves. With empty references only, any answer makes it 1.
-
-    Args:
-        tokenizer: "words", or "characters" without white space.
-    """
-    references = tuple(text.lower() for text in answer.references)
-    words, *others = compare([(answer.prediction.lower(), references)], tokenizer).strings[0]
-    return ter_counts(words, others)
-
-
-def compared(answers: Sequence[Answer], unit: Unit = "words") -> Comparison:
+def compared(answers: Sequence[Answer], unit: Unit = "words") -> TextComparison:
     """The comparison of answers with their references; the same for all metrics of a batch."""
-    global _latest
-    batch, known = _latest
-    if batch is not answers:
-        known = {}
-        if isinstance(answers, tuple):  # which stays what it is
-            _latest = answers, known
-    if unit not in known:
-        known[unit] = compare([(one.prediction, one.references) for one in answers], unit)
-    return known[unit]
-
-
-_latest: tuple[Sequence[Answer], dict[Unit, Comparison]] = (), {}
+    return compare_texts(tuple((one.prediction, one.references) for one in answers), unit)
 
 
 def means(values: Floats) -> Vectors:
@@ -206,6 +165,6 @@ def means(values: Floats) -> Vectors:
     return Vectors(values[:, None])
 
 
-def bleu_vectors(texts: Comparison) -> Vectors:
+def bleu_vectors(texts: TextComparison) -> Vectors:
     """The counts of BLEU; the same object for all metrics that are made of them."""
     return texts.remember("BLEU vectors", None, lambda: Vectors(bleu_counts(texts)))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
@@ -25,22 +25,21 @@ from vlmbench.text.japanese import NORMALIZATION, normalize
 if TYPE_CHECKING:
     import PIL.Image
 
-    from vlmbench.metrics.encoders import ImageTextEncoder, Tokens, Vectors
+    from vlmbench.metrics.encoders import Embeddings, ImageTextEncoder, Tokens
 
-DIGITS = 6
+_DECIMALS = 6
 """Decimals that are kept: how a batch is cut changes the seventh digit of 32-bit arithmetic."""
 
-GROUP = 64
+_BATCH_SIZE = 64
 """Answers whose vectors are in memory at once."""
 
-IMAGE_GROUP = 16
+_IMAGE_BATCH_SIZE = 16
 """Answers whose images are in memory at once."""
 
-CLIP_WEIGHT = 2.5
+_CLIP_WEIGHT = 2.5
 """Hessel et al. stretch cosines, which stay below 0.4 in practice, by this."""
 
-Part: TypeAlias = Literal["precision", "recall", "f1"]
-PARTS = ("precision", "recall", "f1")
+_PARTS = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class TokenWeights:
     known: Mapping[int, float]
     unknown: float = 1.0
 
-    def of(self, tokens: Tokens) -> Vectors:
+    def of(self, tokens: Tokens) -> Embeddings:
         """Weight of each token; nothing for special ones."""
         weights = np.array([self.known.get(one, self.unknown) for one in tokens.ids], np.float32)
         weights[tokens.special] = 0
@@ -62,16 +61,14 @@ def _identity(options: Mapping[str, Scalar]) -> list[str]:
     return [f"norm:{NORMALIZATION}", f"transformers-{version('transformers')}"]
 
 
-def reference_texts(all_references: References) -> tuple[str, ...]:
+def _reference_texts(all_references: References) -> tuple[str, ...]:
     """All references of the task, in normal form."""
     return tuple(normalize(text) for texts in all_references for text in texts)
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source="Zhang et al., BERTScore, 2020; not rescaled, as the bert-score package by default",
-    prepare=reference_texts,
+    prepare=_reference_texts,
     identity=_identity,
     batched=True,
     encoder="texts",
@@ -82,7 +79,7 @@ def bert_score(
     *,
     model: str = "google-bert/bert-base-multilingual-cased",
     layer: Annotated[int, Range(0, 200)] = 9,
-    part: Part = "f1",
+    part: Literal["precision", "recall", "f1"] = "f1",
     idf: bool = False,
 ) -> list[MetricScore]:
     """Mean BERTScore, from 0 to 1, higher is better.
@@ -106,18 +103,17 @@ def bert_score(
     encoder = text_encoder(model, layer)
     weights = _token_weights(corpus, model, layer) if idf else TokenWeights({})
     scores = []
-    for start in range(0, len(answers), GROUP):
-        group = [_normal(answer) for answer in answers[start : start + GROUP]]
+    for start in range(0, len(answers), _BATCH_SIZE):
+        group = [_normal(answer) for answer in answers[start : start + _BATCH_SIZE]]
         tokens = encoder.encode([text for texts in group for text in texts])
         for prediction, *references in group:
             prf = best_match(tokens[prediction], [tokens[one] for one in references], weights)
-            scores.append(MetricScore((round(prf[PARTS.index(part)], DIGITS),)))
+            scores.append(MetricScore((round(prf[_PARTS.index(part)], _DECIMALS),)))
     return scores
 
 
 @metric(
-    bounds=(0, CLIP_WEIGHT),
-    compares="own",
+    bounds=(0, _CLIP_WEIGHT),
     source="Hessel et al., CLIPScore, 2021, without its English prefix",
     identity=_identity,
     batched=True,
@@ -143,7 +139,9 @@ def clip_score(
     from vlmbench.metrics.encoders import image_text_encoder
 
     encoder = image_text_encoder(model)
-    groups = (answers[at : at + IMAGE_GROUP] for at in range(0, len(answers), IMAGE_GROUP))
+    groups = (
+        answers[at : at + _IMAGE_BATCH_SIZE] for at in range(0, len(answers), _IMAGE_BATCH_SIZE)
+    )
     return [score for group in groups for score in _clip_scores(group, encoder)]
 
 
@@ -166,7 +164,7 @@ def _match(words: Tokens, reference: Tokens, weights: TokenWeights) -> tuple[flo
     return precision, recall, 2 * precision * recall / both if both else 0.0
 
 
-def _mean(cosines: Vectors, weights: Vectors) -> float:
+def _mean(cosines: Embeddings, weights: Embeddings) -> float:
     """Weighted mean from 0 to 1; rounding may take the cosine of a vector with itself above 1."""
     return min(1.0, max(0.0, float(cosines @ weights / weights.sum())))
 
@@ -200,7 +198,7 @@ def _clip_scores(answers: Sequence[Answer], encoder: ImageTextEncoder) -> Iterat
         cosines = [float(text @ next(seen)) for _ in found]
         cosine = min(1.0, max(0.0, math.fsum(cosines) / len(cosines)))
         said = bool(normalize(answer.prediction))
-        yield MetricScore((round(CLIP_WEIGHT * cosine, DIGITS) if said else 0.0,))
+        yield MetricScore((round(_CLIP_WEIGHT * cosine, _DECIMALS) if said else 0.0,))
 
 
 def _pictures(answer: Answer) -> list[PIL.Image.Image] | str:

@@ -8,7 +8,6 @@ from vlmbench.metrics.compat.text_judge import (
     ScorePair,
     first_digit,
     json_scores,
-    last_boxed,
     pair_of_numbers,
     says_correct,
 )
@@ -101,19 +100,3 @@ def test_first_digit(reply: str, digit: int | None) -> None:
 )
 def test_says_correct(reply: str, correct: bool | None) -> None:
     assert says_correct(reply) is correct
-
-
-@pytest.mark.parametrize(
-    ("text", "boxed"),
-    [
-        ("\\boxed{東京}", "東京"),
-        ("答えは\\boxed{8,000円}です。", "8,000円"),
-        ("\\boxed{a{b}c}", "a{b}c"),
-        ("\\boxed{東京}。以上。\\boxed{大阪", "東京"),
-        ("\\boxed {東京}", "\\boxed {東京}"),
-        ("\\boxed{}", ""),
-        ("  そのまま ", "そのまま"),
-    ],
-)
-def test_last_boxed(text: str, boxed: str) -> None:
-    assert last_boxed(text) == boxed

@@ -21,8 +21,8 @@ from vlmbench.metrics.compat.text_mmmu import (
     MIXED_OPEN,
     OpenStyle,
     letters_of,
+    mmmu_letter,
     open_agrees,
-    read_choice,
     read_open,
 )
 
@@ -71,8 +71,8 @@ def test_letters(
     kit: str | None,
     vista: str,
 ) -> None:
-    assert read_choice(response, CITIES, japanese=True) == japanese
-    assert read_choice(response, CITIES, japanese=False) == english
+    assert mmmu_letter(response, CITIES, japanese=True) == japanese
+    assert mmmu_letter(response, CITIES, japanese=False) == english
     assert jmmmu_pro_letter(response, CITIES) == pro
     assert video_mmmu_letter(response, CITIES) == video
     assert vlmevalkit_letter(response, CITIES) == kit
@@ -96,13 +96,13 @@ PRIORITY = [
 
 @pytest.mark.parametrize(("response", "letter"), PRIORITY)
 def test_which_letter_of_several(response: str, letter: str | None) -> None:
-    assert read_choice(response, FRUIT, japanese=True) == letter
+    assert mmmu_letter(response, FRUIT, japanese=True) == letter
 
 
 def test_a_long_english_answer_may_name_the_option() -> None:
     animals = letters_of(("a cat", "a dog"))
-    assert read_choice("What I can see there is a dog!", animals, japanese=True) == "B"
-    assert read_choice("It is a dog", animals, japanese=True) is None
+    assert mmmu_letter("What I can see there is a dog!", animals, japanese=True) == "B"
+    assert mmmu_letter("It is a dog", animals, japanese=True) is None
 
 
 def test_a_refusal_is_no_letter() -> None:

@@ -7,9 +7,7 @@ import sys
 import pytest
 
 from vlmbench.errors import DependencyError
-from vlmbench.metrics.compat.text_emoji import emoji_code_points
-from vlmbench.metrics.compat.text_overlaps import strict_sentence_bleu
-from vlmbench.metrics.compat.text_words import ipadic_words, rouge_words
+from vlmbench.metrics.compat.text_words import emoji_code_points, ipadic_words, rouge_words
 
 # Behavior described in the notes on ROUGE-L (section 3) and the gold README (quirk 2).
 REMOVED = [("猫😺", ("猫",)), ("➀➁", ()), ("㊗", ()), ("Ｎ７００", ("N", "700")), ("　", ())]
@@ -44,13 +42,3 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, package: st
 
 def test_long_runs_are_cut() -> None:
     assert "".join(rouge_words("ア" * 10_000, "nfkc")) == "ア" * 10_000
-
-
-def test_strict_sentence_bleu() -> None:
-    # By hand: fewer than four words; all of four; half of the unigrams, one smoothed order after
-    # the other: (2/4 * 1/2/3 * 1/4/2 * 1/8/1) ** (1/4).
-    assert strict_sentence_bleu(("猫", "だ"), [("猫", "だ")]) == 0.0
-    assert strict_sentence_bleu("abcd", ["abcd"]) == pytest.approx(1.0)
-    expected = (2 / 4 * 1 / 2 / 3 * 1 / 4 / 2 * 1 / 8) ** 0.25
-    assert strict_sentence_bleu("axbx", ["aybz"]) == pytest.approx(expected)
-    assert strict_sentence_bleu("abcd", ["wxyz"]) == 0.0

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.metrics.ngrams.coded import Integers, coded
+from vlmbench.metrics.ngrams.encoding import Integers, encode
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.table import NgramTable, Rows
 
@@ -19,7 +19,7 @@ DOCUMENTS = st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_siz
 @given(documents=DOCUMENTS, sample=st.lists(TEXT, min_size=2, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_frequencies_are_those_of_sets(documents: list[list[str]], sample: list[str]) -> None:
-    frequencies = count_documents([coded(documents)], 4)
+    frequencies = count_documents([encode(documents)], 4)
     assert frequencies.samples == len(documents)
     expected: Counter[str] = Counter()
     for texts in documents:
@@ -42,7 +42,7 @@ def looked_up(
     frequencies: DocumentFrequencies, sample: Sequence[Sequence[str]]
 ) -> list[tuple[Rows, Integers]]:
     """The n-grams of a sample with their frequencies, order by order."""
-    texts = coded([sample])
+    texts = encode([sample])
     table = NgramTable(texts, 4)
     found = frequencies.of(table, frequencies.lines_of_words(texts))
     return list(zip(table.rows, found, strict=True))
@@ -50,18 +50,18 @@ def looked_up(
 
 def test_rare_ngrams_take_no_room() -> None:
     words = [[str(number) for number in range(1000)]]
-    frequencies = count_documents([coded([words]), coded([[["0", "1"]]])], 4)
+    frequencies = count_documents([encode([words]), encode([[["0", "1"]]])], 4)
     assert dict(frequencies.words) == {"0": 0, "1": 1}
     assert [len(keys) for keys in frequencies.keys] == [1, 0, 0]
 
 
 def test_no_documents() -> None:
-    for frequencies in (count_documents([], 4), count_documents([coded([])], 4)):
+    for frequencies in (count_documents([], 4), count_documents([encode([])], 4)):
         assert all(np.all(found == 1) for _, found in looked_up(frequencies, [["a", "b"]]))
 
 
 def test_it_crosses_processes() -> None:
-    frequencies = count_documents([coded([["ab", "b"], ["ab"]])], 4)
+    frequencies = count_documents([encode([["ab", "b"], ["ab"]])], 4)
     copy = pickle.loads(pickle.dumps(frequencies))
     theirs, ours = looked_up(copy, ["ab", "b"]), looked_up(frequencies, ["ab", "b"])
     assert [found.tolist() for _, found in theirs] == [found.tolist() for _, found in ours]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_anls import package_anls
-from vlmbench.records import Scalar
+
+_identity = reproduces("anls-0.0.2")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:anls-0.0.2"]
-
-
-@metric(bounds=(0, 1), compares="own", source="PyPI anls 0.0.2, anls_score", identity=_identity)
+@metric(source="PyPI anls 0.0.2, anls_score", identity=_identity)
 def anls(answer: Answer) -> float:
     """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 

@@ -6,7 +6,9 @@ METEOR and SPICE are left out: they are Java programs. CIDEr here is the authors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Literal, TypeAlias
 
@@ -14,10 +16,9 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
-from vlmbench.metrics.compat.text_penn import penn_words
 from vlmbench.metrics.compat.text_words import plain_words
-from vlmbench.metrics.ngrams.coded import coded
-from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, Comparison
+from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, TextComparison
+from vlmbench.metrics.ngrams.encoding import encode
 from vlmbench.metrics.ngrams.frequencies import DocumentFrequencies, count_documents
 from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
 from vlmbench.metrics.overlap import means
@@ -25,17 +26,39 @@ from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
 from vlmbench.stats import Floats
 
-CocoTokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
+_Tokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
 
 _SOURCE = "salaniz/pycocoevalcap 1.2"
 _TINY, _SMALL = 1e-15, 1e-9
 """Added to matches and to lengths, so that nothing is divided by zero."""
 
+# The Penn Treebank tokenizer of the original is a Java program (Stanford CoreNLP 3.4.1). This
+# follows it on Japanese with some ASCII between, which is what captions are; English contractions
+# and abbreviations are not taken apart as it would.
+_PENN_TOKEN = re.compile(
+    r"[a-z]+://[^\s\u3000-\u9fff\uff00-\uffef]+"
+    r"|[0-9]+(?:[.,:/-][0-9]+)*%?"
+    r"|\.{2,}|-{2,}"
+    r"|[^\W_]+(?:['’&.@_-][^\W_]+)*"
+    r"|[^\s]"
+)
+_PENN_DROPPED = frozenset(["-", "--", "...", *"'\"`.?!,:;…‘’“”「」《》"])
+"""What becomes one of the marks that the evaluation takes out: Japanese quotation marks too.
+
+Brackets stay: they become -lrb- where the evaluation looks for -LRB-."""
+
+
+def _penn_words(text: str) -> tuple[str, ...]:
+    """Lower-case tokens without ASCII punctuation."""
+    tokens = _PENN_TOKEN.findall(text.replace("\n", " ").lower())
+    return tuple(token for token in tokens if token not in _PENN_DROPPED)
+
+
 _SPLIT: Mapping[Scalar, Callable[[str], Sequence[str]]] = {
     "fugashi": plain_words,
     "characters": lambda text: tuple(text.replace(" ", "").replace("\n", "")),
-    "fugashi+penn": lambda text: penn_words(" ".join(plain_words(text))),
-    "penn": penn_words,
+    "fugashi+penn": lambda text: _penn_words(" ".join(plain_words(text))),
+    "penn": _penn_words,
     "none": lambda text: tuple(text.split()),
 }
 
@@ -47,15 +70,6 @@ def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
     return ["ref:pycocoevalcap@1.2", words]
 
 
-def _bleu_value(totals: Floats, orders: int) -> Floats:
-    """The geometric mean of the precisions up to an order, times the penalty."""
-    matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
-    mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))
-    ratio = (totals[..., -2] + _TINY) / (totals[..., -1] + _SMALL)
-    value: Floats = mean * np.exp(np.minimum(0.0, 1 - 1 / ratio))
-    return value
-
-
 class _References:
     """The references of the task, from which each tokenizer gets its document frequencies."""
 
@@ -63,24 +77,23 @@ class _References:
         self._references = references
         self._counted: dict[str, DocumentFrequencies] = {}
 
-    def frequencies(self, tokenizer: CocoTokenizer) -> DocumentFrequencies:
+    def frequencies(self, tokenizer: _Tokenizer) -> DocumentFrequencies:
         """Of word n-grams, counted once."""
         if tokenizer not in self._counted:
             documents = [[_words(text, tokenizer) for text in texts] for texts in self._references]
-            self._counted[tokenizer] = count_documents([coded(documents)], CIDER_ORDER)
+            self._counted[tokenizer] = count_documents([encode(documents)], CIDER_ORDER)
         return self._counted[tokenizer]
 
 
 @metric(
     bounds=(0, 10),
-    compares="own",
     source="vrama91/cider at f281464, Cider(df='corpus')",
     prepare=_References,
     identity=lambda options: [*_identity(options), "ref:vrama91/cider@f281464"],
     batched=True,
 )
 def cider(
-    answers: Sequence[Answer], references: _References, *, tokenizer: CocoTokenizer = "fugashi"
+    answers: Sequence[Answer], references: _References, *, tokenizer: _Tokenizer = "fugashi"
 ) -> Vectors:
     """Mean CIDEr without clipping and length penalty, from 0 to 10, higher is better.
 
@@ -95,7 +108,6 @@ def cider(
 
 @metric(
     bounds=(0, 10),
-    compares="own",
     source=f"{_SOURCE}, Cider().compute_score",
     prepare=_References,
     identity=_identity,
@@ -105,7 +117,7 @@ def cider_d(
     answers: Sequence[Answer],
     references: _References,
     *,
-    tokenizer: CocoTokenizer = "fugashi",
+    tokenizer: _Tokenizer = "fugashi",
     sigma: Annotated[float, Range(0.1, 1000)] = 6.0,
 ) -> Vectors:
     """Mean CIDEr-D, which pycocoevalcap calls CIDEr, from 0 to 10, higher is better.
@@ -121,14 +133,8 @@ def cider_d(
     return means(cider_of(_compared(answers, tokenizer), frequencies, sigma=sigma))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Rouge().compute_score",
-    identity=_identity,
-    batched=True,
-)
-def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
+@metric(source=f"{_SOURCE}, Rouge().compute_score", identity=_identity, batched=True)
+def rouge_l(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Vectors:
     """Mean ROUGE-L with beta 1.2, from 0 to 1, higher is better.
 
     The highest precision and the highest recall over the references make F. An empty text is one
@@ -141,104 +147,52 @@ def rouge_l(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") 
     samples = [
         [split(_whole(text)) or ("",) for text in (a.prediction, *a.references)] for a in answers
     ]
-    return means(coco_rouge_l(Comparison(coded(samples), orders=1)))
+    return means(coco_rouge_l(TextComparison(encode(samples), orders=1)))
 
 
-def _bleu(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Vectors:
-    return Vectors(bleu_counts(_compared(answers, tokenizer)))
+def _bleu(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Vectors:
+    """Corpus BLEU-N, N from the name, from 0 to 1, higher is better.
 
-
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 1),
-    identity=_identity,
-    batched=True,
-)
-def bleu_1(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-1, from 0 to 1, higher is better.
-
-    A precision is never quite 0, so that two empty texts have a small value of no meaning.
+    A precision is never quite 0, so that two empty texts have a small value of no meaning, and
+    right answers that are too short for an order are near 0 too.
 
     Args:
         tokenizer: "fugashi" or "characters"; "penn" is the Penn Treebank tokenizer, which lmms-eval
             puts before captions and which drops punctuation, straight on the text or on fugashi's
             words between spaces; "none" splits at white space.
     """
-    return _bleu(answers, tokenizer)
+    return Vectors(bleu_counts(_compared(answers, tokenizer)))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 2),
-    identity=_identity,
-    batched=True,
-)
-def bleu_2(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-2, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
+def _bleu_value(orders: int, totals: Floats, n: int) -> Floats:
+    """The geometric mean of the precisions up to an order, times the penalty."""
+    matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
+    mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))
+    ratio = (totals[..., -2] + _TINY) / (totals[..., -1] + _SMALL)
+    value: Floats = mean * np.exp(np.minimum(0.0, 1 - 1 / ratio))
+    return value
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 3),
-    identity=_identity,
-    batched=True,
-)
-def bleu_3(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-3, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
+for _order in range(1, BLEU_ORDER + 1):
+    metric(
+        name=f"bleu_{_order}",
+        source=f"{_SOURCE}, Bleu(4).compute_score",
+        size=2 * BLEU_ORDER + 2,
+        combine=partial(_bleu_value, _order),
+        identity=_identity,
+        batched=True,
+    )(_bleu)
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_SOURCE}, Bleu(4).compute_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: _bleu_value(totals, 4),
-    identity=_identity,
-    batched=True,
-)
-def bleu_4(answers: Sequence[Answer], *, tokenizer: CocoTokenizer = "fugashi") -> Vectors:
-    """Corpus BLEU-4, from 0 to 1, higher is better.
-
-    As `compat_coco.bleu_1`, and right answers that are too short for an order are near 0 too.
-
-    Args:
-        tokenizer: What words are; see `compat_coco.bleu_1`.
-    """
-    return _bleu(answers, tokenizer)
+def _compared(answers: Sequence[Answer], tokenizer: _Tokenizer) -> TextComparison:
+    return TextComparison(encode(_split(answers, tokenizer)), orders=WORD_ORDERS)
 
 
-def _compared(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> Comparison:
-    return Comparison(coded(_split(answers, tokenizer)), orders=WORD_ORDERS)
-
-
-def _split(answers: Sequence[Answer], tokenizer: CocoTokenizer) -> list[list[Sequence[str]]]:
+def _split(answers: Sequence[Answer], tokenizer: _Tokenizer) -> list[list[Sequence[str]]]:
     return [[_words(text, tokenizer) for text in (a.prediction, *a.references)] for a in answers]
 
 
-def _words(text: str, tokenizer: CocoTokenizer) -> Sequence[str]:
+def _words(text: str, tokenizer: _Tokenizer) -> Sequence[str]:
     """Words without white space, which all metrics but ROUGE-L split at."""
     return [word for word in _SPLIT[tokenizer](_whole(text)) if not word.isspace()]
 

@@ -9,9 +9,9 @@ several here, the best counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_failures import RAISED, unscored
 from vlmbench.metrics.compat.text_letters import mathvista_choice, mathvista_free
 from vlmbench.metrics.compat.text_mmmu import (
@@ -19,8 +19,8 @@ from vlmbench.metrics.compat.text_mmmu import (
     MIXED_OPEN,
     OpenStyle,
     letters_of,
+    mmmu_letter,
     open_agrees,
-    read_choice,
     read_open,
 )
 from vlmbench.records import MetricScore, Scalar
@@ -37,13 +37,10 @@ _NUMBER_WORDS = (
     | {"hundred": "100", "thousand": "1000", "million": "1000000", "billion": "1000000000"}
 )
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b")
+_identity = reproduces("llm-jp-eval-mm@9f450a5")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:llm-jp-eval-mm@9f450a5"]
-
-
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, exact-match", identity=_identity)
+@metric(source=f"{_REPOSITORY}, exact-match", identity=_identity)
 def exact_match(answer: Answer) -> float:
     """Share of answers identical to a reference, from 0 to 1, higher is better.
 
@@ -52,7 +49,7 @@ def exact_match(answer: Answer) -> float:
     return float(answer.prediction in answer.references)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, substring-match", identity=_identity)
+@metric(source=f"{_REPOSITORY}, substring-match", identity=_identity)
 def substring_match(answer: Answer) -> float:
     """Share of answers that contain a reference, from 0 to 1, higher is better.
 
@@ -65,7 +62,7 @@ def substring_match(answer: Answer) -> float:
     return float(any(_with_digits(reference) in prediction for reference in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jic-vqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jic-vqa", identity=_identity)
 def jic_vqa(answer: Answer) -> float:
     """Share of answers that contain a reference as it is written, from 0 to 1, higher is better.
 
@@ -74,7 +71,7 @@ def jic_vqa(answer: Answer) -> float:
     return _contains(answer)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mecha-ja", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mecha-ja", identity=_identity)
 def mecha_ja(answer: Answer) -> float:
     """Share of answers that contain the right letter, from 0 to 1, higher is better.
 
@@ -84,7 +81,7 @@ def mecha_ja(answer: Answer) -> float:
     return _contains(answer)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, ai2d", identity=_identity)
+@metric(source=f"{_REPOSITORY}, ai2d", identity=_identity)
 def ai2d(answer: Answer) -> MetricScore:
     """Share of answers that are the right letter and no more, from 0 to 1, higher is better.
 
@@ -94,7 +91,7 @@ def ai2d(answer: Answer) -> MetricScore:
     return _bare_letter(answer, _ai2d_form)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, blink", identity=_identity)
+@metric(source=f"{_REPOSITORY}, blink", identity=_identity)
 def blink(answer: Answer) -> MetricScore:
     """As ai2d, but one pair of parentheses may be around the letter; from 0 to 1, higher is better.
 
@@ -103,7 +100,7 @@ def blink(answer: Answer) -> MetricScore:
     return _bare_letter(answer, _blink_form)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu", identity=_identity)
 def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = False) -> MetricScore:
     """Share of choice questions answered with the right letter, from 0 to 1, higher is better.
 
@@ -117,13 +114,13 @@ def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = False) -> MetricS
             number of options: what a random choice, the harness's `--random_choice`, scores on
             average.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=True)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=True)
     chance = 1 / len(answer.choices) if unparsed_as_chance and answer.choices else 0.0
     right = chance if letter is None else float(letter in answer.references)
     return MetricScore((right,), extracted=letter)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu", identity=_identity)
 def jmmmu_open(answer: Answer, *, grown_indicators: bool = False) -> float:
     """Share of open JMMMU questions answered rightly, from 0 to 1, higher is better.
 
@@ -140,7 +137,7 @@ def jmmmu_open(answer: Answer, *, grown_indicators: bool = False) -> float:
     return _open(answer, JAPANESE_OPEN, grown_indicators)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mmmu", identity=_identity)
 def mmmu_open(answer: Answer) -> float:
     """Share of open MMMU questions answered rightly, from 0 to 1, higher is better.
 
@@ -151,7 +148,7 @@ def mmmu_open(answer: Answer) -> float:
     return _open(answer, MIXED_OPEN, False)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu", identity=_identity)
 def jmmmu(answer: Answer) -> MetricScore:
     """Accuracy over all JMMMU questions, from 0 to 1, higher is better.
 
@@ -161,7 +158,7 @@ def jmmmu(answer: Answer) -> MetricScore:
     return jmmmu_choice(answer) if answer.choices else MetricScore((jmmmu_open(answer),))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mmmu", identity=_identity)
 def mmmu(answer: Answer) -> MetricScore:
     """Accuracy over all MMMU questions, from 0 to 1, higher is better.
 
@@ -170,7 +167,7 @@ def mmmu(answer: Answer) -> MetricScore:
     return jmmmu_choice(answer) if answer.choices else MetricScore((mmmu_open(answer),))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mathvista", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mathvista", identity=_identity)
 def mathvista(answer: Answer) -> MetricScore:
     """Share of MathVista questions answered rightly, from 0 to 1, higher is better.
 

@@ -6,25 +6,22 @@ it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_failures import RAISED, unscored
 from vlmbench.metrics.compat.text_judge import ScorePair, first_digit, json_scores, says_correct
+from vlmbench.metrics.judge import CATEGORIES, by_category, in_category
 from vlmbench.metrics.judge_prompts import DIGIT, RELATIVE, YES_NO
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 
 _REPOSITORY = "llm-jp/llm-jp-eval-mm at 9f450a5"
-_CATEGORIES = ("conv", "detail", "complex")
 _UNREAD = ScorePair(-1, -1)
 _SMALLEST = 0.01
-
-
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:llm-jp-eval-mm@9f450a5"]
+_identity = reproduces("llm-jp-eval-mm@9f450a5")
 
 
 def _ratios(totals: Floats) -> Floats:
@@ -37,16 +34,14 @@ def _ratios(totals: Floats) -> Floats:
 
 
 def _overall(totals: Floats, n: int) -> Floats:
-    categories = totals.reshape(*totals.shape[:-1], len(_CATEGORIES), 3)
-    value: Floats = _ratios(categories).sum(axis=-1) / len(_CATEGORIES)
+    value: Floats = _ratios(by_category(totals)).sum(axis=-1) / len(CATEGORIES)
     return value
 
 
 @metric(
     bounds=None,
-    compares="own",
     source=f"{_REPOSITORY}, heron-bench",
-    size=3 * len(_CATEGORIES),
+    size=3 * len(CATEGORIES),
     combine=_overall,
     identity=_identity,
     judge_prompt=RELATIVE,
@@ -63,20 +58,14 @@ def heron_overall_rel(answer: Answer) -> MetricScore:
     """
     if "category" not in answer.meta:
         return MetricScore(unscored="the sample has no meta.category")
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
-    vector = [0.0] * (3 * len(_CATEGORIES))
-    if answer.meta["category"] in _CATEGORIES:
-        start = 3 * _CATEGORIES.index(str(answer.meta["category"]))
-        vector[start : start + 3] = [1.0, *map(float, pair or _UNREAD)]
-    return MetricScore(tuple(vector), extracted=_shown(pair))
+    category = answer.meta["category"]
+    if category not in CATEGORIES:
+        return _score(answer, lambda pair: (0.0,) * (3 * len(CATEGORIES)))
+    return _score(answer, lambda pair: in_category(category, 1.0, *map(float, pair)))
 
 
 @metric(
     bounds=None,
-    compares="own",
     source=f"{_REPOSITORY}, heron-bench",
     size=3,
     combine=lambda totals, n: _ratios(totals),
@@ -89,19 +78,11 @@ def heron_rel(answer: Answer) -> MetricScore:
     The ratio of heron_overall_rel for all replies at hand, so that a slice of `meta.category` is
     the harness's conv_rel, detail_rel or complex_rel. No fixed range; no reply is left out.
     """
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
-    return MetricScore((1.0, *map(float, pair or _UNREAD)), extracted=_shown(pair))
+    return _score(answer, lambda pair: (1.0, *map(float, pair)))
 
 
 @metric(
-    bounds=None,
-    compares="own",
-    source=f"{_REPOSITORY}, heron-bench",
-    identity=_identity,
-    judge_prompt=RELATIVE,
+    bounds=None, source=f"{_REPOSITORY}, heron-bench", identity=_identity, judge_prompt=RELATIVE
 )
 def heron_score(answer: Answer) -> MetricScore:
     """Mean of the judge's scores of the model, meant to be from 1 to 10, higher is better.
@@ -110,19 +91,11 @@ def heron_score(answer: Answer) -> MetricScore:
     else between a { and the next }. Decimals are cut off, and any number is accepted: 0, 85, true.
     A reply that can't be read counts as -1, and `extracted` is empty.
     """
-    try:
-        pair = json_scores(answer.prediction)
-    except RAISED as problem:
-        return unscored(problem)
-    return MetricScore((float((pair or _UNREAD).model),), extracted=_shown(pair))
+    return _score(answer, lambda pair: (float(pair.model),))
 
 
 @metric(
-    bounds=(0, 9),
-    compares="own",
-    source=f"{_REPOSITORY}, llm-as-a-judge",
-    identity=_identity,
-    judge_prompt=DIGIT,
+    bounds=(0, 9), source=f"{_REPOSITORY}, llm-as-a-judge", identity=_identity, judge_prompt=DIGIT
 )
 def llm_as_a_judge(answer: Answer) -> MetricScore:
     """Mean of the judge's grades, meant to be from 1 to 5, higher is better.
@@ -134,13 +107,7 @@ def llm_as_a_judge(answer: Answer) -> MetricScore:
     return MetricScore((float(digit or 0),), extracted=None if digit is None else str(digit))
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_REPOSITORY}, jawildtext-board-vqa",
-    identity=_identity,
-    judge_prompt=YES_NO,
-)
+@metric(source=f"{_REPOSITORY}, jawildtext-board-vqa", identity=_identity, judge_prompt=YES_NO)
 def board_vqa(answer: Answer) -> MetricScore:
     """Share of replies that say "correct: yes", from 0 to 1, higher is better.
 
@@ -152,5 +119,11 @@ def board_vqa(answer: Answer) -> MetricScore:
     return MetricScore((float(bool(correct)),), extracted=extracted)
 
 
-def _shown(pair: ScorePair | None) -> str | None:
-    return None if pair is None else f"{pair.model} / {pair.reference}"
+def _score(answer: Answer, vector: Callable[[ScorePair], tuple[float, ...]]) -> MetricScore:
+    """The vector of the reply's two scores; unscored where the original raises."""
+    try:
+        pair = json_scores(answer.prediction)
+        extracted = None if pair is None else f"{pair.model} / {pair.reference}"
+        return MetricScore(vector(pair or _UNREAD), extracted=extracted)
+    except RAISED as problem:
+        return unscored(problem)

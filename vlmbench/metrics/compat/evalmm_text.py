@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.compat.sacrebleu import sentence_bleu
 from vlmbench.metrics.compat.text_failures import unscored
-from vlmbench.metrics.compat.text_overlaps import ngrams, strict_sentence_bleu
 from vlmbench.metrics.compat.text_words import (
     Normalizer,
     ipadic_identity,
-    ipadic_words,
     rouge_identity,
     rouge_words,
 )
-from vlmbench.metrics.ngrams.lcs import common_subsequence_length
 from vlmbench.records import MetricScore, Scalar
 
 _REPOSITORY = "llm-jp/llm-jp-eval-mm at 9f450a5"
@@ -30,7 +29,6 @@ def _rouge_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
 
 @metric(
     bounds=(0, 100),
-    compares="own",
     source=f"{_REPOSITORY}, rougel; after Sakana AI's evolutionary-model-merge",
     identity=_rouge_parts,
 )
@@ -69,12 +67,7 @@ def _jdocqa_parts(options: Mapping[str, Scalar]) -> Sequence[str]:
     return [_REFERENCE, ipadic_identity()]
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_REPOSITORY}, jdocqa",
-    identity=_jdocqa_parts,
-)
+@metric(source=f"{_REPOSITORY}, jdocqa", identity=_jdocqa_parts)
 def jdocqa(answer: Answer) -> MetricScore:
     """Mean over all JDocQA questions, from 0 to 1, higher is better.
 
@@ -91,11 +84,10 @@ def jdocqa(answer: Answer) -> MetricScore:
     name = _TYPES[kind] if kind in range(4) and isinstance(kind, int) else kind
     if name == "open-ended":
         try:
-            words = ipadic_words(answer.prediction)
-            references = [ipadic_words(reference) for reference in answer.references]
+            bleu = sentence_bleu(answer, tokenizer="ja-mecab", effective_order=False)
         except UnicodeError as problem:
             return unscored(problem)
-        return MetricScore((strict_sentence_bleu(words, references),))
+        return MetricScore((bleu / 100,))
     if name not in _TYPES:
         return MetricScore(unscored=f"meta.answer_type is {kind!r}, none of JDocQA's types")
     prediction = _inclusion_form(answer.prediction)
@@ -107,14 +99,21 @@ def _rouge(words: Sequence[str], reference: Sequence[str], kind: str) -> tuple[f
     """F, precision and recall."""
     order = 2 if kind == "rouge2" else 1
     if kind == "rougeL":
-        common = common_subsequence_length(words, reference)
+        from rapidfuzz.distance import LCSseq
+
+        common = LCSseq.similarity(words, reference)
     else:
-        common = (ngrams(words, order) & ngrams(reference, order)).total()
+        common = (_ngrams(words, order) & _ngrams(reference, order)).total()
     if not common:
         return 0.0, 0.0, 0.0
     precision = common / (len(words) - order + 1)
     recall = common / (len(reference) - order + 1)
     return 2 * precision * recall / (precision + recall), precision, recall
+
+
+def _ngrams(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+    """How often each run of `order` words occurs."""
+    return Counter(zip(*(words[start:] for start in range(order)), strict=False))
 
 
 def _inclusion_form(text: str) -> str:

@@ -7,41 +7,30 @@ it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_judge import ScorePair, pair_of_numbers
+from vlmbench.metrics.judge import CATEGORIES, by_category, in_category, mean_ratio
 from vlmbench.metrics.judge_prompts import TWO_NUMBERS
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.records import MetricScore
 from vlmbench.stats import Floats
 
-_CATEGORIES = ("conv", "detail", "complex")
 _UNREAD = ScorePair(-1, -1)
+_identity = reproduces("heron@883cd7c")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:heron@883cd7c"]
-
-
-def _mean_of_categories(totals: Floats, n: int) -> Floats:
-    """Mean over the categories that have replies of 100 * model / reference."""
-    categories = totals.reshape(*totals.shape[:-1], len(_CATEGORIES), 3)
-    present = categories[..., 0] > 0
-    model, reference = categories[..., 1], categories[..., 2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(present, 100 * model / np.where(present, reference, 1.0), 0.0)
-    value: Floats = ratios.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
-    return value
+def _value(totals: Floats, n: int) -> Floats:
+    replies, model, reference = np.moveaxis(by_category(totals), -1, 0)
+    return mean_ratio(model, reference, replies > 0)
 
 
 @metric(
     bounds=None,
-    compares="own",
     source="turingmotors/heron at 883cd7c, heron/eval/eval_heron_bench.py",
-    size=3 * len(_CATEGORIES),
-    combine=_mean_of_categories,
+    size=3 * len(CATEGORIES),
+    combine=_value,
     identity=_identity,
     judge_prompt=TWO_NUMBERS,
 )
@@ -56,13 +45,11 @@ def relative(answer: Answer) -> MetricScore:
     numbers are unscored.
     """
     category = answer.meta.get("category")
-    if category not in _CATEGORIES:
+    if category not in CATEGORIES:
         return MetricScore(unscored=f"meta.category is {category!r}, none of Heron-Bench's")
     pair = pair_of_numbers(answer.prediction)
     model, reference = pair or _UNREAD
     if not (math.isfinite(model) and math.isfinite(reference)):
         return MetricScore(unscored="a score is not finite")
-    vector = [0.0] * (3 * len(_CATEGORIES))
-    start = 3 * _CATEGORIES.index(str(category))
-    vector[start : start + 3] = [1.0, model, reference]
-    return MetricScore(tuple(vector), extracted=pair and f"{reference:g} {model:g}")
+    vector = in_category(category, 1.0, model, reference)
+    return MetricScore(vector, extracted=pair and f"{reference:g} {model:g}")

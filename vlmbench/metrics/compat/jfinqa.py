@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
 
-from vlmbench.metrics.base import Answer, metric
-from vlmbench.records import MetricScore, Scalar
+from vlmbench.metrics.base import Answer, metric, reproduces
+from vlmbench.records import MetricScore
 
 _REPOSITORY = "EleutherAI/lm-evaluation-harness at 4e7e0d4"
 _TOLERANCE = 0.01
@@ -17,18 +16,10 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d)")
 _NOT_NUMERIC = re.compile(r"[^\d.\-+]")
 _UNITS = ("百万円", "千円", "億円", "兆円", "円", "ドル", "ポイント", "pt", "bps")
 _MULTIPLIERS = {"千": 10**3, "百万": 10**6, "億": 10**8, "兆": 10**12}
+_identity = reproduces("lm-evaluation-harness@4e7e0d4")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:lm-evaluation-harness@4e7e0d4"]
-
-
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_REPOSITORY}, jfinqa exact_match",
-    identity=_identity,
-)
+@metric(source=f"{_REPOSITORY}, jfinqa exact_match", identity=_identity)
 def exact_match(answer: Answer) -> MetricScore:
     """Share of answers equal to a reference, from 0 to 1, higher is better.
 
@@ -40,12 +31,7 @@ def exact_match(answer: Answer) -> MetricScore:
     return MetricScore((float(right),), extracted=read)
 
 
-@metric(
-    bounds=(0, 1),
-    compares="own",
-    source=f"{_REPOSITORY}, jfinqa numerical_match",
-    identity=_identity,
-)
+@metric(source=f"{_REPOSITORY}, jfinqa numerical_match", identity=_identity)
 def numerical_match(answer: Answer) -> MetricScore:
     """Share of answers within 1 % of a reference's number, from 0 to 1, higher is better.
 

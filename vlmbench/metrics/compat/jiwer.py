@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 
-from vlmbench.metrics.base import Answer, metric
-from vlmbench.records import Scalar
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.stats import Floats
 from vlmbench.text.edits import edit_distance
 
-
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:jiwer-4.0.0"]
+_identity = reproduces("jiwer-4.0.0")
 
 
 def _rate(totals: Floats, n: int) -> Floats:
@@ -24,7 +19,6 @@ def _rate(totals: Floats, n: int) -> Floats:
 
 @metric(
     bounds=None,
-    compares="own",
     source="PyPI jiwer 4.0.0, cer",
     size=2,
     combine=_rate,

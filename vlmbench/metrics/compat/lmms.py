@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
 
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_anls import (
     THRESHOLD,
+    best_anls,
     collapsed,
-    raw_length_similarity,
+    edit_similarity,
+    raw_length_anls,
     relaxed_equal,
-    similarity,
 )
 from vlmbench.metrics.compat.text_evalai import evalai, evalai_words, leave_one_out
-from vlmbench.records import Scalar
 
 _REPOSITORY = "EvolvingLMMs-Lab/lmms-eval at 75571cf"
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_identity = reproduces("lmms-eval@75571cf")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:lmms-eval@75571cf"]
-
-
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, exact_match", identity=_identity)
+@metric(source=f"{_REPOSITORY}, exact_match", identity=_identity)
 def exact_match(answer: Answer) -> float:
     """Share of answers equal to a reference, from 0 to 1, higher is better.
 
@@ -36,7 +32,7 @@ def exact_match(answer: Answer) -> float:
     return float(any(prediction == _exact_form(reference) for reference in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mtvqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mtvqa", identity=_identity)
 def mtvqa(answer: Answer) -> float:
     """Share of answers that contain a reference, from 0 to 1, higher is better.
 
@@ -46,7 +42,7 @@ def mtvqa(answer: Answer) -> float:
     return float(any(_mtvqa_form(reference) in prediction for reference in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, chartqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, chartqa", identity=_identity)
 def chartqa_relaxed(answer: Answer) -> float:
     """Share of answers equal to a reference or within 5 % of it, from 0 to 1, higher is better.
 
@@ -58,7 +54,7 @@ def chartqa_relaxed(answer: Answer) -> float:
     return float(any(equal))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, anls", identity=_identity)
+@metric(source=f"{_REPOSITORY}, anls", identity=_identity)
 def anls(answer: Answer) -> float:
     """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 
@@ -66,11 +62,10 @@ def anls(answer: Answer) -> float:
     single spaces, divided by the greater length of the raw texts, so that white space at the
     ends raises the value. Two empty texts score 1.
     """
-    best = max(raw_length_similarity(answer.prediction, text) for text in answer.references)
-    return best if best >= THRESHOLD else 0.0
+    return raw_length_anls(answer)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, multidocvqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, multidocvqa", identity=_identity)
 def multidocvqa_anls(answer: Answer) -> float:
     """MP-DocVQA's ANLS: as anls without collapsing white space; from 0 to 1, higher is better.
 
@@ -80,24 +75,20 @@ def multidocvqa_anls(answer: Answer) -> float:
     prediction = answer.prediction.lower().strip()
     if prediction in ("", "none"):
         return 0.0
-    references = (reference.lower().strip() for reference in answer.references)
-    best = max(similarity(prediction, reference) for reference in references)
-    return best if best >= THRESHOLD else 0.0
+    return best_anls(prediction, (text.lower().strip() for text in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, dude", identity=_identity)
+@metric(source=f"{_REPOSITORY}, dude", identity=_identity)
 def dude_anls(answer: Answer) -> float:
     """DUDE's ANLS of texts in lower case with single spaces, from 0 to 1, higher is better.
 
     A similarity below 0.5 is 0; two empty texts score 1. Options, for which the harness also
     compares letters, are not looked at.
     """
-    prediction = collapsed(answer.prediction)
-    best = max(similarity(prediction, collapsed(reference)) for reference in answer.references)
-    return best if best >= THRESHOLD else 0.0
+    return best_anls(collapsed(answer.prediction), map(collapsed, answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, slidevqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, slidevqa", identity=_identity)
 def slidevqa_anls(answer: Answer) -> float:
     """SlideVQA's ANLS: a similarity of 0.5 itself is 0 too; from 0 to 1, higher is better.
 
@@ -106,11 +97,11 @@ def slidevqa_anls(answer: Answer) -> float:
     """
     prediction = answer.prediction.lower()
     golds = (reference.replace("\n", "").lower() for reference in answer.references)
-    best = max(similarity(prediction, gold) if prediction or gold else 0.0 for gold in golds)
+    best = max(edit_similarity(prediction, gold) if prediction or gold else 0 for gold in golds)
     return best if best > THRESHOLD else 0.0
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, textvqa", identity=_identity)
+@metric(source=f"{_REPOSITORY}, textvqa", identity=_identity)
 def textvqa(answer: Answer) -> float:
     """Mean agreement with annotators, one left out at a time, from 0 to 1, higher is better.
 
@@ -124,7 +115,7 @@ def textvqa(answer: Answer) -> float:
     return leave_one_out(agreeing, len(processed))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, vqav2", identity=_identity)
+@metric(source=f"{_REPOSITORY}, vqav2", identity=_identity)
 def vqav2(answer: Answer, *, answer_ids: bool = True) -> float:
     """Mean agreement with annotators, one left out at a time, from 0 to 1, higher is better.
 

@@ -6,31 +6,25 @@ that scores on average, 1 / number of options: a random value could not be repro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from vlmbench.metrics.base import Answer, metric
-from vlmbench.metrics.compat.text_ccocr import EPSILON, character_counts, character_f1, micro_f1
+from vlmbench.metrics.base import Answer, metric, reproduces
+from vlmbench.metrics.compat.text_ccocr import EPSILON, best_counts, best_f1, micro_f1
 from vlmbench.metrics.compat.text_letters import jmmmu_pro_letter, video_mmmu_letter
 from vlmbench.metrics.compat.text_mmmu import (
     ENGLISH_OPEN,
     JAPANESE_OPEN,
     letters_of,
+    mmmu_letter,
     normal_values,
     open_agrees,
-    read_choice,
     read_open,
 )
-from vlmbench.records import MetricScore, Scalar
-from vlmbench.stats import Floats
+from vlmbench.records import MetricScore
 
 _REPOSITORY = "EvolvingLMMs-Lab/lmms-eval at 75571cf"
+_identity = reproduces("lmms-eval@75571cf")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:lmms-eval@75571cf"]
-
-
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu", identity=_identity)
 def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricScore:
     """Share of JMMMU's choice questions answered with the right letter, higher is better.
 
@@ -41,11 +35,11 @@ def jmmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricSc
         unparsed_as_chance: Whether an answer that is not read counts as one divided by the
             number of options, the average of a random letter; otherwise it is wrong.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=True)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=True)
     return _letter_score(letter, answer, unparsed_as_chance)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mmmu", identity=_identity)
 def mmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricScore:
     """Share of MMMU's choice questions answered with the right letter, higher is better.
 
@@ -55,11 +49,11 @@ def mmmu_choice(answer: Answer, *, unparsed_as_chance: bool = True) -> MetricSco
     Args:
         unparsed_as_chance: As in jmmmu_choice.
     """
-    letter = read_choice(answer.prediction, letters_of(answer.choices), japanese=False)
+    letter = mmmu_letter(answer.prediction, letters_of(answer.choices), japanese=False)
     return _letter_score(letter, answer, unparsed_as_chance)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu_pro", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu_pro", identity=_identity)
 def jmmmu_pro_choice(answer: Answer) -> MetricScore:
     """Share of JMMMU-Pro's questions answered with the right letter, higher is better.
 
@@ -71,7 +65,7 @@ def jmmmu_pro_choice(answer: Answer) -> MetricScore:
     return _letter_score(letter, answer, False)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, videommmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, videommmu", identity=_identity)
 def video_mmmu_choice(answer: Answer) -> MetricScore:
     """Share of Video-MMMU's choice questions answered with the right letter, higher is better.
 
@@ -82,7 +76,7 @@ def video_mmmu_choice(answer: Answer) -> MetricScore:
     return _letter_score(letter, answer, False)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, jmmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, jmmmu", identity=_identity)
 def jmmmu_open(answer: Answer) -> float:
     """Share of open JMMMU questions answered rightly, from 0 to 1, higher is better.
 
@@ -92,7 +86,7 @@ def jmmmu_open(answer: Answer) -> float:
     return float(open_agrees(values, answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, mmmu", identity=_identity)
+@metric(source=f"{_REPOSITORY}, mmmu", identity=_identity)
 def mmmu_open(answer: Answer, *, as_shipped: bool = True) -> float:
     """Share of open MMMU questions answered rightly, from 0 to 1, higher is better.
 
@@ -110,17 +104,9 @@ def mmmu_open(answer: Answer, *, as_shipped: bool = True) -> float:
     return float(open_agrees(values, answer.references))
 
 
-def _macro(totals: Floats, n: int) -> Floats:
-    """A mean with an epsilon in the number of images, and again in the number of data sets."""
-    value: Floats = totals[..., 0] / (n + EPSILON) / (1 + EPSILON)
-    return value
-
-
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source=f"{_REPOSITORY}, cc_ocr",
-    combine=_macro,
+    combine=lambda totals, n: totals[..., 0] / (n + EPSILON) / (1 + EPSILON),
     identity=_identity,
 )
 def cc_ocr_macro(answer: Answer) -> float:
@@ -129,13 +115,10 @@ def cc_ocr_macro(answer: Answer) -> float:
     As compat_evalmm.cc_ocr, divided by the number of images plus 1e-9 and by 1 + 1e-9, for one
     data set: the harness averages over the data sets of a track.
     """
-    counts = character_counts(answer.prediction, answer.references)
-    return max(character_f1(*one) for one in counts)
+    return best_f1(answer)
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source=f"{_REPOSITORY}, cc_ocr",
     size=3,
     combine=lambda totals, n: micro_f1(totals) / (1 + EPSILON),
@@ -146,8 +129,7 @@ def cc_ocr_micro(answer: Answer) -> tuple[float, ...]:
 
     As compat_evalmm.cc_ocr_micro, divided by 1 + 1e-9.
     """
-    counts = character_counts(answer.prediction, answer.references)
-    return max(counts, key=lambda one: character_f1(*one))
+    return best_counts(answer)
 
 
 def _letter_score(letter: str | None, answer: Answer, unparsed_as_chance: bool) -> MetricScore:

@@ -1,72 +1,103 @@
-"""sacrebleu 2.6.0 on Japanese, quirks included: values from 0 to 100 on texts as they are.
+"""sacrebleu on Japanese, quirks included: values from 0 to 100 on texts as they are.
 
-Nothing is normalized: full-width and half-width forms differ. With several references, all of
-them count. `fugashi` stands for what Japanese work does most: fugashi's words with unidic-lite,
-joined by spaces, with `tokenize="none"`.
+Values are those of the installed sacrebleu, whose own signature is part of ours. Nothing is
+normalized: full-width and half-width forms differ. With several references, all of them count.
+`fugashi` stands for what Japanese work does most: fugashi's words with unidic-lite, joined by
+spaces, with `tokenize="none"`; `ja-mecab` for MeCab with IPADIC, called through fugashi too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
 from importlib.metadata import version
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from vlmbench.metrics.base import Answer, metric
-from vlmbench.metrics.compat.text_western import words_13a, words_chrf, words_tercom
 from vlmbench.metrics.compat.text_words import ipadic_identity, ipadic_words, plain_words
-from vlmbench.metrics.ngrams.coded import coded
-from vlmbench.metrics.ngrams.comparison import CHARACTER_ORDERS, WORD_ORDERS, Comparison
-from vlmbench.metrics.ngrams.scores import (
-    BLEU_ORDER,
-    best_chrf,
-    bleu_counts,
-    bleu_score,
-    chrf_rows,
-    chrf_score,
-    ter_counts,
-    ter_score,
-)
-from vlmbench.metrics.overlap import means
-from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
 from vlmbench.stats import Floats
 
-BleuTokenizer: TypeAlias = Literal["13a", "char", "fugashi", "ja-mecab", "none"]
-WordTokenizer: TypeAlias = Literal["fugashi", "none"]
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric as Scorer
 
-_SOURCE = "sacrebleu 2.6.0"
-_WORD_ORDER = 2
+_LONGEST_SHIFTED = 1000
+"""Words; beyond that the search for phrases that moved would take minutes."""
 
-_Split: TypeAlias = Callable[[str], Sequence[str]]
-_BLEU_WORDS: Mapping[Scalar, _Split] = {
-    "13a": words_13a,
-    "char": lambda text: tuple("".join(text.split())),
-    "fugashi": plain_words,
-    "ja-mecab": ipadic_words,
-    "none": lambda text: tuple(text.split()),
-}
+_BleuTokenizer: TypeAlias = Literal["13a", "char", "fugashi", "ja-mecab", "none"]
+_WordTokenizer: TypeAlias = Literal["fugashi", "none"]
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    dictionary = {
-        "fugashi": lambda: f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}",
-        "ja-mecab": ipadic_identity,
-    }.get(str(options["tokenizer"]))
-    return ["ref:sacrebleu@2.6.0", *([dictionary()] if dictionary else [])]
+@functools.cache
+def _scorer(kind: Literal["BLEU", "CHRF", "TER"], **options: Any) -> Scorer:
+    """A metric of sacrebleu."""
+    from sacrebleu import metrics
+
+    scorer: Scorer = getattr(metrics, kind)(**options)
+    scorer.num_refs = -1  # which its signature calls "var": any number, for each answer another
+    return scorer
+
+
+def _bleu(tokenizer: Scalar, *, effective_order: bool = False) -> Scorer:
+    by_sacrebleu = tokenizer in ("13a", "char", "none")
+    tokenize = tokenizer if by_sacrebleu else "none"
+    return _scorer("BLEU", tokenize=tokenize, effective_order=effective_order, force=True)
+
+
+def _chrf(word_order: int) -> Scorer:
+    return _scorer("CHRF", word_order=word_order)
+
+
+def _ter(normalized: Scalar) -> Scorer:
+    return _scorer("TER", normalized=normalized, asian_support=normalized)
+
+
+def _identity(scorer: Scorer, tokenizer: Scalar = "none") -> list[str]:
+    """sacrebleu's signature, and what made the words before it saw the texts."""
+    words = []
+    if tokenizer == "fugashi":
+        words = [f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"]
+    elif tokenizer == "ja-mecab":
+        words = [ipadic_identity()]
+    return [f"sacrebleu|{scorer.get_signature()}", *words]
+
+
+def _spaced(text: str, tokenizer: Scalar) -> str:
+    """The text, with spaces between its words where sacrebleu doesn't find them itself."""
+    if tokenizer == "fugashi":
+        return " ".join(plain_words(text))
+    return " ".join(ipadic_words(text)) if tokenizer == "ja-mecab" else text
+
+
+def _statistics(answer: Answer, scorer: Scorer, tokenizer: Scalar = "none") -> tuple[float, ...]:
+    """sacrebleu's sufficient statistics of one answer, which add up over a corpus."""
+    text, *references = (
+        scorer._preprocess_segment(_spaced(text, tokenizer))
+        for text in (answer.prediction, *answer.references)
+    )
+    information = scorer._extract_reference_info(references)
+    return tuple(map(float, scorer._compute_segment_statistics(text, information)))
+
+
+def _scores(totals: Floats, scorer: Scorer) -> Floats:
+    """sacrebleu's score of each row of summed statistics: (..., size) -> (...)."""
+
+    def score(row: Floats) -> float:
+        value: float = scorer._compute_score_from_stats(row.tolist()).score
+        return value
+
+    return np.apply_along_axis(score, -1, totals)
 
 
 @metric(
     bounds=(0, 100),
-    compares="own",
-    source=f"{_SOURCE}, BLEU.corpus_score",
-    size=2 * BLEU_ORDER + 2,
-    combine=lambda totals, n: 100 * bleu_score(totals, effective_order=False),
-    identity=_identity,
-    batched=True,
+    source="sacrebleu, BLEU.corpus_score",
+    size=10,
+    combine=lambda totals, n: _scores(totals, _bleu("none")),
+    identity=lambda options: _identity(_bleu(options["tokenizer"]), options["tokenizer"]),
 )
-def bleu(answers: Sequence[Answer], *, tokenizer: BleuTokenizer = "13a") -> Vectors:
+def bleu(answer: Answer, *, tokenizer: _BleuTokenizer = "13a") -> tuple[float, ...]:
     """Corpus BLEU with exponential smoothing, from 0 to 100, higher is better.
 
     0 when no answer of the task has four words or nothing matches, even where all are right. The
@@ -75,22 +106,20 @@ def bleu(answers: Sequence[Answer], *, tokenizer: BleuTokenizer = "13a") -> Vect
     Args:
         tokenizer: sacrebleu's name of it ("ja-mecab" is MeCab with IPADIC), or "fugashi".
     """
-    return Vectors(bleu_counts(_compared(answers, _BLEU_WORDS[tokenizer], WORD_ORDERS)))
+    return _statistics(answer, _bleu(tokenizer), tokenizer)
 
 
 @metric(
     bounds=(0, 100),
-    compares="own",
-    source=f"{_SOURCE}, BLEU.sentence_score",
-    identity=_identity,
-    batched=True,
+    source="sacrebleu, BLEU.sentence_score",
+    identity=lambda options: _identity(
+        _bleu(options["tokenizer"], effective_order=bool(options["effective_order"])),
+        options["tokenizer"],
+    ),
 )
 def sentence_bleu(
-    answers: Sequence[Answer],
-    *,
-    tokenizer: BleuTokenizer = "13a",
-    effective_order: bool = True,
-) -> Vectors:
+    answer: Answer, *, tokenizer: _BleuTokenizer = "13a", effective_order: bool = True
+) -> float:
     """Mean of sentence BLEU, from 0 to 100, higher is better.
 
     Two empty texts score 0.
@@ -100,39 +129,33 @@ def sentence_bleu(
         effective_order: Leave out the orders that an answer is too short for; without it, an
             answer of fewer than four words scores 0 even if it is right.
     """
-    counts = bleu_counts(_compared(answers, _BLEU_WORDS[tokenizer], WORD_ORDERS))
-    scores = 100 * bleu_score(counts, effective_order=effective_order)
-    scores[counts[:, -2] == 0] = 0.0
-    return means(scores)
+    scorer = _bleu(tokenizer, effective_order=effective_order)
+    return float(_scores(np.array(_statistics(answer, scorer, tokenizer)), scorer))
 
 
 @metric(
     bounds=(0, 100),
-    compares="own",
-    source=f"{_SOURCE}, CHRF.corpus_score",
-    size=3 * CHARACTER_ORDERS,
-    combine=lambda totals, n: _chrf_value(totals),
-    identity=lambda options: ["ref:sacrebleu@2.6.0"],
-    batched=True,
+    source="sacrebleu, CHRF.corpus_score",
+    size=3 * 6,
+    combine=lambda totals, n: _scores(totals, _chrf(0)),
+    identity=lambda options: _identity(_chrf(0)),
 )
-def chrf(answers: Sequence[Answer]) -> Vectors:
+def chrf(answer: Answer) -> tuple[float, ...]:
     """Corpus chrF2 of characters without white space, from 0 to 100, higher is better.
 
     Two empty texts score 0.
     """
-    return Vectors(best_chrf(_rows(answers, _characters, CHARACTER_ORDERS), first=True))
+    return _statistics(answer, _chrf(0))
 
 
 @metric(
     bounds=(0, 100),
-    compares="own",
-    source=f"{_SOURCE}, CHRF(word_order=2).corpus_score",
-    size=3 * (CHARACTER_ORDERS + _WORD_ORDER),
-    combine=lambda totals, n: _chrf_value(totals),
-    identity=_identity,
-    batched=True,
+    source="sacrebleu, CHRF(word_order=2).corpus_score",
+    size=3 * (6 + 2),
+    combine=lambda totals, n: _scores(totals, _chrf(2)),
+    identity=lambda options: _identity(_chrf(2), options["tokenizer"]),
 )
-def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> Vectors:
+def chrf_pp(answer: Answer, *, tokenizer: _WordTokenizer = "none") -> tuple[float, ...]:
     """Corpus chrF2++, from 0 to 100, higher is better.
 
     Words stand between white space, so that an unsegmented Japanese sentence is one. One mark of
@@ -141,29 +164,24 @@ def chrf_pp(answers: Sequence[Answer], *, tokenizer: WordTokenizer = "none") -> 
     Args:
         tokenizer: "none", or "fugashi" for spaces between fugashi's words.
     """
-    spaced: _Split = (
-        words_chrf if tokenizer == "none" else lambda text: words_chrf(" ".join(plain_words(text)))
-    )
-    characters = _rows(answers, _characters, CHARACTER_ORDERS)
-    words = _rows(answers, spaced, _WORD_ORDER)
-    return Vectors(best_chrf(np.concatenate([characters, words], axis=2), first=True))
+    return _statistics(answer, _chrf(2), tokenizer)
 
 
 @metric(
     bounds=None,
-    compares="own",
-    source=f"{_SOURCE}, TER.corpus_score",
+    source="sacrebleu, TER.corpus_score",
     size=2,
-    combine=lambda totals, n: 100 * ter_score(totals),
-    identity=_identity,
+    combine=lambda totals, n: _scores(totals, _ter(False)),
+    identity=lambda options: _identity(_ter(options["normalized"]), options["tokenizer"]),
     lower_is_better=True,
 )
 def ter(
-    answer: Answer, *, tokenizer: WordTokenizer = "none", normalized: bool = False
+    answer: Answer, *, tokenizer: _WordTokenizer = "none", normalized: bool = False
 ) -> tuple[float, ...]:
     """Corpus TER, from 0 without an upper end (100 is an edit a word), lower is better.
 
-    In lower case. Texts of more than 1,000 words are compared without shifts, for which sacrebleu
+    In lower case. The slowest of all metrics: a caption takes milliseconds, a paragraph a second
+    and more. Texts of more than 1,000 words are compared without shifts, for which sacrebleu
     would need minutes.
 
     Args:
@@ -171,29 +189,20 @@ def ter(
         normalized: Split punctuation off, and ideographs into single ones (sacrebleu's
             normalized with asian_support); kana stay together.
     """
-
-    def words(text: str) -> tuple[str, ...]:
-        spaced = " ".join(plain_words(text)) if tokenizer == "fugashi" else text
-        return words_tercom(spaced, normalized=normalized, asian=normalized)
-
-    return ter_counts(words(answer.prediction), list(map(words, answer.references)))
-
-
-def _compared(answers: Sequence[Answer], split: _Split, orders: int) -> Comparison:
-    samples = [[split(text) for text in (a.prediction, *a.references)] for a in answers]
-    return Comparison(coded(samples), orders=orders)
+    scorer = _ter(normalized)
+    words, *references = (
+        scorer._preprocess_segment(_spaced(text, tokenizer)).split()
+        for text in (answer.prediction, *answer.references)
+    )
+    edits = min(_edits(words, reference) for reference in references)
+    return float(edits), sum(map(len, references)) / len(references)
 
 
-def _rows(answers: Sequence[Answer], split: _Split, orders: int) -> Floats:
-    rows = chrf_rows(_compared(answers, split, orders), orders)
-    # What is said where the reference is empty does not count.
-    rows[..., 0::3][rows[..., 1::3] == 0] = 0
-    return rows
+def _edits(words: list[str], reference: list[str]) -> int:
+    from rapidfuzz.distance import Levenshtein
+    from sacrebleu.metrics.lib_ter import translation_edit_rate
 
-
-def _chrf_value(totals: Floats) -> Floats:
-    return np.where((totals == 0).all(axis=-1), 0.0, 100 * chrf_score(totals))
-
-
-def _characters(text: str) -> str:
-    return "".join(text.split())
+    if max(len(words), len(reference)) > _LONGEST_SHIFTED:
+        return Levenshtein.distance(words, reference)
+    edits: int = translation_edit_rate(words, reference)[0]
+    return edits

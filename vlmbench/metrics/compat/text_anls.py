@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from vlmbench.metrics.base import Answer
+from vlmbench.metrics.match import edit_similarity as edit_similarity
 from vlmbench.text.edits import edit_distance
 
 THRESHOLD = 0.5
@@ -13,20 +17,26 @@ def collapsed(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def raw_length_similarity(prediction: str, reference: str) -> float:
-    """One minus the distance of collapsed texts over the length of the raw ones in capitals.
+def raw_length_anls(answer: Answer) -> float:
+    """The ANLS of lmms-eval and VLMEvalKit: the best similarity, and 0 below 0.5.
 
-    Spaces at the ends therefore raise it, and a letter such as ß is two.
+    One minus the distance of collapsed texts over the length of the raw ones in capitals: spaces
+    at the ends therefore raise it, and a letter such as ß is two.
     """
-    length = max(len(reference.upper()), len(prediction.upper()))
-    distance = edit_distance(collapsed(prediction), collapsed(reference))
-    return 1 - (distance / length if length else 0.0)
+
+    def similarity(reference: str) -> float:
+        length = max(len(reference.upper()), len(answer.prediction.upper()))
+        distance = edit_distance(collapsed(answer.prediction), collapsed(reference))
+        return 1 - (distance / length if length else 0.0)
+
+    best = max(map(similarity, answer.references))
+    return best if best >= THRESHOLD else 0.0
 
 
-def similarity(prediction: str, reference: str) -> float:
-    """One minus the distance over the greater length; 1 for two empty texts."""
-    length = max(len(prediction), len(reference))
-    return 1 - edit_distance(prediction, reference) / length if length else 1.0
+def best_anls(prediction: str, references: Iterable[str]) -> float:
+    """The best similarity of texts as they are, and 0 below 0.5."""
+    best = max(edit_similarity(prediction, reference) for reference in references)
+    return best if best >= THRESHOLD else 0.0
 
 
 def package_anls(prediction: str, reference: str) -> float:

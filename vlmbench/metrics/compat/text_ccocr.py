@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from typing import TypeVar
 
+from vlmbench.metrics.base import Answer
 from vlmbench.stats import Floats
 
 EPSILON = 1e-9
@@ -24,26 +25,29 @@ def characters(text: str) -> Counter[str]:
     return Counter(character.lower() for character in _SPACES.sub("", text))
 
 
-def character_counts(
-    prediction: str, references: Sequence[str]
-) -> list[tuple[float, float, float]]:
-    """Common characters, those of the reference and of the prediction, for each reference."""
-    ours = characters(prediction)
-    golds = [characters(reference) for reference in references]
-    return [
+def best_counts(answer: Answer) -> tuple[float, float, float]:
+    """Characters in common, of the reference and of the answer, for the reference of highest F1."""
+    ours = characters(answer.prediction)
+    golds = [characters(reference) for reference in answer.references]
+    rows = [
         (float((gold & ours).total()), float(gold.total()), float(ours.total())) for gold in golds
     ]
+    return max(rows, key=lambda row: _f1(*row))
 
 
-def character_f1(common: float, reference: float, prediction: float) -> float:
-    """F1 of counts, each denominator with its epsilon."""
-    recall, precision = common / (reference + EPSILON), common / (prediction + EPSILON)
-    return 2 * recall * precision / (recall + precision + EPSILON)
+def best_f1(answer: Answer) -> float:
+    """F1 with the best reference."""
+    return _f1(*best_counts(answer))
 
 
 def micro_f1(totals: Floats) -> Floats:
-    """F1 of summed counts, of shape (..., 3)."""
-    common, reference, prediction = totals[..., 0], totals[..., 1], totals[..., 2]
+    """F1 of summed `best_counts`, of shape (..., 3)."""
+    return _f1(totals[..., 0], totals[..., 1], totals[..., 2])
+
+
+_Number = TypeVar("_Number", float, Floats)
+
+
+def _f1(common: _Number, reference: _Number, prediction: _Number) -> _Number:
     recall, precision = common / (reference + EPSILON), common / (prediction + EPSILON)
-    value: Floats = 2 * recall * precision / (recall + precision + EPSILON)
-    return value
+    return 2 * recall * precision / (recall + precision + EPSILON)

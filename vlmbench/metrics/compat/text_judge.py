@@ -10,7 +10,6 @@ from typing import NamedTuple
 _CONTROLS = re.compile("[\x00-\x1f\x7f]")
 _DIGIT = re.compile(r"\d")
 _CORRECT = re.compile(r"correct\s*+:\s*+(yes|no)", re.IGNORECASE)
-_BOX = "\\boxed{"
 
 
 class ScorePair(NamedTuple):
@@ -64,18 +63,6 @@ def says_correct(reply: str) -> bool | None:
     """What follows the first "correct:", even inside "incorrect:"; None without yes or no."""
     found = _CORRECT.search(reply)
     return found[1].lower() == "yes" if found else None
-
-
-def last_boxed(text: str) -> str:
-    """What stands in the last closed \\boxed{}, braces balanced; the whole text without one."""
-    boxed, position = text, 0
-    while (start := text.find(_BOX, position)) >= 0:
-        position = start + len(_BOX)
-        end = closing_brace(text, position)
-        if end is None:
-            break
-        boxed, position = text[position:end], end + 1
-    return boxed.strip()
 
 
 def closing_brace(text: str, start: int) -> int | None:

@@ -79,7 +79,7 @@ _REFUSALS = (
     "Cannot determine the answer",
 )
 _ANSWER_IS = re.compile(r"answer\s+is\s+\**([ABCD])", re.IGNORECASE)
-REFUSAL = "Z"
+_REFUSAL = "Z"
 
 
 def vlmevalkit_letter(response: str, options: Options) -> str | None:
@@ -97,13 +97,13 @@ def _option_letter(response: str, options: Options) -> str | None:
     if _FAILED in response:
         return None
     if any(refusal in response for refusal in _REFUSALS):
-        return REFUSAL
+        return _REFUSAL
     words = response.translate(_TO_SPACES).split()
     found = [letter for letter in options if letter in set(words)]
     if len(found) == 1 and words.index(found[0]) > len(words) - 5:
         return found[0]
-    if not found and REFUSAL in words:
-        return REFUSAL
+    if not found and _REFUSAL in words:
+        return _REFUSAL
     named = _ANSWER_IS.search(response)
     return named[1].upper() if named and named[1].upper() in options else None
 

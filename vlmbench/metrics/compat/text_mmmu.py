@@ -19,7 +19,7 @@ _JAPANESE = "[\u3040-\u30ff\u4e00-\u9fff]"
 Options: TypeAlias = Mapping[str, str]
 """The options of a question by letter."""
 
-Value: TypeAlias = float | str
+OpenValue: TypeAlias = float | str
 """An open answer in the form in which it is compared."""
 
 
@@ -28,7 +28,7 @@ def letters_of(choices: Sequence[str]) -> dict[str, str]:
     return {chr(ord("A") + position): text for position, text in enumerate(choices)}
 
 
-def read_choice(response: str, options: Options, *, japanese: bool) -> str | None:
+def mmmu_letter(response: str, options: Options, *, japanese: bool) -> str | None:
     """The letter that the MMMU rules find in a response, None without any.
 
     Each mark is stripped once, in a fixed order, and white space never is, so that a line feed at
@@ -105,7 +105,14 @@ _SIMPLE_JAPANESE = re.compile(rf"-?(?:(?<!\d)\d++\.\d++|\.\d++|(?<!\d)\d++){_NOT
 _COUNTED = re.compile("(?<!\\d)(\\d++)[つ個度円人年匹台%]")
 _ENGLISH_NUMBERS = (_COMMAS, _SCIENTIFIC, _SIMPLE_ENGLISH)
 _ENGLISH_INDICATORS = (
-    *("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result "),
+    "could be ",
+    "so ",
+    "is ",
+    "thus ",
+    "therefore ",
+    "final ",
+    "answer ",
+    "result ",
 )
 _SENTENCE_END = re.compile(r"[。！？.]\s*|\n")
 
@@ -115,8 +122,15 @@ JAPANESE_OPEN = OpenStyle(
     lower=False,
     indicators=(
         # A missing comma in the original makes one of 解答は、 and 回答は.
-        *("よって", "よって、", "答えは", "答えは、", "最終的に", "最終的に、"),
-        *("解答は", "解答は、回答は", "回答は、"),
+        "よって",
+        "よって、",
+        "答えは",
+        "答えは、",
+        "最終的に",
+        "最終的に、",
+        "解答は",
+        "解答は、回答は",
+        "回答は、",
     ),
     equals=("＝", "="),
     trivial=frozenset(JAPANESE_MARKS),
@@ -148,7 +162,9 @@ ENGLISH_OPEN = OpenStyle(
 """MMMU in lmms-eval."""
 
 
-def read_open(response: str, style: OpenStyle, *, equals_everywhere: bool = False) -> list[Value]:
+def read_open(
+    response: str, style: OpenStyle, *, equals_everywhere: bool = False
+) -> list[OpenValue]:
     """All answers that a response may mean, in the form in which they are compared.
 
     They are the ends of sentences behind an indicator (the whole response if there is none), and
@@ -170,7 +186,7 @@ def read_open(response: str, style: OpenStyle, *, equals_everywhere: bool = Fals
     return [value for text in (*phrases, *found) for value in normal_values(text)]
 
 
-def normal_values(text: str) -> list[Value]:
+def normal_values(text: str) -> list[OpenValue]:
     """A number rounded to two decimals; other text in lower case, one character between spaces."""
     text = text.strip()
     try:
@@ -180,7 +196,7 @@ def normal_values(text: str) -> list[Value]:
         return [f" {lowered}", f"{lowered} "] if len(lowered) == 1 else [lowered]
 
 
-def open_agrees(values: Iterable[Value], golds: Iterable[str]) -> bool:
+def open_agrees(values: Iterable[OpenValue], golds: Iterable[str]) -> bool:
     """Whether a number equals a gold number, or a text contains a gold text."""
     normal = [value for gold in golds for value in normal_values(gold)]
     return any(

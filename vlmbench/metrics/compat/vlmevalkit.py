@@ -5,32 +5,26 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping, Sequence
 
-from vlmbench.metrics.base import Answer, metric
+from vlmbench.metrics.base import Answer, metric, reproduces
 from vlmbench.metrics.compat.text_anls import (
-    THRESHOLD,
     package_anls,
-    raw_length_similarity,
+    raw_length_anls,
     relaxed_equal,
 )
-from vlmbench.metrics.compat.text_ccocr import EPSILON, character_counts, character_f1, micro_f1
+from vlmbench.metrics.compat.text_ccocr import EPSILON, best_counts, best_f1, micro_f1
 from vlmbench.metrics.compat.text_evalai import leave_one_out, vlmevalkit
 from vlmbench.metrics.compat.text_letters import vlmevalkit_letter
 from vlmbench.metrics.compat.text_mmmu import letters_of
-from vlmbench.records import MetricScore, Scalar
-from vlmbench.stats import Floats
+from vlmbench.records import MetricScore
 
 _REPOSITORY = "open-compass/VLMEvalKit at e8e78f0"
 _LIST = re.compile(r"\A\[(.*)\]\Z")
 _UNQUOTED = re.compile(r"(?<!['\w])(\w[^,]*?)(?!['\w])")
+_identity = reproduces("VLMEvalKit@e8e78f0")
 
 
-def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    return ["ref:VLMEvalKit@e8e78f0"]
-
-
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, accuracy", identity=_identity)
+@metric(source=f"{_REPOSITORY}, accuracy", identity=_identity)
 def exact_match(answer: Answer) -> float:
     """Share of answers equal to a reference in lower case, from 0 to 1, higher is better.
 
@@ -41,7 +35,7 @@ def exact_match(answer: Answer) -> float:
     return float(any(prediction == reference.strip().lower() for reference in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, vqa_score", identity=_identity)
+@metric(source=f"{_REPOSITORY}, vqa_score", identity=_identity)
 def vqa_score(answer: Answer) -> float:
     """Mean agreement with annotators, one left out at a time, from 0 to 1, higher is better.
 
@@ -53,7 +47,7 @@ def vqa_score(answer: Answer) -> float:
     return leave_one_out(agreeing, len(processed))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, ChartQA", identity=_identity)
+@metric(source=f"{_REPOSITORY}, ChartQA", identity=_identity)
 def chartqa_relaxed(answer: Answer) -> float:
     """Share of answers equal to a reference or within 5 % of it, from 0 to 1, higher is better.
 
@@ -63,7 +57,7 @@ def chartqa_relaxed(answer: Answer) -> float:
     return float(any(relaxed_equal(prediction, reference) for reference in answer.references))
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, ChartQAPro", identity=_identity)
+@metric(source=f"{_REPOSITORY}, ChartQAPro", identity=_identity)
 def chartqapro_relaxed(answer: Answer, *, year: bool = False) -> float:
     """Mean agreement with ChartQAPro's reference, from 0 to 1, higher is better.
 
@@ -80,17 +74,16 @@ def chartqapro_relaxed(answer: Answer, *, year: bool = False) -> float:
     return max(_chartqapro(reference, answer.prediction, year) for reference in answer.references)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, DocVQA", identity=_identity)
+@metric(source=f"{_REPOSITORY}, DocVQA", identity=_identity)
 def anls(answer: Answer) -> float:
     """Mean normalized Levenshtein similarity to the nearest reference, higher is better.
 
     From 0 to 1. Equal to compat_lmms.anls.
     """
-    best = max(raw_length_similarity(answer.prediction, text) for text in answer.references)
-    return best if best >= THRESHOLD else 0.0
+    return raw_length_anls(answer)
 
 
-@metric(bounds=(0, 1), compares="own", source=f"{_REPOSITORY}, can_infer", identity=_identity)
+@metric(source=f"{_REPOSITORY}, can_infer", identity=_identity)
 def choice(answer: Answer) -> MetricScore:
     """Share of choice questions answered with the right letter, from 0 to 1, higher is better.
 
@@ -105,17 +98,9 @@ def choice(answer: Answer) -> MetricScore:
     )
 
 
-def _macro(totals: Floats, n: int) -> Floats:
-    """A mean with an epsilon in the number of images."""
-    value: Floats = totals[..., 0] / (n + EPSILON)
-    return value
-
-
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source=f"{_REPOSITORY}, CCOCR macro_f1_score",
-    combine=_macro,
+    combine=lambda totals, n: totals[..., 0] / (n + EPSILON),
     identity=_identity,
 )
 def cc_ocr_macro(answer: Answer) -> float:
@@ -123,13 +108,10 @@ def cc_ocr_macro(answer: Answer) -> float:
 
     As compat_evalmm.cc_ocr, divided by the number of images plus 1e-9.
     """
-    counts = character_counts(answer.prediction, answer.references)
-    return max(character_f1(*one) for one in counts)
+    return best_f1(answer)
 
 
 @metric(
-    bounds=(0, 1),
-    compares="own",
     source=f"{_REPOSITORY}, CCOCR mirco_f1_score (sic)",
     size=3,
     combine=lambda totals, n: micro_f1(totals),
@@ -140,8 +122,7 @@ def cc_ocr_micro(answer: Answer) -> tuple[float, ...]:
 
     As compat_evalmm.cc_ocr_micro.
     """
-    counts = character_counts(answer.prediction, answer.references)
-    return max(counts, key=lambda one: character_f1(*one))
+    return best_counts(answer)
 
 
 def _chartqapro(reference: str, prediction: str, year: bool) -> float:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import starmap
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers, coded_characters, coded_words
-from vlmbench.metrics.ngrams.lcs import common_subsequence_lengths
+from vlmbench.metrics.ngrams.encoding import (
+    EncodedTexts,
+    Integers,
+    encode_characters,
+    encode_words,
+)
 from vlmbench.metrics.ngrams.table import NgramTable
 from vlmbench.text.japanese import lines_of_words
 
 Unit: TypeAlias = Literal["words", "characters"]
 """What a text is a sequence of: fugashi words, or characters without white space."""
 
-Pair: TypeAlias = tuple[str, tuple[str, ...]]
+_Pair: TypeAlias = tuple[str, tuple[str, ...]]
 """An answer and its references, at least one."""
 
 WORD_ORDERS = 4
@@ -34,7 +39,7 @@ _SAMPLES = 1 << 8
 _Result = TypeVar("_Result")
 
 
-class Comparison:
+class TextComparison:
     """What answers share with their references, computed when it is asked for and then kept.
 
     Arrays have a row an answer. Answers with fewer references than others have empty columns:
@@ -48,7 +53,7 @@ class Comparison:
             texts: For each sample the answer and its references, as words or characters.
             orders: Highest order of n-grams.
             keep_tables: Whether n-grams are kept for what needs more than `matches`. Without
-                them, the room of each part's is used again for the next one's.
+                them, the memory of each batch is used again for the next one.
         """
         self._keep_tables = keep_tables
         self.texts = texts
@@ -61,17 +66,12 @@ class Comparison:
         return self.texts.lengths
 
     @cached_property
-    def parts(self) -> list[EncodedTexts]:
-        """The texts, some samples at a time."""
-        return list(self.texts.parts(_ITEMS, _SAMPLES))
-
-    @cached_property
     def tables(self) -> list[NgramTable]:
-        """The n-grams of each part."""
-        return list(self._made_tables())
+        """The n-grams, some samples at a time."""
+        return list(self._make_tables())
 
-    def _made_tables(self) -> Iterator[NgramTable]:
-        return (NgramTable(part, self.orders) for part in self.parts)
+    def _make_tables(self) -> Iterator[NgramTable]:
+        return (NgramTable(batch, self.orders) for batch in self.texts.batches(_ITEMS, _SAMPLES))
 
     @cached_property
     def strings(self) -> list[list[Sequence[Hashable]]]:
@@ -83,7 +83,7 @@ class Comparison:
         """N-grams that answer and reference share: (samples, orders, references)."""
         whole = np.zeros((len(self.lengths), self.orders, self.lengths.shape[1] - 1), np.int64)
         row = 0
-        for table in self.tables if self._keep_tables else self._made_tables():
+        for table in self.tables if self._keep_tables else self._make_tables():
             found = table.matches()
             whole[row : row + len(found), :, : found.shape[2]] = found
             row += len(found)
@@ -99,10 +99,12 @@ class Comparison:
     @cached_property
     def subsequences(self) -> Integers:
         """Length of the longest common subsequence: (samples, references)."""
+        from rapidfuzz.distance import LCSseq
+
         whole = np.zeros((len(self.lengths), self.lengths.shape[1] - 1), np.int64)
         filled = self.lengths[:, 1:] >= 0
-        pairs = [(texts[0], reference) for texts in self.strings for reference in texts[1:]]
-        whole[filled] = common_subsequence_lengths(pairs)
+        pairs = ((texts[0], reference) for texts in self.strings for reference in texts[1:])
+        whole[filled] = list(starmap(LCSseq.similarity, pairs))
         return whole
 
     def totals(self, order: int) -> Integers:
@@ -113,9 +115,7 @@ class Comparison:
         """What `compute` returned for the name before, or returns now.
 
         Args:
-            name: Of what is computed.
             owner: What it depends on beside the texts; for another one it is computed again.
-            compute: Computes it.
         """
         known = self._remembered.get(name)
         if known is None or known[0] is not owner:
@@ -124,26 +124,22 @@ class Comparison:
         return result
 
 
-def compare(pairs: Sequence[Pair], unit: Unit = "words") -> Comparison:
-    """The comparison of normalized texts; the same object for several metrics of equal pairs."""
-    return _compared(tuple(pairs), unit)
-
-
 # Metrics are asked for the same answers one after the other: more is never used again.
 @lru_cache(maxsize=4)
-def _compared(pairs: tuple[Pair, ...], unit: Unit) -> Comparison:
+def compare_texts(pairs: tuple[_Pair, ...], unit: Unit) -> TextComparison:
+    """The comparison of normalized texts; the same object for several metrics of equal pairs."""
     lines = lines_of_words([text for answer, others in pairs for text in (answer, *others)])
-    widths = np.array([1 + len(others) for _, others in pairs])
+    n_texts = np.array([1 + len(others) for _, others in pairs])
     if unit == "characters":
-        texts = coded_characters(lines, widths)
-        return Comparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
-    return Comparison(coded_words(_respaced(lines, widths), widths), orders=WORD_ORDERS)
+        texts = encode_characters(lines, n_texts)
+        return TextComparison(texts, orders=CHARACTER_ORDERS, keep_tables=False)
+    return TextComparison(encode_words(_respaced(lines, n_texts), n_texts), orders=WORD_ORDERS)
 
 
-def _respaced(lines: list[str], widths: Integers) -> list[str]:
+def _respaced(lines: list[str], n_texts: Integers) -> list[str]:
     """The lines, where what white space alone tells from a reference has the reference's words."""
     letters = np.array([len(line) - line.count(" ") for line in lines])
-    starts = np.repeat(np.cumsum(widths) - widths, widths)
+    starts = np.repeat(np.cumsum(n_texts) - n_texts, n_texts)
     candidates = np.flatnonzero(letters == letters[starts])
     changed: dict[int, str] = {}
     for start, place in zip(starts[candidates].tolist(), candidates.tolist(), strict=True):

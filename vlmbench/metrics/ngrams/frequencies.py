@@ -9,25 +9,25 @@ the table before and the number of that last word: two integers packed into one.
 from __future__ import annotations
 
 import itertools
-from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers
-from vlmbench.metrics.ngrams.lookup import Lookup
+from vlmbench.metrics.ngrams.encoding import EncodedTexts, Integers
 from vlmbench.metrics.ngrams.table import NgramTable
 
-Short: TypeAlias = NDArray[np.int32]
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Short: TypeAlias = NDArray[np.int32]
 """Numbers of words, lines or documents, of which a large task has an array of millions."""
 
 _WORD_BITS = 32
 _SEPARATOR = -1
-_DIGIT_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class DocumentFrequencies:
     samples: int
     words: Mapping[Hashable, int]
     """Number of each word that occurs in two samples or more; a line of the first table."""
-    keys: tuple[Lookup, ...]
+    keys: tuple[pd.Index[int], ...]
     """Of order 2 and more: line in the table before, shifted, and last word's number."""
     counts: tuple[Integers, ...]
     """Samples of each line, from order 1."""
@@ -49,8 +49,8 @@ class DocumentFrequencies:
 
     def lines_of_words(self, texts: EncodedTexts) -> Integers:
         """For each item of the texts its line in the first table; -1 for a rare one."""
-        words, numbers = texts.numbered()
-        return np.array([self.words.get(word, -1) for word in words], dtype=np.int64).take(numbers)
+        lines = [self.words.get(word, -1) for word in texts.vocabulary]
+        return np.array(lines, dtype=np.int64).take(texts.keys)
 
     def of(self, table: NgramTable, words: Integers) -> Iterator[Integers]:
         """For each order, in how many samples each n-gram (a row of the table) occurs.
@@ -79,7 +79,7 @@ class DocumentFrequencies:
         found = np.full(len(lines), -1, dtype=np.int64)
         known = np.flatnonzero((lines >= 0) & (words >= 0))
         wanted = (lines.take(known) << _WORD_BITS) | words.take(known)
-        found[known] = self.keys[order - 1].find(wanted)
+        found[known] = self.keys[order - 1].get_indexer(wanted)
         return found
 
 
@@ -90,21 +90,17 @@ def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentF
         documents: The references of each sample, many samples at a time. Read once.
         orders: Highest order of n-grams.
     """
+    import pandas as pd
+
     numbers: defaultdict[Hashable, int] = defaultdict(itertools.count().__next__)
-    flat, lengths = array("i"), array("q")
+    words_of_texts, sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
     for texts in documents:
-        items, numbered = texts.numbered()
-        known = np.fromiter(map(numbers.__getitem__, items), dtype=np.int64)
-        places = np.arange(len(numbered)) + np.repeat(np.arange(len(texts.sizes)), texts.sizes)
-        some = np.full(len(numbered) + len(texts.sizes), _SEPARATOR, dtype=np.intc)
-        some[places] = known[numbered]
-        flat.frombytes(some.tobytes())
-        sizes = np.bincount(texts.samples, texts.sizes + 1, len(texts.widths))
-        lengths.frombytes(sizes.astype(np.int64).tobytes())
-    owners = np.repeat(
-        np.arange(len(lengths), dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
-    )
-    every: Short = np.frombuffer(flat, dtype=np.intc)
+        known = np.fromiter(map(numbers.__getitem__, texts.vocabulary), dtype=np.int32)
+        ends = np.cumsum(texts.sizes)
+        words_of_texts.append(np.insert(known[texts.keys], ends, _SEPARATOR))
+        sizes.append(np.bincount(texts.samples, texts.sizes + 1, len(texts.n_texts)).astype(int))
+    every, lengths = np.concatenate(words_of_texts), np.concatenate(sizes)
+    owners = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     places = np.flatnonzero(every >= 0)
     lines, kept, count = _lines_of(places, every.take(places).astype(np.int64), owners)
     vocabulary = list(numbers)
@@ -114,49 +110,33 @@ def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentF
     for order in range(1, orders):
         places, wanted = _continued(lines, first, order)
         lines, kept, count = _lines_of(places, wanted, owners)
-        keys.append(Lookup(kept))
+        keys.append(pd.Index(kept))
         counts.append(count)
     return DocumentFrequencies(len(lengths), words, tuple(keys), tuple(counts))
 
 
-def _continued(lines: Short, words: Short, order: int) -> tuple[Integers, Integers]:
+def _continued(lines: _Short, words: _Short, order: int) -> tuple[Integers, Integers]:
     """Where a known n-gram of `order` words goes on with a known word, and the longer one's key."""
     ahead = words[order:]
     places = np.flatnonzero((lines[: len(ahead)] >= 0) & (ahead >= 0))
     return places, (lines.take(places).astype(np.int64) << _WORD_BITS) | ahead.take(places)
 
 
-def _lines_of(places: Integers, keys: Integers, owners: Short) -> tuple[Short, Integers, Integers]:
+def _lines_of(
+    places: Integers, keys: Integers, owners: _Short
+) -> tuple[_Short, Integers, Integers]:
     """Gives a line to each key of two documents or more.
 
     Returns:
-        The line of each position, -1 without one; the keys of the lines, sorted; the number of
-        documents of each line.
+        The line of each position, -1 without one; the key of each line; the number of documents
+        of each line.
     """
-    lines = np.full(len(owners), -1, dtype=np.int32)
-    order = _stable_order(keys)
-    places = places.take(order)
-    ordered, owner = keys.take(order), owners.take(places)
-    new_key = np.ones(len(order), dtype=np.bool_)
-    new_key[1:] = ordered[1:] != ordered[:-1]
-    new_owner = new_key.copy()
-    new_owner[1:] |= owner[1:] != owner[:-1]
-    group = np.cumsum(new_key, dtype=np.int32) - 1
-    documents = np.bincount(group[new_owner], minlength=int(new_key.sum()))
+    import pandas as pd
+
+    codes, distinct = pd.factorize(keys)
+    pairs = pd.unique((codes << _WORD_BITS) | owners.take(places))
+    documents = np.bincount(pairs >> _WORD_BITS, minlength=len(distinct))
     frequent = documents >= 2
-    line = np.where(frequent, np.cumsum(frequent) - 1, -1)
-    lines[places] = line.take(group)
-    return lines, ordered[new_key][frequent], documents[frequent]
-
-
-def _stable_order(keys: Integers) -> Integers:
-    """Positions by key; equal keys stay in the order of their documents.
-
-    Sixteen bits at a time, from the last ones, which numpy sorts several times faster than 64.
-    """
-    order = np.arange(len(keys))
-    for shift in range(0, int(keys.max(initial=0)).bit_length(), _DIGIT_BITS):
-        digits = (keys >> shift).astype(np.uint16)
-        if digits.any():
-            order = order.take(digits.take(order).argsort(kind="stable"))
-    return order
+    lines = np.full(len(owners), -1, dtype=np.int32)
+    lines[places] = np.where(frequent, np.cumsum(frequent) - 1, -1).take(codes)
+    return lines, distinct[frequent], documents[frequent]

@@ -1,18 +1,15 @@
-"""From counts of what texts share to BLEU, chrF, ROUGE and TER."""
+"""From counts of what texts share to BLEU, chrF and ROUGE."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
 
-from vlmbench.metrics.ngrams.comparison import Comparison
-from vlmbench.metrics.ngrams.lookup import Integers
-from vlmbench.metrics.ngrams.ter_shifts import edits_with_shifts
+from vlmbench.metrics.ngrams.comparison import TextComparison
+from vlmbench.metrics.ngrams.encoding import Integers
 from vlmbench.stats import Floats
 
 BLEU_ORDER = 4
-CHRF_BETA = 2
+_CHRF_BETA = 2
 
 
 def f_measures(common: Integers, sizes: Integers, *, beta: float = 1.0) -> Floats:
@@ -31,7 +28,7 @@ def f_measures(common: Integers, sizes: Integers, *, beta: float = 1.0) -> Float
     return np.where(theirs < 0, -1.0, scores)
 
 
-def bleu_counts(compared: Comparison) -> Floats:
+def bleu_counts(compared: TextComparison) -> Floats:
     """Matches and totals of each order, then the lengths of answer and closest reference."""
     ours, theirs = compared.lengths[:, :1], compared.lengths[:, 1:]
     # Of two equally close lengths the shorter one: twice the distance, plus one for the longer.
@@ -50,7 +47,6 @@ def bleu_score(
     """BLEU of summed `bleu_counts`, of shape (..., 10).
 
     Args:
-        totals: Sums.
         effective_order: Leave out the orders that no answer is long enough for; otherwise they
             make the value 0. Also makes 1 of empty answers to empty references.
         orders: Highest order that counts.
@@ -80,7 +76,7 @@ def chrf_score(totals: Floats) -> Floats:
     orders = np.maximum(present.sum(axis=-1), 1)
     precision = np.where(present, both / np.maximum(ours, 1.0), 0.0).sum(axis=-1) / orders
     recall = np.where(present, both / np.maximum(theirs, 1.0), 0.0).sum(axis=-1) / orders
-    weight = CHRF_BETA**2
+    weight = _CHRF_BETA**2
     denominator = weight * precision + recall
     product = (1 + weight) * precision * recall
     nothing = (totals == 0).all(axis=-1).astype(np.float64)
@@ -90,7 +86,7 @@ def chrf_score(totals: Floats) -> Floats:
     return score
 
 
-def chrf_rows(compared: Comparison, orders: int) -> Floats:
+def chrf_rows(compared: TextComparison, orders: int) -> Floats:
     """For each answer and reference: n-grams of the answer, the reference and both, by order.
 
     An order that the reference is too short for cannot count against the answer, unless the
@@ -111,29 +107,23 @@ def chrf_rows(compared: Comparison, orders: int) -> Floats:
     return rows.reshape(samples, width - 1, 3 * orders)
 
 
-def best_chrf(rows: Floats, *, first: bool = False) -> Floats:
-    """The row of the reference with the highest score.
-
-    Args:
-        rows: As `chrf_rows` gives them.
-        first: Of several that are as good, such as when the answer shares nothing with any, take
-            the first instead of the one with the smallest counts.
-    """
+def best_chrf(rows: Floats) -> Floats:
+    """Of what `chrf_rows` gives, the row of the reference with the highest score."""
     if rows.shape[1] == 1:
         return rows[:, 0]
     scores = np.where(rows[:, :, 0] < 0, -1.0, chrf_score(np.maximum(rows, 0)))
     best = scores.argmax(axis=1)
-    if not first:
-        # Otherwise the order of references would decide on a corpus's counts.
-        tied = scores == scores.max(axis=1, keepdims=True)
-        for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
-            columns = np.flatnonzero(tied[row]).tolist()
-            best[row] = min(columns, key=lambda column: rows[row, column].tolist())
+    # Of several that are as good, such as when the answer shares nothing with any, the smallest
+    # counts: otherwise the order of references would decide on a corpus's counts.
+    tied = scores == scores.max(axis=1, keepdims=True)
+    for row in np.flatnonzero(tied.sum(axis=1) > 1).tolist():
+        columns = np.flatnonzero(tied[row]).tolist()
+        best[row] = min(columns, key=lambda column: rows[row, column].tolist())
     chosen: Floats = np.take_along_axis(rows, best[:, None, None], axis=1)[:, 0]
     return chosen
 
 
-def rouge_n(compared: Comparison, order: int) -> Floats:
+def rouge_n(compared: TextComparison, order: int) -> Floats:
     """The best F over the references."""
     sizes = compared.totals(order)
     scores: Floats = f_measures(compared.matches[:, order - 1], sizes).max(axis=1)
@@ -142,19 +132,3 @@ def rouge_n(compared: Comparison, order: int) -> Floats:
         answer, *references = compared.strings[row]
         scores[row] = float(answer in references)
     return scores
-
-
-def ter_counts(
-    answer: Sequence[Hashable], references: Sequence[Sequence[Hashable]]
-) -> tuple[float, float]:
-    """Fewest edits and mean length of the references."""
-    edits = min(edits_with_shifts(answer, reference) for reference in references)
-    return float(edits), sum(map(len, references)) / len(references)
-
-
-def ter_score(totals: Floats) -> Floats:
-    """TER of summed `ter_counts`, of shape (..., 2)."""
-    edits, length = totals[..., 0], totals[..., 1]
-    rate = edits / np.where(length > 0, length, 1.0)
-    score: Floats = np.where(length > 0, rate, (edits > 0).astype(np.float64))
-    return score

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmbench.metrics.ngrams.coded import EncodedTexts, Integers
+from vlmbench.metrics.ngrams.encoding import EncodedTexts, Integers
 
 _Number = TypeVar("_Number", np.int32, np.float64)
 
@@ -67,7 +67,7 @@ class NgramTable:
         ids, distinct = texts.ids
         room = texts.sizes + 1
         separators = np.cumsum(room) - 1
-        text_starts = np.cumsum(texts.widths) - texts.widths
+        text_starts = np.cumsum(texts.n_texts) - texts.n_texts
         columns = np.arange(len(room)) - text_starts[texts.samples]
         self.ends: Integers = np.repeat(separators, room)
         """For each position, that of its text's separator."""
@@ -79,10 +79,10 @@ class NgramTable:
         numbers[self.places] = ids
         numbers[separators] = distinct[texts.samples] + columns
         sample = np.repeat(texts.samples, room)
-        bits = int((distinct + texts.widths).max()).bit_length()
+        bits = int((distinct + texts.n_texts).max()).bit_length()
         order, changes = _sorted_positions(numbers, sample, orders, bits)
-        before = _columns_before(np.repeat(columns, room)[order], int(texts.widths.max()))
-        ends_of_samples = separators[text_starts + texts.widths - 1] + 1
+        before = _columns_before(np.repeat(columns, room)[order], int(texts.n_texts.max()))
+        ends_of_samples = separators[text_starts + texts.n_texts - 1] + 1
         starts_of_samples = ends_of_samples - np.add.reduceat(room, text_starts)
         self.rows: list[Rows] = []
         """Those of each order."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
+from vlmbench.models.load_errors import first_line
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.runners.hf.load_errors import first_line
 
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""

@@ -11,6 +11,7 @@ from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.families import ModelFamily, family, family_key
+from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement, quantization
 from vlmbench.runners.hf.checks import (
@@ -20,7 +21,6 @@ from vlmbench.runners.hf.checks import (
     check_tokenizer,
     check_weights,
 )
-from vlmbench.runners.hf.load_errors import as_model_error
 
 if TYPE_CHECKING:
     import torch

@@ -12,12 +12,12 @@ from typing import Any
 from vlmbench.errors import DataError, ModelError
 from vlmbench.models.families import ImageLimits
 from vlmbench.models.hf_options import contradiction
+from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar, TextPart
 from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import bounded, failure, one_line
 from vlmbench.runners.hf.load import pick_device, pick_dtype, prepare_libraries, source_of
-from vlmbench.runners.hf.load_errors import as_model_error
 from vlmbench.runners.remote_code.recipes import CODE_RECIPES, Code, CodeInput, CodeSource
 
 

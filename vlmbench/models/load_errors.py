@@ -1,4 +1,4 @@
-"""Why a checkpoint cannot be loaded, in one sentence."""
+"""Why a checkpoint, or an encoder of a metric, cannot be loaded, in one sentence."""
 
 from __future__ import annotations
 
@@ -31,15 +31,30 @@ def as_model_error(spec: ModelSpec) -> Iterator[None]:
     except ImportError as error:
         if _is_of_attention(spec, error):
             raise DependencyError(_no_such_attention(spec, error)) from error
-        raise DependencyError(
-            f"The model {spec.location} needs a package that is not installed "
-            f"({first_line(error)}); install it with pip."
-        ) from error
+        raise missing_package(f"model {spec.location}", error) from error
     except Exception as error:
         # Code that a checkpoint brings raises anything; from ours it would be a bug.
         if spec.runner != "remote_code" and not _is_of_files(error):
             raise
         raise ModelError(_why_not(spec, error)) from error
+
+
+def missing_package(what: str, error: ImportError) -> DependencyError:
+    """The error for something that needs a package that is not installed.
+
+    Args:
+        what: Such as "model org/name".
+        error: What importing raised.
+    """
+    return DependencyError(
+        f"The {what} needs a package that is not installed ({first_line(error)}); install it with "
+        "pip."
+    )
+
+
+def needs_own_code(error: Exception) -> bool:
+    """Whether transformers refused to run code that comes with a checkpoint."""
+    return "trust_remote_code" in str(error) or "custom code" in str(error)
 
 
 def first_line(error: Exception) -> str:
@@ -70,7 +85,7 @@ def _why_not(spec: ModelSpec, error: Exception) -> str:
             f"The code that {spec.location} brings failed ({type(error).__name__}: "
             f"{first_line(error)}); it may need other versions of packages, which its page names."
         )
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
+    if needs_own_code(error):
         return (
             f"The model {spec.location} needs the Python code that comes with it, which "
             "--trust-remote-code would run on this machine with your rights; read that code and "

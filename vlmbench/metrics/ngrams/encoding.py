@@ -12,13 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, count
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmbench.metrics.ngrams.lookup import Integers as Integers
-from vlmbench.metrics.ngrams.lookup import first_equals
+Integers: TypeAlias = NDArray[np.int64]
 
 Texts: TypeAlias = Sequence[Sequence[Hashable]]
 """Sequences of words or characters: the answer's first, then the references'."""
@@ -28,8 +27,7 @@ _KEY_BITS = 32
 _PACKED = 3
 """Code points that fit into an integer."""
 _SPACE, _BREAK = ord(" "), ord("\n")
-_LETTERS = 0x110000
-"""Numbers that are code points."""
+_CODE_POINTS = 0x110000
 
 
 class EncodedTexts:
@@ -39,30 +37,31 @@ class EncodedTexts:
         self,
         keys: Integers,
         sizes: Integers,
-        widths: Integers,
-        spelt: Callable[[Sequence[int]], list[Hashable]],
-        firsts: Integers | None = None,
+        n_texts: Integers,
+        vocabulary: Callable[[], list[Hashable]],
     ) -> None:
         """Keep the texts.
 
         Args:
-            keys: For each item of each text an integer from 0, below 2 ** 32; equal ones for equal
-                items.
+            keys: For each item of each text its number in the vocabulary, below 2 ** 32.
             sizes: Items of each text.
-            widths: Texts of each sample, at least one.
-            spelt: The items at some positions of `keys`.
-            firsts: Where each key comes first, if they are numbered in this order.
+            n_texts: Texts of each sample, at least one.
+            vocabulary: Makes the list of all different items.
         """
         self.keys = keys
         self.sizes = sizes
-        self.widths = widths
-        self.spelt = spelt
-        self._firsts = firsts
+        self.n_texts = n_texts
+        self._vocabulary = vocabulary
+
+    @cached_property
+    def vocabulary(self) -> list[Hashable]:
+        """The item that each key stands for."""
+        return self._vocabulary()
 
     @cached_property
     def lengths(self) -> Integers:
         """Items of each text, a row a sample; -1 for a text that it does not have."""
-        filled = np.arange(self.widths.max(initial=1)) < self.widths[:, None]
+        filled = np.arange(self.n_texts.max(initial=1)) < self.n_texts[:, None]
         lengths = np.full(filled.shape, -1)
         lengths[filled] = self.sizes
         return lengths
@@ -70,7 +69,7 @@ class EncodedTexts:
     @cached_property
     def samples(self) -> Integers:
         """The sample of each text."""
-        return np.repeat(np.arange(len(self.widths)), self.widths)
+        return np.repeat(np.arange(len(self.n_texts)), self.n_texts)
 
     @cached_property
     def ids(self) -> tuple[Integers, Integers]:
@@ -80,15 +79,13 @@ class EncodedTexts:
             For each item, how many other items its sample has before that one occurs first; and
             how many different items each sample has.
         """
+        import pandas as pd
+
         sample = np.repeat(self.samples, self.sizes)
-        first = first_equals((sample << _KEY_BITS) | self.keys)
-        new = first == np.arange(len(first))
-        before = np.zeros(len(first) + 1, dtype=np.int64)
-        np.cumsum(new, out=before[1:])
-        ends = np.cumsum(np.bincount(self.samples, self.sizes, len(self.widths)).astype(np.int64))
-        at_ends = before[ends]
-        at_starts = np.concatenate([[0], at_ends[:-1]])
-        return before[first] - at_starts[sample], at_ends - at_starts
+        # Numbers come in order of first occurrence, so those of a sample stand together.
+        numbers, distinct = pd.factorize((sample << _KEY_BITS) | self.keys)
+        counts = np.bincount(distinct >> _KEY_BITS, minlength=len(self.n_texts))
+        return numbers - (np.cumsum(counts) - counts)[sample], counts
 
     def strings(self) -> Iterator[list[Sequence[Hashable]]]:
         """The texts of each sample with one character an item, which library code is quick with.
@@ -96,88 +93,70 @@ class EncodedTexts:
         Where there are more different items than characters, they are lists of numbers.
         """
         whole: Sequence[Hashable]
-        if self.keys.max(initial=0) < _LETTERS:
+        if self.keys.max(initial=0) < _CODE_POINTS:
             whole = self.keys.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
         else:
             whole = self.keys.tolist()
         ends = np.cumsum(self.sizes).tolist()
         texts = [whole[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         start = 0
-        for width in self.widths.tolist():
-            yield texts[start : start + width]
-            start += width
+        for number in self.n_texts.tolist():
+            yield texts[start : start + number]
+            start += number
 
-    def parts(self, most_items: int, most_samples: int) -> Iterator[EncodedTexts]:
-        """The same in pieces of whole samples.
+    def batches(self, most_items: int, most_samples: int) -> Iterator[EncodedTexts]:
+        """The same in batches of whole samples.
 
         Args:
-            most_items: Items and texts of a piece, if it has more than one sample.
-            most_samples: Samples of a piece.
+            most_items: Items and texts of a batch, if it has more than one sample.
+            most_samples: Samples of a batch.
         """
-        text_ends = np.concatenate([[0], np.cumsum(self.widths)])
+        text_ends = np.concatenate([[0], np.cumsum(self.n_texts)])
         item_ends = np.concatenate([[0], np.cumsum(self.sizes)])
         costs = np.diff(item_ends[text_ends] + text_ends).tolist()
 
-        def part(first: int, last: int) -> EncodedTexts:
+        def batch(first: int, last: int) -> EncodedTexts:
             texts = slice(int(text_ends[first]), int(text_ends[last]))
-            start, end = int(item_ends[texts.start]), int(item_ends[texts.stop])
-
-            def spelt(positions: Sequence[int]) -> list[Hashable]:
-                return self.spelt([start + position for position in positions])
-
+            items = slice(int(item_ends[texts.start]), int(item_ends[texts.stop]))
             return EncodedTexts(
-                self.keys[start:end], self.sizes[texts], self.widths[first:last], spelt
+                self.keys[items], self.sizes[texts], self.n_texts[first:last], self._vocabulary
             )
 
         first = held = 0
         for number, cost in enumerate(costs):
             if number > first and (held + cost > most_items or number - first == most_samples):
-                yield part(first, number)
+                yield batch(first, number)
                 first, held = number, 0
             held += cost
         if costs:
-            yield part(first, len(costs))
-
-    def numbered(self) -> tuple[list[Hashable], Integers]:
-        """The different items, and the number of each item of the texts among them."""
-        if self._firsts is not None:
-            return self.spelt(self._firsts.tolist()), self.keys
-        firsts, numbers = _numbered(self.keys)
-        return self.spelt(firsts.tolist()), numbers
+            yield batch(first, len(costs))
 
 
-def coded(samples: Sequence[Texts]) -> EncodedTexts:
+def encode(samples: Sequence[Texts]) -> EncodedTexts:
     """Any sequences of hashable items."""
     texts = list(chain.from_iterable(samples))
     sizes = np.fromiter(map(len, texts), np.int64)
-    widths = np.fromiter(map(len, samples), np.int64)
-    if all(isinstance(text, str) for text in texts):
-        whole = "".join(cast(list[str], texts))
-        keys = _points(whole).astype(np.int64)
-        return EncodedTexts(keys, sizes, widths, lambda places: [whole[place] for place in places])
+    n_texts = np.fromiter(map(len, samples), np.int64)
     number: defaultdict[Hashable, int] = defaultdict(count().__next__)
     keys = np.fromiter(map(number.__getitem__, chain.from_iterable(texts)), np.int64)
-    names = list(number)
-    return EncodedTexts(
-        keys, sizes, widths, lambda places: [names[number] for number in keys[places].tolist()]
-    )
+    return EncodedTexts(keys, sizes, n_texts, lambda: list(number))
 
 
-def coded_characters(lines: Sequence[str], widths: Integers) -> EncodedTexts:
+def encode_characters(lines: Sequence[str], n_texts: Integers) -> EncodedTexts:
     """The characters of texts that are given as lines of words with a space between."""
-    whole = _joined(lines).replace(" ", "")
-    points = _points(whole)
-    breaks = np.flatnonzero(points == _BREAK)
-    sizes = np.diff(breaks, prepend=-1) - 1
-    places = np.flatnonzero(points != _BREAK)
-    keys = points[places].astype(np.int64)
-    return EncodedTexts(
-        keys, sizes, widths, lambda at: [whole[place] for place in places[at].tolist()]
-    )
+    import pandas as pd
+
+    points = _points(_joined(lines).replace(" ", ""))
+    is_break = points == _BREAK
+    sizes = np.diff(np.flatnonzero(is_break), prepend=-1) - 1
+    keys, distinct = pd.factorize(points[~is_break])
+    return EncodedTexts(keys, sizes, n_texts, lambda: list(map(chr, distinct)))
 
 
-def coded_words(lines: Sequence[str], widths: Integers) -> EncodedTexts:
+def encode_words(lines: Sequence[str], n_texts: Integers) -> EncodedTexts:
     """The words of texts that are given as lines of words with a space between."""
+    import pandas as pd
+
     whole = _joined(lines)
     points = _points(whole)
     ends = np.flatnonzero(points <= _SPACE)
@@ -190,28 +169,27 @@ def coded_words(lines: Sequence[str], widths: Integers) -> EncodedTexts:
     sizes = np.diff(is_word.cumsum()[is_break], prepend=0)
     if not is_word.all():
         starts, ends, lengths = starts[is_word], ends[is_word], lengths[is_word]
-    keys = points.take(starts).astype(np.int64)
+    packed = points.take(starts).astype(np.int64)
     for ahead in range(1, _PACKED):
-        keys <<= _POINT_BITS
-        keys |= np.where(lengths > ahead, points.take(starts + ahead, mode="clip"), 0)
+        packed <<= _POINT_BITS
+        packed |= np.where(lengths > ahead, points.take(starts + ahead, mode="clip"), 0)
 
-    def spelt(places: Sequence[int] | Integers) -> list[Hashable]:
+    def words(places: Integers) -> list[Hashable]:
         pairs = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
         return [whole[start:end] for start, end in pairs]
 
     number: defaultdict[Hashable, int] = defaultdict(count(1).__next__)
     is_long = np.flatnonzero(lengths > _PACKED)
-    keys[is_long] = [-number[word] for word in spelt(is_long)]
+    packed[is_long] = [-number[word] for word in words(is_long)]
+    keys, distinct = pd.factorize(packed)
 
-    firsts, numbers = _numbered(keys)
-    return EncodedTexts(numbers, sizes, widths, spelt, firsts)
+    def vocabulary() -> list[Hashable]:
+        first = np.empty(len(distinct), dtype=np.int64)
+        # Of several positions for one key the last one written stays: backwards, the first.
+        first[keys[::-1]] = np.arange(len(keys))[::-1]
+        return words(first)
 
-
-def _numbered(keys: Integers) -> tuple[Integers, Integers]:
-    """Where each different key comes first, and their numbers in this order."""
-    first = first_equals(keys)
-    is_first = first == np.arange(len(first))
-    return np.flatnonzero(is_first), (is_first.cumsum() - 1).take(first)
+    return EncodedTexts(keys, sizes, n_texts, vocabulary)
 
 
 def _joined(lines: Sequence[str]) -> str:
