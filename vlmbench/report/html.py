@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
-from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
+from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_scale
 from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
 from vlmbench.report.judges import judges_of
-from vlmbench.report.published import beside
+from vlmbench.report.published import published_scores
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
 from vlmbench.report.tables import (
@@ -84,47 +84,47 @@ class _Pages:
     """Renders the templates for one leaderboard."""
 
     def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
-        strings = json.loads(_package_file("strings.json"))
-        self.strings = strings
+        self.strings: Mapping[str, Sequence[str]] = json.loads(_package_file("strings.json"))
         self.board = board
         self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
-        self._environment = _environment(strings)
+        self._environment = _environment(self.strings)
         self._environment.globals.update(
-            board=board, slugs=self.slugs, policy=POLICY, strings=_embedded(strings)
-        )
-        self._environment.globals.update(
-            diagnosis_labels=diagnostics.LABELS,
-            gain_reach=diagnostics.gain_reach,
-            answer_metrics=diagnostics.answer_metrics,
-            answer_estimate=diagnostics.answer_estimate,
+            board=board,
+            slugs=self.slugs,
+            policy=POLICY,
+            strings=_embedded(self.strings),
+            gain_scale=gain_scale,
+            answer_metrics=answer_metrics,
         )
 
     def index(self) -> str:
         """The leaderboard."""
-        template = self._environment.get_template("index.html.j2")
-        return template.render(
+        board = self.board
+        return self._environment.get_template("index.html.j2").render(
             root="",
             current=None,
-            slices=slice_tables(self.board),
-            diagnosed=diagnostics.arranged(self.board, self.found),
-            groups=group_tables(self.board),
+            slices=slice_tables(board),
+            diagnosed=diagnostics_of(board.tasks, board.entries, self.found),
+            groups=group_tables(board),
         )
 
     def task(self, task: TaskRuns, data: TaskData) -> str:
         """A task's page."""
-        template = self._environment.get_template("task.html.j2")
+        entries = self.board.of_task(task.name)
         card = task_card(task.reference.record)
-        return template.render(
+        comparisons, mismatches = published_scores(task, entries)
+        return self._environment.get_template("task.html.j2").render(
             strings=_embedded({**self.strings, **card.strings}),
             root="../",
             current=task.name,
             task=task,
             columns=task_columns(task),
-            diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
+            diagnosed=diagnostics_of([task], entries, self.found),
             card=card,
-            judges=judges_of(task, self.board.of_task(task.name)),
-            beside=beside(task, self.board.entries),
+            judges=judges_of(task, entries),
+            comparisons=comparisons,
+            mismatches=[*mismatches.itertuples()],
             problem=data["problem"],
             data=_embedded(data),
         )
