@@ -67,7 +67,7 @@ def test_what_a_public_task_says(tmp_path: Path) -> None:
     record = RunDir.of(tmp_path / "out", "baseline-oracle", "cvqa-ja").read_record()
     task, card = load_task("cvqa-ja"), task_card(record)
     facts = dict(card.facts)
-    assert (facts["items"], facts["licence"]) == (str(task.display.items), task.display.licence)
+    assert (facts["items"], facts["license"]) == (str(task.display.items), task.display.licence)
     assert facts["citation"] == task.display.citation
     page = build_report([tmp_path / "out"], tmp_path / "site").parent / "tasks" / "cvqa-ja.html"
     text = html.unescape(page.read_text(encoding="utf-8").replace("<wbr>", ""))

@@ -13,7 +13,7 @@ from made_judge import answers_run, colors, judge_server, judged_task, verdict
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
 from vlmbench.report.judges import Judges, judges_of
-from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.report.tables import build_leaderboard, plain_runs
 from vlmbench.runs.directory import RunDir
 
 HOSTILE = "</td><script>window.hacked = 1</script>"
@@ -52,7 +52,7 @@ def runs(tmp_path: Path, asked: list[str]) -> list[RunDir]:
 
 
 def found(runs: list[RunDir]) -> Judges:
-    board = build_leaderboard(load_runs([run.path for run in runs]))
+    board = build_leaderboard(plain_runs([run.path for run in runs]))
     return judges_of(board.tasks[0], board.of_task(board.tasks[0].name))
 
 
@@ -73,13 +73,13 @@ def test_what_was_written_down_is_found(runs: list[RunDir]) -> None:
 
 def test_the_page_shows_it_as_text(runs: list[RunDir], tmp_path: Path) -> None:
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
-    section = page.read_text().split('<section aria-labeledby="judges">')[1].split("</section>")[0]
+    section = page.read_text().split('<section aria-labelledby="judges">')[1].split("</section>")[0]
     assert "<script" not in section and "&lt;script&gt;" in section
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", section))
     # Verbosity and consistency, the pair's preference, the place's, and the labels' agreement.
     assert plain.count("+1.000") >= 4 and "0.500" in plain and "1.000" in plain
     assert "scripted-a · judge.rubric@made" in plain
-    assert "place matters" in plain and "labels in an order" in plain
+    assert "position bias" in plain and "ordinal scale" in plain
     # One answer of eight has no verdict; of the others' sum 24 grades, 1 or 5 more: by hand.
     grades = [min(5, 2 + n % 4) for n in range(COUNT - 1)]
     low, high = ((sum(grades) + end) / COUNT for end in (1, 5))
@@ -96,7 +96,7 @@ def test_results_about_other_answers_are_not_shown(runs: list[RunDir]) -> None:
     assert all("about scripted-a" in problem for problem in judges.problems)
 
 
-def test_a_judge_that_was_asked_otherwise_since(runs: list[RunDir], asked: list[str]) -> None:
+def test_a_judge_with_other_settings_since(runs: list[RunDir], asked: list[str]) -> None:
     record = runs[0].path / "judge-made.json"
     before = record.read_bytes()
     assert main(["judge", str(runs[0].path), *asked]) == 0

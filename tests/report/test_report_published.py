@@ -12,7 +12,7 @@ from vlmbench.cli.main import main
 from vlmbench.compare.published import published
 from vlmbench.report.html import build_report
 from vlmbench.report.published import published_scores
-from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.report.tables import build_leaderboard, plain_runs
 from vlmbench.tasks.registry import load_task
 
 
@@ -27,7 +27,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_rows_and_what_does_not_compare(runs: Path) -> None:
-    board = build_leaderboard(load_runs([runs]))
+    board = build_leaderboard(plain_runs([runs]))
     found = {task.name: published_scores(task, board.of_task(task.name)) for task in board.tasks}
     comparisons, mismatches = found["ja-chart"]
     assert comparisons == [] and mismatches.empty

@@ -95,7 +95,7 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
         ("task_language", spec.get("language")),
         ("samples", record.coverage.total),
         ("items", spec.get("items")),
-        ("licence", spec.get("licence")),
+        ("license", spec.get("licence")),
         ("citation", spec.get("citation")),
     ]
     return tuple((key, str(value).strip()) for key, value in rows if value)

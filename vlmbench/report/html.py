@@ -29,7 +29,7 @@ from vlmbench.report.tables import (
     Leaderboard,
     TaskRuns,
     build_leaderboard,
-    load_runs,
+    plain_runs,
     slice_tables,
     task_columns,
 )
@@ -65,7 +65,7 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         UsageError: There is no run, or `out` holds files of the same name that no report made.
         JournalError: A run cannot be read.
     """
-    board = build_leaderboard(load_runs(runs))
+    board = build_leaderboard(plain_runs(runs))
     directories = find_runs(runs)
     pages, variants = _Pages(board, diagnoses(directories)), with_variants(directories)
     with replaced_site(out) as site:

@@ -172,8 +172,8 @@ class SliceTable:
     """Name of the blind baseline."""
 
 
-def load_runs(roots: Sequence[Path]) -> list[Run]:
-    """Every plain run below `roots`, in the order of its path; variants are no rows of their own.
+def plain_runs(roots: Sequence[Path]) -> list[Run]:
+    """Every run below `roots` that is no variant, in the order of its path.
 
     Raises:
         UsageError: No run is there, or a directory does not exist.
@@ -205,18 +205,19 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
 
 def task_columns(task: TaskRuns) -> list[MetricColumn]:
     """A column for each metric of a task, headline metrics first."""
-    blind = next((run for run in task.comparable if _is_blind(run.record)), None)
-    return [
-        MetricColumn(
-            task=task,
-            metric=metric,
-            headline=metric in task.headlines,
-            scale=_scale(task.comparable, metric),
-            blind=blind,
-            signature=_usual_signature(task.comparable, metric),
-        )
-        for metric in task.metrics
-    ]
+    runs = task.comparable
+    blind = next((run for run in runs if _is_blind(run.record)), None)
+    # An oracle may lie beyond the axis: one perfect row must not squeeze all others into a corner.
+    models = [run for run in runs if not is_baseline(run.record)] or runs
+    columns = []
+    for metric in task.metrics:
+        headline = metric in task.headlines
+        highs = [e.high for run in models if (e := run.overall(metric)) and e.high is not None]
+        scale = axis_end(max(highs, default=1.0))
+        signatures = Counter(e.signature for run in runs if (e := run.overall(metric)))
+        signature = max(signatures, key=lambda one: signatures[one], default="")
+        columns.append(MetricColumn(task, metric, headline, scale, blind, signature))
+    return columns
 
 
 def slice_tables(board: Leaderboard) -> dict[str, list[SliceTable]]:
@@ -283,21 +284,6 @@ def _weights(record: RunRecord) -> str:
     """What tells two models of one name apart. Answers from a file have no weights."""
     scripted = record.model_spec.get("location") == "scripted"
     return "" if scripted else record.fingerprints.get("model", "")
-
-
-def _scale(runs: Sequence[Run], metric: str) -> float:
-    """An axis that holds the models' intervals.
-
-    An oracle may lie beyond it: one perfect row must not squeeze all others into a corner.
-    """
-    models = [run for run in runs if not is_baseline(run.record)] or runs
-    estimates = [estimate for run in models if (estimate := run.overall(metric))]
-    return axis_end(max((e.high for e in estimates if e.high is not None), default=1.0))
-
-
-def _usual_signature(runs: Sequence[Run], metric: str) -> str:
-    counts = Counter(one.signature for run in runs if (one := run.overall(metric)))
-    return next((signature for signature, _ in counts.most_common(1)), "")
 
 
 def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> tuple[Entry, ...]:
