@@ -136,15 +136,15 @@ def task_data(
     collector = _Collector(task, answers, images)
     problem = collector.collect(_journal(task.reference.directory), at_most)
     samples = collector.samples
-    names = {name: None for sample in samples for name in sample["slices"]}
-    values = {
-        name: {str(s["slices"][name]) for s in samples if name in s["slices"]} for name in names
-    }
+    fields: dict[str, set[str]] = {}
+    for sample in samples:
+        for name, value in sample["slices"].items():
+            fields.setdefault(name, set()).add(str(value))
     return {
         "metric": " / ".join(task.headlines),
         "language": collector.language,
         "models": [{"name": entry.name, "baseline": entry.baseline} for entry in entries],
-        "fields": {name: sorted(found) for name, found in values.items() if len(found) > 1},
+        "fields": {name: sorted(values) for name, values in fields.items() if len(values) > 1},
         "images": collector.listed,
         "samples": samples,
         "problem": problem,
@@ -152,10 +152,11 @@ def task_data(
 
 
 class _Collector:
-    """Builds the list of samples and, beside it, the list of their images."""
+    """Builds the list of samples and the list of images to which they refer by number."""
 
     def __init__(self, task: TaskRuns, answers: Sequence[_Answers], images: ImageStore) -> None:
-        self.task = task
+        self.reference = task.reference.directory
+        self.metric_order = task.metrics
         self.answers = answers
         self.images = images
         self.samples: list[SampleData] = []
@@ -167,30 +168,27 @@ class _Collector:
 
     def collect(self, journal: JournalContent | None, at_most: int | None) -> str | None:
         """Fill `samples`; returns why prompts or images are lacking, if they are."""
-        asked = journal.samples if journal else {}
+        samples = journal.samples if journal else {}
+        keys = {name: one.key for name, one in journal.responses.items()} if journal else {}
         names = {name: None for one in self.answers for name in one.scores}
-        in_order = sorted(
-            names, key=lambda name: asked[name].index if name in asked else len(names)
-        )
-        chosen = _spread(in_order, at_most)
+        position = {name: one.index for name, one in samples.items()}
+        ordered = sorted(names, key=lambda name: position.get(name, len(names)))
+        chosen = _spread(ordered, at_most)
         problem = "the run's journal is missing, so there are no prompts to show"
         if journal is not None:
             task = journal_task(journal.header)
             self.language = task.display.language
             self._metrics = {use.key: load_metric(use.use, use.options) for use in task.metrics}
-            problem = self._add_images(task, {one: asked[one] for one in chosen if one in asked})
-        keys = journal.responses if journal else {}
-        for name in chosen:
-            key = keys[name].key if name in keys else None
-            self.samples.append(self._sample(name, asked.get(name), key))
+            shown = {name: samples[name] for name in chosen if name in samples}
+            problem = self._add_images(task, shown)
+        self.samples = [self._sample(name, samples.get(name), keys.get(name)) for name in chosen]
         return problem or None
 
     def _add_images(self, task: TaskSpec, samples: Mapping[str, JournalSample]) -> str:
         """Write the samples' images; returns why some are lacking, if they are."""
-        directory = self.task.reference.directory
         missing = {digest for sample in samples.values() for digest in sample.images}
         try:
-            for _, images in journal_images(directory, task, samples):
+            for _, images in journal_images(self.reference, task, samples):
                 self._sources.update({one: self.images.add(image) for one, image in images.items()})
                 missing -= images.keys()
         except VlmbenchError as error:
@@ -210,8 +208,8 @@ class _Collector:
             "choices": list(sample.choices) if sample else [],
             "slices": {field: value for field, value in slices.items() if value is not None},
             "answers": [
-                None if row is None else self._answer(row, one, sample, key)
-                for row, one in zip(rows, self.answers, strict=True)
+                None if row is None else self._answer(row, answers, sample, key)
+                for row, answers in zip(rows, self.answers, strict=True)
             ],
         }
 
@@ -222,9 +220,9 @@ class _Collector:
         return self._numbers[digest]
 
     def _answer(
-        self, row: SampleScores, one: _Answers, sample: JournalSample | None, key: str | None
+        self, row: SampleScores, answers: _Answers, sample: JournalSample | None, key: str | None
     ) -> AnswerData:
-        response = one.responses.get(row.id)
+        response = answers.responses.get(row.id)
         metric, score = self._leading(row)
         value = self._value(metric, score)
         others = {name: self._value(name, other) for name, other in row.scores.items()}
@@ -246,7 +244,7 @@ class _Collector:
             "other_prompt": key is not None and key != row.key,
             "variants": [
                 self._variant(label, variant, variant.scores[row.id], sample)
-                for label, variant in one.variants.items()
+                for label, variant in answers.variants.items()
                 if row.id in variant.scores
             ],
         }
@@ -270,7 +268,7 @@ class _Collector:
 
     def _leading(self, row: SampleScores) -> tuple[str | None, MetricScore]:
         """The first headline metric; where none is for this sample, the first one that is."""
-        metric = next((name for name in self.task.metrics if name in row.scores), None)
+        metric = next((name for name in self.metric_order if name in row.scores), None)
         return metric, row.scores[metric] if metric else MetricScore()
 
     def _value(self, name: str | None, score: MetricScore) -> float | None:
