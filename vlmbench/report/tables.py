@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import pandas as pd
@@ -50,7 +51,7 @@ class Entry:
     """A row of the leaderboard: one model, with at most one run of each task."""
 
     name: str
-    """The model's name; numbered when several runs of one task bear it."""
+    """The model's name; numbered when several rows would bear it."""
     baseline: bool
     runs: Mapping[str, Run]
     """By task."""
@@ -131,9 +132,8 @@ class MetricColumn:
 
     def ranks(self, entries: Sequence[Entry]) -> pd.Series:
         """Rank by name, 1 for the best; NaN for an entry that may not be ranked."""
-        values = [self.rankable(entry) for entry in entries]
-        ranked = pd.Series(values, _by_name(entries), dtype=float)
-        return ranked.rank(method="min", ascending="-lower-is-better|" in self.signature)
+        values = pd.Series({entry.name: self.rankable(entry) for entry in entries}, dtype=float)
+        return values.rank(method="min", ascending="-lower-is-better|" in self.signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +224,8 @@ def slice_tables(board: Leaderboard) -> dict[str, list[SliceTable]]:
     """For each slice field, a table for each column that has more than one value of it."""
     tables: dict[str, list[SliceTable]] = {}
     for column in board.columns:
-        runs = {
-            entry.name: entry.runs[column.task.name] for entry in board.of_task(column.task.name)
-        }
+        task = column.task.name
+        runs = {entry.name: entry.runs[task] for entry in board.of_task(task)}
         blind = next((name for name, run in runs.items() if run is column.blind), None)
         for field, cells in _sliced(column, runs).items():
             if len(cells) > 1:
@@ -270,14 +269,14 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
             row = {}
             rows.append(row)
         row[record.task] = run
-    counts: Counter[str] = Counter()
-    entries = []
+    entries: dict[str, Entry] = {}
     for (name, _), rows in groups.items():
         for row in rows:
-            counts[name] += 1
-            label = name if counts[name] == 1 else f"{name} ({counts[name]})"
-            entries.append(Entry(label, is_baseline(next(iter(row.values())).record), row))
-    return entries
+            labels = chain([name], (f"{name} ({number})" for number in count(2)))
+            label = next(one for one in labels if one not in entries)
+            baseline = is_baseline(next(iter(row.values())).record)
+            entries[label] = Entry(label, baseline, row)
+    return [*entries.values()]
 
 
 def _weights(record: RunRecord) -> str:
@@ -288,19 +287,14 @@ def _weights(record: RunRecord) -> str:
 
 def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> tuple[Entry, ...]:
     """Best first; an entry that lacks columns stands below those that have them."""
-    by_column = {n: column.ranks(entries) for n, column in enumerate(columns)}
-    ranks = pd.DataFrame(by_column, _by_name(entries))
+    by_column = {number: column.ranks(entries) for number, column in enumerate(columns)}
+    ranks = pd.DataFrame(by_column, index=[entry.name for entry in entries])
     missing, mean = ranks.isna().sum(axis=1), ranks.mean(axis=1).fillna(0)
 
     def order(entry: Entry) -> tuple[int, float, str]:
         return missing[entry.name], mean[entry.name], entry.name
 
     return tuple(sorted(entries, key=order))
-
-
-def _by_name(entries: Sequence[Entry]) -> pd.Index:
-    # Of objects, because a name may hold half of a surrogate pair, which Arrow's strings refuse.
-    return pd.Index([entry.name for entry in entries], dtype=object)
 
 
 def _sliced(
