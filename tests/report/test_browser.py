@@ -79,12 +79,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             answered_run(task, runs, model, {**right, **wrong})
         for kind in ("oracle", "blind-majority"):
             make_run(task, runs, f"baseline:{kind}")
-        asked_otherwise(runs / "scripted-high" / name)
+        add_blind_variant(runs / "scripted-high" / name)
         rename(runs / "scripted-low" / name / "run.json", HOSTILE[1])
     return build_report([runs], folder / "site").parent
 
 
-def asked_otherwise(plain: Path) -> None:
+def add_blind_variant(plain: Path) -> None:
     """The same answers as those of the same questions without the image."""
     variant = plain.with_name(f"{plain.name}@blind")
     shutil.copytree(plain, variant)
@@ -158,11 +158,12 @@ def test_texts_stay_texts(page: Page, site: Path, name: str) -> None:
     assert [text for text in expected if text not in body] == []
 
 
-def test_what_was_said_otherwise_is_there_on_demand(page: Page, site: Path) -> None:
+def test_variant_answers_are_there_on_demand(page: Page, site: Path) -> None:
     open_task(page, site, "#model=scripted-high&outcome=wrong")
-    row = page.locator("article.sample").first.locator("tr.otherwise")
+    row = page.locator("article.sample").first.locator("tr.variants")
     assert row.count() == 1
-    assert row.locator("summary").inner_text().split() == ["Asked", "otherwise", "no", "image", "✗"]
+    summary = " ".join(row.locator("summary").inner_text().split())
+    assert summary == "With a perturbed prompt or image no image ✗"
     assert not row.locator("dd").is_visible()
     row.locator("summary").click()
     assert row.locator("dd").is_visible() and row.locator("dd").inner_text().endswith("?")

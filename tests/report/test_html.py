@@ -98,6 +98,13 @@ def test_each_image_is_written_once_and_all_links_lead_to_files(site: Path) -> N
         assert all((path.parent / link).is_file() for link in links)
 
 
+def test_sections_are_labelled_by_headings_that_are_there(site: Path) -> None:
+    tags = Page(site / "tasks" / "ja-small.html").tags
+    ids = {attributes.get("id") for tag, attributes in tags if tag == "h2"}
+    labels = [attributes.get("aria-labelledby") for tag, attributes in tags if tag == "section"]
+    assert len(labels) >= 4 and set(labels) <= ids
+
+
 def test_pages_hold_no_inline_script_style_or_handler(site: Path) -> None:
     for path in (site / "index.html", site / "tasks" / "ja-small.html"):
         for tag, attributes in Page(path).tags:
@@ -155,7 +162,7 @@ def test_answer_to_another_version_of_the_prompt_is_marked(tmp_path: Path) -> No
     marked = {
         model["name"]
         for model, answer in zip(data["models"], data["samples"][0]["answers"], strict=True)
-        if answer["other"]
+        if answer["other_prompt"]
     }
     assert marked == {"baseline-random"}
 

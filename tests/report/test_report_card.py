@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ def test_a_card_in_both_languages(tmp_path: Path) -> None:
 
 def test_a_card_in_english_only_and_one_that_says_nothing(tmp_path: Path) -> None:
     card = card_of(tmp_path / "a", card="A.", flaws=["B.", "C."])
-    assert card.strings == {} and card.free
+    assert card.strings == {} and card.free_form
     assert [one.english for one in card.flaws] == ["B.", "C."]
     make_run(tmp_path / "a" / "ja-small.yaml", tmp_path / "runs", "baseline:oracle")
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
@@ -65,13 +67,16 @@ def test_what_a_public_task_says(tmp_path: Path) -> None:
     record = RunDir.of(tmp_path / "out", "baseline-oracle", "cvqa-ja").read_record()
     task, card = load_task("cvqa-ja"), task_card(record)
     facts = dict(card.facts)
-    assert (facts["items"], facts["licence"]) == (str(task.display.items), task.display.licence)
+    assert (facts["items"], facts["license"]) == (str(task.display.items), task.display.licence)
     assert facts["citation"] == task.display.citation
-    assert card.prompt == task.prompt and card.tokens == task.generation.max_new_tokens
+    page = build_report([tmp_path / "out"], tmp_path / "site").parent / "tasks" / "cvqa-ja.html"
+    text = html.unescape(page.read_text(encoding="utf-8").replace("<wbr>", ""))
+    assert f">{task.prompt}</pre>" in text and f"<dd>{task.generation.max_new_tokens}</dd>" in text
+    assert re.findall(r"<dt><code>([^<]*)</code>", text) == [one.key for one in task.metrics]
     assert card.link == f"https://huggingface.co/datasets/{task.data.hub}"
-    assert [one.name for one in card.metrics] == [one.key for one in task.metrics]
-    assert [one.name for one in card.metrics if one.headline] == list(task.headlines)
-    assert all(one.definition for one in card.metrics)
+    assert card.headlines == {*task.headlines}
+    assert list(card.definitions) == [one.use for one in task.metrics]
+    assert all(card.definitions.values())
     assert [source.link for source in card.sources] and all(
         source.link.startswith("https://github.com/llm-jp/llm-jp-eval-mm/blob/")
         for source in card.sources

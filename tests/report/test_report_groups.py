@@ -10,7 +10,7 @@ from made_runs import answered_run, make_run, make_task, question
 
 from vlmbench.report.groups import GroupTable, group_tables
 from vlmbench.report.html import build_report
-from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.report.tables import build_leaderboard, plain_runs
 from vlmbench.tasks.groups import load_groups
 
 ROWS = [question(n) for n in range(4)]
@@ -35,13 +35,13 @@ def runs(tmp_path: Path) -> Path:
             answered_run(task, out, "part", right(4))
         answered_run(task, out, "failed", right(4) if number else {"q0": "赤"})
         other = make_task(tmp_path / "other", ROWS, name=name, prompt="別: {{ row.question }}")
-        answered_run(task if number else other, out, "apart", right(4))
+        answered_run(task if number else other, out, "differs", right(4))
         make_run(task, out, "baseline:oracle")
     return out
 
 
 def table(runs: Path) -> GroupTable:
-    found = {one.name: one for one in group_tables(build_leaderboard(load_runs([runs])))}
+    found = {one.name: one for one in group_tables(build_leaderboard(plain_runs([runs])))}
     assert set(found) == {GROUP, "ja-all", "ja-core"}  # jgraphqa is in all three
     return found[GROUP]
 
@@ -49,7 +49,7 @@ def table(runs: Path) -> GroupTable:
 def test_who_ran_the_whole_group_is_ranked(runs: Path) -> None:
     """By hand: 0, 1 and 2 of 4 right are (0 + 1/4 + 1/2) / 3 = 1/4, three times 3 of 4 are 3/4."""
     group = table(runs)
-    assert (len(TASKS), group.total, group.missing) == (3, 3, ())
+    assert (len(TASKS), len(group.tasks), group.missing) == (3, 3, ())
     scores = {row.entry.name: row.score.value for row in group.models}
     assert scores.pop("scripted-better") == pytest.approx(0.75)
     assert scores.pop("scripted-whole") == pytest.approx(0.25)
@@ -65,11 +65,11 @@ def test_who_ran_the_whole_group_is_ranked(runs: Path) -> None:
 
 def test_what_keeps_the_others_from_a_rank_is_named(runs: Path) -> None:
     rows = {row.entry.name: row for row in table(runs).models}
-    part, failed, apart = (rows[f"scripted-{name}"] for name in ("part", "failed", "apart"))
-    assert (part.there, len(part.score.parts)) == (2, 2)
-    assert (failed.there, [task.name for task in failed.incomplete]) == (3, [TASKS[0]])
-    assert (apart.there, list(apart.apart.values())) == (3, ["prompt"])
-    assert len(apart.score.parts) == 2
+    part, failed, differing = (rows[f"scripted-{name}"] for name in ("part", "failed", "differs"))
+    assert (len(part.entry.runs), len(part.score.parts)) == (2, 2)
+    assert (len(failed.entry.runs), failed.incomplete) == (3, (TASKS[0],))
+    assert (len(differing.entry.runs), differing.excluded) == (3, {TASKS[0]: "prompt"})
+    assert len(differing.score.parts) == 2
 
 
 def test_the_page(runs: Path, tmp_path: Path) -> None:

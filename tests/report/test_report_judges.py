@@ -13,7 +13,7 @@ from made_judge import answers_run, colors, judge_server, judged_task, verdict
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
 from vlmbench.report.judges import Judges, judges_of
-from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.report.tables import build_leaderboard, plain_runs
 from vlmbench.runs.directory import RunDir
 
 HOSTILE = "</td><script>window.hacked = 1</script>"
@@ -52,33 +52,34 @@ def runs(tmp_path: Path, asked: list[str]) -> list[RunDir]:
 
 
 def found(runs: list[RunDir]) -> Judges:
-    board = build_leaderboard(load_runs([run.path for run in runs]))
+    board = build_leaderboard(plain_runs([run.path for run in runs]))
     return judges_of(board.tasks[0], board.of_task(board.tasks[0].name))
 
 
 def test_what_was_written_down_is_found(runs: list[RunDir]) -> None:
     judges = found(runs)
-    assert judges.problems == () and judges.consistency
-    first, _ = judges.rows
-    assert (first.estimate.metric, first.estimate.unscored) == ("judge.rubric@made", 1)
+    assert judges.problems == [] and judges.consistency
+    (_, estimate, check), _ = judges.rows
+    assert (estimate.metric, estimate.unscored) == ("judge.rubric@made", 1)
     # Grades are lengths, so their ranks are the same; replies to one prompt are the same.
-    assert first.check and first.check.verbosity and first.check.verbosity.value == 1.0
-    assert first.check.consistency and first.check.consistency.value == 1.0
-    (pair,) = judges.pairs
-    assert pair.result.preference and pair.result.preference.value == 0.5 and pair.biased
+    assert check and check.verbosity and check.verbosity.value == 1.0
+    assert check.consistency and check.consistency.value == 1.0
+    ((entry, pair),) = judges.pairs
+    assert pair.preference and pair.preference.value == 0.5 and entry.name == pair.first
+    assert pair.first_shown and pair.first_shown.low > 0.5  # always the first one: biased
     (agreement,) = judges.agreements
-    assert agreement.first == "scripted-a · judge.rubric@made"
-    assert (agreement.result.n, agreement.result.equal) == (COUNT - 1, 1.0)
+    assert (agreement.n, agreement.equal) == (COUNT - 1, 1.0)
 
 
 def test_the_page_shows_it_as_text(runs: list[RunDir], tmp_path: Path) -> None:
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
-    section = page.read_text().split('<section aria-labeledby="judges">')[1].split("</section>")[0]
+    section = page.read_text().split('<section aria-labelledby="judges">')[1].split("</section>")[0]
     assert "<script" not in section and "&lt;script&gt;" in section
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", section))
     # Verbosity and consistency, the pair's preference, the place's, and the labels' agreement.
     assert plain.count("+1.000") >= 4 and "0.500" in plain and "1.000" in plain
-    assert "place matters" in plain and "labels in an order" in plain
+    assert "scripted-a · judge.rubric@made" in plain
+    assert "position bias" in plain and "ordinal scale" in plain
     # One answer of eight has no verdict; of the others' sum 24 grades, 1 or 5 more: by hand.
     grades = [min(5, 2 + n % 4) for n in range(COUNT - 1)]
     low, high = ((sum(grades) + end) / COUNT for end in (1, 5))
@@ -89,18 +90,18 @@ def test_results_about_other_answers_are_not_shown(runs: list[RunDir]) -> None:
     journal = runs[0].journal
     journal.write_text(journal.read_text().replace("赤赤3", "赤赤0").replace("赤赤1", "青青1"))
     judges = found(runs)
-    assert judges.pairs == () and judges.agreements == ()
-    assert [row.check is None for row in judges.rows] == [True, False]
+    assert judges.pairs == [] and judges.agreements == []
+    assert [check is None for _, _, check in judges.rows] == [True, False]
     assert len(judges.problems) == 3
     assert all("about scripted-a" in problem for problem in judges.problems)
 
 
-def test_a_judge_that_was_asked_otherwise_since(runs: list[RunDir], asked: list[str]) -> None:
+def test_a_judge_with_other_settings_since(runs: list[RunDir], asked: list[str]) -> None:
     record = runs[0].path / "judge-made.json"
     before = record.read_bytes()
     assert main(["judge", str(runs[0].path), *asked]) == 0
     record.write_bytes(before)
-    assert [row.check is None for row in found(runs).rows] == [True, False]
+    assert [check is None for _, _, check in found(runs).rows] == [True, False]
 
 
 def test_a_page_without_judges_says_nothing_of_them(tmp_path: Path) -> None:

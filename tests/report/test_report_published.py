@@ -11,8 +11,8 @@ from made_public import write_public
 from vlmbench.cli.main import main
 from vlmbench.compare.published import published
 from vlmbench.report.html import build_report
-from vlmbench.report.published import beside
-from vlmbench.report.tables import build_leaderboard, load_runs
+from vlmbench.report.published import published_scores
+from vlmbench.report.tables import build_leaderboard, plain_runs
 from vlmbench.tasks.registry import load_task
 
 
@@ -27,13 +27,14 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_rows_and_what_does_not_compare(runs: Path) -> None:
-    board = build_leaderboard(load_runs([runs]))
-    found = {task.name: beside(task, board.entries) for task in board.tasks}
-    assert not found["ja-chart"]
-    (cvqa,) = found["cvqa-ja"].comparisons
+    board = build_leaderboard(plain_runs([runs]))
+    found = {task.name: published_scores(task, board.of_task(task.name)) for task in board.tasks}
+    comparisons, mismatches = found["ja-chart"]
+    assert comparisons == [] and mismatches.empty
+    ((cvqa,), _) = found["cvqa-ja"]
     ours = [row for row in cvqa.rows if row.ours]
     assert [(row.model, row.value) for row in ours] == [("baseline-oracle", 1.0)]
-    assert ours[0].low is not None and found["cvqa-ja"].baselines == {"baseline-oracle"}
+    assert ours[0].low is not None
     cited = {(row.model, row.link): row.value for row in cvqa.rows if not row.ours}
     table = next(
         one
@@ -46,8 +47,9 @@ def test_rows_and_what_does_not_compare(runs: Path) -> None:
     for model, score in table.scores.items():
         assert cited[model, link] == pytest.approx(score / 100)
     # The 12 subsets that the authors' site lists are one row.
-    subsets = [one for one in found["jmmmu"].mismatches if one.kind == "subset"]
-    assert any("japaneseArt" in one.details and "overall" in one.details for one in subsets)
+    _, mismatches = found["jmmmu"]
+    subsets = mismatches[mismatches.kind == "subset"].detail
+    assert any("japaneseArt" in detail and "overall" in detail for detail in subsets)
 
 
 def test_the_page(runs: Path, tmp_path: Path) -> None:
@@ -57,6 +59,7 @@ def test_the_page(runs: Path, tmp_path: Path) -> None:
     rows = re.findall(r"<tr( class=\"ours[^>]*)?>(.*?)</tr>", section, re.DOTALL)
     measured = [text for mark, text in rows if mark]
     cited = [text for mark, text in rows if not mark and 'data-t="cited"' in text]
+    assert 'class="ours baseline"' in section
     assert len(measured) == 1 and "measured here" in measured[0] and "<a " not in measured[0]
     assert len(cited) > 20
     assert all('<a href="https://github.com/llm-jp/llm-jp-eval-mm/' in text for text in cited)

@@ -13,39 +13,39 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
 
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
-from vlmbench.report import diagnostics
 from vlmbench.report.card import task_card
+from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_scale
 from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
 from vlmbench.report.judges import judges_of
-from vlmbench.report.published import beside
+from vlmbench.report.published import published_scores
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
 from vlmbench.report.tables import (
     Leaderboard,
     TaskRuns,
     build_leaderboard,
-    load_runs,
+    plain_runs,
     slice_tables,
     task_columns,
 )
 from vlmbench.runs.directory import RunDir, find_runs, safe_name
 
-if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
-
-# `file:` beside 'self', because browsers differ in what the origin of a file is. Over HTTP it
+# `file:` as well as 'self', because browsers differ in what the origin of a file is. Over HTTP it
 # allows nothing. Favicons are images, and an empty one keeps browsers from asking for another.
 POLICY = (
     "default-src 'none'; script-src 'self' file:; style-src 'self' file:; "
     "img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
 )
 
+_PACKAGE = resources.files("vlmbench.report")
 _LONGEST_DETAIL = 300
 
 
@@ -65,9 +65,10 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         UsageError: There is no run, or `out` holds files of the same name that no report made.
         JournalError: A run cannot be read.
     """
-    board = build_leaderboard(load_runs(runs))
+    board = build_leaderboard(plain_runs(runs))
     directories = find_runs(runs)
-    pages, variants = _Pages(board, diagnoses(directories)), with_variants(directories)
+    variants = with_variants(directories)
+    pages = _Pages(board, diagnoses(directories))
     with replaced_site(out) as site:
         (site / "tasks").mkdir()
         _copy_static(site / "static")
@@ -84,56 +85,55 @@ class _Pages:
     """Renders the templates for one leaderboard."""
 
     def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
-        strings = json.loads(_package_file("strings.json"))
-        self.strings = strings
+        self.strings = json.loads((_PACKAGE / "strings.json").read_text(encoding="utf-8"))
         self.board = board
         self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
-        self._environment = _environment(strings)
+        self._environment = _environment(self.strings)
         self._environment.globals.update(
-            board=board, slugs=self.slugs, policy=POLICY, strings=_embedded(strings)
-        )
-        self._environment.globals.update(
-            diagnosis_labels=diagnostics.LABELS,
-            gain_reach=diagnostics.gain_reach,
-            answer_metrics=diagnostics.answer_metrics,
-            answer_estimate=diagnostics.answer_estimate,
+            board=board,
+            slugs=self.slugs,
+            policy=POLICY,
+            strings=safe_json(self.strings),
+            gain_scale=gain_scale,
+            answer_metrics=answer_metrics,
         )
 
     def index(self) -> str:
         """The leaderboard."""
-        template = self._environment.get_template("index.html.j2")
-        return template.render(
+        return self._environment.get_template("index.html.j2").render(
             root="",
             current=None,
+            best=[self.board.best(column) for column in self.board.columns],
             slices=slice_tables(self.board),
-            diagnosed=diagnostics.arranged(self.board, self.found),
+            diagnosed=diagnostics_of(self.board.tasks, self.board.entries, self.found),
             groups=group_tables(self.board),
         )
 
     def task(self, task: TaskRuns, data: TaskData) -> str:
         """A task's page."""
-        template = self._environment.get_template("task.html.j2")
+        entries = self.board.of_task(task.name)
+        columns = task_columns(task)
         card = task_card(task.reference.record)
-        return template.render(
-            strings=_embedded({**self.strings, **card.strings}),
+        comparisons, mismatches = published_scores(task, entries)
+        return self._environment.get_template("task.html.j2").render(
+            strings=safe_json({**self.strings, **card.strings}),
             root="../",
             current=task.name,
             task=task,
-            columns=task_columns(task),
-            diagnosed=diagnostics.arranged(self.board, self.found, task=task.name),
+            columns=columns,
+            best=[self.board.best(column) for column in columns],
+            diagnosed=diagnostics_of([task], entries, self.found),
             card=card,
-            judges=judges_of(task, self.board.of_task(task.name)),
-            beside=beside(task, self.board.entries),
+            judges=judges_of(task, entries),
+            comparisons=comparisons,
+            mismatches=[*mismatches.itertuples()],
             problem=data["problem"],
-            data=_embedded(data),
+            data=safe_json(data),
         )
 
 
 def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
-    import jinja2
-    from markupsafe import Markup, escape
-
     def label(key: str) -> Markup:
         return Markup('<span data-t="{}">{}</span>').format(key, strings[key][0])
 
@@ -153,13 +153,14 @@ def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
     )
     environment.globals.update(t=label, t_attr=label_attribute)
     environment.filters.update(
-        num=_number, signed=_signed, at=_position, breakable=breakable, lang=_language, plain=_plain
+        num="{:.3f}".format,
+        signed=_signed,
+        at=_position,
+        breakable=breakable,
+        lang=_language,
+        plain=_plain,
     )
     return environment
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _signed(value: float) -> str:
@@ -173,8 +174,6 @@ def _position(value: float, scale: float) -> str:
 
 def _language(text: object) -> Markup:
     """A lang attribute for text that holds kana or Chinese characters."""
-    from markupsafe import Markup
-
     japanese = re.search("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]", str(text))
     return Markup(' lang="ja"') if japanese else Markup("")
 
@@ -198,25 +197,15 @@ def _without_folders(value: Any) -> Any:
     return value
 
 
-def _embedded(value: Any) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(safe_json(value))
-
-
 def _slug(task: str) -> str:
     """A file name for a task: the name itself unless that is no plain file name."""
     name = safe_name(task)
     return name if name == task and name.isascii() else f"{name}-{stable_hash(task)[:8]}"
 
 
-def _package_file(name: str) -> str:
-    return (resources.files("vlmbench.report") / name).read_text(encoding="utf-8")
-
-
 def _copy_static(folder: Path) -> None:
     folder.mkdir()
-    for item in (resources.files("vlmbench.report") / "static").iterdir():
+    for item in (_PACKAGE / "static").iterdir():
         (folder / item.name).write_bytes(item.read_bytes())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -13,7 +13,6 @@ from vlmbench.judges.scores import judged_key
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import JournalSample, MetricScore, Response, SampleScores, Scalar
 from vlmbench.report.images import NO_IMAGE, ImageStore, SiteImage
-from vlmbench.report.otherwise import OtherData, in_order, kind_and_name, option_read, shortened
 from vlmbench.report.tables import Entry, TaskRuns
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import JournalContent, read_journal
@@ -21,13 +20,35 @@ from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.variants.options import original_position
+from vlmbench.tasks.variants.variant import IMAGE_MODES, Variant, split_label
+from vlmbench.text.choices import LETTERS
 
-Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
-"""The metric's best value, something between, its worst value, no value; no answer."""
-
+LONGEST = 240
+"""Characters shown of a variant's answer; a page holds every variant of every sample."""
 
 _ROUNDING = 1e-9
 """A best value that was computed, such as a CIDEr-D of 10, may fall short of it by so much."""
+
+_Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
+"""The metric's best value, something between, its worst value, no value; no answer."""
+
+
+class VariantAnswer(TypedDict):
+    """One model's answer to one sample with another prompt, image or order of options."""
+
+    kind: str
+    """image, prompt or options."""
+    name: str
+    """blind, shuffled or noise; the paraphrase; how many places the options were moved."""
+    text: str | None
+    """At most LONGEST characters; None if there is none."""
+    error: str | None
+    """Its kind."""
+    outcome: _Outcome
+    value: float | None
+    option: str | None
+    """The text of the option that was read, where options were moved."""
 
 
 class AnswerData(TypedDict):
@@ -36,20 +57,19 @@ class AnswerData(TypedDict):
     text: str | None
     """None if there is none, or if the journal is not there."""
     error: dict[str, str] | None
-    cut: bool
+    truncated: bool
     """Whether the answer was cut at the token limit."""
-    outcome: Outcome
+    outcome: _Outcome
     metric: str | None
     """Which metric `outcome` and `value` are of."""
     value: float | None
     unscored: str | None
     extracted: str | None
-    others: dict[str, float]
+    other_metrics: dict[str, float]
     """Values of the further metrics, without those that say what an answer is like."""
-    other: bool
+    other_prompt: bool
     """Whether it answers another prompt than the one that is shown."""
-    otherwise: list[OtherData]
-    """What it said when it was asked otherwise."""
+    variants: list[VariantAnswer]
 
 
 class SampleData(TypedDict):
@@ -85,7 +105,7 @@ class _Answers:
     scores: Mapping[str, SampleScores]
     responses: Mapping[str, Response]
     variants: Mapping[str, _Answers]
-    """Its answers to the same samples asked otherwise, by the variant's label."""
+    """Its answers to variants of the same samples, by the variant's label."""
 
 
 def task_data(
@@ -106,7 +126,7 @@ def task_data(
         entries: The rows whose answers are shown.
         images: Where images go.
         at_most: Show so many samples, spread evenly over the data; None: all.
-        variants: The runs that asked otherwise, by plain run and label.
+        variants: The variants' runs, by plain run and label.
 
     Raises:
         JournalError: The scores of a run cannot be read.
@@ -116,15 +136,15 @@ def task_data(
     collector = _Collector(task, answers, images)
     problem = collector.collect(_journal(task.reference.directory), at_most)
     samples = collector.samples
-    names = {name: None for sample in samples for name in sample["slices"]}
-    values = {
-        name: {str(s["slices"][name]) for s in samples if name in s["slices"]} for name in names
-    }
+    fields: dict[str, set[str]] = {}
+    for sample in samples:
+        for name, value in sample["slices"].items():
+            fields.setdefault(name, set()).add(str(value))
     return {
         "metric": " / ".join(task.headlines),
         "language": collector.language,
         "models": [{"name": entry.name, "baseline": entry.baseline} for entry in entries],
-        "fields": {name: sorted(found) for name, found in values.items() if len(found) > 1},
+        "fields": {name: sorted(values) for name, values in fields.items() if len(values) > 1},
         "images": collector.listed,
         "samples": samples,
         "problem": problem,
@@ -132,10 +152,11 @@ def task_data(
 
 
 class _Collector:
-    """Builds the list of samples and, beside it, the list of their images."""
+    """Builds the list of samples and the list of images to which they refer by number."""
 
     def __init__(self, task: TaskRuns, answers: Sequence[_Answers], images: ImageStore) -> None:
-        self.task = task
+        self.reference = task.reference.directory
+        self.metric_order = task.metrics
         self.answers = answers
         self.images = images
         self.samples: list[SampleData] = []
@@ -147,30 +168,27 @@ class _Collector:
 
     def collect(self, journal: JournalContent | None, at_most: int | None) -> str | None:
         """Fill `samples`; returns why prompts or images are lacking, if they are."""
-        asked = journal.samples if journal else {}
+        samples = journal.samples if journal else {}
+        keys = {name: one.key for name, one in journal.responses.items()} if journal else {}
         names = {name: None for one in self.answers for name in one.scores}
-        in_order = sorted(
-            names, key=lambda name: asked[name].index if name in asked else len(names)
-        )
-        chosen = _spread(in_order, at_most)
-        problem = "the journal of the run is not there, and so are no prompts"
+        position = {name: one.index for name, one in samples.items()}
+        ordered = sorted(names, key=lambda name: position.get(name, len(names)))
+        chosen = _spread(ordered, at_most)
+        problem = "the run's journal is missing, so there are no prompts to show"
         if journal is not None:
             task = journal_task(journal.header)
             self.language = task.display.language
             self._metrics = {use.key: load_metric(use.use, use.options) for use in task.metrics}
-            problem = self._add_images(task, {one: asked[one] for one in chosen if one in asked})
-        keys = journal.responses if journal else {}
-        for name in chosen:
-            key = keys[name].key if name in keys else None
-            self.samples.append(self._sample(name, asked.get(name), key))
+            shown = {name: samples[name] for name in chosen if name in samples}
+            problem = self._add_images(task, shown)
+        self.samples = [self._sample(name, samples.get(name), keys.get(name)) for name in chosen]
         return problem or None
 
     def _add_images(self, task: TaskSpec, samples: Mapping[str, JournalSample]) -> str:
         """Write the samples' images; returns why some are lacking, if they are."""
-        directory = self.task.reference.directory
         missing = {digest for sample in samples.values() for digest in sample.images}
         try:
-            for _, images in journal_images(directory, task, samples):
+            for _, images in journal_images(self.reference, task, samples):
                 self._sources.update({one: self.images.add(image) for one, image in images.items()})
                 missing -= images.keys()
         except VlmbenchError as error:
@@ -190,8 +208,8 @@ class _Collector:
             "choices": list(sample.choices) if sample else [],
             "slices": {field: value for field, value in slices.items() if value is not None},
             "answers": [
-                None if row is None else self._answer(row, one, sample, key)
-                for row, one in zip(rows, self.answers, strict=True)
+                None if row is None else self._answer(row, answers, sample, key)
+                for row, answers in zip(rows, self.answers, strict=True)
             ],
         }
 
@@ -202,47 +220,45 @@ class _Collector:
         return self._numbers[digest]
 
     def _answer(
-        self, row: SampleScores, one: _Answers, sample: JournalSample | None, key: str | None
+        self, row: SampleScores, answers: _Answers, sample: JournalSample | None, key: str | None
     ) -> AnswerData:
-        response = one.responses.get(row.id)
+        response = answers.responses.get(row.id)
         metric, score = self._leading(row)
         value = self._value(metric, score)
         others = {name: self._value(name, other) for name, other in row.scores.items()}
-        error = response.error if response else None
+        message = response.error.message if response and response.error else ""
         return {
             "text": response.text if response else None,
-            "error": {"kind": row.error, "message": error.message if error else ""}
-            if row.error
-            else None,
-            "cut": response is not None and response.finish == "length",
+            "error": {"kind": row.error, "message": message} if row.error else None,
+            "truncated": response is not None and response.finish == "length",
             "outcome": "error" if row.error else self._outcome(metric, value),
             "metric": metric,
             "value": value,
             "unscored": score.unscored,
             "extracted": score.extracted,
-            "others": {
+            "other_metrics": {
                 name: value
                 for name, value in others.items()
                 if value is not None and name != metric and name not in DIAGNOSTICS
             },
-            "other": key is not None and key != row.key,
-            "otherwise": [
-                self._other(label, variant, variant.scores[row.id], sample)
-                for label, variant in one.variants.items()
+            "other_prompt": key is not None and key != row.key,
+            "variants": [
+                self._variant(label, variant, variant.scores[row.id], sample)
+                for label, variant in answers.variants.items()
                 if row.id in variant.scores
             ],
         }
 
-    def _other(
+    def _variant(
         self, label: str, one: _Answers, row: SampleScores, sample: JournalSample | None
-    ) -> OtherData:
+    ) -> VariantAnswer:
         metric, score = self._leading(row)
         value = self._value(metric, score)
         response = one.responses.get(row.id)
-        kind, name = kind_and_name(label)
+        kind, name = split_label(label)
         return {
             "kind": kind,
-            "name": name,
+            "name": str(Variant(kind, name).places) if kind == "options" else name,
             "text": shortened(response.text) if response else None,
             "error": row.error,
             "outcome": "error" if row.error else self._outcome(metric, value),
@@ -252,7 +268,7 @@ class _Collector:
 
     def _leading(self, row: SampleScores) -> tuple[str | None, MetricScore]:
         """The first headline metric; where none is for this sample, the first one that is."""
-        metric = next((name for name in self.task.metrics if name in row.scores), None)
+        metric = next((name for name in self.metric_order if name in row.scores), None)
         return metric, row.scores[metric] if metric else MetricScore()
 
     def _value(self, name: str | None, score: MetricScore) -> float | None:
@@ -265,7 +281,7 @@ class _Collector:
         """The metric of that id, also where the id names a judge."""
         return self._metrics.get(name) or self._metrics.get(judged_key(name))
 
-    def _outcome(self, name: str | None, value: float | None) -> Outcome:
+    def _outcome(self, name: str | None, value: float | None) -> _Outcome:
         if name is None or value is None:
             return "unscored"
         metric = self._metric(name)
@@ -275,6 +291,32 @@ class _Collector:
         if value <= bounds[0] + _ROUNDING:
             return "wrong"
         return "right" if value >= bounds[1] - _ROUNDING else "partial"
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels of variants: images, then prompts by name, then options by how far they moved."""
+
+    def key(label: str) -> tuple[int, int, str]:
+        kind, name = split_label(label)
+        if kind == "options":
+            return 2, Variant(kind, name).places, ""
+        return (1, 0, name) if kind == "prompt" else (0, IMAGE_MODES.index(name), "")
+
+    return sorted(labels, key=key)
+
+
+def shortened(text: str | None) -> str | None:
+    """The text, or its beginning."""
+    return text if text is None or len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def option_read(letter: str | None, label: str, choices: Sequence[str]) -> str | None:
+    """The text of the option that stood behind a letter when the options were moved."""
+    kind, name = split_label(label)
+    if kind != "options" or letter is None or letter not in LETTERS[: len(choices)]:
+        return None
+    by, count = Variant(kind, name).places, len(choices)
+    return shortened(choices[original_position(LETTERS.index(letter), by=by, count=count)])
 
 
 def _answers(directory: RunDir, variants: Mapping[str, RunDir]) -> _Answers:

@@ -1,4 +1,4 @@
-"""The report's directory: built aside, then put in place; nothing of anybody else is touched."""
+"""The report's directory: built aside, then put in place; files of others are not touched."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from vlmbench.errors import UsageError
 
 MARKER = ".vlmbench-report"
@@ -22,12 +24,12 @@ ENTRIES = ("static", "images", "tasks", "index.html", MARKER)
 _UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
 
-def safe_json(value: Any) -> str:
+def safe_json(value: Any) -> Markup:
     """JSON that can stand inside a <script> element: it cannot close it or open a comment."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     escaped = _UNSAFE_IN_SCRIPT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     # Text of a model may hold lone surrogates, which UTF-8 cannot encode but JSON can escape.
-    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
+    return Markup(escaped.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 @contextmanager

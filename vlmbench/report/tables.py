@@ -8,17 +8,18 @@ column's majority is kept, told apart by the name of the differing field, and ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
+import pandas as pd
+
+from vlmbench.compare.gate import COMPARED_FINGERPRINTS
 from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs.directory import RunDir, find_runs
 from vlmbench.scoring.aggregate import DIAGNOSTICS
-
-COMPARED_FINGERPRINTS = ("task", "prompt", "data")
-"""Fingerprints that two runs must share for their numbers to be comparable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Entry:
     """A row of the leaderboard: one model, with at most one run of each task."""
 
     name: str
-    """The model's name; numbered when several runs of one task bear it."""
+    """The model's name; numbered when several rows would bear it."""
     baseline: bool
     runs: Mapping[str, Run]
     """By task."""
@@ -96,7 +97,7 @@ class TaskRuns:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MetricColumn:
     """One metric of one task."""
 
     task: TaskRuns
@@ -104,19 +105,15 @@ class Column:
     headline: bool
     scale: float
     """Right end of the drawn axis, which starts at 0."""
+    blind: Run | None
+    """The blind baseline, which knows only the question."""
+    signature: str
+    """What most of the column's values depend on; others are not ranked."""
 
     @property
     def chance(self) -> Estimate | None:
-        """What the blind baseline, which knows only the question, reaches."""
-        runs = (run for run in self.task.comparable if _is_blind(run.record))
-        return next((run.overall(self.metric) for run in runs), None)
-
-    @property
-    def signature(self) -> str:
-        """What most of the column's values depend on; others are not ranked."""
-        found = [run.overall(self.metric) for run in self.task.comparable]
-        counts = Counter(one.signature for one in found if one is not None)
-        return counts.most_common(1)[0][0] if counts else ""
+        """What the blind baseline reaches."""
+        return self.blind.overall(self.metric) if self.blind else None
 
     def estimate(self, entry: Entry) -> Estimate | None:
         """The entry's value in this column."""
@@ -133,14 +130,10 @@ class Column:
             return None
         return estimate.value if run.record.coverage.complete else None
 
-    def is_best(self, entry: Entry, entries: Iterable[Entry]) -> bool:
-        """Whether no entry has a better value."""
-        value, own = self.rankable(entry), self.estimate(entry)
-        if value is None or own is None:
-            return False
-        sign = -1 if "-lower-is-better|" in own.signature else 1
-        values = (self.rankable(other) for other in entries)
-        return not any(other is not None and sign * other > sign * value for other in values)
+    def ranks(self, entries: Sequence[Entry]) -> pd.Series:
+        """Rank by name, 1 for the best; NaN for an entry that may not be ranked."""
+        values = pd.Series({entry.name: self.rankable(entry) for entry in entries}, dtype=float)
+        return values.rank(method="min", ascending="-lower-is-better|" in self.signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +141,7 @@ class Leaderboard:
     """Models by the headline metrics of their tasks."""
 
     tasks: tuple[TaskRuns, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[MetricColumn, ...]
     models: tuple[Entry, ...]
     """In the order of their mean rank over the columns."""
     baselines: tuple[Entry, ...]
@@ -162,22 +155,25 @@ class Leaderboard:
         """The entries that ran a task."""
         return [entry for entry in self.entries if task in entry.runs]
 
+    def best(self, column: MetricColumn) -> frozenset[str]:
+        """Names of the models that no other model surpasses."""
+        ranks = column.ranks(self.models)
+        return frozenset(ranks.index[ranks == 1])
+
 
 @dataclass(frozen=True, slots=True)
 class SliceTable:
     """One column by the values of one slice field."""
 
-    column: Column
-    field: str
-    values: tuple[Scalar, ...]
-    estimates: Mapping[tuple[str, Scalar], Estimate]
-    """By entry name and slice value."""
-    chances: Mapping[Scalar, Estimate]
-    """The blind baseline's, by slice value."""
+    column: MetricColumn
+    estimates: Mapping[Scalar, Mapping[str, Estimate]]
+    """By slice value, then by the entry's name."""
+    blind: str | None
+    """Name of the blind baseline."""
 
 
-def load_runs(roots: Sequence[Path]) -> list[Run]:
-    """Every plain run below `roots`, in the order of its path; variants are no rows of their own.
+def plain_runs(roots: Sequence[Path]) -> list[Run]:
+    """Every run below `roots` that is no variant, in the order of its path.
 
     Raises:
         UsageError: No run is there, or a directory does not exist.
@@ -187,8 +183,8 @@ def load_runs(roots: Sequence[Path]) -> list[Run]:
     plain = [run for run in runs if run.record.variant is None]
     if not plain:
         raise UsageError(
-            f"{runs[0].directory.path} asked its task otherwise ({runs[0].record.variant}), and "
-            "the run of the task itself is not there; give the directory of both."
+            f"{runs[0].directory.path} is a run of a variant ({runs[0].record.variant}), and the "
+            "run of the task itself is not there; give the directory of both."
         )
     return plain
 
@@ -202,28 +198,39 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
     return Leaderboard(
         tuple(tasks),
         tuple(columns),
-        tuple(_by_mean_rank([entry for entry in entries if not entry.baseline], columns)),
-        tuple(_by_mean_rank([entry for entry in entries if entry.baseline], columns)),
+        _by_mean_rank([entry for entry in entries if not entry.baseline], columns),
+        _by_mean_rank([entry for entry in entries if entry.baseline], columns),
     )
 
 
-def task_columns(task: TaskRuns) -> list[Column]:
+def task_columns(task: TaskRuns) -> list[MetricColumn]:
     """A column for each metric of a task, headline metrics first."""
-    return [
-        Column(task, metric, metric in task.headlines, _scale(task.comparable, metric))
-        for metric in task.metrics
-    ]
+    runs = task.comparable
+    blind = next((run for run in runs if _is_blind(run.record)), None)
+    # An oracle may lie beyond the axis: one perfect row must not squeeze all others into a corner.
+    models = [run for run in runs if not is_baseline(run.record)] or runs
+    columns = []
+    for metric in task.metrics:
+        headline = metric in task.headlines
+        highs = [e.high for run in models if (e := run.overall(metric)) and e.high is not None]
+        scale = axis_end(max(highs, default=1.0))
+        signatures = Counter(e.signature for run in runs if (e := run.overall(metric)))
+        signature = max(signatures, key=lambda one: signatures[one], default="")
+        columns.append(MetricColumn(task, metric, headline, scale, blind, signature))
+    return columns
 
 
 def slice_tables(board: Leaderboard) -> dict[str, list[SliceTable]]:
     """For each slice field, a table for each column that has more than one value of it."""
     tables: dict[str, list[SliceTable]] = {}
     for column in board.columns:
-        estimates = column.task.reference.record.estimates
-        for name in dict.fromkeys(name for e in estimates if e.slice for name in e.slice):
-            table = _slice_table(board, column, name)
-            if len(table.values) > 1:
-                tables.setdefault(name, []).append(table)
+        task = column.task.name
+        runs = {entry.name: entry.runs[task] for entry in board.of_task(task)}
+        blind = next((name for name, run in runs.items() if run is column.blind), None)
+        for field, cells in _sliced(column, runs).items():
+            if len(cells) > 1:
+                ordered = sorted(cells.items(), key=lambda item: (type(item[0]).__name__, item[0]))
+                tables.setdefault(field, []).append(SliceTable(column, dict(ordered), blind))
     return tables
 
 
@@ -231,6 +238,12 @@ def is_baseline(record: RunRecord) -> bool:
     """Whether the answers come from a rule instead of a model or a file of answers."""
     spec = record.model_spec
     return spec.get("runner") == "baseline" and spec.get("location") != "scripted"
+
+
+def axis_end(highest: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20, 50 ... that is not below a value."""
+    steps = (step * 10.0**power for power in range(9) for step in (1, 2, 5))
+    return next((step for step in steps if step >= highest), highest)
 
 
 def _is_blind(record: RunRecord) -> bool:
@@ -256,14 +269,14 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
             row = {}
             rows.append(row)
         row[record.task] = run
-    counts: Counter[str] = Counter()
-    entries = []
+    entries: dict[str, Entry] = {}
     for (name, _), rows in groups.items():
         for row in rows:
-            counts[name] += 1
-            label = name if counts[name] == 1 else f"{name} ({counts[name]})"
-            entries.append(Entry(label, is_baseline(next(iter(row.values())).record), row))
-    return entries
+            labels = chain([name], (f"{name} ({number})" for number in count(2)))
+            label = next(one for one in labels if one not in entries)
+            baseline = is_baseline(next(iter(row.values())).record)
+            entries[label] = Entry(label, baseline, row)
+    return [*entries.values()]
 
 
 def _weights(record: RunRecord) -> str:
@@ -272,55 +285,27 @@ def _weights(record: RunRecord) -> str:
     return "" if scripted else record.fingerprints.get("model", "")
 
 
-def _scale(runs: Sequence[Run], metric: str) -> float:
-    """The smallest of 1, 2, 5, 10, 20, 50 ... that holds the models' intervals.
-
-    An oracle may lie beyond it: one perfect row must not squeeze all others into a corner.
-    """
-    models = [run for run in runs if not is_baseline(run.record)] or list(runs)
-    estimates = [estimate for run in models if (estimate := run.overall(metric))]
-    highest = max((e.high for e in estimates if e.high is not None), default=1.0)
-    steps = (step * 10.0**power for power in range(9) for step in (1, 2, 5))
-    return next((step for step in steps if step >= highest), highest)
-
-
-def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[Column]) -> list[Entry]:
+def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> tuple[Entry, ...]:
     """Best first; an entry that lacks columns stands below those that have them."""
+    by_column = {number: column.ranks(entries) for number, column in enumerate(columns)}
+    ranks = pd.DataFrame(by_column, index=[entry.name for entry in entries])
+    missing, mean = ranks.isna().sum(axis=1), ranks.mean(axis=1).fillna(0)
 
     def order(entry: Entry) -> tuple[int, float, str]:
-        ranks = [rank for column in columns if (rank := _rank(entry, entries, column)) is not None]
-        return len(columns) - len(ranks), sum(ranks) / max(1, len(ranks)), entry.name
+        return missing[entry.name], mean[entry.name], entry.name
 
-    return sorted(entries, key=order)
-
-
-def _rank(entry: Entry, entries: Sequence[Entry], column: Column) -> int | None:
-    value = column.rankable(entry)
-    if value is None:
-        return None
-    others = (column.rankable(other) for other in entries)
-    return 1 + sum(other is not None and other > value for other in others)
+    return tuple(sorted(entries, key=order))
 
 
-def _slice_table(board: Leaderboard, column: Column, name: str) -> SliceTable:
-    estimates: dict[tuple[str, Scalar], Estimate] = {}
-    chances: dict[Scalar, Estimate] = {}
-    for entry in board.of_task(column.task.name):
-        run = entry.runs[column.task.name]
-        if column.task.mismatch(run) is not None:
-            continue
-        for value, estimate in _sliced(run, column.metric, name):
-            estimates[entry.name, value] = estimate
-            if _is_blind(run.record):
-                chances[value] = estimate
-    values = {value for _, value in estimates}
-    ordered = sorted(values, key=lambda value: (type(value).__name__, value))
-    return SliceTable(column, name, tuple(ordered), estimates, chances)
-
-
-def _sliced(run: Run, metric: str, name: str) -> list[tuple[Scalar, Estimate]]:
-    return [
-        (e.slice[name], e)
-        for e in run.record.estimates
-        if e.metric == metric and e.slice and set(e.slice) == {name}
-    ]
+def _sliced(
+    column: MetricColumn, runs: Mapping[str, Run]
+) -> dict[str, dict[Scalar, dict[str, Estimate]]]:
+    """A column's estimates by slice field, its value and the entry's name, of comparable runs."""
+    found: dict[str, dict[Scalar, dict[str, Estimate]]] = {}
+    for name, run in runs.items():
+        if column.task.mismatch(run) is None:
+            for one in run.record.estimates:
+                if one.metric == column.metric and one.slice:
+                    ((field, value),) = one.slice.items()
+                    found.setdefault(field, {}).setdefault(value, {})[name] = one
+    return found

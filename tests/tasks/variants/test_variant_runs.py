@@ -114,7 +114,7 @@ def test_the_report_shows_variants_only_as_diagnostics(
     for page in (site / "index.html", site / "tasks" / "colors.html"):
         text = page.read_text(encoding="utf-8")
         assert "+0.000" in text
-        assert 'data-t="looks_not"' in text
+        assert 'data-t="no_gain_shown"' in text
         assert "colors@" not in text
 
 

@@ -1,4 +1,4 @@
-"""Answers of variants beside the plain answer on a task's page."""
+"""Answers of variants with the plain answer on a task's page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
-from vlmbench.report.otherwise import LONGEST, in_order, option_read, shortened
+from vlmbench.report.samples import LONGEST, in_order, option_read, shortened
 
 CHOICES = ["赤", "青", "緑", "黄色"]
 HOSTILE = "</script><script>window.hacked = 1</script>"
@@ -21,8 +21,12 @@ HOSTILE = "</script><script>window.hacked = 1</script>"
 def test_variants_come_in_one_order() -> None:
     labels = ["rotate-10-of-12", "prompt-terse", "noise", "rotate-2-of-12", "prompt-plain", "blind"]
     assert in_order(labels) == [
-        *("blind", "noise", "prompt-plain", "prompt-terse"),
-        *("rotate-2-of-12", "rotate-10-of-12"),
+        "blind",
+        "noise",
+        "prompt-plain",
+        "prompt-terse",
+        "rotate-2-of-12",
+        "rotate-10-of-12",
     ]
 
 
@@ -75,17 +79,17 @@ def site(tmp_path: Path) -> Path:
     return build_report([tmp_path / "runs"], tmp_path / "site").parent
 
 
-def test_what_was_said_otherwise_stands_with_the_sample(site: Path) -> None:
+def test_variant_answers_stand_with_the_sample(site: Path) -> None:
     page = (site / "tasks" / "colors.html").read_text(encoding="utf-8")
     assert "<script>window" not in page
     embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert embedded is not None
     first, second, _ = (one["answers"][0] for one in json.loads(embedded[1])["samples"])
-    found: list[dict[str, Any]] = first["otherwise"]
+    found: list[dict[str, Any]] = first["variants"]
     names = [(one["kind"], one["name"]) for one in found]
     moved = [("options", str(places)) for places in (1, 2, 3)]
     assert names == [("image", "blind"), ("prompt", "terse"), *moved]
     # The script always says B, and the right option is 赤.
     assert [one["option"] for one in found] == [None, None, "緑", "黄色", "赤"]
     assert [one["outcome"] for one in found] == ["wrong"] * 4 + ["right"]
-    assert all(len(one["text"]) == LONGEST + 1 for one in second["otherwise"])
+    assert all(len(one["text"]) == LONGEST + 1 for one in second["variants"])
