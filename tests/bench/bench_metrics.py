@@ -16,20 +16,20 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
-
-from locations import GOLD
-from vlmbench.scoring.stream import score_samples
 
 from vlmbench.metrics.base import load_metric
 from vlmbench.metrics.ngrams import comparison
-from vlmbench.records import Response, Sample, SampleScores
+from vlmbench.records import JournalSample, Response, SampleScores
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
+from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.text import japanese, mecab
 
 Pairs: TypeAlias = list[tuple[str, str]]
 
-GOLD_FILE = GOLD / "text_bleu.json"
+ROOT = Path(__file__).parents[2]
+GOLD_FILE = ROOT.parent / "shared" / "reference" / "gold" / "text_bleu.json"
 
 ROUGE_L = ("overlap.rouge_l",)
 OVERLAP = tuple(
@@ -116,19 +116,20 @@ def bare(pairs: Pairs) -> None:
             tagger.parse(text).split()
 
 
-def answered(pairs: Pairs) -> tuple[list[Sample], dict[str, Response]]:
-    """The pairs as a task and a model's responses."""
-    samples = [Sample(str(number), (), (pair[1],)) for number, pair in enumerate(pairs)]
+def answered(pairs: Pairs) -> tuple[dict[str, JournalSample], dict[str, Response]]:
+    """The pairs as a run's samples and a model's responses."""
+    samples = {
+        str(number): JournalSample(number, (), (), (reference,), (), {}, str(number))
+        for number, (_, reference) in enumerate(pairs)
+    }
     responses = {
-        sample.id: Response(sample.id, sample.id, text=pair[0])
-        for sample, pair in zip(samples, pairs, strict=True)
+        name: Response(name, name, text=answer)
+        for name, (answer, _) in zip(samples, pairs, strict=True)
     }
     return samples, responses
 
 
-def scorer(
-    pairs: Pairs, names: Sequence[str], *, processes: int = 1
-) -> Callable[[], list[SampleScores]]:
+def scorer(pairs: Pairs, names: Sequence[str]) -> Callable[[], list[SampleScores]]:
     """What scores them as `vlmbench score` does, with nothing remembered from before."""
     samples, responses = answered(pairs)
     metrics = [ScoredMetric(name, load_metric(name)) for name in names]
@@ -136,7 +137,7 @@ def scorer(
     def score() -> list[SampleScores]:
         japanese._words.clear()
         comparison.compare_texts.cache_clear()
-        return score_samples(samples, responses, metrics, processes=processes)
+        return score_samples(samples, responses, metrics)
 
     return score
 
@@ -215,26 +216,6 @@ def print_growth(scale: int) -> None:
         print(f"| {count:,} | {spent / count * 1e6:.0f} | {spent / tokenizing:.2f} | {peak:,} |")
 
 
-def print_processes(count: int) -> None:
-    """What two processes cost and save; wall time says something on an idle machine only."""
-    pairs = made(count, 1)
-    print(f"\n| processes for {count:,} pairs | wall s | CPU s here | CPU s in the worker |")
-    print("|--:|--:|--:|--:|")
-    for processes in (1, 2):
-        score = scorer(pairs, (*OVERLAP, *CAPTION), processes=processes)
-        started, here, beside = time.perf_counter(), time.process_time(), _seconds_of_children()
-        score()
-        wall, here = time.perf_counter() - started, time.process_time() - here
-        beside = _seconds_of_children() - beside
-        print(f"| {processes} | {wall:.2f} | {here:.2f} | {beside:.2f} |")
-
-
-def _seconds_of_children() -> float:
-    """CPU seconds of the processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -242,7 +223,6 @@ def main() -> None:
     scale = 10 if parser.parse_args().quick else 1
     print_metrics(scale)
     print_growth(scale)
-    print_processes(100_000 // scale)
     seconds = bootstrap_seconds(10_000 // scale)
     print(f"\nIntervals of 17 metrics on {10_000 // scale:,} samples take {seconds:.2f} s.")
 

@@ -144,6 +144,7 @@ def _samples_frame(run: RunDir) -> pd.DataFrame:
         [_sample_row(record, content, row) for row in rows],
         columns=[*SAMPLE_COLUMNS, "meta"],
         index=[row.id for row in rows],
+        dtype=object,  # Arrow's texts cannot hold half a surrogate pair, which a model may write
     )
     return texts.join(sample_values(rows, record_metrics(record)))
 
