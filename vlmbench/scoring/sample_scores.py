@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from vlmbench.errors import DataError, unknown_name
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Image, JournalSample, MetricScore, Response, SampleScores, Scalar
 from vlmbench.scoring.aggregate import ScoredMetric
 
-BATCH_SIZE = 512
+BATCH_SIZE = 1024
 """Answers that are scored together."""
 ENCODER_BATCH_SIZE = 256
 """Answers that a metric with a neural encoder gets together, with their images if it looks."""
@@ -28,9 +28,6 @@ ReadImages: TypeAlias = Callable[
     [Mapping[str, JournalSample]], Iterator[tuple[str, dict[str, Image]]]
 ]
 """From samples to their images by digest, one sample at a time."""
-
-_Scores: TypeAlias = dict[str, dict[str, MetricScore]]
-"""By sample id and metric."""
 
 _Item = TypeVar("_Item")
 
@@ -66,20 +63,19 @@ def score_samples(
     """
     _check_slices(samples.values(), slices)
     names = sorted(samples.keys() & responses.keys())
-    scores: _Scores = {name: {} for name in names}
+    scores: dict[str, Mapping[str, MetricScore]] = {name: {} for name in names}
     answered = [name for name in names if responses[name].text is not None]
     everything = corpus or [(one.references, one.meta) for one in samples.values()]
     prepared = prepare_metrics(metrics, everything)
     plain = [one for one in prepared if one.metric.definition.encoder is None]
-    # Most scores are 0 or 1: equal ones are one object, which halves what a sample takes.
-    shared: dict[MetricScore, MetricScore] = {}
     for batch in chunks(answered, BATCH_SIZE):
-        answers = [_answer(samples[name], responses[name]) for name in batch]
-        for name, metric, score in _score_batch(batch, answers, plain):
-            scores[name][metric] = shared.setdefault(score, score)
+        answers = tuple(_answer(samples[name], responses[name]) for name in batch)
+        columns = _score_batch(answers, plain)
+        scores.update((name, _BatchScores(columns, row)) for row, name in enumerate(batch))
     for scored in prepared:
         if scored.metric.definition.encoder is not None:
-            _add_encoder_scores(scored, answered, samples, responses, scores, read_images)
+            found = _encoder_scores(scored, answered, samples, responses, read_images)
+            scores.update({name: {**scores[name], scored.id: one} for name, one in found})
     return [
         _sample_scores(name, samples[name], responses[name], slices, scores[name]) for name in names
     ]
@@ -132,53 +128,86 @@ def _answer(sample: JournalSample, response: Response, images: tuple[Image, ...]
     )
 
 
+class _Column(NamedTuple):
+    """A metric's scores of a batch."""
+
+    scores: Sequence[MetricScore]
+    places: Mapping[int, int] | None
+    """By row of the batch, where its score stands; None: every row has one, in order."""
+
+
+class _BatchScores(Mapping[str, MetricScore]):
+    """One answer's scores, out of the columns of its batch: arrays, which stay as they are."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Mapping[str, _Column], row: int) -> None:
+        self._columns, self._row = columns, row
+
+    def __getitem__(self, name: str) -> MetricScore:
+        column = self._columns[name]
+        return column.scores[self._row if column.places is None else column.places[self._row]]
+
+    def __iter__(self) -> Iterator[str]:
+        columns, row = self._columns.items(), self._row
+        return (name for name, one in columns if one.places is None or row in one.places)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 def _score_batch(
-    names: Sequence[str],
-    answers: Sequence[Answer],
-    metrics: Sequence[ScoredMetric],
-) -> Iterator[tuple[str, str, MetricScore]]:
-    """Sample id, metric and score."""
-    everything = tuple(answers)
+    answers: tuple[Answer, ...], metrics: Sequence[ScoredMetric]
+) -> dict[str, _Column]:
     # Metrics that are for the same answers get the same tuple, by which they share their work.
     chosen: dict[tuple[int, ...], tuple[Answer, ...]] = {}
+    columns = {}
     for scored in metrics:
-        rows = list(range(len(everything)))
-        concerned = everything
-        if scored.where is not None:
-            rows = [row for row in rows if scored.applies(everything[row].meta)]
-            concerned = chosen.setdefault(tuple(rows), tuple(everything[row] for row in rows))
-        for row, score in zip(rows, scored.metric.score_all(concerned), strict=True):
-            yield names[row], scored.id, score
+        if scored.where is None:
+            columns[scored.id] = _Column(_compact(scored.metric.score_all(answers)), None)
+            continue
+        rows = tuple(row for row, one in enumerate(answers) if scored.applies(one.meta))
+        concerned = chosen.setdefault(rows, tuple(answers[row] for row in rows))
+        places = {row: place for place, row in enumerate(rows)}
+        columns[scored.id] = _Column(_compact(scored.metric.score_all(concerned)), places)
+    return columns
 
 
-def _add_encoder_scores(
+def _compact(scores: Sequence[MetricScore]) -> Sequence[MetricScore]:
+    """The scores, equal ones as one object; an array of them as it is."""
+    if not isinstance(scores, list):
+        return scores
+    known: dict[MetricScore, MetricScore] = {}
+    return [known.setdefault(one, one) for one in scores]
+
+
+def _encoder_scores(
     scored: ScoredMetric,
     answered: Sequence[str],
     samples: Mapping[str, JournalSample],
     responses: Mapping[str, Response],
-    scores: _Scores,
     read_images: ReadImages | None,
-) -> None:
+) -> list[tuple[str, MetricScore]]:
     """A network wants many answers at once, and images are too large to keep: so it gets both as
     a stream, a chunk at a time."""
-    names = [name for name in answered if scored.applies(samples[name].meta)]
-    looks = scored.metric.definition.encoder == "images"
-    wanted = {name: samples[name] for name in names}
-    stream: Iterator[tuple[str, dict[str, Image]]]
-    if looks:
+    wanted = {name: samples[name] for name in answered if scored.applies(samples[name].meta)}
+    absent = MetricScore(unscored="its image is not there")
+    found = dict.fromkeys(wanted, absent)
+    stream: Iterator[tuple[str, dict[str, Image]]] = ((name, {}) for name in wanted)
+    if scored.metric.definition.encoder == "images":
         assert read_images is not None
         stream = read_images(wanted)
-    else:
-        stream = ((name, {}) for name in names)
     for chunk in chunks(stream, ENCODER_BATCH_SIZE):
         answers = [
             _answer(samples[name], responses[name], _own_images(samples[name], images))
             for name, images in chunk
         ]
-        for (name, _), score in zip(chunk, scored.metric.score_all(answers), strict=True):
-            scores[name][scored.id] = score
-    for name in names:
-        scores[name].setdefault(scored.id, MetricScore(unscored="its image is not there"))
+        scores = scored.metric.score_all(answers)
+        found.update({name: one for (name, _), one in zip(chunk, scores, strict=True)})
+    return list(found.items())
 
 
 def _own_images(sample: JournalSample, images: Mapping[str, Image]) -> tuple[Image, ...]:
