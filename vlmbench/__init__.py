@@ -110,7 +110,6 @@ def compare(*paths: str | Path, published: bool = False, seed: int = 0) -> pd.Da
     Args:
         *paths: Run, model or output directories; the first model is compared with the others.
         published: Put runs beside published scores instead, where these compare.
-        seed: Of the bootstrap.
 
     Returns:
         A row a task, metric and other model, see `vlmbench.compare.pairs.compare_runs`; for

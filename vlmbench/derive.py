@@ -33,7 +33,6 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
     """Derive scores.jsonl and run.json again from the journal: no model, and no data set.
 
     Args:
-        directory: The run's.
         extra: Metrics beside the task's own. They are no headline metrics, and the next call
             without them leaves them out again.
 

@@ -77,8 +77,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, next_step: str) 
 
     Args:
         kind: What the name stands for, such as "task".
-        name: The name as typed.
-        known: Every valid name.
         next_step: What to do when no suggestion fits, such as "see 'vlmbench tasks list'".
     """
     near = near_names(name, known)

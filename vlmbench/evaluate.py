@@ -53,8 +53,6 @@ def run(
     """Evaluate a model on a task, or go on where an earlier call stopped.
 
     Args:
-        model: Who answers.
-        task: What is asked.
         executor: How requests get to the model.
         out: Output directory; the run's own is `<out>/<model>/<task>`, or `<task>@<variant>`.
         limit: Ask only so many samples from the start.
@@ -256,12 +254,9 @@ def pending_requests(
 
     Args:
         task: As `Variant.of_task` gives it.
-        journal: Says which samples are answered.
         asked: Takes what the journal will keep of each sample, by id.
         counter: Told of the samples that are answered.
-        variant: The form of the questions.
         limit: Only of so many samples from the start.
-        seed: Of sampled generation.
         images: Where images are kept, if they are.
     """
     for request, sample in variant_requests(task, variant, limit=limit, seed=seed):

@@ -39,7 +39,6 @@ def why_not_loaded(error: Exception, what: str, *, local: str) -> str:
     """The sentence for something of the Hub that could not be loaded.
 
     Args:
-        error: What the Hub's client raised.
         what: Such as "model 'org/name'".
         local: How to go on without the Hub, as an imperative.
     """

@@ -68,7 +68,6 @@ def value_of(vectors: Floats, combine: Combine) -> float:
 
     Args:
         vectors: (n, d), n at least 1.
-        combine: The metric's combination.
     """
     return float(combine(exact_totals(vectors), len(vectors)))
 
@@ -81,7 +80,6 @@ def resampled_totals(vectors: Floats, *, resamples: int, seed: int) -> Floats:
 
     Args:
         vectors: (n, d), n at least 1.
-        resamples: Number of samples.
         seed: Equal seeds draw the same rows, on every machine.
     """
     n, width = vectors.shape
@@ -109,8 +107,6 @@ def bootstrap_interval(
 
     Args:
         vectors: (n, d), a row a sample, n at least 1.
-        combine: The metric's combination.
-        resamples: Number of resamples.
         level: Share of resamples inside the interval.
         seed: Equal seeds give equal intervals, on every machine.
 
@@ -133,7 +129,6 @@ def share_interval(
 
     Args:
         values: (n,), n at least 1.
-        resamples: Number of resamples.
         level: Share of resamples inside the interval.
         seed: Equal seeds give equal intervals, on every machine.
     """
@@ -159,7 +154,6 @@ def paired_bootstrap(
         first: (n, d), a row a sample, n at least 1.
         second: (n, d), the same samples in the same order.
         combine: The metric's combination, the same for both.
-        resamples: Number of resamples.
         level: Share of resamples inside the interval.
         seed: Equal seeds give equal results, on every machine.
 

@@ -142,10 +142,7 @@ def check(
 
     Args:
         runs: Run directories, or one model's directory.
-        baseline_file: What `save_baseline` wrote.
         margin: Tolerated drop in the unit of each metric, 0 or more.
-        seed: Of the bootstrap.
-        resamples: Of the bootstrap.
 
     Raises:
         UsageError: There is no run, the runs are of several models, or the margin is negative.

@@ -87,7 +87,6 @@ def saved_samples(rows: Iterable[SampleScores], metrics: Sequence[str]) -> tuple
     """What a baseline keeps of samples.
 
     Args:
-        rows: Their scores.
         metrics: Ids of the metrics whose vectors are kept, in this order.
     """
 

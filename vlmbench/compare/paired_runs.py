@@ -91,7 +91,6 @@ def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = Fa
     Args:
         runs: The first one says which samples there are.
         name: The metric's id in the task.
-        metric: The metric.
         unlike: Leave out samples that all runs were asked in the same words and images.
     """
     frames = [metric_frame(run.rows, name) for run in runs]

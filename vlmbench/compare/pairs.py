@@ -48,7 +48,6 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
     Args:
         paths: Output, model or run directories; the model that comes first is compared with the
             others. Runs of variants are passed over.
-        seed: Of the bootstrap.
 
     Returns:
         A row a task, headline metric and other model: `value_a` and `value_b` on the `n` samples

@@ -163,7 +163,6 @@ def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[Sou
     """Where scores were published that compare with a task's.
 
     Args:
-        task: Its name.
         named: (harness, what that calls the metric), as the task's metrics say.
     """
     wanted, benchmark = set(named), BENCHMARKS.get(task, task)

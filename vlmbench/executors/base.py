@@ -68,7 +68,6 @@ class CheckedExecutor(ExecutorWrapper):
     """Another executor, which gets no request before a check has passed.
 
     Args:
-        inner: The other one.
         check: Called by `map` if there is a request; raises a VlmbenchError where answers would be
             of no use.
     """

@@ -67,7 +67,6 @@ class BatchSize:
         """Learn from a batch that was answered.
 
         Args:
-            batch: The requests.
             largest_batch_that_fit: The most of them that memory held; None if all did.
         """
         with self._lock:

@@ -37,7 +37,6 @@ def make_executor(
     """An executor for a model; nothing is started yet.
 
     Args:
-        kind: `local` or `ray`.
         replicas: Copies of the model; None: one a GPU, on a CPU one a core.
         batch_size: Requests that a copy answers at a time; None to find out.
         ray_address: Of a running cluster; None to start one on this machine.
@@ -72,11 +71,8 @@ def open_executor(
     """What runs a model, behind the cache of answers where that makes sense.
 
     Args:
-        spec: The model.
-        kind: `local` or `ray`.
         replicas: See `make_executor`, as the next two.
         batch_size: Requests that a copy answers at a time.
-        ray_address: Of a running cluster.
         cache: Whether answers may come from the cache, and go there.
 
     Raises:

@@ -109,7 +109,6 @@ class PooledExecutor:
     """Runs a model in the workers of a pool.
 
     Args:
-        pool: The workers.
         batch_size: Requests that a worker answers at a time; None to find out.
     """
 

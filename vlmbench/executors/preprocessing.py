@@ -37,8 +37,6 @@ class PreprocessingPool:
     """Encodes batches for a runner.
 
     Args:
-        runner: Prepared.
-        spec: Its model.
         processes: Most processes to start, once there is more than one batch. So many threads may
             call `encode` at a time: one that finds no process free does the work itself.
     """

@@ -38,9 +38,7 @@ def cohen_kappa(
     Measurement 20 (1960).
 
     Args:
-        first: A rater's labels.
         second: The other's, of the same units in the same order.
-        seed: Of the bootstrap over units.
 
     Raises:
         UsageError: There are more than MOST_LABELS different labels.
@@ -64,7 +62,6 @@ def krippendorff_alpha(
     Args:
         units: For each rated unit the raters' labels; None where one has given none.
         level: What labels mean; above nominal they must be numbers.
-        seed: Of the bootstrap over units.
 
     Raises:
         UsageError: There are more than MOST_LABELS different labels.

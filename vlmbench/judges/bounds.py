@@ -25,9 +25,7 @@ def with_judged_bounds(
     """The estimates, those by a judge with the values that missing verdicts still allow.
 
     Args:
-        estimates: All of the run's.
         rows: The scores of all samples that have a response.
-        samples: By id.
         metrics: Those that a judge was asked for.
         total: Samples that the run is to answer. Of those without a response nothing is known, so
             they count in every slice and for every `where:`.

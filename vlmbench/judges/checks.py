@@ -31,8 +31,6 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
 
     Args:
         directory: The run's; the record lies beside the judge's journal, see `check_path`.
-        judge: The judge's name.
-        seed: Of the bootstrap.
 
     Raises:
         VlmbenchError: See `read_journal`, `read_judges` and `write_result`.

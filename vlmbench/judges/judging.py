@@ -92,15 +92,10 @@ def judge_run(
     """Ask a judge about a run's answers, or go on where an earlier call stopped.
 
     Args:
-        directory: The run's.
-        judge: The judging model.
-        executor: Carries requests to the judge.
-        settings: Of the requests.
         score: Derives the run's scores again, `derive.score`.
         metrics: Keys of the task's metrics, or names of any others that a judge is asked for;
             none: all of the task.
         fresh: Drop the judge's replies of earlier calls.
-        progress: Told how far it is.
 
     Raises:
         UsageError: No metric is one that a judge is asked for.
@@ -277,7 +272,6 @@ class Call:
 
         Args:
             cases: Gives the inputs for a prompt; called for each of the two rounds.
-            judge_prompts: The prompts.
         """
         for judge_prompt in judge_prompts:
             for again in (False, True):

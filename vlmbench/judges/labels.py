@@ -41,10 +41,7 @@ def compare_labels(
     """Agreement of two sets of labels by sample id.
 
     Args:
-        first: One side.
-        second: The other.
         level: What labels mean; None: an order if all are numbers, else names.
-        seed: Of the bootstrap.
 
     Raises:
         DataError: They have no sample or no label in common, or are no numbers where they must be.
@@ -79,9 +76,6 @@ def agreement_path(first: Path, second: Path, agreement: Agreement, out: Path) -
     """Where an agreement is written down: in the run of the first judge that takes part.
 
     Args:
-        first: File of one side.
-        second: Of the other.
-        agreement: What was found.
         out: Where it lies if both sides are files of labels.
     """
     folder = next((one.parent for one in (first, second) if _is_journal(one)), out)
@@ -95,7 +89,6 @@ def read_labels(path: Path, *, metric: str | None = None) -> LabelSet:
     """Labels by sample id, from a file of people's labels or a judge's journal.
 
     Args:
-        path: Either.
         metric: Which metric of a judge's journal, such as judge.rubric; None if it has but one.
 
     Raises:

@@ -57,11 +57,7 @@ def judge_pair(
     Args:
         first: A run; the judge's replies are kept beside its journal.
         second: Another run of the same task.
-        judge: The judging model.
-        executor: Carries requests to the judge.
-        settings: Of the requests.
         fresh: Drop the judge's replies of earlier calls.
-        seed: Of the bootstrap.
         progress: Called with the numbers of pairs that are done, in all, and of errors.
 
     Raises:

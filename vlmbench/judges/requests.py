@@ -78,10 +78,7 @@ def judge_request(
     """What a judge is asked about one answer.
 
     Args:
-        judge_prompt: The wording.
-        case: What the judge is told.
         sample_id: Becomes part of the request's own id.
-        settings: Of the reply.
         repeat: Which of the replies to the same prompt, from 0.
         again: Whether this is the retry after a first reply that could not be read.
     """
@@ -116,8 +113,6 @@ def judge_input(
 
     Args:
         sample: As the run's journal has it.
-        answer: The model's.
-        other: Another model's, for a comparison.
         images: By digest, where the request will be sent. They are shown in the order in which
             the task's prompt shows them, whatever a variant put in their place for the model.
     """

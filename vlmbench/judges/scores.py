@@ -57,8 +57,6 @@ class JudgedMetric:
 
         Args:
             name: The sample's id, in a comparison with the order before it.
-            sample: The sample.
-            case: What the judge was told.
         """
         answer = Answer("", sample.references, sample.choices, sample.meta)
         return [
@@ -119,7 +117,6 @@ def judge_journal(directory: Path, name: str) -> Path:
     """Where a judge's replies about a run are kept.
 
     Args:
-        directory: The run's.
         name: The judge's, safe as a file name.
     """
     return directory / f"judge-{name}.jsonl"
@@ -157,10 +154,7 @@ def judged_metric(
     """A metric as one judge gives it.
 
     Args:
-        task: The task.
         name: Key of one of its metrics, or the name of any metric that a judge is asked for.
-        content: The judge's journal.
-        settings: How the judge is asked.
 
     Raises:
         UsageError: There is no such metric.
@@ -190,9 +184,6 @@ def with_judge_scores(
     """The rows with judges' scores in them.
 
     Args:
-        rows: What the other metrics said.
-        samples: The run's samples by id.
-        responses: The model's, by sample id.
         metrics: Those that a judge was asked for.
     """
     found = []

@@ -120,7 +120,6 @@ def read_json(reply: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     a decimal or a value out of range make it unreadable.
 
     Args:
-        reply: What the judge wrote.
         schema: An object's, with `integer`, `string` or `enum` properties.
     """
     text = _unfenced(without_reasoning(reply).strip())

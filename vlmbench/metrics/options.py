@@ -34,7 +34,6 @@ def checked_option(name: str, option: str, value: Scalar, hint: Any) -> Scalar:
     """The value of an option, converted to its type.
 
     Args:
-        name: The metric's, for the message.
         hint: The type of the parameter: a type, a Literal, or Annotated with a Range.
 
     Raises:

@@ -94,7 +94,6 @@ def directory_digest(folder: Path, *, deep: bool = False) -> list[list[str]]:
     """Name and digest of every file that decides what the model answers.
 
     Args:
-        folder: The checkpoint.
         deep: Also look into its folders, where some keep parts of the model.
 
     Raises:

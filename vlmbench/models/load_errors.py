@@ -44,7 +44,6 @@ def missing_package(what: str, error: ImportError) -> DependencyError:
 
     Args:
         what: Such as "model org/name".
-        error: What importing raised.
     """
     return DependencyError(
         f"The {what} needs a package that is not installed ({first_line(error)}); install it with "

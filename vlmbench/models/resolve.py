@@ -110,8 +110,6 @@ def resolve_model(
     Args:
         text: An alias, `hf:org/name`, either with `@revision`, `baseline:KIND`, `openai:NAME`,
             `served:SERVER:MODEL`, `PLUGIN:LOCATION` or a checkpoint directory.
-        dtype: One of DTYPES.
-        device: One of DEVICES.
         seed: Decides the answers of the random baseline; models do not see it.
         options: For the runner; see `endpoints` and `hf_options`. Baselines pass over them.
 

@@ -40,7 +40,6 @@ def served_model(
     """The model `served:SERVER:MODEL`.
 
     Args:
-        text: What follows `served:`.
         locate: Where an alias is; gives anything else back.
 
     Raises:

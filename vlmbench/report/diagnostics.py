@@ -53,7 +53,6 @@ def diagnostics_of(
 
     Args:
         tasks: In the order of the columns.
-        entries: Of the leaderboard.
         found: By the plain run.
     """
     grids: dict[str, Grid] = {"gains": {}, "prompts": {}, "rotations": {}}

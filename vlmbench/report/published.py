@@ -16,10 +16,6 @@ def published_scores(
 ) -> tuple[list[Comparison], pd.DataFrame]:
     """What others published of a task: beside ours where it compares, and what does not.
 
-    Args:
-        task: The runs.
-        entries: Those that ran the task.
-
     Returns:
         The comparisons, in which entries' names stand for their runs; a run that differs from the
         majority is left out, as in rankings. And what does not compare, the subsets of a source

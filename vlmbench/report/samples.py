@@ -124,7 +124,6 @@ def task_data(
     Args:
         task: The runs; those that answered another version of the prompt are marked.
         entries: The rows whose answers are shown.
-        images: Where images go.
         at_most: Show so many samples, spread evenly over the data; None: all.
         variants: The variants' runs, by plain run and label.
 

@@ -139,7 +139,6 @@ class Journal:
 
     Args:
         path: The file; its directory is made if need be.
-        header: What the run is about.
         fresh: Drop whatever the journal holds.
 
     Raises:

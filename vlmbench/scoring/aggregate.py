@@ -108,8 +108,6 @@ def estimates(
         slices: Fields to slice by; samples whose value is None are in no slice.
         total: Number of samples that the run is to answer; those without an answer widen
             `bounds`.
-        seed: Of the bootstrap.
-        resamples: Of the bootstrap.
 
     Returns:
         First the overall estimates, then the slices by field and value.

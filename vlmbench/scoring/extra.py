@@ -16,7 +16,6 @@ def extra_metrics(names: Sequence[str], options: Sequence[str]) -> list[ScoredMe
     In results a metric with options is called such as "overlap.rouge_l:beta=2".
 
     Args:
-        names: Names of metrics.
         options: Such as "beta=2"; each must be an option of at least one of the metrics.
 
     Raises:

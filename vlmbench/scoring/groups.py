@@ -84,7 +84,6 @@ def group_scores(
     Args:
         records: Runs of any models and tasks.
         read_scores: Gives a run's scores; asked only where a group is complete.
-        seed: Of the bootstrap.
     """
     by_model: dict[str, dict[str, RunRecord]] = {}
     for record in records:
@@ -108,11 +107,7 @@ def group_score(
     """The score of one model on one group; without a value, but with parts, if tasks are missing.
 
     Args:
-        model: Its name.
-        group: The group's name.
         runs: By task; those of other tasks do not matter.
-        read_scores: Gives a run's scores.
-        seed: Of the bootstrap.
 
     Raises:
         VlmbenchError: Scores cannot be read, or a metric is unknown.

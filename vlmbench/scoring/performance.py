@@ -12,7 +12,6 @@ def performance(content: JournalContent, responses: Sequence[Response]) -> dict[
     """What run.json says under `performance`.
 
     Args:
-        content: The journal.
         responses: Those of it that count.
 
     Returns:

@@ -63,7 +63,6 @@ def score_file(
         path: JSON Lines, `{id, prediction, references, choices?, images?, ...}`; further fields
             with a text, number or truth value are the answer's `meta`. `-` is standard input.
         emit: Called with each line's score, in the order of the file.
-        seed: Of the bootstrap.
 
     Returns:
         The metric's value on the whole file with its interval.

@@ -44,7 +44,6 @@ def score_samples(
     """Each sample's score on each metric that is for it.
 
     Args:
-        samples: By id.
         responses: By sample id; samples without one are left out.
         metrics: Not yet prepared.
         slices: Fields of `meta` that estimates will be sliced by. A sample without one of them

@@ -16,11 +16,6 @@ def journal_images(
 ) -> Iterator[tuple[str, dict[str, Image]]]:
     """The images of samples by digest, one sample at a time.
 
-    Args:
-        directory: The run's.
-        task: As its journal has it.
-        samples: By id.
-
     Yields:
         A sample's id and its images, in any order of samples. A sample whose images are neither
         kept nor any longer in the data is left out.

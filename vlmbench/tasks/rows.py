@@ -56,7 +56,6 @@ def hub_rows(
 
     Args:
         config: Name of the configuration, where the data set has several.
-        skip: Columns to leave out.
 
     Returns:
         Its `pyarrow.Schema`, None if the Hub does not know it, and the rows.

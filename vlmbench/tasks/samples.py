@@ -31,7 +31,6 @@ def load_samples(
     """The task's samples in the order of the data; subsets take turns, whatever the limit.
 
     Args:
-        task: The task.
         limit: Only so many from the start.
         images: Without them only the texts are read, which is much faster.
 

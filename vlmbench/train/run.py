@@ -56,7 +56,6 @@ def train(
         resume: Go on from the last checkpoint of an interrupted training in `out`; a finished one
             is left as it is.
         overrides: `key=value` pairs that replace values of the recipe.
-        quiet: Show no progress bar.
 
     Raises:
         ConfigError: The recipe does not follow the schema.

@@ -171,8 +171,6 @@ def read_open(
     every number in these.
 
     Args:
-        response: The model's answer.
-        style: The harness's way.
         equals_everywhere: Whether an equals sign counts as an indicator in every sentence and
             not only in the last one.
     """

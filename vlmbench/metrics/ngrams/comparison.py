@@ -51,7 +51,6 @@ class TextComparison:
 
         Args:
             texts: For each sample the answer and its references, as words or characters.
-            orders: Highest order of n-grams.
             keep_tables: Whether n-grams are kept for what needs more than `matches`. Without
                 them, the memory of each batch is used again for the next one.
         """

@@ -56,7 +56,6 @@ class DocumentFrequencies:
         """For each order, in how many samples each n-gram (a row of the table) occurs.
 
         Args:
-            table: Answers and references.
             words: What `lines_of_words` says of their items.
 
         Yields:
@@ -88,7 +87,6 @@ def count_documents(documents: Iterable[EncodedTexts], orders: int) -> DocumentF
 
     Args:
         documents: The references of each sample, many samples at a time. Read once.
-        orders: Highest order of n-grams.
     """
     import pandas as pd
 

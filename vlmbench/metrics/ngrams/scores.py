@@ -49,7 +49,6 @@ def bleu_score(
     Args:
         effective_order: Leave out the orders that no answer is long enough for; otherwise they
             make the value 0. Also makes 1 of empty answers to empty references.
-        orders: Highest order that counts.
         smooth: Halve a match for each order without one, instead of making the value 0.
     """
     matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]

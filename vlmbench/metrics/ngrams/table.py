@@ -62,7 +62,6 @@ class NgramTable:
 
         Args:
             texts: Answer and references of each of at least one sample.
-            orders: Highest order.
         """
         ids, distinct = texts.ids
         room = texts.sizes + 1

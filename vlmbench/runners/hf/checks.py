@@ -41,9 +41,6 @@ def check_attention(chosen: str | Mapping[str, str] | None) -> None:
 def check_weights(spec: ModelSpec, report: Mapping[str, Any]) -> None:
     """See that the files held every weight, each of the right shape.
 
-    Args:
-        report: What `from_pretrained` says with `output_loading_info`.
-
     Raises:
         ModelError: They did not.
     """

@@ -60,8 +60,6 @@ class Donors:
     The data is read a second time beside the first; of that, `LOOKAHEAD` samples are held.
 
     Args:
-        task: The task.
-        count: Its number of samples.
         seed: Draws k.
 
     Raises:

@@ -24,13 +24,7 @@ _STORED = 65_535
 
 
 def noise_png(width: int, height: int, *, key: str) -> bytes:
-    """A PNG of independent pixels, each of one of 16 colors.
-
-    Args:
-        width: In pixels.
-        height: In pixels.
-        key: Decides on the pixels.
-    """
+    """A PNG of independent pixels, each of one of 16 colors."""
     row = (width + 1) // 2
     drawn = hashlib.shake_256(key.encode("utf-8", "surrogatepass")).digest(row * height)
     # A zero before each row: no filter.

@@ -110,7 +110,6 @@ def variant_requests(
         task: As `Variant.of_task` gives it.
         variant: None: the questions as the task asks them.
         limit: Only of so many samples from the start.
-        seed: Of sampled generation.
 
     Raises:
         DataError: See `load_samples` and `build_request`.
@@ -133,7 +132,6 @@ def _journal_sample(index: int, sample: Sample, request: Request, shown: Request
     """What a journal keeps of a sample.
 
     Args:
-        index: Position in the data.
         sample: As it is asked.
         request: With its own images.
         shown: As the model gets it.

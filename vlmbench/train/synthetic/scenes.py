@@ -126,9 +126,7 @@ def draw(
     """The RGB picture of a scene; `rng` moves and scales the objects a little.
 
     Args:
-        scene: What to draw.
         rng: Decides everything that the scene leaves open.
-        sprites: The drawings.
         vary: Also mirror, turn and tint the objects, as training does so that names stick to
             shapes rather than to one artist's drawing.
     """
