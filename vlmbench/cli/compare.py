@@ -1,0 +1,137 @@
+"""`vlmbench compare`, `gate` and `report`: several runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from vlmbench.cli.console import interval, number, print_json, print_table
+from vlmbench.cli.parser import Parser, positive
+from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
+from vlmbench.compare.published import Comparison, Mismatch, compare
+from vlmbench.report.html import build_report
+from vlmbench.runs.directory import find_runs
+
+
+def configure_report(parser: Parser) -> None:
+    """Add the options of `report`."""
+    parser.runs(report_command, "vlmbench report runs --out report").share("runs")
+    add = parser.add_argument
+    add(
+        "--out",
+        type=Path,
+        default=Path("report"),
+        metavar="DIR",
+        help="directory of the site; default: report",
+    )
+    add("--samples", type=positive, metavar="N", help="show N samples a task; default: all")
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """Build the HTML leaderboard."""
+    page = build_report(options.runs, options.out, samples_per_task=options.samples)
+    print(f"The leaderboard: {page}")
+    return 0
+
+
+def configure_compare(parser: Parser) -> None:
+    """Add the options of `compare`."""
+    parser.runs(compare_command, "vlmbench compare runs --published").share("runs", "--json")
+    parser.add_argument(
+        "--published", action="store_true", required=True, help="with scores that others published"
+    )
+
+
+def compare_command(options: argparse.Namespace) -> int:
+    """Show what compares with published scores, and what does not and why."""
+    records = [run.read_record() for run in find_runs(options.runs)]
+    comparisons, mismatches = compare([one for one in records if one.variant is None])
+    if options.json:
+        values = {
+            "comparisons": [asdict(one) for one in comparisons],
+            "mismatches": [asdict(one) for one in mismatches],
+        }
+        print_json(values)
+    else:
+        _print_published(comparisons, mismatches)
+    return 0
+
+
+def _print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mismatch]) -> None:
+    for one in comparisons:
+        rows = [
+            [">" if row.ours else "", row.model, number(row.value), row.source] for row in one.rows
+        ]
+        title = f"{one.task}: {one.metric} ({one.harness} {one.name})"
+        print_table(("", "model", ">value", "source"), rows, title=title)
+        for caveat in one.caveats:
+            print(f"Note: {caveat.text}.")
+    differing = [
+        [one.task, one.harness, one.name, str(one.models), one.reason, one.source]
+        for one in mismatches
+    ]
+    headings = ("task", "harness", "metric", ">models", "what differs", "source")
+    print_table(headings, differing, title="Published, but not comparable")
+    if not comparisons and not mismatches:
+        print("No published scores of these tasks ship with vlmbench.")
+
+
+def configure_gate(parser: Parser) -> None:
+    """Add `gate save` and `gate check`."""
+    parser.moved = "the gate is 'vlmbench gate check RUNS --baseline FILE'"
+    save = parser.command("save", "save the headline scores of one model's runs as a baseline")
+    save.runs(save_command, "vlmbench gate save runs/tiny-ja -o baseline.json").share("runs")
+    save.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="JSON file")
+    test = parser.command("check", "compare one model's runs with a baseline, sample by sample")
+    test.runs(
+        check_command, "vlmbench gate check runs/new --baseline baseline.json --margin 0.02"
+    ).share("runs", "--json")
+    add = test.add_argument
+    add("--baseline", type=Path, required=True, metavar="FILE", help="made by 'gate save'")
+    add(
+        "--margin",
+        type=float,
+        default=DEFAULT_MARGIN,
+        metavar="M",
+        help="tolerated drop in the unit of each metric; default: %(default)s",
+    )
+
+
+def save_command(options: argparse.Namespace) -> int:
+    """Write a baseline."""
+    save_baseline(options.runs, options.output)
+    print(f"Saved; compare with it: vlmbench gate check RUNS --baseline {options.output}")
+    return 0
+
+
+def check_command(options: argparse.Namespace) -> int:
+    """Give a verdict on each headline metric."""
+    report = check(options.runs, options.baseline, margin=options.margin)
+    if options.json:
+        print_json(report.as_json())
+    else:
+        _print_gate(report)
+    return report.exit_code
+
+
+def _print_gate(report: GateReport) -> None:
+    rows = [
+        [
+            row.task,
+            row.metric,
+            number(row.baseline),
+            number(row.value),
+            number(row.difference, signed=True),
+            interval(row.low, row.high, signed=True),
+            str(row.n),
+            row.verdict + (f": {row.reason}" if row.reason else ""),
+        ]
+        for row in report.rows
+    ]
+    numbers = (">baseline", ">run", ">difference", ">95 % interval", ">n")
+    title = f"{report.model} against {report.baseline_model}, margin {report.margin:g}"
+    print_table(("task", "metric", *numbers, "verdict"), rows, title=title)
+    if report.ungated:
+        print(f"Not in the baseline: {', '.join(report.ungated)}.")

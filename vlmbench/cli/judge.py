@@ -1,0 +1,238 @@
+"""`vlmbench judge run|pairwise|agreement`: a model grades answers, or labels are compared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vlmbench.cli.console import number, print_json, print_table, progress_bar, value_and_interval
+from vlmbench.cli.judge_model import (
+    add_judge_options,
+    as_judge_error,
+    judge_exit_code,
+    judge_runs,
+    judge_settings,
+    judge_spec,
+)
+from vlmbench.cli.model_options import executor_for
+from vlmbench.cli.parser import Names, Parser, positive, temperature
+from vlmbench.cli.results import print_results
+from vlmbench.errors import UsageError
+from vlmbench.judges.checks import check_judge, check_path
+from vlmbench.judges.judging import judgeable
+from vlmbench.judges.labels import agreement_path, compare_labels, read_labels
+from vlmbench.judges.pairwise import judge_pair, pair_journal
+from vlmbench.judges.results import Agreement, JudgeCheck, PairResult, write_result
+from vlmbench.runs.directory import find_runs
+
+Result = TypeVar("Result", PairResult, Agreement)
+
+OUTPUT: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+
+
+def configure_judge(parser: Parser) -> None:
+    """Add `judge run`, `pairwise` and `agreement`."""
+    parser.moved = "answers are graded by 'vlmbench judge run RUNS --judge MODEL'"
+    run = parser.command("run", "let a model grade the answers of runs")
+    run.runs(
+        run_command,
+        "vlmbench judge run runs --judge openai:NAME --metrics judge.correct",
+        "vlmbench judge run runs/a --judge ./checkpoints/judge --samples 5 --verbosity",
+    ).share("runs")
+    add = run.add_argument
+    add(
+        "--metrics",
+        action=Names,
+        default=[],
+        metavar="NAME",
+        help="judge.rubric, judge.correct, compat_heron.relative ...; default: those of the task",
+    )
+    add(
+        "--verbosity",
+        action="store_true",
+        help="print the correlation of scores with the length of answers too",
+    )
+    pair = parser.command("pairwise", "let a model choose the better answers of two runs")
+    pair.runs(
+        pairwise_command,
+        "vlmbench judge pairwise runs/a/ja-vqa runs/b/ja-vqa --judge openai:NAME",
+    )
+    add = pair.add_argument
+    add("first", type=Path, metavar="RUN_A", help="run directory of a task")
+    add("second", type=Path, metavar="RUN_B", help="another of the same task")
+    add("-o", "--output", **OUTPUT, help="where the result goes; default: in RUN_A")
+    for command in (run, pair):
+        _add_call_options(command)
+        add_judge_options(command, required=True)
+        command.set_defaults(executor="local", ray_address=None, replicas=1)
+    agreement = parser.command("agreement", "compare labels: a judge's, people's, another judge's")
+    agreement.runs(
+        agreement_command, "vlmbench judge agreement runs/a/ja-vqa/judge-NAME.jsonl people.jsonl"
+    )
+    add = agreement.add_argument
+    add("first", type=Path, metavar="FILE_A", help="lines of {id, label}, or judge-NAME.jsonl")
+    add("second", type=Path, metavar="FILE_B", help="the same")
+    add("--metric", metavar="NAME", help="which one, where a judge's file holds several")
+    add(
+        "--level",
+        choices=("nominal", "ordinal", "interval"),
+        help="scale of the labels; default: ordinal if all are numbers, else nominal",
+    )
+    add("-o", "--output", **OUTPUT, help="where the result goes; default: in the judge's run")
+    agreement.share("--seed", "--json")
+
+
+def _add_call_options(parser: Parser) -> None:
+    """How the judge is called, and what becomes of its earlier replies."""
+    add = parser.add_argument
+    add(
+        "--samples",
+        type=positive,
+        default=1,
+        metavar="K",
+        help="replies to each prompt; default: 1",
+    )
+    add(
+        "--temperature",
+        type=temperature,
+        metavar="T",
+        help="0 to 2; default: 0, or 0.7 with --samples",
+    )
+    add(
+        "--judge-tokens",
+        type=positive,
+        default=1024,
+        metavar="N",
+        help="longest reply, in tokens; default: 1024",
+    )
+    add("--batch-size", type=positive, metavar="N", help="prompts a batch; default: as many as fit")
+    add("--fresh", action="store_true", help="drop the judge's earlier replies")
+    add("--no-cache", action="store_true", help="generate replies that the cache holds already")
+    parser.share("--seed", "--json", "--quiet")
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Grade the answers of runs."""
+    found = find_runs(options.runs)
+    # Where no task has a metric for a judge, the first of them says what to do.
+    runs = found if options.metrics else judgeable(found) or found
+    judged = judge_runs(runs, options, metrics=options.metrics)
+    records = [one.record for one in judged]
+    checks = [
+        check
+        for run, one in zip(runs, judged, strict=True)
+        for check in check_judge(run, one.judge, seed=options.seed).checks
+    ]
+    written = [str(check_path(run, one.judge)) for run, one in zip(runs, judged, strict=True)]
+    if options.json:
+        values = {
+            "runs": [asdict(one) for one in records],
+            "judge": [asdict(one) for one in checks],
+            "records": written,
+        }
+        print_json(values)
+    else:
+        print_results(records, runs, json=False)
+        _print_checks(checks, verbosity=options.verbosity)
+        print(f"Saved {', '.join(written)}")
+    return judge_exit_code(judged)
+
+
+def pairwise_command(options: argparse.Namespace) -> int:
+    """Compare two runs, each pair of answers in both orders."""
+    sides = []
+    for path in (options.first, options.second):
+        runs = find_runs([path])
+        if len(runs) > 1:
+            raise UsageError(f"{path} holds {len(runs)} runs; give the one of a task, below it.")
+        sides += runs
+    first, second = sides
+    spec, settings = judge_spec(options), judge_settings(options)
+    with (
+        as_judge_error(spec),
+        executor_for(spec, options) as executor,
+        progress_bar(f"{spec.name} judges pairs", quiet=options.quiet) as progress,
+    ):
+        result = judge_pair(
+            first,
+            second,
+            spec,
+            executor=executor,
+            settings=settings,
+            fresh=options.fresh,
+            seed=options.seed,
+            progress=progress,
+        )
+    default = pair_journal(first, second, spec.name).with_suffix(".json")
+    _save(result, options.output or default, _print_pair, json=options.json)
+    return 3 if result.errors else 0
+
+
+def agreement_command(options: argparse.Namespace) -> int:
+    """Compare two sets of labels of the same samples."""
+    first = read_labels(options.first, metric=options.metric)
+    second = read_labels(options.second, metric=options.metric)
+    found = compare_labels(first, second, level=options.level, seed=options.seed)
+    path = options.output or agreement_path(options.first, options.second, found, Path("runs"))
+    _save(found, path, _print_agreement, json=options.json)
+    return 0
+
+
+def _save(result: Result, path: Path, print_it: Callable[[Result], None], *, json: bool) -> None:
+    write_result(path, result)
+    if json:
+        print_json({**asdict(result), "record": str(path)})
+    else:
+        print_it(result)
+        print(f"Saved {path}")
+
+
+def _print_checks(checks: Sequence[JudgeCheck], *, verbosity: bool) -> None:
+    """A row for each metric of each run; consistency only where there were several replies."""
+    several = any(one.consistency is not None for one in checks)
+    headings = ["model", "task", "metric", ">answers", ">unscored"]
+    rows = [[c.model, c.task, c.metric, str(c.answers), str(c.unscored)] for c in checks]
+    for heading, shown, values in (
+        ("score and length", verbosity, [one.verbosity for one in checks]),
+        ("agreement of replies", several, [one.consistency for one in checks]),
+    ):
+        if shown:
+            headings.append(f">{heading}")
+            for row, value in zip(rows, values, strict=True):
+                row.append(value_and_interval(value))
+    print_table(headings, rows, title="The judge")
+    if verbosity:
+        print("score and length: Spearman's correlation")
+    if several:
+        print("agreement of replies: Krippendorff's alpha")
+
+
+def _print_pair(result: PairResult) -> None:
+    preference = value_and_interval(result.preference)
+    if result.bounds is not None:
+        low, high = result.bounds
+        preference += f" {result.unscored} unscored: {number(low)} to {number(high)} possible"
+    rows = [
+        (f"preference for {result.first}", preference),
+        ("preference for the answer shown first", value_and_interval(result.first_shown)),
+        ("same verdict in both orders", value_and_interval(result.consistent)),
+        ("pairs", str(result.n)),
+    ]
+    title = f"{result.first} or {result.second} on {result.task}, judged by {result.asked.judge}"
+    print_table(("", "value and 95 % interval"), rows, title=title)
+    print("0.5 is no preference; a tie counts half, and each pair is the mean of both orders")
+
+
+def _print_agreement(found: Agreement) -> None:
+    rows = [
+        ("samples with both labels", str(found.n)),
+        ("with the first only", str(found.only_first)),
+        ("with the second only", str(found.only_second)),
+        ("equal labels", number(found.equal)),
+        ("Cohen's kappa", value_and_interval(found.kappa)),
+        (f"Krippendorff's alpha ({found.level})", value_and_interval(found.alpha)),
+    ]
+    print_table(("", "value and 95 % interval"), rows, title="Agreement")
