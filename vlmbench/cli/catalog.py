@@ -7,13 +7,12 @@ import itertools
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from vlmbench.check import check_task
 from vlmbench.cli.console import print_details, print_json, print_list, print_table
 from vlmbench.cli.model_options import add_model_options, resolve_models
-from vlmbench.cli.parser import PAIRS, Parser
+from vlmbench.cli.parser import Parser
 from vlmbench.compare.published import comparable_sources
 from vlmbench.errors import UsageError
 from vlmbench.metrics.base import describe, family_summary, load_metric, metric_names, read_options
@@ -37,28 +36,25 @@ NONE_KNOWN = "none known to us"
 
 def configure_tasks(parser: Parser) -> None:
     """Add `tasks list`, `show`, `check` and `prepare`."""
-    parser.command("list", "list tasks and groups of tasks").runs(tasks_list).share(
-        "--data-dir", "--json"
-    )
+    listing = parser.command("list", "list tasks and groups of tasks").runs(tasks_list_command)
     show = parser.command("show", "show a task's card: contents, chance level, flaws, sources")
-    show.runs(tasks_show, "vlmbench tasks show ja-vqa")
+    show.runs(tasks_show_command, "vlmbench tasks show ja-vqa")
     check = parser.command("check", "check data, images, prompts and examples, without a model")
-    check.runs(tasks_check, "vlmbench tasks check my-task.yaml")
+    check.runs(tasks_check_command, "vlmbench tasks check my-task.yaml")
     prepare = parser.command("prepare", "convert files fetched by hand, or download from the Hub")
     prepare.runs(
-        tasks_prepare,
+        tasks_prepare_command,
         "vlmbench tasks prepare jdocqa --data-dir data",
         "vlmbench tasks prepare jmmmu --data-dir data --download",
     )
+    for command in (listing, show, check, prepare):
+        command.share("data-dir", "json")
     for command in (show, check, prepare):
-        command.add_argument("name", metavar="TASK", help="name of a task, or a task file")
-        command.share("--data-dir", "--json")
-    prepare.add_argument(
-        "--download", action="store_true", help="save the rows of the Hub in --data-dir"
-    )
+        command.option("NAME", "a task, or a task file")
+    prepare.option("--download", "save the rows of the Hub in --data-dir")
 
 
-def tasks_list(options: argparse.Namespace) -> int:
+def tasks_list_command(options: argparse.Namespace) -> int:
     """Name, state of the data, number of samples, headline metrics and groups of each task."""
     groups = load_groups()
     tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
@@ -86,7 +82,7 @@ def _samples(task: TaskSpec) -> int | None:
     return task.display.items if data_state(task) in ("Hub", "manual") else sample_count(task)
 
 
-def tasks_show(options: argparse.Namespace) -> int:
+def tasks_show_command(options: argparse.Namespace) -> int:
     """Everything that a task file says, where its data is, and who published what compares."""
     task = load_task(options.name, data_dir=options.data_dir)
     named = [pair for use in task.metrics for pair in use.published.items()]
@@ -108,7 +104,7 @@ def tasks_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def tasks_check(options: argparse.Namespace) -> int:
+def tasks_check_command(options: argparse.Namespace) -> int:
     """Read the whole task; 2 if something is wrong with it."""
     task = load_task(options.name, data_dir=options.data_dir)
     found = check_task(task)
@@ -127,7 +123,7 @@ def tasks_check(options: argparse.Namespace) -> int:
     return 2 if found.problems else 0
 
 
-def tasks_prepare(options: argparse.Namespace) -> int:
+def tasks_prepare_command(options: argparse.Namespace) -> int:
     """Make a task's data out of files that were fetched by hand, or keep what the Hub has."""
     from vlmbench.tasks.prepare.convert import prepare
     from vlmbench.tasks.prepare.download import download
@@ -146,14 +142,17 @@ def tasks_prepare(options: argparse.Namespace) -> int:
 
 def configure_models(parser: Parser) -> None:
     """Add `models list` and `show`."""
-    parser.command("list", "list the models with a short name").runs(models_list).share("--json")
+    parser.command("list", "list the models with a short name").runs(models_list_command).share(
+        "json"
+    )
     show = parser.command("show", "show how a model will be loaded: runner, class, device, dtype")
-    show.runs(models_show, "vlmbench models show qwen2-vl-2b --dtype bfloat16").share("--json")
-    show.add_argument("name", metavar="MODEL", help="any model that 'run --model' takes")
+    show.runs(models_show_command, "vlmbench models show qwen2-vl-2b --dtype bfloat16")
+    show.option("NAME", "any model that 'run --model' takes")
+    show.share("json")
     add_model_options(show)
 
 
-def models_list(options: argparse.Namespace) -> int:
+def models_list_command(options: argparse.Namespace) -> int:
     """The aliases and the baselines."""
     values = [
         {
@@ -179,7 +178,7 @@ def _model_note(entry: ModelEntry) -> str:
     return "text only: gets no images" if kind.text_only else entry.note
 
 
-def models_show(options: argparse.Namespace) -> int:
+def models_show_command(options: argparse.Namespace) -> int:
     """How a model will be loaded."""
     entry = known_models().get(options.name)
     if entry is not None and entry.remote_code and not options.trust_remote_code:
@@ -192,28 +191,24 @@ def models_show(options: argparse.Namespace) -> int:
 
 def configure_metrics(parser: Parser) -> None:
     """Add `metrics list`, `show` and `score`."""
-    parser.command("list", "list metrics by family").runs(metrics_list).share("--json")
+    listing = parser.command("list", "list metrics by family").runs(metrics_list_command)
     show = parser.command("show", "show a metric's definition, range, options and signature")
-    show.runs(metrics_show, "vlmbench metrics show match.relaxed").share("--json")
+    show.runs(metrics_show_command, "vlmbench metrics show match.relaxed")
     score = parser.command("score", "score a file of predictions that any program made")
-    score.runs(metrics_score, "vlmbench metrics score match.relaxed FILE --option tolerance=0.1")
+    score.runs(
+        metrics_score_command, "vlmbench metrics score match.relaxed FILE --option tolerance=0.1"
+    )
+    for command in (listing, show, score):
+        command.share("json")
     for command in (show, score):
-        command.add_argument("name", metavar="METRIC", help="see 'vlmbench metrics list'")
-    score.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE",
-        help="JSON Lines {id, prediction, references, choices?, images?}; - for standard input",
+        command.option("NAME", "a metric of 'vlmbench metrics list'")
+    score.option(
+        "FILE", "JSON Lines {id, prediction, references, choices?, images?}; - for standard input"
     )
-    score.add_argument(
-        "--option", **PAIRS, help="an option of the metric ('vlmbench metrics show METRIC')"
-    )
-    score.add_argument(
-        "--json", action="store_true", help="print one JSON document, not a line a sample"
-    )
+    score.option("--option KEY=VALUE", "an option of the metric ('vlmbench metrics show NAME')")
 
 
-def metrics_list(options: argparse.Namespace) -> int:
+def metrics_list_command(options: argparse.Namespace) -> int:
     """Name, range and first sentence of each metric, family by family."""
     values = []
     for name in metric_names():
@@ -235,13 +230,13 @@ def metrics_list(options: argparse.Namespace) -> int:
     return 0
 
 
-def metrics_show(options: argparse.Namespace) -> int:
+def metrics_show_command(options: argparse.Namespace) -> int:
     """Definition, range, options, source and signature of a metric."""
     print_details(describe(options.name), json=options.json)
     return 0
 
 
-def metrics_score(options: argparse.Namespace) -> int:
+def metrics_score_command(options: argparse.Namespace) -> int:
     """Score a file of predictions: a JSON line a sample, then one for all of them.
 
     The last line has no id but the metric's name, value, interval, n and signature.

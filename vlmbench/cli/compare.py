@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vlmbench.cli.console import interval, number, print_json, print_table
-from vlmbench.cli.parser import Parser, positive
+from vlmbench.cli.parser import Parser
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
 from vlmbench.compare.published import Comparison, Mismatch, compare
 from vlmbench.report.html import build_report
@@ -18,15 +18,8 @@ from vlmbench.runs.directory import find_runs
 def configure_report(parser: Parser) -> None:
     """Add the options of `report`."""
     parser.runs(report_command, "vlmbench report runs --out report").share("runs")
-    add = parser.add_argument
-    add(
-        "--out",
-        type=Path,
-        default=Path("report"),
-        metavar="DIR",
-        help="directory of the site; default: report",
-    )
-    add("--samples", type=positive, metavar="N", help="show N samples a task; default: all")
+    parser.option("--out DIR", "directory of the site; default: report", default=Path("report"))
+    parser.option("--samples N", "show N samples a task; default: all")
 
 
 def report_command(options: argparse.Namespace) -> int:
@@ -38,10 +31,8 @@ def report_command(options: argparse.Namespace) -> int:
 
 def configure_compare(parser: Parser) -> None:
     """Add the options of `compare`."""
-    parser.runs(compare_command, "vlmbench compare runs --published").share("runs", "--json")
-    parser.add_argument(
-        "--published", action="store_true", required=True, help="with scores that others published"
-    )
+    parser.runs(compare_command, "vlmbench compare runs --published").share("runs", "json")
+    parser.option("--published", "with scores that others published", required=True)
 
 
 def compare_command(options: argparse.Namespace) -> int:
@@ -82,31 +73,29 @@ def configure_gate(parser: Parser) -> None:
     """Add `gate save` and `gate check`."""
     parser.moved = "the gate is 'vlmbench gate check RUNS --baseline FILE'"
     save = parser.command("save", "save the headline scores of one model's runs as a baseline")
-    save.runs(save_command, "vlmbench gate save runs/tiny-ja -o baseline.json").share("runs")
-    save.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="JSON file")
+    save.runs(gate_save_command, "vlmbench gate save runs/tiny-ja -o baseline.json").share("runs")
+    save.option("-o/--output FILE", "JSON file to write", required=True)
     test = parser.command("check", "compare one model's runs with a baseline, sample by sample")
     test.runs(
-        check_command, "vlmbench gate check runs/new --baseline baseline.json --margin 0.02"
-    ).share("runs", "--json")
-    add = test.add_argument
-    add("--baseline", type=Path, required=True, metavar="FILE", help="made by 'gate save'")
-    add(
-        "--margin",
+        gate_check_command, "vlmbench gate check runs/new --baseline baseline.json --margin 0.02"
+    ).share("runs", "json")
+    test.option("--baseline FILE", "made by 'gate save'", required=True)
+    test.option(
+        "--margin M",
+        "tolerated drop in the unit of each metric; default: %(default)s",
         type=float,
         default=DEFAULT_MARGIN,
-        metavar="M",
-        help="tolerated drop in the unit of each metric; default: %(default)s",
     )
 
 
-def save_command(options: argparse.Namespace) -> int:
+def gate_save_command(options: argparse.Namespace) -> int:
     """Write a baseline."""
     save_baseline(options.runs, options.output)
     print(f"Saved; compare with it: vlmbench gate check RUNS --baseline {options.output}")
     return 0
 
 
-def check_command(options: argparse.Namespace) -> int:
+def gate_check_command(options: argparse.Namespace) -> int:
     """Give a verdict on each headline metric."""
     report = check(options.runs, options.baseline, margin=options.margin)
     if options.json:

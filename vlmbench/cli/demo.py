@@ -23,12 +23,8 @@ MODELS = "baseline:majority,baseline:blind-majority,tiny-ja"
 def configure_demo(parser: Parser) -> None:
     """Add the options."""
     parser.runs(demo_command)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("demo"),
-        metavar="DIR",
-        help="directory of everything that it makes; default: demo",
+    parser.option(
+        "--out DIR", "directory of all that it makes; default: demo", default=Path("demo")
     )
 
 

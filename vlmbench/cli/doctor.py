@@ -53,7 +53,7 @@ class Finding:
 
 def configure_doctor(parser: Parser) -> None:
     """Add the options."""
-    parser.runs(doctor_command).share("--json")
+    parser.runs(doctor_command).share("json")
 
 
 def doctor_command(options: argparse.Namespace) -> int:
@@ -70,16 +70,7 @@ def doctor_command(options: argparse.Namespace) -> int:
 
 def examine() -> list[Finding]:
     """Looks at everything; changes nothing. Takes some seconds, most of them to load torch."""
-    return [
-        _python(),
-        *_torch(),
-        _memory(),
-        *_disks(),
-        _hub(),
-        *_servers(),
-        _fonts(),
-        *_extras(),
-    ]
+    return [_python(), *_torch(), _memory(), *_disks(), _hub(), *_servers(), _fonts(), *_extras()]
 
 
 def _python() -> Finding:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from vlmbench.cli.console import number, print_json, print_table, progress_bar, value_and_interval
 from vlmbench.cli.judge_model import (
@@ -18,7 +18,7 @@ from vlmbench.cli.judge_model import (
     judge_spec,
 )
 from vlmbench.cli.model_options import executor_for
-from vlmbench.cli.parser import Names, Parser, positive, temperature
+from vlmbench.cli.parser import Parser
 from vlmbench.cli.results import print_results
 from vlmbench.errors import UsageError
 from vlmbench.judges.checks import check_judge, check_path
@@ -30,91 +30,54 @@ from vlmbench.runs.directory import find_runs
 
 Result = TypeVar("Result", PairResult, Agreement)
 
-OUTPUT: dict[str, Any] = {"type": Path, "metavar": "FILE"}
-
 
 def configure_judge(parser: Parser) -> None:
     """Add `judge run`, `pairwise` and `agreement`."""
     parser.moved = "answers are graded by 'vlmbench judge run RUNS --judge MODEL'"
     run = parser.command("run", "let a model grade the answers of runs")
     run.runs(
-        run_command,
+        judge_run_command,
         "vlmbench judge run runs --judge openai:NAME --metrics judge.correct",
         "vlmbench judge run runs/a --judge ./checkpoints/judge --samples 5 --verbosity",
     ).share("runs")
-    add = run.add_argument
-    add(
-        "--metrics",
-        action=Names,
-        default=[],
-        metavar="NAME",
-        help="judge.rubric, judge.correct, compat_heron.relative ...; default: those of the task",
-    )
-    add(
-        "--verbosity",
-        action="store_true",
-        help="print the correlation of scores with the length of answers too",
-    )
+    run.option("--metrics NAMES", "judge.rubric, judge.correct ...; default: those of the task")
+    run.option("--verbosity", "print the correlation of scores with the length of answers too")
     pair = parser.command("pairwise", "let a model choose the better answers of two runs")
     pair.runs(
-        pairwise_command,
+        judge_pairwise_command,
         "vlmbench judge pairwise runs/a/ja-vqa runs/b/ja-vqa --judge openai:NAME",
     )
-    add = pair.add_argument
-    add("first", type=Path, metavar="RUN_A", help="run directory of a task")
-    add("second", type=Path, metavar="RUN_B", help="another of the same task")
-    add("-o", "--output", **OUTPUT, help="where the result goes; default: in RUN_A")
+    pair.option("RUN_A", "run directory of a task", type=Path)
+    pair.option("RUN_B", "another of the same task", type=Path)
+    pair.option("-o/--output FILE", "where the result goes; default: in RUN_A")
     for command in (run, pair):
-        _add_call_options(command)
+        command.option("--samples N", "replies to each prompt; default: 1", default=1)
+        command.option("--temperature T", "0 to 2; default: 0, or 0.7 with --samples")
+        command.option("--judge-tokens N", "longest reply; default: 1024 tokens", default=1024)
+        command.option("--batch-size N", "prompts a batch; default: as many as fit")
+        command.option("--fresh", "drop the judge's earlier replies")
+        command.option("--no-cache", "generate replies that the cache holds already")
+        command.share("seed", "json", "quiet")
         add_judge_options(command, required=True)
         command.set_defaults(executor="local", ray_address=None, replicas=1)
     agreement = parser.command("agreement", "compare labels: a judge's, people's, another judge's")
     agreement.runs(
-        agreement_command, "vlmbench judge agreement runs/a/ja-vqa/judge-NAME.jsonl people.jsonl"
+        judge_agreement_command,
+        "vlmbench judge agreement runs/a/ja-vqa/judge-NAME.jsonl people.jsonl",
     )
-    add = agreement.add_argument
-    add("first", type=Path, metavar="FILE_A", help="lines of {id, label}, or judge-NAME.jsonl")
-    add("second", type=Path, metavar="FILE_B", help="the same")
-    add("--metric", metavar="NAME", help="which one, where a judge's file holds several")
-    add(
-        "--level",
+    agreement.option("FILE_A", "lines of {id, label}, or judge-NAME.jsonl", type=Path)
+    agreement.option("FILE_B", "the same", type=Path)
+    agreement.option("--metric NAME", "which one, where a judge's file holds several")
+    agreement.option(
+        "--level SCALE",
+        "of the labels: nominal, ordinal or interval; default: ordinal if all are numbers",
         choices=("nominal", "ordinal", "interval"),
-        help="scale of the labels; default: ordinal if all are numbers, else nominal",
     )
-    add("-o", "--output", **OUTPUT, help="where the result goes; default: in the judge's run")
-    agreement.share("--seed", "--json")
+    agreement.option("-o/--output FILE", "where the result goes; default: in the judge's run")
+    agreement.share("seed", "json")
 
 
-def _add_call_options(parser: Parser) -> None:
-    """How the judge is called, and what becomes of its earlier replies."""
-    add = parser.add_argument
-    add(
-        "--samples",
-        type=positive,
-        default=1,
-        metavar="K",
-        help="replies to each prompt; default: 1",
-    )
-    add(
-        "--temperature",
-        type=temperature,
-        metavar="T",
-        help="0 to 2; default: 0, or 0.7 with --samples",
-    )
-    add(
-        "--judge-tokens",
-        type=positive,
-        default=1024,
-        metavar="N",
-        help="longest reply, in tokens; default: 1024",
-    )
-    add("--batch-size", type=positive, metavar="N", help="prompts a batch; default: as many as fit")
-    add("--fresh", action="store_true", help="drop the judge's earlier replies")
-    add("--no-cache", action="store_true", help="generate replies that the cache holds already")
-    parser.share("--seed", "--json", "--quiet")
-
-
-def run_command(options: argparse.Namespace) -> int:
+def judge_run_command(options: argparse.Namespace) -> int:
     """Grade the answers of runs."""
     found = find_runs(options.runs)
     # Where no task has a metric for a judge, the first of them says what to do.
@@ -141,10 +104,10 @@ def run_command(options: argparse.Namespace) -> int:
     return judge_exit_code(judged)
 
 
-def pairwise_command(options: argparse.Namespace) -> int:
+def judge_pairwise_command(options: argparse.Namespace) -> int:
     """Compare two runs, each pair of answers in both orders."""
     sides = []
-    for path in (options.first, options.second):
+    for path in (options.run_a, options.run_b):
         runs = find_runs([path])
         if len(runs) > 1:
             raise UsageError(f"{path} holds {len(runs)} runs; give the one of a task, below it.")
@@ -171,12 +134,12 @@ def pairwise_command(options: argparse.Namespace) -> int:
     return 3 if result.errors else 0
 
 
-def agreement_command(options: argparse.Namespace) -> int:
+def judge_agreement_command(options: argparse.Namespace) -> int:
     """Compare two sets of labels of the same samples."""
-    first = read_labels(options.first, metric=options.metric)
-    second = read_labels(options.second, metric=options.metric)
+    first = read_labels(options.file_a, metric=options.metric)
+    second = read_labels(options.file_b, metric=options.metric)
     found = compare_labels(first, second, level=options.level, seed=options.seed)
-    path = options.output or agreement_path(options.first, options.second, found, Path("runs"))
+    path = options.output or agreement_path(options.file_a, options.file_b, found, Path("runs"))
     _save(found, path, _print_agreement, json=options.json)
     return 0
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from vlmbench.cli.console import progress_bar
 from vlmbench.cli.model_options import executor_for
-from vlmbench.cli.parser import PAIRS, Parser
+from vlmbench.cli.parser import Parser
 from vlmbench.derive import score
 from vlmbench.errors import DependencyError, ModelError, UsageError
 from vlmbench.judges.judging import Judging, judge_metrics, judge_run, refuse_other_judge, unjudged
@@ -31,32 +31,22 @@ SEVERAL_TEMPERATURE = 0.7
 
 def add_judge_options(parser: Parser, *, required: bool = False) -> None:
     """Those of `run`, and of the `judge` commands, where a judge is required."""
-    add = parser.add_argument_group("judge options").add_argument
-    add(
-        "--judge",
-        metavar="MODEL",
+    parser.section("judge options")
+    parser.option(
+        "--judge MODEL",
+        "the model that grades answers: any that 'run --model' takes, such as openai:NAME",
         required=required,
-        help="the model that grades answers: any that 'run --model' takes, such as openai:NAME",
     )
-    add(
-        "--judge-name",
-        metavar="NAME",
-        help="its name in results, to keep two settings of one model apart",
-    )
-    add("--judge-base-url", metavar="URL", help="server of openai:NAME")
-    add("--judge-api-key-env", metavar="VARIABLE", help="environment variable with its key")
-    add("--judge-option", **PAIRS, help="any other option, in YAML; docs/servers.md lists them")
-    add(
+    parser.option("--judge-name NAME", "in results, to keep two settings of one model apart")
+    parser.option("--judge-base-url URL", "server of openai:NAME")
+    parser.option("--judge-api-key-env VARIABLE", "environment variable with its key")
+    parser.option("--judge-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
+    parser.option(
         "--judge-text-form",
-        action="store_true",
-        help="describe the form of the reply in the prompt only, for servers that refuse a schema",
+        "describe the form of the reply in the prompt only, for servers that refuse a schema",
     )
-    add(
-        "--images" if required else "--judge-images",
-        dest="judge_images",
-        action="store_true",
-        help="show the judge the question's images too",
-    )
+    images = "--images" if required else "--judge-images"
+    parser.option(images, "show the judge the question's images too", dest="judge_images")
 
 
 def judge_spec(options: argparse.Namespace) -> ModelSpec:

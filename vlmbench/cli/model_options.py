@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from vlmbench.cli.parser import PAIRS, Parser, positive
+from vlmbench.cli.parser import Parser
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.executors.answer_cache import AnswerCache, default_cache
 from vlmbench.executors.base import Executor
@@ -18,40 +18,34 @@ from vlmbench.models.resolve import ModelSpec, resolve_model
 
 def add_model_options(parser: Parser) -> None:
     """Those of `run` and `models show`."""
-    add = parser.add_argument_group("model options").add_argument
-    add("--dtype", default="auto", help="float32, bfloat16, float16 or auto; default: auto")
-    add("--device", default="auto", help="cuda, mps, cpu or auto; default: auto")
-    add("--device-map", metavar="auto", help="auto: one copy of the model, spread over all GPUs")
-    add("--attention", metavar="NAME", help="sdpa, eager, flash_attention_2 ...")
-    add("--quantization", metavar="BITS", help="4bit or 8bit, with bitsandbytes")
-    add("--adapter", metavar="DIR", help="a LoRA adapter for the model")
-    add("--min-pixels", type=positive, metavar="N", help="enlarge images of fewer pixels")
-    add("--max-pixels", type=positive, metavar="N", help="shrink images of more pixels")
-    add("--system", metavar="TEXT", help="a system prompt, put before the task's own")
-    add(
-        "--generation",
-        action="append",
-        metavar="KEY=VALUE",
-        help="a setting that the task leaves open: top_p, repetition_penalty, num_beams ...",
-    )
-    add(
-        "--trust-remote-code",
-        action="store_true",
+    parser.section("model options")
+    parser.option("--dtype NAME", "float32, bfloat16, float16; default: auto", default="auto")
+    parser.option("--device NAME", "cuda, mps or cpu; default: auto", default="auto")
+    parser.option("--device-map auto", "one copy of the model, spread over all GPUs")
+    parser.option("--attention NAME", "sdpa, eager, flash_attention_2 ...")
+    parser.option("--quantization BITS", "4bit or 8bit, with bitsandbytes")
+    parser.option("--adapter PATH", "directory of a LoRA adapter for the model")
+    parser.option("--min-pixels N", "enlarge images of fewer pixels")
+    parser.option("--max-pixels N", "shrink images of more pixels")
+    parser.option("--system TEXT", "a system prompt, put before the task's own")
+    parser.option(
+        "--generation KEY=VALUE",
+        "a setting that the task leaves open: top_p, repetition_penalty, num_beams ...",
         default=None,
-        help="run the Python code of the model's repository, with your rights",
     )
-    add(
-        "--base-url",
-        metavar="URL",
-        help="server of openai:NAME; default: $OPENAI_BASE_URL, or OpenAI's own",
+    parser.option(
+        "--trust-remote-code",
+        "run the Python code of the model's repository, with your rights",
+        default=None,
     )
-    add(
-        "--api-key-env",
-        metavar="VARIABLE",
-        help="environment variable with the key of openai:NAME; default: OPENAI_API_KEY",
+    parser.option(
+        "--base-url URL", "server of openai:NAME; default: $OPENAI_BASE_URL, or OpenAI's own"
     )
-    add("--server-args", metavar="'ARGS'", help="further arguments for served:SERVER:MODEL")
-    add("--model-option", **PAIRS, help="any other option, in YAML; docs/servers.md lists them")
+    parser.option(
+        "--api-key-env VARIABLE", "variable with the key of openai:NAME; default: OPENAI_API_KEY"
+    )
+    parser.option("--server-args 'ARGS'", "further arguments of the server of served:SERVER:MODEL")
+    parser.option("--model-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
 
 
 def resolve_models(names: Sequence[str], options: argparse.Namespace) -> list[ModelSpec]:

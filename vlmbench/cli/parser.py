@@ -14,27 +14,76 @@ from vlmbench.errors import near_names
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 """Carries out a command and returns its exit code."""
 
-SHARED: dict[str, dict[str, Any]] = {
-    "runs": {"nargs": "+", "type": Path, "metavar": "RUNS", "help": "directories with runs"},
-    "--data-dir": {
-        "type": Path,
-        "metavar": "DIR",
-        "help": "folder of local data: <task>.parquet, <task>/*.parquet or <task>.jsonl; tasks "
-        "without a file there are read from the Hugging Face Hub",
-    },
-    "--seed": {
-        "type": int,
-        "default": 0,
-        "metavar": "N",
-        "help": "random seed, of the bootstrap and of sampled generation; default: 0",
-    },
-    "--json": {"action": "store_true", "help": "print one JSON document"},
-    "--quiet": {"action": "store_true", "help": "show no progress bar"},
-}
-"""Arguments that several commands take."""
 
-PAIRS: dict[str, Any] = {"action": "append", "default": [], "metavar": "KEY=VALUE"}
-"""An option that takes KEY=VALUE and may be repeated."""
+class Names(argparse.Action):
+    """Names with commas between them; the option may be repeated too. None stands twice."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        """See argparse."""
+        names = (name.strip() for name in values.split(","))
+        known = getattr(namespace, self.dest) or ()
+        setattr(namespace, self.dest, list(dict.fromkeys((*known, *filter(None, names)))))
+
+
+def whole_from(low: int) -> Callable[[str], int]:
+    """Reads a whole number that is not below `low`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} up")
+        return value
+
+    return read
+
+
+positive, natural = whole_from(1), whole_from(0)
+
+
+def positive_or_auto(text: str) -> int | None:
+    """A whole number from 1 up, or None for auto."""
+    return None if text == "auto" else positive(text)
+
+
+def temperature(text: str) -> float:
+    """A number from 0 to 2."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 2:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 2")
+    return value
+
+
+VALUES: dict[str, dict[str, Any]] = {
+    "RUNS": {"nargs": "+", "type": Path},
+    "DIR": {"type": Path},
+    "FILE": {"type": Path},
+    "N": {"type": positive},
+    "N|auto": {"type": positive_or_auto},
+    "COUNT": {"type": natural},
+    "T": {"type": temperature},
+    "SEED": {"type": int, "default": 0},
+    "NAMES": {"action": Names, "default": []},
+    "KEY=VALUE": {"action": "append", "default": []},
+}
+"""How the value of an option is read, by what stands behind the option in its help."""
+
+SHARED = {
+    "runs": ("RUNS", "directories with runs"),
+    "data-dir": (
+        "--data-dir DIR",
+        "folder of local data: <task>.parquet, <task>/*.parquet or <task>.jsonl; tasks without a "
+        "file there are read from the Hugging Face Hub",
+    ),
+    "seed": ("--seed SEED", "random seed of bootstrap and sampled generation; default: 0"),
+    "json": ("--json", "print one JSON document"),
+    "quiet": ("--quiet", "show no progress bar"),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +94,10 @@ class Parser(argparse.ArgumentParser):
     moved = ""
     """What to write instead of an old spelling, which an unknown subcommand may be."""
     commands: argparse._SubParsersAction[Parser] | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.target: argparse._ActionsContainer = self
 
     def command(self, name: str, summary: str) -> Parser:
         """Add a subcommand; the summary is a line without a full stop."""
@@ -63,10 +116,32 @@ class Parser(argparse.ArgumentParser):
         self.epilog = "\n  ".join(("examples:", *examples)) if examples else None
         return self
 
+    def section(self, title: str) -> None:
+        """Put the options that follow under a heading of their own."""
+        self.target = self.add_argument_group(title)
+
+    def option(self, declaration: str, help: str, **more: Any) -> None:
+        """Add an argument.
+
+        Args:
+            declaration: Such as "--limit N", "-o/--output FILE", "--json" or "RUNS". What stands
+                behind a name says how its value is read, see `VALUES`.
+            help: With unit and default.
+            more: For `add_argument`.
+        """
+        name, _, value = declaration.partition(" ")
+        if not name.startswith("-"):
+            how: dict[str, Any] = {"metavar": name, **VALUES.get(name, {})}
+            name = name.lower()
+        else:
+            how = {"metavar": value, **VALUES.get(value, {})} if value else {"action": "store_true"}
+        self.target.add_argument(*name.split("/"), help=help, **{**how, **more})
+
     def share(self, *names: str) -> None:
-        """Add arguments of `SHARED`."""
+        """Add options that several commands take."""
         for name in names:
-            self.add_argument(name, **SHARED[name])
+            declaration, text = SHARED[name]
+            self.option(declaration, text)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See argparse, which calls this for the command and then for each subcommand."""
@@ -115,47 +190,3 @@ class Parser(argparse.ArgumentParser):
         """Print one sentence, without the usage in front of it."""
         print(f"vlmbench: {message.rstrip('.')}; see '{self.prog} --help'.", file=sys.stderr)
         raise SystemExit(2)
-
-
-class Names(argparse.Action):
-    """Names with commas between them; the option may be repeated too. None stands twice."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        """See argparse."""
-        names = (name.strip() for name in values.split(","))
-        known = getattr(namespace, self.dest) or ()
-        setattr(namespace, self.dest, list(dict.fromkeys((*known, *filter(None, names)))))
-
-
-def whole_from(low: int) -> Callable[[str], int]:
-    """Reads a whole number that is not below `low`."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} up")
-        return value
-
-    return read
-
-
-positive, natural = whole_from(1), whole_from(0)
-
-
-def positive_or_auto(text: str) -> int | None:
-    """A whole number from 1 up, or None for auto."""
-    return None if text == "auto" else positive(text)
-
-
-def temperature(text: str) -> float:
-    """A number from 0 to 2."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 2:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 2")
-    return value

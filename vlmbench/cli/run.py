@@ -17,7 +17,7 @@ from vlmbench.cli.judge_model import (
     with_judged,
 )
 from vlmbench.cli.model_options import add_model_options, executor_for, resolve_models
-from vlmbench.cli.parser import PAIRS, Names, Parser, natural, positive, positive_or_auto
+from vlmbench.cli.parser import Parser
 from vlmbench.cli.results import print_results
 from vlmbench.derive import load_metrics, score
 from vlmbench.errors import UsageError
@@ -46,38 +46,27 @@ def configure_run(parser: Parser) -> None:
         "vlmbench run --model ./checkpoints/mine --tasks my-task.yaml",
         "vlmbench run --model openai:NAME --base-url http://gpu7:8000/v1 --tasks ja-core",
     )
-    add = parser.add_argument
-    add(
-        "--model",
-        action=Names,
-        required=True,
-        metavar="NAME",
-        help="alias ('vlmbench models list'), hf:org/name, checkpoint directory, baseline:KIND, "
+    parser.option(
+        "--model NAMES",
+        "alias ('vlmbench models list'), hf:org/name, checkpoint directory, baseline:KIND, "
         "openai:NAME or served:SERVER:MODEL; several with commas",
-    )
-    add(
-        "--tasks",
-        action=Names,
         required=True,
-        metavar="NAME",
-        help="tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
     )
-    add(
-        "--out",
-        type=Path,
-        default=Path("runs"),
-        metavar="DIR",
-        help="directory of runs; default: runs",
+    parser.option(
+        "--tasks NAMES",
+        "tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
+        required=True,
     )
-    add("--limit", type=positive, metavar="N", help="run only N samples of each task")
-    add("--max-errors", type=natural, metavar="N", help="stop when more than N samples fail")
-    add("--fresh", action="store_true", help="drop the answers that are in --out already")
-    parser.share("--data-dir", "--seed", "--json", "--quiet")
-    add(
-        "--image-order",
+    parser.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
+    parser.option("--limit N", "run only N samples of each task")
+    parser.option("--max-errors COUNT", "stop when more samples fail")
+    parser.option("--fresh", "drop the answers that are in --out already")
+    parser.share("data-dir", "seed", "json", "quiet")
+    parser.option(
+        "--image-order ORDER",
+        "marked: images stand where question and options mark them; reference: all before the "
+        "text, as in llm-jp-eval-mm; default: what the task says",
         choices=["marked", "reference"],
-        help="marked: images stand where question and options mark them; reference: all before "
-        "the text, as in llm-jp-eval-mm; default: what the task says",
     )
     _add_execution(parser)
     _add_variants(parser)
@@ -86,41 +75,25 @@ def configure_run(parser: Parser) -> None:
 
 
 def _add_execution(parser: Parser) -> None:
-    add = parser.add_argument_group("execution").add_argument
-    add(
-        "--batch-size",
-        type=positive_or_auto,
-        metavar="N",
-        help="samples a batch; default: auto, as many as fit",
-    )
-    add(
-        "--replicas",
-        type=positive_or_auto,
-        metavar="N",
-        help="copies of the model; default: auto, one a GPU or CPU core",
-    )
-    add("--executor", default="local", help="local or ray; default: local")
-    add("--ray-address", metavar="ADDRESS", help="address of a running Ray cluster")
-    add("--no-cache", action="store_true", help="generate answers that the cache holds already")
+    parser.section("execution")
+    parser.option("--batch-size N|auto", "samples a batch; default: auto, as many as fit")
+    parser.option("--replicas N|auto", "copies of the model; default: auto, one a GPU or CPU core")
+    parser.option("--executor NAME", "local or ray; default: local", default="local")
+    parser.option("--ray-address ADDRESS", "address of a running Ray cluster")
+    parser.option("--no-cache", "generate answers that the cache holds already")
 
 
 def _add_variants(parser: Parser) -> None:
-    add = parser.add_argument_group(
-        "diagnostics: also run variants of each task (docs/diagnostics.md)"
-    ).add_argument
-    add(
-        "--image-mode",
-        action=Names,
-        default=[],
-        metavar="MODE",
-        help="blind (no image), shuffled (another sample's) or noise; several with commas",
+    parser.section("diagnostics: also run variants of each task (docs/diagnostics.md)")
+    parser.option(
+        "--image-mode NAMES", "blind (no image), shuffled (another sample's) or noise, or several"
     )
-    add("--prompts", type=natural, default=0, metavar="K", help="K paraphrases of the prompt")
-    add(
-        "--options",
+    parser.option("--prompts COUNT", "so many paraphrases of the prompt; default: 0", default=0)
+    parser.option(
+        "--options rotate",
+        "every rotation of the multiple-choice options",
         dest="option_order",
         choices=["rotate"],
-        help="rotate: every rotation of the multiple-choice options",
     )
 
 
@@ -129,17 +102,11 @@ def configure_score(parser: Parser) -> None:
     parser.runs(
         score_command, "vlmbench score runs", "vlmbench score runs --metrics overlap.rouge_l"
     )
-    parser.share("runs", "--json")
-    parser.add_argument(
-        "--metrics",
-        action=Names,
-        default=[],
-        metavar="NAME",
-        help="in addition to the task's own ('vlmbench metrics list'); several with commas",
+    parser.share("runs", "json")
+    parser.option(
+        "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
     )
-    parser.add_argument(
-        "--option", **PAIRS, help="an option of those metrics ('vlmbench metrics show NAME')"
-    )
+    parser.option("--option KEY=VALUE", "an option of those metrics ('vlmbench metrics show NAME')")
 
 
 def score_command(options: argparse.Namespace) -> int:

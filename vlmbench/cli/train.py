@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from vlmbench.cli.console import print_list
-from vlmbench.cli.parser import PAIRS, Parser
+from vlmbench.cli.parser import Parser
 from vlmbench.train.config import load_config
 from vlmbench.train.run import RECIPES, find_recipe, train
 
@@ -14,22 +13,21 @@ from vlmbench.train.run import RECIPES, find_recipe, train
 def configure_train(parser: Parser) -> None:
     """Add `train run` and `list`."""
     parser.moved = "a model is trained by 'vlmbench train run RECIPE'"
-    parser.command("list", "list the recipes that ship").runs(list_command).share("--json")
+    parser.command("list", "list the recipes that ship").runs(train_list_command).share("json")
     run = parser.command("run", "train a model by a recipe")
     run.runs(
-        run_command,
+        train_run_command,
         "vlmbench train run tiny-ja-tune --out checkpoints/tuned",
         "vlmbench train run recipe.yaml --set steps=500 --resume",
     )
-    add = run.add_argument
-    add("recipe", metavar="RECIPE", help="a YAML file, or a name of 'train list'")
-    add("--out", type=Path, metavar="DIR", help="checkpoint; default: checkpoints/<recipe's name>")
-    add("--resume", action="store_true", help="continue an interrupted training in --out")
-    add("--set", **PAIRS, help="replace a value of the recipe, such as steps=500")
-    run.share("--quiet")
+    run.option("RECIPE", "a YAML file, or a name of 'train list'")
+    run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
+    run.option("--resume", "continue an interrupted training in --out")
+    run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
+    run.share("quiet")
 
 
-def run_command(options: argparse.Namespace) -> int:
+def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     checkpoint = train(
         find_recipe(options.recipe),
@@ -43,7 +41,7 @@ def run_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def list_command(options: argparse.Namespace) -> int:
+def train_list_command(options: argparse.Namespace) -> int:
     """Name, number of steps and description of each recipe."""
     recipes = [load_config(path) for path in sorted(RECIPES.glob("*.yaml"))]
     values = [
