@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from locations import ROOT
 
-from vlmbench.cli.main import COMMANDS, main, make_parser
+from vlmbench.cli.main import main
+from vlmbench.cli.options import make_parser
 from vlmbench.cli.parser import Parser
 
 
@@ -93,8 +94,6 @@ def test_values_that_look_like_options_or_commands(
 
 def leaves(parser: Parser) -> Iterator[Parser]:
     """The commands that do something."""
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--help"])  # adds the options
     if parser.commands is None:
         yield parser
     else:
@@ -104,12 +103,13 @@ def leaves(parser: Parser) -> Iterator[Parser]:
 
 def test_every_command_is_whole_and_every_option_is_documented() -> None:
     commands = list(leaves(make_parser()))
-    assert {one.prog.split()[1] for one in commands} == set(COMMANDS)
+    assert len(commands) == 22
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     for one in commands:
         assert one.prog in text, f"no page shows {one.prog}"
-        assert callable(one.get_default("command"))
+        module, _, function = one.get_default("function").partition(".")
+        assert callable(getattr(import_module(f"vlmbench.cli.{module}"), function))
         assert one.epilog or one.prog.endswith(("list", "doctor", "demo"))
         for action in one._actions:
             assert action.help, f"{one.prog}: {action.dest} has no help"
@@ -117,11 +117,8 @@ def test_every_command_is_whole_and_every_option_is_documented() -> None:
                 assert f"{option}`" in text or f"{option} " in text, f"no page names {option}"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_plain_english(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    parser = make_parser().commands
-    assert isinstance(parser, argparse._SubParsersAction)
-    for leaf in leaves(parser.choices[command]):
+def test_help_is_plain_english() -> None:
+    for leaf in leaves(make_parser()):
         text = leaf.format_help()
         assert max(map(len, text.splitlines())) <= 110
         for word in ("asked", "otherwise", "told", "whoever", "said"):

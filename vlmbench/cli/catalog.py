@@ -11,8 +11,7 @@ from typing import Any
 
 from vlmbench.check import check_task
 from vlmbench.cli.console import print_details, print_json, print_list, print_table
-from vlmbench.cli.model_options import add_model_options, resolve_models
-from vlmbench.cli.parser import Parser
+from vlmbench.cli.execution import resolve_models
 from vlmbench.compare.published import comparable_sources
 from vlmbench.errors import UsageError
 from vlmbench.metrics.base import describe, family_summary, load_metric, metric_names, read_options
@@ -32,26 +31,6 @@ CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
 
 NONE_KNOWN = "none known to us"
 """What a card says where it could say nothing."""
-
-
-def configure_tasks(parser: Parser) -> None:
-    """Add `tasks list`, `show`, `check` and `prepare`."""
-    listing = parser.command("list", "list tasks and groups of tasks").runs(tasks_list_command)
-    show = parser.command("show", "show a task's card: contents, chance level, flaws, sources")
-    show.runs(tasks_show_command, "vlmbench tasks show ja-vqa")
-    check = parser.command("check", "check data, images, prompts and examples, without a model")
-    check.runs(tasks_check_command, "vlmbench tasks check my-task.yaml")
-    prepare = parser.command("prepare", "convert files fetched by hand, or download from the Hub")
-    prepare.runs(
-        tasks_prepare_command,
-        "vlmbench tasks prepare jdocqa --data-dir data",
-        "vlmbench tasks prepare jmmmu --data-dir data --download",
-    )
-    for command in (listing, show, check, prepare):
-        command.share("data-dir", "json")
-    for command in (show, check, prepare):
-        command.option("NAME", "a task, or a task file")
-    prepare.option("--download", "save the rows of the Hub in --data-dir")
 
 
 def tasks_list_command(options: argparse.Namespace) -> int:
@@ -140,18 +119,6 @@ def tasks_prepare_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def configure_models(parser: Parser) -> None:
-    """Add `models list` and `show`."""
-    parser.command("list", "list the models with a short name").runs(models_list_command).share(
-        "json"
-    )
-    show = parser.command("show", "show how a model will be loaded: runner, class, device, dtype")
-    show.runs(models_show_command, "vlmbench models show qwen2-vl-2b --dtype bfloat16")
-    show.option("NAME", "any model that 'run --model' takes")
-    show.share("json")
-    add_model_options(show)
-
-
 def models_list_command(options: argparse.Namespace) -> int:
     """The aliases and the baselines."""
     values = [
@@ -187,25 +154,6 @@ def models_show_command(options: argparse.Namespace) -> int:
         (spec,) = resolve_models([options.name], options)
         print_details(plan(spec), json=options.json)
     return 0
-
-
-def configure_metrics(parser: Parser) -> None:
-    """Add `metrics list`, `show` and `score`."""
-    listing = parser.command("list", "list metrics by family").runs(metrics_list_command)
-    show = parser.command("show", "show a metric's definition, range, options and signature")
-    show.runs(metrics_show_command, "vlmbench metrics show match.relaxed")
-    score = parser.command("score", "score a file of predictions that any program made")
-    score.runs(
-        metrics_score_command, "vlmbench metrics score match.relaxed FILE --option tolerance=0.1"
-    )
-    for command in (listing, show, score):
-        command.share("json")
-    for command in (show, score):
-        command.option("NAME", "a metric of 'vlmbench metrics list'")
-    score.option(
-        "FILE", "JSON Lines {id, prediction, references, choices?, images?}; - for standard input"
-    )
-    score.option("--option KEY=VALUE", "an option of the metric ('vlmbench metrics show NAME')")
 
 
 def metrics_list_command(options: argparse.Namespace) -> int:

@@ -5,21 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from vlmbench.cli.console import interval, number, print_json, print_table
-from vlmbench.cli.parser import Parser
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
 from vlmbench.compare.published import Comparison, Mismatch, compare
 from vlmbench.report.html import build_report
 from vlmbench.runs.directory import find_runs
-
-
-def configure_report(parser: Parser) -> None:
-    """Add the options of `report`."""
-    parser.runs(report_command, "vlmbench report runs --out report").share("runs")
-    parser.option("--out DIR", "directory of the site; default: report", default=Path("report"))
-    parser.option("--samples N", "show N samples a task; default: all")
 
 
 def report_command(options: argparse.Namespace) -> int:
@@ -27,12 +18,6 @@ def report_command(options: argparse.Namespace) -> int:
     page = build_report(options.runs, options.out, samples_per_task=options.samples)
     print(f"The leaderboard: {page}")
     return 0
-
-
-def configure_compare(parser: Parser) -> None:
-    """Add the options of `compare`."""
-    parser.runs(compare_command, "vlmbench compare runs --published").share("runs", "json")
-    parser.option("--published", "with scores that others published", required=True)
 
 
 def compare_command(options: argparse.Namespace) -> int:
@@ -69,25 +54,6 @@ def _print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mis
         print("No published scores of these tasks ship with vlmbench.")
 
 
-def configure_gate(parser: Parser) -> None:
-    """Add `gate save` and `gate check`."""
-    parser.moved = "the gate is 'vlmbench gate check RUNS --baseline FILE'"
-    save = parser.command("save", "save the headline scores of one model's runs as a baseline")
-    save.runs(gate_save_command, "vlmbench gate save runs/tiny-ja -o baseline.json").share("runs")
-    save.option("-o/--output FILE", "JSON file to write", required=True)
-    test = parser.command("check", "compare one model's runs with a baseline, sample by sample")
-    test.runs(
-        gate_check_command, "vlmbench gate check runs/new --baseline baseline.json --margin 0.02"
-    ).share("runs", "json")
-    test.option("--baseline FILE", "made by 'gate save'", required=True)
-    test.option(
-        "--margin M",
-        "tolerated drop in the unit of each metric; default: %(default)s",
-        type=float,
-        default=DEFAULT_MARGIN,
-    )
-
-
 def gate_save_command(options: argparse.Namespace) -> int:
     """Write a baseline."""
     save_baseline(options.runs, options.output)
@@ -97,7 +63,8 @@ def gate_save_command(options: argparse.Namespace) -> int:
 
 def gate_check_command(options: argparse.Namespace) -> int:
     """Give a verdict on each headline metric."""
-    report = check(options.runs, options.baseline, margin=options.margin)
+    margin = DEFAULT_MARGIN if options.margin is None else options.margin
+    report = check(options.runs, options.baseline, margin=margin)
     if options.json:
         print_json(report.as_json())
     else:

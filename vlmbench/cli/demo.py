@@ -14,18 +14,9 @@ import time
 from pathlib import Path
 
 from vlmbench.cli.main import main
-from vlmbench.cli.parser import Parser
 
 TASKS = "ja-caption,ja-vqa,ja-chart,ja-multi-image"
 MODELS = "baseline:majority,baseline:blind-majority,tiny-ja"
-
-
-def configure_demo(parser: Parser) -> None:
-    """Add the options."""
-    parser.runs(demo_command)
-    parser.option(
-        "--out DIR", "directory of all that it makes; default: demo", default=Path("demo")
-    )
 
 
 def demo_command(options: argparse.Namespace) -> int:

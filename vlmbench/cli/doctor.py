@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from vlmbench.cli.console import print_json, print_table
-from vlmbench.cli.parser import Parser
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.answer_cache import default_cache
 from vlmbench.executors.choose import free_memory, visible_gpus
@@ -49,11 +48,6 @@ class Finding:
     found: str
     advice: str = ""
     """What to do if it is missing or a problem; empty if nothing need be done."""
-
-
-def configure_doctor(parser: Parser) -> None:
-    """Add the options."""
-    parser.runs(doctor_command).share("json")
 
 
 def doctor_command(options: argparse.Namespace) -> int:

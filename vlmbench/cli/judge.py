@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from vlmbench.cli.console import number, print_json, print_table, progress_bar, value_and_interval
+from vlmbench.cli.execution import executor_for
 from vlmbench.cli.judge_model import (
-    add_judge_options,
     as_judge_error,
     judge_exit_code,
     judge_runs,
     judge_settings,
     judge_spec,
 )
-from vlmbench.cli.model_options import executor_for
-from vlmbench.cli.parser import Parser
 from vlmbench.cli.results import print_results
 from vlmbench.errors import UsageError
 from vlmbench.judges.checks import check_judge, check_path
@@ -29,52 +27,6 @@ from vlmbench.judges.results import Agreement, JudgeCheck, PairResult, write_res
 from vlmbench.runs.directory import find_runs
 
 Result = TypeVar("Result", PairResult, Agreement)
-
-
-def configure_judge(parser: Parser) -> None:
-    """Add `judge run`, `pairwise` and `agreement`."""
-    parser.moved = "answers are graded by 'vlmbench judge run RUNS --judge MODEL'"
-    run = parser.command("run", "let a model grade the answers of runs")
-    run.runs(
-        judge_run_command,
-        "vlmbench judge run runs --judge openai:NAME --metrics judge.correct",
-        "vlmbench judge run runs/a --judge ./checkpoints/judge --samples 5 --verbosity",
-    ).share("runs")
-    run.option("--metrics NAMES", "judge.rubric, judge.correct ...; default: those of the task")
-    run.option("--verbosity", "print the correlation of scores with the length of answers too")
-    pair = parser.command("pairwise", "let a model choose the better answers of two runs")
-    pair.runs(
-        judge_pairwise_command,
-        "vlmbench judge pairwise runs/a/ja-vqa runs/b/ja-vqa --judge openai:NAME",
-    )
-    pair.option("RUN_A", "run directory of a task", type=Path)
-    pair.option("RUN_B", "another of the same task", type=Path)
-    pair.option("-o/--output FILE", "where the result goes; default: in RUN_A")
-    for command in (run, pair):
-        command.option("--samples N", "replies to each prompt; default: 1", default=1)
-        command.option("--temperature T", "0 to 2; default: 0, or 0.7 with --samples")
-        command.option("--judge-tokens N", "longest reply; default: 1024 tokens", default=1024)
-        command.option("--batch-size N", "prompts a batch; default: as many as fit")
-        command.option("--fresh", "drop the judge's earlier replies")
-        command.option("--no-cache", "generate replies that the cache holds already")
-        command.share("seed", "json", "quiet")
-        add_judge_options(command, required=True)
-        command.set_defaults(executor="local", ray_address=None, replicas=1)
-    agreement = parser.command("agreement", "compare labels: a judge's, people's, another judge's")
-    agreement.runs(
-        judge_agreement_command,
-        "vlmbench judge agreement runs/a/ja-vqa/judge-NAME.jsonl people.jsonl",
-    )
-    agreement.option("FILE_A", "lines of {id, label}, or judge-NAME.jsonl", type=Path)
-    agreement.option("FILE_B", "the same", type=Path)
-    agreement.option("--metric NAME", "which one, where a judge's file holds several")
-    agreement.option(
-        "--level SCALE",
-        "of the labels: nominal, ordinal or interval; default: ordinal if all are numbers",
-        choices=("nominal", "ordinal", "interval"),
-    )
-    agreement.option("-o/--output FILE", "where the result goes; default: in the judge's run")
-    agreement.share("seed", "json")
 
 
 def judge_run_command(options: argparse.Namespace) -> int:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 from vlmbench.cli.console import progress_bar
-from vlmbench.cli.model_options import executor_for
-from vlmbench.cli.parser import Parser
+from vlmbench.cli.execution import executor_for
 from vlmbench.derive import score
 from vlmbench.errors import DependencyError, ModelError, UsageError
 from vlmbench.judges.judging import Judging, judge_metrics, judge_run, refuse_other_judge, unjudged
@@ -27,26 +26,6 @@ from vlmbench.tasks.spec import TaskSpec
 
 SEVERAL_TEMPERATURE = 0.7
 """Where several replies to one prompt are wanted, which would all be the same at 0."""
-
-
-def add_judge_options(parser: Parser, *, required: bool = False) -> None:
-    """Those of `run`, and of the `judge` commands, where a judge is required."""
-    parser.section("judge options")
-    parser.option(
-        "--judge MODEL",
-        "the model that grades answers: any that 'run --model' takes, such as openai:NAME",
-        required=required,
-    )
-    parser.option("--judge-name NAME", "in results, to keep two settings of one model apart")
-    parser.option("--judge-base-url URL", "server of openai:NAME")
-    parser.option("--judge-api-key-env VARIABLE", "environment variable with its key")
-    parser.option("--judge-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
-    parser.option(
-        "--judge-text-form",
-        "describe the form of the reply in the prompt only, for servers that refuse a schema",
-    )
-    images = "--images" if required else "--judge-images"
-    parser.option(images, "show the judge the question's images too", dest="judge_images")
 
 
 def judge_spec(options: argparse.Namespace) -> ModelSpec:

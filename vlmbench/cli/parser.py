@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from vlmbench.errors import near_names
-
-Command: TypeAlias = Callable[[argparse.Namespace], int]
-"""Carries out a command and returns its exit code."""
 
 
 class Names(argparse.Action):
@@ -89,8 +85,6 @@ SHARED = {
 class Parser(argparse.ArgumentParser):
     """A command with options, or one that holds further commands."""
 
-    source = ""
-    """MODULE.FUNCTION, called with this parser when the command is typed, to add its options."""
     moved = ""
     """What to write instead of an old spelling, which an unknown subcommand may be."""
     commands: argparse._SubParsersAction[Parser] | None = None
@@ -99,22 +93,28 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self.target: argparse._ActionsContainer = self
 
-    def command(self, name: str, summary: str) -> Parser:
-        """Add a subcommand; the summary is a line without a full stop."""
+    def command(
+        self, name: str, summary: str, function: str | None = None, *examples: str
+    ) -> Parser:
+        """Add a subcommand.
+
+        Args:
+            summary: A line without a full stop.
+            function: What carries it out: "MODULE.FUNCTION" of this folder, imported only then;
+                None for a command that holds further ones.
+            examples: Command lines, to show below its options.
+        """
         if self.commands is None:
             self.commands = self.add_subparsers(title="commands", metavar="COMMAND", required=True)
-        return self.commands.add_parser(
+        parser = self.commands.add_parser(
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog="\n  ".join(("examples:", *examples)) if examples else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-
-    def runs(self, command: Command, *examples: str) -> Parser:
-        """What carries the command out, and command lines to show below its options."""
-        self.set_defaults(command=command)
-        self.epilog = "\n  ".join(("examples:", *examples)) if examples else None
-        return self
+        parser.set_defaults(function=function)
+        return parser
 
     def section(self, title: str) -> None:
         """Put the options that follow under a heading of their own."""
@@ -146,10 +146,6 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See argparse, which calls this for the command and then for each subcommand."""
         arguments = sys.argv[1:] if args is None else list(args)
-        if self.source:
-            module, _, function = self.source.rpartition(".")
-            self.source = ""
-            getattr(import_module(module), function)(self)
         if self.commands is not None and not arguments:
             self.print_help()
             raise SystemExit(2)

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlmbench.cli.console import progress_bar
+from vlmbench.cli.execution import executor_for, resolve_models
 from vlmbench.cli.judge_model import (
-    add_judge_options,
     judge_check,
     judge_exit_code,
     judge_runs,
     say_unjudged,
     with_judged,
 )
-from vlmbench.cli.model_options import add_model_options, executor_for, resolve_models
-from vlmbench.cli.parser import Parser
 from vlmbench.cli.results import print_results
 from vlmbench.derive import load_metrics, score
 from vlmbench.errors import UsageError
@@ -35,78 +33,6 @@ from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.choose import Wanted, choose_variants
 from vlmbench.tasks.variants.variant import Variant
-
-
-def configure_run(parser: Parser) -> None:
-    """Add the options of `run`."""
-    parser.runs(
-        run_command,
-        "vlmbench run --model tiny-ja --tasks ja-vqa",
-        "vlmbench run --model hf:org/name@revision --tasks ja-vqa,ja-chart --limit 50",
-        "vlmbench run --model ./checkpoints/mine --tasks my-task.yaml",
-        "vlmbench run --model openai:NAME --base-url http://gpu7:8000/v1 --tasks ja-core",
-    )
-    parser.option(
-        "--model NAMES",
-        "alias ('vlmbench models list'), hf:org/name, checkpoint directory, baseline:KIND, "
-        "openai:NAME or served:SERVER:MODEL; several with commas",
-        required=True,
-    )
-    parser.option(
-        "--tasks NAMES",
-        "tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
-        required=True,
-    )
-    parser.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
-    parser.option("--limit N", "run only N samples of each task")
-    parser.option("--max-errors COUNT", "stop when more samples fail")
-    parser.option("--fresh", "drop the answers that are in --out already")
-    parser.share("data-dir", "seed", "json", "quiet")
-    parser.option(
-        "--image-order ORDER",
-        "marked: images stand where question and options mark them; reference: all before the "
-        "text, as in llm-jp-eval-mm; default: what the task says",
-        choices=["marked", "reference"],
-    )
-    _add_execution(parser)
-    _add_variants(parser)
-    add_model_options(parser)
-    add_judge_options(parser)
-
-
-def _add_execution(parser: Parser) -> None:
-    parser.section("execution")
-    parser.option("--batch-size N|auto", "samples a batch; default: auto, as many as fit")
-    parser.option("--replicas N|auto", "copies of the model; default: auto, one a GPU or CPU core")
-    parser.option("--executor NAME", "local or ray; default: local", default="local")
-    parser.option("--ray-address ADDRESS", "address of a running Ray cluster")
-    parser.option("--no-cache", "generate answers that the cache holds already")
-
-
-def _add_variants(parser: Parser) -> None:
-    parser.section("diagnostics: also run variants of each task (docs/diagnostics.md)")
-    parser.option(
-        "--image-mode NAMES", "blind (no image), shuffled (another sample's) or noise, or several"
-    )
-    parser.option("--prompts COUNT", "so many paraphrases of the prompt; default: 0", default=0)
-    parser.option(
-        "--options rotate",
-        "every rotation of the multiple-choice options",
-        dest="option_order",
-        choices=["rotate"],
-    )
-
-
-def configure_score(parser: Parser) -> None:
-    """Add the options of `score`."""
-    parser.runs(
-        score_command, "vlmbench score runs", "vlmbench score runs --metrics overlap.rouge_l"
-    )
-    parser.share("runs", "json")
-    parser.option(
-        "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
-    )
-    parser.option("--option KEY=VALUE", "an option of those metrics ('vlmbench metrics show NAME')")
 
 
 def score_command(options: argparse.Namespace) -> int:

@@ -5,26 +5,8 @@ from __future__ import annotations
 import argparse
 
 from vlmbench.cli.console import print_list
-from vlmbench.cli.parser import Parser
 from vlmbench.train.config import load_config
 from vlmbench.train.run import RECIPES, find_recipe, train
-
-
-def configure_train(parser: Parser) -> None:
-    """Add `train run` and `list`."""
-    parser.moved = "a model is trained by 'vlmbench train run RECIPE'"
-    parser.command("list", "list the recipes that ship").runs(train_list_command).share("json")
-    run = parser.command("run", "train a model by a recipe")
-    run.runs(
-        train_run_command,
-        "vlmbench train run tiny-ja-tune --out checkpoints/tuned",
-        "vlmbench train run recipe.yaml --set steps=500 --resume",
-    )
-    run.option("RECIPE", "a YAML file, or a name of 'train list'")
-    run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
-    run.option("--resume", "continue an interrupted training in --out")
-    run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
-    run.share("quiet")
 
 
 def train_run_command(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""How models are loaded and called: the options, the models they make, and what runs one."""
+"""The models that a command line names, and what runs one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from vlmbench.cli.parser import Parser
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.executors.answer_cache import AnswerCache, default_cache
 from vlmbench.executors.base import Executor
@@ -16,40 +15,8 @@ from vlmbench.models.options import options_from_args
 from vlmbench.models.resolve import ModelSpec, resolve_model
 
 
-def add_model_options(parser: Parser) -> None:
-    """Those of `run` and `models show`."""
-    parser.section("model options")
-    parser.option("--dtype NAME", "float32, bfloat16, float16; default: auto", default="auto")
-    parser.option("--device NAME", "cuda, mps or cpu; default: auto", default="auto")
-    parser.option("--device-map auto", "one copy of the model, spread over all GPUs")
-    parser.option("--attention NAME", "sdpa, eager, flash_attention_2 ...")
-    parser.option("--quantization BITS", "4bit or 8bit, with bitsandbytes")
-    parser.option("--adapter PATH", "directory of a LoRA adapter for the model")
-    parser.option("--min-pixels N", "enlarge images of fewer pixels")
-    parser.option("--max-pixels N", "shrink images of more pixels")
-    parser.option("--system TEXT", "a system prompt, put before the task's own")
-    parser.option(
-        "--generation KEY=VALUE",
-        "a setting that the task leaves open: top_p, repetition_penalty, num_beams ...",
-        default=None,
-    )
-    parser.option(
-        "--trust-remote-code",
-        "run the Python code of the model's repository, with your rights",
-        default=None,
-    )
-    parser.option(
-        "--base-url URL", "server of openai:NAME; default: $OPENAI_BASE_URL, or OpenAI's own"
-    )
-    parser.option(
-        "--api-key-env VARIABLE", "variable with the key of openai:NAME; default: OPENAI_API_KEY"
-    )
-    parser.option("--server-args 'ARGS'", "further arguments of the server of served:SERVER:MODEL")
-    parser.option("--model-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
-
-
 def resolve_models(names: Sequence[str], options: argparse.Namespace) -> list[ModelSpec]:
-    """The models of these names, with the options above."""
+    """The models of these names, with the options of the command line."""
     given = options_from_args(vars(options))
     seed = getattr(options, "seed", 0)
     return [
