@@ -49,18 +49,20 @@ def judge_spec(options: argparse.Namespace) -> ModelSpec:
 
 
 def judge_settings(options: argparse.Namespace) -> JudgeSettings:
-    """How the judge is called; `run` has the defaults."""
-    samples = getattr(options, "samples", 1)
-    temperature = getattr(options, "temperature", None)
+    """How the judge is called."""
+    samples, temperature = options.samples, options.temperature
     if temperature is None:
         temperature = SEVERAL_TEMPERATURE if samples > 1 else 0.0
     if samples > 1 and temperature == 0:
         raise UsageError(
             "At temperature 0 all samples are the same; leave out '--temperature 0' or --samples."
         )
-    tokens = getattr(options, "judge_tokens", JudgeSettings().max_new_tokens)
     return JudgeSettings(
-        samples, temperature, tokens, not options.judge_text_form, options.judge_images
+        samples=samples,
+        temperature=temperature,
+        max_new_tokens=options.judge_tokens,
+        structured=not options.judge_text_form,
+        images=options.judge_images,
     )
 
 

@@ -104,6 +104,7 @@ def _add_run(top: Parser) -> None:
     )
     _add_model_options(run)
     _add_judge_options(run)
+    run.set_defaults(samples=1, temperature=None, judge_tokens=1024)
 
 
 def _add_model_options(parser: Parser) -> None:
