@@ -272,6 +272,6 @@ def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
     _, message = process.communicate()
     assert process.returncode == 130
     assert message == (
-        "vlmbench: Stopped; the same command goes on from the answers that are there.\n"
+        "vlmbench: Stopped; the same command continues from here.\n"
     )
     assert 0 < responses(journal) < count

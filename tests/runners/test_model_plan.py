@@ -72,4 +72,4 @@ def test_the_list_marks_them(capsys: pytest.CaptureFixture[str]) -> None:
     notes = {one["name"]: one["note"] for one in json.loads(capsys.readouterr().out)}
     assert notes["llama-3.1-swallow-8b"] == "text only: gets no images"
     assert notes["asagi-14b"] == "runs its own code"
-    assert notes["llama-3-evovlm-jp-v2"] == "needs its own code: not run"
+    assert notes["llama-3-evovlm-jp-v2"] == "needs its own code: not supported"

@@ -76,7 +76,7 @@ def _add_run(top: Parser) -> None:
     )
     run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
     run.option("--limit N", "run only N samples of each task")
-    run.option("--max-errors COUNT", "stop when more samples fail")
+    run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
     run.option("--fresh", "drop the answers that are in --out already")
     run.share("data-dir", "seed", "json", "quiet")
     run.option(
@@ -95,7 +95,7 @@ def _add_run(top: Parser) -> None:
     run.option(
         "--image-mode NAMES", "blind (no image), shuffled (another sample's) or noise, or several"
     )
-    run.option("--prompts COUNT", "so many paraphrases of the prompt; default: 0", default=0)
+    run.option("--prompts COUNT", "COUNT paraphrases of the prompt; default: 0", default=0)
     run.option(
         "--options rotate",
         "every rotation of the multiple-choice options",
