@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev
 
 gate: $(VENV)/.installed
 	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs --no-cache
-	$(BIN)/vlmbench gate runs/tiny-ja --baseline reports/baseline.json
+	$(BIN)/vlmbench gate check runs/tiny-ja --baseline reports/baseline.json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -341,7 +341,5 @@ def test_interrupted_by_the_keyboard(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, message = process.communicate()
     assert process.returncode == 130
-    assert message == (
-        "vlmbench: Stopped; the same command goes on from the answers that are there.\n"
-    )
+    assert message == "vlmbench: Stopped; the same command continues from here.\n"
     assert 0 < responses(journal) < count

@@ -79,7 +79,7 @@ def evaluate(
         data_dir=None if data_dir is None else Path(data_dir),
         cache=cache,
         keep_images=keep_images,
-        show_progress=progress,
+        quiet=not progress,
         options=options,
     )
 

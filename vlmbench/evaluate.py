@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -98,55 +99,69 @@ def run(
     return derive(directory, journal.content, task, metrics)
 
 
+def run_all(
+    models: Sequence[ModelSpec],
+    questions: Sequence[tuple[TaskSpec, Variant | None]],
+    executor_for: Callable[[ModelSpec], AbstractContextManager[Executor]],
+    *,
+    quiet: bool = False,
+    **settings: Any,
+) -> list[RunRecord]:
+    """Run every model on every task, with a progress bar for each.
+
+    Args:
+        questions: Tasks as they are, and with a variant.
+        executor_for: Opens what runs a model.
+        quiet: Show no progress bar.
+        **settings: Of each `run`.
+    """
+    records = []
+    for model in models:
+        with executor_for(model) as executor:
+            for task, variant in questions:
+                label = f"{model.name} · {task.name}" + (f"@{variant.label}" if variant else "")
+                with progress_bar(label, quiet=quiet) as progress:
+                    record = run(
+                        model,
+                        task,
+                        executor=executor,
+                        variant=variant,
+                        progress=progress,
+                        notify=_notify,
+                        **settings,
+                    )
+                records.append(record)
+    return records
+
+
 def evaluate_models(
     models: Sequence[str],
     tasks: Sequence[str],
     *,
-    out: Path,
-    limit: int | None,
-    seed: int,
-    fresh: bool,
     batch_size: int | None,
     replicas: int | None,
     data_dir: Path | None,
     cache: bool,
-    keep_images: bool,
-    show_progress: bool,
+    quiet: bool,
     options: Mapping[str, Any],
+    **settings: Any,
 ) -> Evaluation:
-    """`vlmbench.evaluate`, which says what the arguments are."""
-    known = {"dtype", "device"}
+    """`vlmbench.evaluate`, which says what the arguments are; `settings` are those of `run`."""
+    of_spec = {name: options[name] for name in ("dtype", "device") if name in options}
+    others = {name: value for name, value in options.items() if name not in of_spec}
     specs = [
-        resolve_model(
-            name,
-            seed=seed,
-            options={key: value for key, value in options.items() if key not in known},
-            **{key: value for key, value in options.items() if key in known},
-        )
-        for name in models
+        resolve_model(name, seed=settings["seed"], options=others, **of_spec) for name in models
     ]
     loaded = [load_task(name, data_dir=data_dir) for name in expand_names(tasks)]
-    records = []
-    for spec in specs:
-        with open_executor(spec, batch_size=batch_size, replicas=replicas, cache=cache) as executor:
-            for task in loaded:
-                label = f"{spec.name} · {task.name}"
-                with progress_bar(label, quiet=not show_progress) as progress:
-                    records.append(
-                        run(
-                            spec,
-                            task,
-                            executor=executor,
-                            out=out,
-                            limit=limit,
-                            seed=seed,
-                            fresh=fresh,
-                            keep_images=keep_images,
-                            progress=progress,
-                            notify=lambda sentence: print(f"vlmbench: {sentence}", file=sys.stderr),
-                        )
-                    )
+    executor_for = partial(open_executor, replicas=replicas, batch_size=batch_size, cache=cache)
+    records = run_all(
+        specs, [(task, None) for task in loaded], executor_for, quiet=quiet, **settings
+    )
     return Evaluation(tuple(records))
+
+
+def _notify(sentence: str) -> None:
+    print(f"vlmbench: {sentence}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

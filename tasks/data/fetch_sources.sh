@@ -5,7 +5,7 @@
 #
 # Debian packages (photographs, Debian 12) are unpacked under FOLDER/debian, npm packages (emoji
 # art, CLDR names) under FOLDER/npm/node_modules. The Python packages (scikit-image, scikit-learn,
-# fonts, tables) are not fetched here: `pip install 'vlmbench[build]'` installs them.
+# fonts, tables) are not fetched here: `pip install 'vlmbench-ja[build]'` installs them.
 set -eu
 
 if [ $# -ne 1 ]; then

@@ -135,10 +135,10 @@ FIELDS: dict[str, Any] = {
         ("score gone", "There is no directory gone"),
         ("score good", "There is no run in good"),
         ("report gone", "There is no directory gone"),
-        ("gate gone", "'gate' needs a baseline"),
-        ("gate save gone", "'gate save' needs runs and a file"),
-        ("gate gone --baseline file", "vlmbench: "),
-        ("train gone.yaml", "vlmbench: "),
+        ("gate check gone", "required: --baseline"),
+        ("gate save gone", "required: -o"),
+        ("gate check gone --baseline file", "file is not JSON of the gate"),
+        ("train run gone.yaml", "Unknown recipe 'gone.yaml'"),
     ],
 )
 def test_mistakes(
@@ -268,9 +268,9 @@ def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert call("report runs --out site") == 0
     assert (place / "site" / "index.html").is_file()
     assert call("gate save runs/baseline-oracle -o base.json") == 0
-    assert call("gate runs/baseline-oracle --baseline base.json") == 0
+    assert call("gate check runs/baseline-oracle --baseline base.json") == 0
     capsys.readouterr()
-    assert call("gate runs/baseline-majority --baseline base.json --json") == 1
+    assert call("gate check runs/baseline-majority --baseline base.json --json") == 1
     assert json.loads(capsys.readouterr().out)["exit_code"] == 1
 
 

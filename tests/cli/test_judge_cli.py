@@ -66,7 +66,7 @@ def test_a_judge_finds_its_replies_in_the_cache(
     found = []
     for name, more in (("a", []), ("b", []), ("c", ["--no-cache"])):
         run = answers_run(task, tmp_path / name, name, ANSWERS)
-        command = ["judge", str(run.path), "--quiet", "--judge", str(checkpoint), *more]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", str(checkpoint), *more]
         assert main(command) in (0, 3)
         (journal,) = run.path.rglob("judge*.jsonl")
         text = journal.read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def test_verbosity_and_consistency_by_option(
 ) -> None:
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(grade) as server:
-        command = ["judge", str(run.path), "--quiet", "--judge", "openai:made"]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", "openai:made"]
         command += ["--judge-base-url", server.url, "--verbosity", "--samples", "2"]
         assert main(command) == 0
         assert len(server.bodies) == 8
@@ -98,7 +98,7 @@ def test_an_outage_ends_with_3(
     from made_server import MadeServer, Reply
 
     with MadeServer(lambda body, earlier: Reply(b"{}", status=503)) as server:
-        command = ["judge", str(run.path), "--quiet", "--judge", "openai:made"]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", "openai:made"]
         command += ["--judge-base-url", server.url, "--judge-option", "retries=0"]
         assert main(command) == 3
     captured = capsys.readouterr()
@@ -109,15 +109,18 @@ def test_an_outage_ends_with_3(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["RUN"], "add --judge MODEL"),
-        (["RUN", "--judge", "baseline:oracle"], "is a baseline and cannot judge"),
-        (["RUN", "--judge", "opnai:x"], "Did you mean 'openai:x'"),
-        (["RUN", "--judge", "openai:x", "--metrics", "judge.rubrik"], "Did you mean"),
-        (["RUN", "--judge", "openai:x", "--samples", "2", "--temperature", "0"], "are the same"),
-        (["RUN", "--judge", "openai:x", "--temperature", "3"], "from 0 to 2"),
-        (["nowhere", "--judge", "openai:x"], "There is no directory nowhere"),
-        (["pairwise", "RUN", "--judge", "openai:x"], "takes two runs"),
-        (["agreement", "RUN"], "takes two files"),
+        (["run", "RUN"], "required: --judge"),
+        (["run", "RUN", "--judge", "baseline:oracle"], "is a baseline and cannot judge"),
+        (["run", "RUN", "--judge", "opnai:x"], "Did you mean 'openai:x'"),
+        (["run", "RUN", "--judge", "openai:x", "--metrics", "judge.rubrik"], "Did you mean"),
+        (
+            ["run", "RUN", "--judge", "openai:x", "--samples", "2", "--temperature", "0"],
+            "are the same",
+        ),
+        (["run", "RUN", "--judge", "openai:x", "--temperature", "3"], "from 0 to 2"),
+        (["run", "nowhere", "--judge", "openai:x"], "There is no directory nowhere"),
+        (["pairwise", "RUN", "--judge", "openai:x"], "required: RUN_B"),
+        (["agreement", "RUN"], "required: FILE_B"),
     ],
 )
 def test_bad_input_gives_one_sentence(
@@ -130,7 +133,7 @@ def test_bad_input_gives_one_sentence(
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     filled = [str(run.path) if one == "RUN" else one for one in arguments]
     try:
-        code = main(["judge", *filled, "--quiet"])
+        code = main(["judge", *filled, *(["--quiet"] if filled[0] != "agreement" else [])])
     except SystemExit as error:
         code = int(error.code or 0)
     err = capsys.readouterr().err
@@ -142,7 +145,7 @@ def test_bad_input_gives_one_sentence(
 def judged(task: Path, tmp_path: Path) -> RunDir:
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(grade) as server:
-        command = ["judge", str(run.path), "--quiet", "--judge", "openai:made"]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", "openai:made"]
         assert main([*command, "--judge-base-url", server.url]) == 0
     return run
 
@@ -170,7 +173,7 @@ def test_a_judge_beside_people(
 
 def test_two_judges_side_by_side(judged: RunDir, capsys: pytest.CaptureFixture[str]) -> None:
     with judge_server(lambda prompt, earlier: verdict(reason="", score=2)) as server:
-        command = ["judge", str(judged.path), "--quiet", "--judge", "openai:made"]
+        command = ["judge", "run", str(judged.path), "--quiet", "--judge", "openai:made"]
         command += ["--judge-base-url", server.url, "--json"]
         assert main([*command, "--judge-option", "omit=[temperature]"]) == 2
         assert main([*command, "--judge-name", "strict"]) == 0

@@ -284,7 +284,7 @@ def test_scored_runs_can_be_reported(runs: Path) -> None:
     assert call("score", str(runs), "--metrics", "overlap.rouge_l", "--option", "beta=2") == 0
     assert call("report", str(runs), "--out", "site") == 0
     assert call("gate", "save", str(runs / "baseline-oracle"), "-o", "base.json") == 0
-    assert call("gate", str(runs / "baseline-oracle"), "--baseline", "base.json") == 0
+    assert call("gate", "check", str(runs / "baseline-oracle"), "--baseline", "base.json") == 0
 
 
 @pytest.mark.parametrize(

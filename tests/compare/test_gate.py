@@ -107,7 +107,8 @@ def test_verdict_at_the_edges_of_a_margin_of_a_tenth(
     [
         ([], 0),
         (["better", "within margin"], 0),
-        (["within margin", "inconclusive"], 3),
+        (["within margin", "inconclusive"], 4),
+        (["inconclusive", "incomplete"], 3),
         (["better", "incomplete"], 3),
         (["incomplete", "regressed", "better"], 1),
     ],

@@ -14,7 +14,7 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.executors.pool import PooledExecutor
 from vlmbench.models.resolve import resolve_model
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'vlmbench[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'vlmbench-ja[ray]'")
 
 COUNT = 48
 

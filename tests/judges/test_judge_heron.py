@@ -131,7 +131,7 @@ def test_every_malformed_verdict_ends_unscored(
     bad = [one for one in items if one["id"] not in good]
     run = heron_run(tmp_path, ["conv"] * len(items), [metric])
     with judge_server(lambda prompt, earlier: items[number(prompt)]["text"]) as server:
-        command = ["judge", str(run.path), "--quiet", "--json", "--judge", "openai:made"]
+        command = ["judge", "run", str(run.path), "--quiet", "--json", "--judge", "openai:made"]
         assert main([*command, "--judge-base-url", server.url]) == 0
         assert len(server.bodies) == len(items) + len(bad)
     estimate = values(run, f"{metric}@made")[None]

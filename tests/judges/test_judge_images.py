@@ -37,7 +37,7 @@ def test_images_arrive_by_option_only(tmp_path: Path) -> None:
     task = judged_task(tmp_path / "task", ["judge.correct"], colors())
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(lambda prompt, earlier: RIGHT) as server:
-        command = ["judge", str(run.path), "--quiet", "--judge", "openai:made"]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", "openai:made"]
         command += ["--judge-base-url", server.url]
         assert main(command) == 0
         without, plain = list(server.bodies), overall(run, ID).signature
@@ -89,7 +89,7 @@ def test_an_image_that_cannot_be_read_leaves_its_answer_unscored(
     task = judged_task(tmp_path / "task", ["judge.correct"], rows)
     run = answers_run(task, tmp_path / "out", "m", ANSWERS)
     with judge_server(lambda prompt, earlier: RIGHT) as server:
-        command = ["judge", str(run.path), "--quiet", "--judge", "openai:made", "--images"]
+        command = ["judge", "run", str(run.path), "--quiet", "--judge", "openai:made", "--images"]
         assert main([*command, "--judge-base-url", server.url]) == 3
         assert len(server.bodies) == 1
     assert "made gave no reply to 1 of 2 prompts" in capsys.readouterr().err

@@ -46,8 +46,9 @@ def judge(
     """Runs `vlmbench judge ... --json`; gives what it printed, and what its file holds."""
 
     def call(*arguments: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        asked = ["--judge", "openai:made", "--judge-base-url", server.url, "--quiet", "--json"]
-        assert main(["judge", *map(str, arguments), *asked]) == 0
+        asked = ["--judge", "openai:made", "--judge-base-url", server.url, "--quiet"]
+        more = asked if arguments[0] != "agreement" else []
+        assert main(["judge", *map(str, arguments), *more, "--json"]) == 0
         printed = json.loads(capsys.readouterr().out)
         path = printed["record"] if "record" in printed else printed["records"][0]
         return printed, json.loads(Path(path).read_text())
@@ -83,7 +84,7 @@ def test_a_comparison(
 def test_a_look_at_the_verdicts(
     runs: list[RunDir], judge: Callable[..., tuple[dict[str, Any], dict[str, Any]]]
 ) -> None:
-    printed, written = judge(runs[0].path, "--samples", 2, "--verbosity")
+    printed, written = judge("run", runs[0].path, "--samples", 2, "--verbosity")
     assert Path(printed["records"][0]) == runs[0].path / "judge-made.json"
     (check,) = written["checks"]
     assert check == printed["judge"][0]
@@ -100,7 +101,7 @@ def test_an_agreement(
     tmp_path: Path,
     judge: Callable[..., tuple[dict[str, Any], dict[str, Any]]],
 ) -> None:
-    judge(runs[0].path)
+    judge("run", runs[0].path)
     people = tmp_path / "people.jsonl"
     people.write_text("".join(json.dumps({"id": f"q{n}", "label": 5 - n}) + "\n" for n in range(4)))
     journal = runs[0].path / "judge-made.jsonl"
@@ -140,5 +141,6 @@ def test_what_is_no_result_is_told(runs: list[RunDir]) -> None:
 def test_an_output_goes_with_comparisons_only(
     runs: list[RunDir], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["judge", str(runs[0].path), "--judge", "openai:x", "-o", "x.json"]) == 2
-    assert "'--output' goes with 'judge pairwise'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["judge", "run", str(runs[0].path), "--judge", "openai:x", "-o", "x.json"])
+    assert "there is no option -o" in capsys.readouterr().err

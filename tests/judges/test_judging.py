@@ -139,7 +139,7 @@ def test_a_killed_judge_goes_on_without_asking_again(tmp_path: Path) -> None:
 
     with MadeServer(behave) as server:
         command = [
-            *(sys.executable, "-m", "vlmbench", "judge", str(run.path), "--quiet"),
+            *(sys.executable, "-m", "vlmbench", "judge", "run", str(run.path), "--quiet"),
             *("--judge", "openai:made-judge", "--judge-base-url", server.url),
             *("--judge-option", "concurrency=1"),
         ]

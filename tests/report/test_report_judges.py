@@ -45,7 +45,7 @@ def runs(tmp_path: Path, asked: list[str]) -> list[RunDir]:
     lines = [json.dumps({"id": f"q{n}", "label": 2 + n % 4}) for n in range(COUNT)]
     people.write_text("\n".join(lines) + "\n")
     for run in runs:
-        assert main(["judge", str(run.path), *asked, "--samples", "2"]) == 0
+        assert main(["judge", "run", str(run.path), *asked, "--samples", "2"]) == 0
     assert main(["judge", "pairwise", *(str(run.path) for run in runs), *asked]) == 0
     assert main(["judge", "agreement", str(runs[0].path / "judge-made.jsonl"), str(people)]) == 0
     return runs
@@ -99,7 +99,7 @@ def test_results_about_other_answers_are_not_shown(runs: list[RunDir]) -> None:
 def test_a_judge_with_other_settings_since(runs: list[RunDir], asked: list[str]) -> None:
     record = runs[0].path / "judge-made.json"
     before = record.read_bytes()
-    assert main(["judge", str(runs[0].path), *asked]) == 0
+    assert main(["judge", "run", str(runs[0].path), *asked]) == 0
     record.write_bytes(before)
     assert [check is None for _, _, check in found(runs).rows] == [True, False]
 

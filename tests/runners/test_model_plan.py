@@ -70,6 +70,6 @@ def test_models_with_code_of_their_own(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_list_marks_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "--json"]) == 0
     notes = {one["name"]: one["note"] for one in json.loads(capsys.readouterr().out)}
-    assert notes["llama-3.1-swallow-8b"] == "text only: asked blind"
+    assert notes["llama-3.1-swallow-8b"] == "text only: gets no images"
     assert notes["asagi-14b"] == "runs its own code"
-    assert notes["llama-3-evovlm-jp-v2"] == "needs its own code: not run"
+    assert notes["llama-3-evovlm-jp-v2"] == "needs its own code: not supported"

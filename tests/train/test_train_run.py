@@ -90,8 +90,9 @@ def test_killed_and_resumed_equals_never_killed(
     whole: Path, write_recipe: WriteRecipe, tmp_path: Path
 ) -> None:
     recipe, out = write_recipe(), tmp_path / "out"
+    command = ["train", "run", str(recipe), "--out", str(out), "--quiet"]
     training = subprocess.Popen(
-        [sys.executable, "-m", "vlmbench", "train", str(recipe), "--out", str(out), "--quiet"],
+        [sys.executable, "-m", "vlmbench", *command],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`vlmbench tasks|models|metrics list|show|check|score`: what there is, for people or as JSON."""
+"""`vlmbench tasks`, `models` and `metrics`: what there is, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import asdict
 from typing import Any
 
 from vlmbench.check import check_task
-from vlmbench.cli import console
+from vlmbench.cli.console import print_details, print_json, print_list, print_table
+from vlmbench.cli.execution import resolve_models
 from vlmbench.compare.published import comparable_sources
 from vlmbench.errors import UsageError
 from vlmbench.metrics.base import describe, family_summary, load_metric, metric_names, read_options
 from vlmbench.models.baselines import BASELINES
 from vlmbench.models.families import family
-from vlmbench.models.options import options_from_args
-from vlmbench.models.resolve import ModelEntry, known_models, resolve_model
+from vlmbench.models.resolve import ModelEntry, known_models
 from vlmbench.runners.plan import plan, plan_with_code
 from vlmbench.scoring.predictions_file import LineScore, score_file
 from vlmbench.tasks.groups import load_groups
@@ -33,23 +33,8 @@ NONE_KNOWN = "none known to us"
 """What a card says where it could say nothing."""
 
 
-def doctor(options: argparse.Namespace) -> int:
-    """What this machine can run, and what to install for the rest; 2 if something is broken."""
-    from vlmbench.cli.doctor import examine
-
-    findings = examine()
-    if options.json:
-        console.print_json([asdict(one) for one in findings])
-    else:
-        signs = {"ok": "ok", "missing": "–", "problem": "problem"}
-        columns = dict.fromkeys(("", "what", "found", "what to do"), "left")
-        rows = [[signs[one.state], one.what, one.found, one.advice] for one in findings]
-        console.print_table(columns, rows)
-    return 2 if any(one.state == "problem" for one in findings) else 0
-
-
-def tasks_list(options: argparse.Namespace) -> int:
-    """Name, state of the data, number of samples, headlines and groups of each task."""
+def tasks_list_command(options: argparse.Namespace) -> int:
+    """Name, state of the data, number of samples, headline metrics and groups of each task."""
     groups = load_groups()
     tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
     values = [
@@ -64,11 +49,10 @@ def tasks_list(options: argparse.Namespace) -> int:
         }
         for task in tasks
     ]
-    _list(options, values, numbers=("samples",))
+    print_list(values, json=options.json)
     if not options.json:
         rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
-        columns = {"group": "left", "title": "left", "tasks": "right", "what it is for": "left"}
-        console.print_table(columns, rows)
+        print_table(("group", "title", ">tasks", "what it is for"), rows)
     return 0
 
 
@@ -77,7 +61,7 @@ def _samples(task: TaskSpec) -> int | None:
     return task.display.items if data_state(task) in ("Hub", "manual") else sample_count(task)
 
 
-def tasks_show(options: argparse.Namespace) -> int:
+def tasks_show_command(options: argparse.Namespace) -> int:
     """Everything that a task file says, where its data is, and who published what compares."""
     task = load_task(options.name, data_dir=options.data_dir)
     named = [pair for use in task.metrics for pair in use.published.items()]
@@ -86,29 +70,30 @@ def tasks_show(options: argparse.Namespace) -> int:
         "state": data_state(task),
         "published": [source.link for source in comparable_sources(task.name, named)],
     }
-    about = {**task.as_dict(), **found}
+    card = {**task.as_dict(), **found}
     if not options.json:
-        display, data = about["display"], about["data"]
+        display, data = card["display"], card["data"]
         display["items"] = display["items"] or _samples(task) or "not known to us"
         display["chance"] = display["chance"] or "none, as answers are free"
         display["flaws"] = display["flaws"] or NONE_KNOWN
         if data["hub"] is not None:
             data["revision"] = data["revision"] or "not pinned: the newest is read"
-        about["published"] = about["published"] or NONE_KNOWN
-    return _show(options, about)
+        card["published"] = card["published"] or NONE_KNOWN
+    print_details(card, json=options.json)
+    return 0
 
 
-def tasks_check(options: argparse.Namespace) -> int:
+def tasks_check_command(options: argparse.Namespace) -> int:
     """Read the whole task; 2 if something is wrong with it."""
     task = load_task(options.name, data_dir=options.data_dir)
     found = check_task(task)
     if options.json:
-        console.print_json(asdict(found))
+        print_json(asdict(found))
     else:
+        problems = f"{len(found.problems)} to correct" if found.problems else "no problems"
         print(
             f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
-            f"examples of {source_name(task)}: "
-            + ("all well." if not found.problems else f"{len(found.problems)} to correct.")
+            f"examples of {source_name(task)}: {problems}."
         )
         for note in found.notes:
             print(note)
@@ -117,7 +102,7 @@ def tasks_check(options: argparse.Namespace) -> int:
     return 2 if found.problems else 0
 
 
-def tasks_prepare(options: argparse.Namespace) -> int:
+def tasks_prepare_command(options: argparse.Namespace) -> int:
     """Make a task's data out of files that were fetched by hand, or keep what the Hub has."""
     from vlmbench.tasks.prepare.convert import download, prepare
 
@@ -127,15 +112,15 @@ def tasks_prepare(options: argparse.Namespace) -> int:
     done = make(load_task(options.name, data_dir=options.data_dir), options.data_dir)
     if options.json:
         file = str(done.file) if done.file else None
-        console.print_json({"file": file, "rows": done.rows, "message": done.message})
+        print_json({"file": file, "rows": done.rows, "message": done.message})
     else:
         print(done.message)
     return 0
 
 
-def models_list(options: argparse.Namespace) -> int:
+def models_list_command(options: argparse.Namespace) -> int:
     """The aliases and the baselines."""
-    values: list[dict[str, Any]] = [
+    values = [
         {
             "name": name,
             "family": family(entry.family).title or entry.family,
@@ -148,31 +133,29 @@ def models_list(options: argparse.Namespace) -> int:
         {"name": f"baseline:{kind}", "family": "baseline", "location": "", "note": note}
         for kind, note in BASELINES.items()
     ]
-    return _list(options, values)
+    print_list(values, json=options.json)
+    return 0
 
 
 def _model_note(entry: ModelEntry) -> str:
     kind = family(entry.family)
     if entry.remote_code:
-        return "runs its own code" if kind.recipe else "needs its own code: not run"
-    return "text only: asked blind" if kind.text_only else entry.note
+        return "runs its own code" if kind.recipe else "needs its own code: not supported"
+    return "text only: gets no images" if kind.text_only else entry.note
 
 
-def models_show(options: argparse.Namespace) -> int:
+def models_show_command(options: argparse.Namespace) -> int:
     """How a model will be loaded."""
     entry = known_models().get(options.name)
     if entry is not None and entry.remote_code and not options.trust_remote_code:
-        return _show(options, plan_with_code(options.name, entry))
-    spec = resolve_model(
-        options.name,
-        dtype=options.dtype,
-        device=options.device,
-        options=options_from_args(vars(options)),
-    )
-    return _show(options, plan(spec))
+        print_details(plan_with_code(options.name, entry), json=options.json)
+    else:
+        (spec,) = resolve_models([options.name], options)
+        print_details(plan(spec), json=options.json)
+    return 0
 
 
-def metrics_list(options: argparse.Namespace) -> int:
+def metrics_list_command(options: argparse.Namespace) -> int:
     """Name, range and first sentence of each metric, family by family."""
     values = []
     for name in metric_names():
@@ -186,22 +169,21 @@ def metrics_list(options: argparse.Namespace) -> int:
             }
         )
     if options.json:
-        return _list(options, values)
+        print_json(values)
+        return 0
     for group, members in itertools.groupby(values, lambda one: one["name"].partition(".")[0]):
         print(f"{group}: {family_summary(group)}")
-        console.print_table(
-            dict.fromkeys(("name", "range", "definition"), "left"),
-            [list(one.values()) for one in members],
-        )
+        print_list(list(members), json=False)
     return 0
 
 
-def metrics_show(options: argparse.Namespace) -> int:
+def metrics_show_command(options: argparse.Namespace) -> int:
     """Definition, range, options, source and signature of a metric."""
-    return _show(options, describe(options.name))
+    print_details(describe(options.name), json=options.json)
+    return 0
 
 
-def metrics_score(options: argparse.Namespace) -> int:
+def metrics_score_command(options: argparse.Namespace) -> int:
     """Score a file of predictions: a JSON line a sample, then one for all of them.
 
     The last line has no id but the metric's name, value, interval, n and signature.
@@ -212,7 +194,7 @@ def metrics_score(options: argparse.Namespace) -> int:
     estimate = asdict(score_file(metric, options.file, emit=emit))
     corpus = {key: estimate[key] for key in CORPUS_KEYS}
     if options.json:
-        console.print_json({"samples": [asdict(line) for line in lines], "corpus": corpus})
+        print_json({"samples": [asdict(line) for line in lines], "corpus": corpus})
     else:
         _print_line(corpus)
     return 0
@@ -220,38 +202,3 @@ def metrics_score(options: argparse.Namespace) -> int:
 
 def _print_line(value: LineScore | dict[str, Any]) -> None:
     print(json.dumps(value if isinstance(value, dict) else asdict(value), ensure_ascii=False))
-
-
-def _list(
-    options: argparse.Namespace, values: list[dict[str, Any]], *, numbers: tuple[str, ...] = ()
-) -> int:
-    if options.json:
-        console.print_json(values)
-        return 0
-    columns = {key: "right" if key in numbers else "left" for key in (values[0] if values else {})}
-    console.print_table(columns, [[_cell(one) for one in value.values()] for value in values])
-    return 0
-
-
-def _show(options: argparse.Namespace, value: dict[str, Any]) -> int:
-    if options.json:
-        console.print_json(value)
-        return 0
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Writes texts of several lines as they are, not in quotation marks."""
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    print(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=100).rstrip())
-    return 0
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
-    return "?" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import importlib.util
 import os
@@ -9,10 +10,11 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from vlmbench.cli.console import print_json, print_table
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.answer_cache import default_cache
 from vlmbench.executors.choose import free_memory, visible_gpus
@@ -48,18 +50,21 @@ class Finding:
     """What to do if it is missing or a problem; empty if nothing need be done."""
 
 
+def doctor_command(options: argparse.Namespace) -> int:
+    """Print what was found; 2 if something is broken."""
+    findings = examine()
+    if options.json:
+        print_json([asdict(one) for one in findings])
+    else:
+        signs = {"ok": "ok", "missing": "–", "problem": "problem"}
+        rows = [[signs[one.state], one.what, one.found, one.advice] for one in findings]
+        print_table(("", "what", "found", "what to do"), rows)
+    return 2 if any(one.state == "problem" for one in findings) else 0
+
+
 def examine() -> list[Finding]:
     """Looks at everything; changes nothing. Takes some seconds, most of them to load torch."""
-    return [
-        _python(),
-        *_torch(),
-        _memory(),
-        *_disks(),
-        _hub(),
-        *_servers(),
-        _fonts(),
-        *_extras(),
-    ]
+    return [_python(), *_torch(), _memory(), *_disks(), _hub(), *_servers(), _fonts(), *_extras()]
 
 
 def _python() -> Finding:
@@ -161,6 +166,6 @@ def _extras() -> Iterator[Finding]:
     for package, (purpose, extra) in EXTRAS.items():
         what = f"{package} ({purpose})"
         if importlib.util.find_spec(package) is None:
-            yield Finding(what, "missing", "not installed", f"pip install 'vlmbench[{extra}]'")
+            yield Finding(what, "missing", "not installed", f"pip install 'vlmbench-ja[{extra}]'")
         else:
             yield Finding(what, "ok", importlib.metadata.version(package))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from vlmbench.cli.arguments import parser
+from vlmbench.cli.options import make_parser
 from vlmbench.environment import set_thread_env
 from vlmbench.errors import VlmbenchError
 
@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a captured stream may not have it
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = parser().parse_args(arguments)
-        module, _, function = options.command.rpartition(".")
+        options = make_parser().parse_args(arguments)
+        module, _, function = options.function.partition(".")
         return int(getattr(import_module(f"vlmbench.cli.{module}"), function)(options))
     except VlmbenchError as error:
         print(f"vlmbench: {error}", file=sys.stderr)
@@ -30,8 +30,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print(
-            "vlmbench: Stopped; the same command goes on from the answers that are there.",
-            file=sys.stderr,
-        )
+        print("vlmbench: Stopped; the same command continues from here.", file=sys.stderr)
         return 130

@@ -12,8 +12,9 @@ tolerated:
     incomplete     samples are missing or have errors, or the task was not run
 
 Nothing passes by luck: the interval, not d, has to lie above -m. The exit code is 1 if anything
-regressed, else 3 if anything is incomplete or inconclusive, else 0. Each verdict has its own 2.5 %
-chance of a false alarm (less with a margin); many metrics at once raise it accordingly.
+regressed, else 3 if anything is incomplete, else 4 if anything is inconclusive, else 0. Each
+verdict has its own 2.5 % chance of a false alarm (less with a margin); many metrics at once raise
+it accordingly.
 
 The margin is in the unit of the metric. `DEFAULT_MARGIN` means two answers in a hundred on a 0-1
 metric. On CIDEr-D it is 0.02 too: its range goes to 10, but human captions reach about 1 against
@@ -97,11 +98,10 @@ class GateReport:
 
     @property
     def exit_code(self) -> int:
-        """1 if anything regressed, else 3 if anything is open, else 0."""
+        """1 if anything regressed, else 3 if incomplete, else 4 if inconclusive, else 0."""
         verdicts = {row.verdict for row in self.rows}
-        if "regressed" in verdicts:
-            return 1
-        return 3 if verdicts & {"incomplete", "inconclusive"} else 0
+        codes: dict[Verdict, int] = {"regressed": 1, "incomplete": 3, "inconclusive": 4}
+        return next((code for verdict, code in codes.items() if verdict in verdicts), 0)
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values, for `json.dumps`."""

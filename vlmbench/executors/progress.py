@@ -79,8 +79,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
                 started = True
             bars.update(bar, completed=done, errors=f"{errors} errors" if errors else "")
 
-        try:
-            yield advance
-        except BaseException:
-            bars.live.transient = True  # the sentence that follows says it all
-            raise
+        # A bar that never moved, or that an error ends, does not stay on the screen.
+        bars.live.transient = True
+        yield advance
+        bars.live.transient = not started

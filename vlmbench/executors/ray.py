@@ -132,7 +132,7 @@ def _connected(address: str | None) -> Any:
         import ray
     except ImportError as error:
         raise DependencyError(
-            "'--executor ray' needs Ray; install it with pip install 'vlmbench[ray]'."
+            "'--executor ray' needs Ray; install it with pip install 'vlmbench-ja[ray]'."
         ) from error
     if ray.is_initialized():
         return ray

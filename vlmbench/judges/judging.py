@@ -149,7 +149,7 @@ def check_names(task: TaskSpec, names: Sequence[str]) -> None:
     if not names:
         raise UsageError(
             f"No metric of task '{task.name}' needs a judge; name one, as in "
-            "'vlmbench judge RUNS --judge MODEL --metrics judge.correct'."
+            "'vlmbench judge run RUNS --judge MODEL --metrics judge.correct'."
         )
     own = {use.key: use.use for use in task.metrics}
     for name in names:

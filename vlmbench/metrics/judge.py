@@ -1,6 +1,6 @@
 """Verdicts of a judge model, read strictly: what is not exactly the form is no verdict.
 
-`vlmbench judge RUNS --judge MODEL` asks the judge; these functions read its reply, which stands
+`vlmbench judge run RUNS --judge MODEL` asks the judge; these functions read its reply, which stands
 where the answer stands in other metrics. docs/judges.md says how judges are asked.
 """
 

@@ -49,7 +49,9 @@ def _instead(folder: Path) -> str:
     file = next(iter(sorted(folder.glob("*.gguf"))), None)
     if file is not None:
         return served_gguf(file)
-    return "give the directory of a checkpoint as 'save_pretrained' or 'vlmbench train' writes it"
+    return (
+        "give the directory of a checkpoint as 'save_pretrained' or 'vlmbench train run' writes it"
+    )
 
 
 def served_gguf(file: Path) -> str:

@@ -29,8 +29,8 @@ def extra_metrics(names: Sequence[str], options: Sequence[str]) -> list[ScoredMe
         plain = load_metric(name)
         if name.startswith("judge."):
             raise UsageError(
-                f"'{name}' reads a judge's replies, not answers; ask one with 'vlmbench judge RUNS "
-                f"--judge MODEL --metrics {name}'."
+                f"'{name}' reads a judge's replies, not answers; ask one with 'vlmbench judge run "
+                f"RUNS --judge MODEL --metrics {name}'."
             )
         given = read_options(name, options)
         own = {option: value for option, value in given.items() if option in plain.options}

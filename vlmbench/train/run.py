@@ -1,4 +1,4 @@
-"""`vlmbench train`: load the recipe, make or load the model, train, save."""
+"""`vlmbench train run`: load the recipe, make or load the model, train, save."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _package_file(package: str, path: str) -> str:
     except PackageNotFoundError as error:
         raise DependencyError(
             f"The charts of the embedded suite need the package '{package}'; "
-            "install it with: pip install 'vlmbench[build]'."
+            "install it with: pip install 'vlmbench-ja[build]'."
         ) from error
     return located.read_text(encoding="utf-8")
 

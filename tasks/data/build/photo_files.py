@@ -68,6 +68,6 @@ def _folder(package: str, sources: Path) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise DependencyError(
-            f"The package {package} is not installed; run \"pip install 'vlmbench[build]'\"."
+            f"The package {package} is not installed; run \"pip install 'vlmbench-ja[build]'\"."
         )
     return Path(spec.origin).parent / below

@@ -36,7 +36,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, package: st
     words._ipadic_cache.cache_clear()
     words._rouge_cache.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DependencyError, match=r"pip install 'vlmbench\[compat\]'"):
+    with pytest.raises(DependencyError, match=r"pip install 'vlmbench-ja\[compat\]'"):
         rouge_words("猫", "neologdn") if package == "neologdn" else ipadic_words("猫")
 
 

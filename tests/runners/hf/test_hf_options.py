@@ -226,9 +226,9 @@ def test_quantized_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: 
 
 def test_quantization_without_its_package(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DependencyError, match=r"pip install 'vlmbench\[quantization\]'"):
+    with pytest.raises(DependencyError, match=r"pip install 'vlmbench-ja\[quantization\]'"):
         load(base, quantization="4bit")
-    with pytest.raises(DependencyError, match=r"pip install 'vlmbench\[adapters\]'"):
+    with pytest.raises(DependencyError, match=r"pip install 'vlmbench-ja\[adapters\]'"):
         add_adapter(None, "x")
 
 

@@ -19,7 +19,7 @@ from vlmbench.tasks.prepare.documents import LARGEST, page_image
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import load_samples
 
-pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench[documents]")
+pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench-ja[documents]")
 
 COLORS = ["red", "lime", "blue", "yellow", "white"]
 
@@ -158,7 +158,7 @@ def test_the_package_is_named_that_is_missing(
     (tmp_path / "jdocqa.json").write_text(annotation(), encoding="utf-8")
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     assert prepare("jdocqa", tmp_path) == 2
-    assert "run pip install 'vlmbench[documents]'" in capsys.readouterr().err
+    assert "run pip install 'vlmbench-ja[documents]'" in capsys.readouterr().err
 
 
 def test_without_documents_one_sentence_says_what_to_fetch(

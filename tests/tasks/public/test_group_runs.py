@@ -19,7 +19,7 @@ def test_a_group_is_run_by_its_name(
 ) -> None:
     tasks = load_groups()[group].tasks
     if "jdocqa" in tasks:
-        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench[compat]")
+        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench-ja[compat]")
     for name in set(PUBLIC) & set(tasks):
         write_public(load_task(name), tmp_path / "data")
     (tmp_path / "data").mkdir(exist_ok=True)

@@ -33,7 +33,7 @@ BEST = {"judge.heron": 100.0, "judge.correct": 1.0, "judge.rubric": 5.0}
 @pytest.mark.parametrize("name", JUDGED)
 def test_a_judged_task(name: str, tmp_path: Path) -> None:
     if name == "jdocqa":
-        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench[compat]")
+        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench-ja[compat]")
     total = write_public(load_task(name), tmp_path)
     task = load_task(name, data_dir=tmp_path)
     executor = LocalExecutor(batch_size=4)

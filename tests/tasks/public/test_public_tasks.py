@@ -54,7 +54,7 @@ def test_the_schemas_are_those_of_the_public_tasks() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_task(name: str, tmp_path: Path) -> None:
     if name == "jdocqa":
-        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench[compat]")
+        pytest.importorskip("ipadic", reason="compat_evalmm_text.jdocqa needs vlmbench-ja[compat]")
     total = write_public(load_task(name), tmp_path)
     task = load_task(name, data_dir=tmp_path)
     assert data_state(task) == "local"

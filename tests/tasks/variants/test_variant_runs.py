@@ -101,7 +101,8 @@ def test_the_gate_passes_variants_over(
     report = check([model], tmp_path / "b.json")
     assert [(row.task, row.verdict) for row in report.rows] == [("colors", "within margin")]
     assert report.ungated == ()
-    assert main(["gate", str(model / "colors@blind"), "--baseline", str(tmp_path / "b.json")]) == 2
+    blind = ["gate", "check", str(model / "colors@blind"), "--baseline", str(tmp_path / "b.json")]
+    assert main(blind) == 2
     assert "asked its task otherwise (blind) and is not gated" in capsys.readouterr().err
 
 

@@ -1,6 +1,6 @@
 """llm-jp-eval-mm's scores out of judges' replies, quirks included (commit 9f450a5, April 2026).
 
-What is read is a judge's reply and not the model's answer: `vlmbench judge --metrics` asks for
+What is read is a judge's reply and not the model's answer: `vlmbench judge run --metrics` asks for
 it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 """
 

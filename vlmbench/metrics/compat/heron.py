@@ -1,6 +1,6 @@
 """Heron-Bench's own script for judges' replies, quirks included (turingmotors/heron at 883cd7c).
 
-What is read is a judge's reply and not the model's answer: `vlmbench judge --metrics` asks for
+What is read is a judge's reply and not the model's answer: `vlmbench judge run --metrics` asks for
 it in a prompt of ours, and `vlmbench metrics score` takes recorded replies.
 """
 

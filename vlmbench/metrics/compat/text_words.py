@@ -126,7 +126,7 @@ def _neologdn(text: str) -> str:
         import neologdn
     except ImportError:
         raise DependencyError(
-            "The normalizer neologdn is not installed; run pip install 'vlmbench[compat]'."
+            "The normalizer neologdn is not installed; run pip install 'vlmbench-ja[compat]'."
         ) from None
     return str(neologdn.normalize(text))
 
@@ -139,6 +139,6 @@ def _ipadic() -> fugashi.GenericTagger:
         import ipadic
     except ImportError:
         raise DependencyError(
-            "The dictionary ipadic is not installed; run pip install 'vlmbench[compat]'."
+            "The dictionary ipadic is not installed; run pip install 'vlmbench-ja[compat]'."
         ) from None
     return fugashi.GenericTagger(f"{ipadic.MECAB_ARGS} -O wakati")

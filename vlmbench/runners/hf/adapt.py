@@ -46,7 +46,7 @@ def quantization(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise DependencyError(
             f"'--quantization {bits}' needs bitsandbytes; install it with pip install "
-            "'vlmbench[quantization]'."
+            "'vlmbench-ja[quantization]'."
         )
     # It would tell of each layer of each answer that it computes in half precision.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -74,7 +74,7 @@ def add_adapter(model: Any, folder: str) -> None:
     """
     if importlib.util.find_spec("peft") is None:
         raise DependencyError(
-            f"The adapter {folder} needs peft; install it with pip install 'vlmbench[adapters]'."
+            f"The adapter {folder} needs peft; install it with pip install 'vlmbench-ja[adapters]'."
         )
     import peft
 

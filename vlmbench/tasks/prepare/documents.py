@@ -100,7 +100,7 @@ def page_image(file: Path, number: int, *, dpi: int) -> bytes:
     except ImportError:
         raise DependencyError(
             "pypdfium2, which renders pages of PDFs, is not installed; run pip install "
-            "'vlmbench[documents]'."
+            "'vlmbench-ja[documents]'."
         ) from None
     try:
         with pypdfium2.PdfDocument(file) as document:

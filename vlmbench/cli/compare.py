@@ -1,0 +1,93 @@
+"""`vlmbench compare`, `gate` and `report`: several runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from vlmbench.cli.console import interval, number, print_json, print_table
+from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
+from vlmbench.compare.published import Comparison, Mismatch, compare
+from vlmbench.report.html import build_report
+from vlmbench.runs.directory import find_runs
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """Build the HTML leaderboard."""
+    page = build_report(options.runs, options.out, samples_per_task=options.samples)
+    print(f"The leaderboard: {page}")
+    return 0
+
+
+def compare_command(options: argparse.Namespace) -> int:
+    """Show what compares with published scores, and what does not and why."""
+    records = [run.read_record() for run in find_runs(options.runs)]
+    comparisons, mismatches = compare([one for one in records if one.variant is None])
+    if options.json:
+        values = {
+            "comparisons": [asdict(one) for one in comparisons],
+            "mismatches": [asdict(one) for one in mismatches],
+        }
+        print_json(values)
+    else:
+        _print_published(comparisons, mismatches)
+    return 0
+
+
+def _print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mismatch]) -> None:
+    for one in comparisons:
+        rows = [
+            [">" if row.ours else "", row.model, number(row.value), row.source] for row in one.rows
+        ]
+        title = f"{one.task}: {one.metric} ({one.harness} {one.name})"
+        print_table(("", "model", ">value", "source"), rows, title=title)
+        for caveat in one.caveats:
+            print(f"Note: {caveat.text}.")
+    differing = [
+        [one.task, one.harness, one.name, str(one.models), one.reason, one.source]
+        for one in mismatches
+    ]
+    headings = ("task", "harness", "metric", ">models", "what differs", "source")
+    print_table(headings, differing, title="Published, but not comparable")
+    if not comparisons and not mismatches:
+        print("No published scores of these tasks ship with vlmbench.")
+
+
+def gate_save_command(options: argparse.Namespace) -> int:
+    """Write a baseline."""
+    save_baseline(options.runs, options.output)
+    print(f"Saved; compare with it: vlmbench gate check RUNS --baseline {options.output}")
+    return 0
+
+
+def gate_check_command(options: argparse.Namespace) -> int:
+    """Give a verdict on each headline metric."""
+    margin = DEFAULT_MARGIN if options.margin is None else options.margin
+    report = check(options.runs, options.baseline, margin=margin)
+    if options.json:
+        print_json(report.as_json())
+    else:
+        _print_gate(report)
+    return report.exit_code
+
+
+def _print_gate(report: GateReport) -> None:
+    rows = [
+        [
+            row.task,
+            row.metric,
+            number(row.baseline),
+            number(row.value),
+            number(row.difference, signed=True),
+            interval(row.low, row.high, signed=True),
+            str(row.n),
+            row.verdict + (f": {row.reason}" if row.reason else ""),
+        ]
+        for row in report.rows
+    ]
+    numbers = (">baseline", ">run", ">difference", ">95 % interval", ">n")
+    title = f"{report.model} against {report.baseline_model}, margin {report.margin:g}"
+    print_table(("task", "metric", *numbers, "verdict"), rows, title=title)
+    if report.ungated:
+        print(f"Not in the baseline: {', '.join(report.ungated)}.")

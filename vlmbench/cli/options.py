@@ -1,0 +1,361 @@
+"""What can be typed after `vlmbench`: commands, options and their help.
+
+It imports none of the modules that carry commands out, so that help and mistakes take no time.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vlmbench import __version__
+from vlmbench.cli.parser import Parser
+
+EPILOG = """\
+'vlmbench COMMAND --help' shows a command's options and examples.
+
+exit codes:
+  0  fine
+  1  regression (gate check)
+  2  a mistake in usage, configuration or data, or an image that cannot be read
+  3  incomplete: samples have no answer (run, judge, gate)
+  4  undecided: too few samples to tell (gate check)
+"""
+
+
+def make_parser() -> Parser:
+    """The parser; `function` of what it returns names what carries the command out."""
+    top = Parser(
+        prog="vlmbench",
+        description="Evaluate, train and compare vision-language models for Japanese.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"vlmbench {__version__}")
+    _add_run(top)
+    _add_score(top)
+    _add_report(top)
+    _add_compare(top)
+    _add_gate(top)
+    _add_judge(top)
+    _add_train(top)
+    _add_tasks(top)
+    _add_models(top)
+    _add_metrics(top)
+    top.command(
+        "doctor", "show what this machine can run, and what is missing", "doctor.doctor_command"
+    ).share("json")
+    demo = top.command(
+        "demo", "run, train, gate and report on the embedded tasks, offline", "demo.demo_command"
+    )
+    demo.option("--out DIR", "directory of all it makes; default: demo", default=Path("demo"))
+    return top
+
+
+def _add_run(top: Parser) -> None:
+    run = top.command(
+        "run",
+        "run models on tasks and score their answers",
+        "run.run_command",
+        "vlmbench run --model tiny-ja --tasks ja-vqa",
+        "vlmbench run --model hf:org/name@revision --tasks ja-vqa,ja-chart --limit 50",
+        "vlmbench run --model ./checkpoints/mine --tasks my-task.yaml",
+        "vlmbench run --model openai:NAME --base-url http://gpu7:8000/v1 --tasks ja-core",
+    )
+    run.usage = "vlmbench run --model NAMES --tasks NAMES [OPTION ...]"
+    run.option(
+        "--model NAMES",
+        "alias ('vlmbench models list'), hf:org/name, checkpoint directory, baseline:KIND, "
+        "openai:NAME or served:SERVER:MODEL; several with commas",
+        required=True,
+    )
+    run.option(
+        "--tasks NAMES",
+        "tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
+        required=True,
+    )
+    run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
+    run.option("--limit N", "run only N samples of each task")
+    run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
+    run.option("--fresh", "drop the answers that are in --out already")
+    run.option(
+        "--keep-images", "store each image once in DIR/images, so that reports need no data set"
+    )
+    run.share("data-dir", "seed", "json", "quiet")
+    run.option(
+        "--image-order ORDER",
+        "marked: images stand where question and options mark them; reference: all before the "
+        "text, as in llm-jp-eval-mm; default: what the task says",
+        choices=["marked", "reference"],
+    )
+    run.section("execution")
+    run.option("--batch-size N|auto", "samples a batch; default: auto, as many as fit")
+    run.option("--replicas N|auto", "copies of the model; default: auto, one a GPU or CPU core")
+    run.option("--executor NAME", "local or ray; default: local", default="local")
+    run.option("--ray-address ADDRESS", "address of a running Ray cluster")
+    run.option("--no-cache", "generate answers that the cache holds already")
+    run.section("diagnostics: also run variants of each task (docs/diagnostics.md)")
+    run.option(
+        "--image-mode NAMES", "blind (no image), shuffled (another sample's) or noise, or several"
+    )
+    run.option("--prompts COUNT", "COUNT paraphrases of the prompt; default: 0", default=0)
+    run.option(
+        "--options rotate",
+        "every rotation of the multiple-choice options",
+        dest="option_order",
+        choices=["rotate"],
+    )
+    _add_model_options(run)
+    _add_judge_options(run)
+    run.set_defaults(samples=1, temperature=None, judge_tokens=1024)
+
+
+def _add_model_options(parser: Parser) -> None:
+    parser.section("model options")
+    parser.option("--dtype NAME", "float32, bfloat16, float16; default: auto", default="auto")
+    parser.option("--device NAME", "cuda, mps or cpu; default: auto", default="auto")
+    parser.option("--device-map auto", "one copy of the model, spread over all GPUs")
+    parser.option("--attention NAME", "sdpa, eager, flash_attention_2 ...")
+    parser.option("--quantization BITS", "4bit or 8bit, with bitsandbytes")
+    parser.option("--adapter PATH", "directory of a LoRA adapter for the model")
+    parser.option("--min-pixels N", "enlarge images of fewer pixels")
+    parser.option("--max-pixels N", "shrink images of more pixels")
+    parser.option("--system TEXT", "a system prompt, put before the task's own")
+    parser.option(
+        "--generation KEY=VALUE",
+        "a setting that the task leaves open: top_p, repetition_penalty, num_beams ...",
+        default=None,
+    )
+    parser.option(
+        "--trust-remote-code",
+        "run the Python code of the model's repository, with your rights",
+        default=None,
+    )
+    parser.option(
+        "--base-url URL", "server of openai:NAME; default: $OPENAI_BASE_URL, or OpenAI's own"
+    )
+    parser.option(
+        "--api-key-env VARIABLE", "variable with the key of openai:NAME; default: OPENAI_API_KEY"
+    )
+    parser.option("--server-args 'ARGS'", "further arguments of the server of served:SERVER:MODEL")
+    parser.option("--model-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
+
+
+def _add_judge_options(parser: Parser, *, required: bool = False) -> None:
+    parser.section("judge options")
+    parser.option(
+        "--judge MODEL",
+        "the model that grades answers: any that 'run --model' takes, such as openai:NAME",
+        required=required,
+    )
+    parser.option("--judge-name NAME", "in results, to keep two settings of one model apart")
+    parser.option("--judge-base-url URL", "server of openai:NAME")
+    parser.option("--judge-api-key-env VARIABLE", "environment variable with its key")
+    parser.option("--judge-option KEY=VALUE", "any other, in YAML; docs/servers.md lists them")
+    parser.option(
+        "--judge-text-form",
+        "describe the form of the reply in the prompt only, for servers that refuse a schema",
+    )
+    images = "--images" if required else "--judge-images"
+    parser.option(images, "show the judge the question's images too", dest="judge_images")
+
+
+def _add_score(top: Parser) -> None:
+    score = top.command(
+        "score",
+        "compute the scores of runs again, without a model",
+        "run.score_command",
+        "vlmbench score runs",
+        "vlmbench score runs --metrics overlap.rouge_l",
+    )
+    score.share("runs", "json")
+    score.option(
+        "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
+    )
+    score.option("--option KEY=VALUE", "an option of those metrics ('vlmbench metrics show NAME')")
+
+
+def _add_report(top: Parser) -> None:
+    report = top.command(
+        "report",
+        "build an HTML leaderboard of runs",
+        "compare.report_command",
+        "vlmbench report runs --out report",
+    )
+    report.share("runs")
+    report.option("--out DIR", "directory of the site; default: report", default=Path("report"))
+    report.option("--samples N", "show N samples a task; default: all")
+
+
+def _add_compare(top: Parser) -> None:
+    compare = top.command(
+        "compare",
+        "compare runs with published scores",
+        "compare.compare_command",
+        "vlmbench compare runs --published",
+    )
+    compare.share("runs", "json")
+    compare.option("--published", "with scores that others published", required=True)
+
+
+def _add_gate(top: Parser) -> None:
+    gate = top.command("gate", "compare runs with a saved baseline, for CI")
+    gate.moved = "the gate is 'vlmbench gate check RUNS --baseline FILE'"
+    save = gate.command(
+        "save",
+        "save the headline scores of one model's runs as a baseline",
+        "compare.gate_save_command",
+        "vlmbench gate save runs/tiny-ja -o baseline.json",
+    )
+    save.share("runs")
+    save.option("-o/--output FILE", "JSON file to write", required=True)
+    check = gate.command(
+        "check",
+        "compare one model's runs with a baseline, sample by sample",
+        "compare.gate_check_command",
+        "vlmbench gate check runs/new --baseline baseline.json --margin 0.02",
+    )
+    check.share("runs", "json")
+    check.option("--baseline FILE", "made by 'gate save'", required=True)
+    check.option(
+        "--margin M", "tolerated drop in the unit of each metric; default: 0.02", type=float
+    )
+
+
+def _add_judge(top: Parser) -> None:
+    judge = top.command("judge", "let a model grade answers, and see how far it can be trusted")
+    judge.moved = "answers are graded by 'vlmbench judge run RUNS --judge MODEL'"
+    run = judge.command(
+        "run",
+        "let a model grade the answers of runs",
+        "judge.judge_run_command",
+        "vlmbench judge run runs --judge openai:NAME --metrics judge.correct",
+        "vlmbench judge run runs/a --judge ./checkpoints/judge --samples 5 --verbosity",
+    )
+    run.share("runs")
+    run.option("--metrics NAMES", "judge.rubric, judge.correct ...; default: those of the task")
+    run.option("--verbosity", "print the correlation of scores with the length of answers too")
+    pair = judge.command(
+        "pairwise",
+        "let a model choose the better answers of two runs",
+        "judge.judge_pairwise_command",
+        "vlmbench judge pairwise runs/a/ja-vqa runs/b/ja-vqa --judge openai:NAME",
+    )
+    pair.option("RUN_A", "run directory of a task", type=Path)
+    pair.option("RUN_B", "another of the same task", type=Path)
+    pair.option("-o/--output FILE", "where the result goes; default: in RUN_A")
+    for command in (run, pair):
+        command.option("--samples N", "replies to each prompt; default: 1", default=1)
+        command.option("--temperature T", "0 to 2; default: 0, or 0.7 with --samples")
+        command.option("--judge-tokens N", "longest reply; default: 1024 tokens", default=1024)
+        command.option("--batch-size N", "prompts a batch; default: as many as fit")
+        command.option("--fresh", "drop the judge's earlier replies")
+        command.option("--no-cache", "generate replies that the cache holds already")
+        command.share("seed", "json", "quiet")
+        _add_judge_options(command, required=True)
+        command.set_defaults(executor="local", ray_address=None, replicas=1)
+    agreement = judge.command(
+        "agreement",
+        "compare labels: a judge's, people's, another judge's",
+        "judge.judge_agreement_command",
+        "vlmbench judge agreement runs/a/ja-vqa/judge-NAME.jsonl people.jsonl",
+    )
+    agreement.option("FILE_A", "lines of {id, label}, or judge-NAME.jsonl", type=Path)
+    agreement.option("FILE_B", "the same", type=Path)
+    agreement.option("--metric NAME", "which one, where a judge's file holds several")
+    agreement.option(
+        "--level SCALE",
+        "of the labels: nominal, ordinal or interval; default: ordinal if all are numbers",
+        choices=("nominal", "ordinal", "interval"),
+    )
+    agreement.option("-o/--output FILE", "where the result goes; default: in the judge's run")
+    agreement.share("seed", "json")
+
+
+def _add_train(top: Parser) -> None:
+    train = top.command("train", "train a model by a recipe, list recipes")
+    train.moved = "a model is trained by 'vlmbench train run RECIPE'"
+    train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
+    run = train.command(
+        "run",
+        "train a model by a recipe",
+        "train.train_run_command",
+        "vlmbench train run tiny-ja-tune --out checkpoints/tuned",
+        "vlmbench train run recipe.yaml --set steps=500 --resume",
+    )
+    run.option("RECIPE", "a YAML file, or a name of 'train list'")
+    run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
+    run.option("--resume", "continue an interrupted training in --out")
+    run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
+    run.share("quiet")
+
+
+def _add_tasks(top: Parser) -> None:
+    tasks = top.command("tasks", "list, show, check and prepare tasks")
+    listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
+    show = tasks.command(
+        "show",
+        "show a task's card: contents, chance level, flaws, sources",
+        "catalog.tasks_show_command",
+        "vlmbench tasks show ja-vqa",
+    )
+    check = tasks.command(
+        "check",
+        "check data, images, prompts and examples, without a model",
+        "catalog.tasks_check_command",
+        "vlmbench tasks check my-task.yaml",
+    )
+    prepare = tasks.command(
+        "prepare",
+        "convert files fetched by hand, or download from the Hub",
+        "catalog.tasks_prepare_command",
+        "vlmbench tasks prepare jdocqa --data-dir data",
+        "vlmbench tasks prepare jmmmu --data-dir data --download",
+    )
+    for command in (listing, show, check, prepare):
+        command.share("data-dir", "json")
+    for command in (show, check, prepare):
+        command.option("NAME", "a task, or a task file")
+    prepare.option("--download", "save the rows of the Hub in --data-dir")
+
+
+def _add_models(top: Parser) -> None:
+    models = top.command("models", "list and show models")
+    listing = models.command(
+        "list", "list the models with a short name", "catalog.models_list_command"
+    )
+    show = models.command(
+        "show",
+        "show how a model will be loaded: runner, class, device, dtype",
+        "catalog.models_show_command",
+        "vlmbench models show qwen2-vl-2b --dtype bfloat16",
+    )
+    show.option("NAME", "any model that 'run --model' takes")
+    for command in (listing, show):
+        command.share("json")
+    _add_model_options(show)
+
+
+def _add_metrics(top: Parser) -> None:
+    metrics = top.command("metrics", "list and show metrics, score a file of predictions")
+    listing = metrics.command("list", "list metrics by family", "catalog.metrics_list_command")
+    show = metrics.command(
+        "show",
+        "show a metric's definition, range, options and signature",
+        "catalog.metrics_show_command",
+        "vlmbench metrics show match.relaxed",
+    )
+    score = metrics.command(
+        "score",
+        "score a file of predictions that any program made",
+        "catalog.metrics_score_command",
+        "vlmbench metrics score match.relaxed FILE --option tolerance=0.1",
+    )
+    for command in (listing, show, score):
+        command.share("json")
+    for command in (show, score):
+        command.option("NAME", "a metric of 'vlmbench metrics list'")
+    score.option(
+        "FILE", "JSON Lines {id, prediction, references, choices?, images?}; - for standard input"
+    )
+    score.option("--option KEY=VALUE", "an option of the metric ('vlmbench metrics show NAME')")

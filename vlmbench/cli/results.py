@@ -1,0 +1,168 @@
+"""The tables at the end of `run`, `score` and `judge run`: estimates, groups, diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from vlmbench.cli.console import interval, number, print_json, print_table, value_and_interval
+from vlmbench.compare.diagnoses import Diagnosis, diagnoses
+from vlmbench.compare.rotation_bias import RotationBias
+from vlmbench.records import Estimate, RunRecord
+from vlmbench.runs.directory import RunDir
+from vlmbench.scoring.aggregate import DIAGNOSTICS
+from vlmbench.scoring.groups import GroupScore, group_scores
+
+_SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
+
+
+def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
+    """Everything about these records; `runs` are their directories, in the same order."""
+    directories = {(one.model, one.title): run for one, run in zip(records, runs, strict=True)}
+    plain = [one for one in records if one.variant is None]
+    groups = group_scores(plain, lambda one: directories[one.model, one.task].read_scores())
+    found = [*diagnoses(runs).values()]
+    if json:
+        values = {
+            "runs": [asdict(one) for one in plain],
+            "variants": [asdict(one) for one in records if one.variant is not None],
+            "groups": [asdict(one) for one in groups],
+            "diagnostics": [asdict(one) for one in found],
+        }
+        print_json(values)
+        return
+    _print_estimates(plain or records)
+    _print_groups(groups)
+    _print_answers(records)
+    _print_diagnoses(found)
+
+
+def _print_estimates(records: Sequence[RunRecord]) -> None:
+    """The overall estimates, but those that `_print_answers` shows."""
+    rows = [
+        [
+            record.model,
+            record.title,
+            estimate.metric + (" *" if estimate.headline else ""),
+            number(estimate.value),
+            _interval_and_bounds(estimate),
+            str(estimate.n),
+            str(sum(record.coverage.errors.values())),
+        ]
+        for record in records
+        for estimate in record.estimates
+        if estimate.slice is None and (estimate.headline or estimate.metric not in DIAGNOSTICS)
+    ]
+    print_table(("model", "task", "metric", ">value", ">95 % interval", ">n", ">errors"), rows)
+    print("* headline metric: on the leaderboard, and compared by the gate")
+
+
+def _interval_and_bounds(estimate: Estimate) -> str:
+    text = interval(estimate.low, estimate.high)
+    if estimate.bounds is not None:
+        low, high = estimate.bounds
+        why = f"{estimate.unscored} unscored" if "|judge:" in estimate.signature else "incomplete"
+        text += f" {why}: {number(low)} to {number(high)} possible"
+    return text
+
+
+def _print_groups(groups: Sequence[GroupScore]) -> None:
+    """The score of each group that was run as a whole, followed by those of its tasks."""
+    rows = []
+    for group in groups:
+        ends = interval(group.low, group.high)
+        rows.append([group.model, group.group, "", number(group.value), ends, group.reason])
+        rows += [["", "", task, number(value), "", ""] for task, value in group.parts.items()]
+    headings = ("model", "group", "task", ">value", ">95 % interval", "note")
+    print_table(
+        headings, rows, title="Groups: 0 is chance, 1 the best possible; plain mean over tasks"
+    )
+
+
+def _print_answers(records: Sequence[RunRecord]) -> None:
+    names = [name for name in DIAGNOSTICS if name not in _SCRIPTS]
+    rows = []
+    for record in records:
+        overall = {one.metric: one.value for one in record.estimates if one.slice is None}
+        shares = [number(overall.get(name)) for name in names]
+        rows.append([record.model, record.title, *shares])
+    headings = ["model", "task", *(f">{name.partition('.')[2]}" for name in names)]
+    print_table(headings, rows, title="Answers: share that is in a language, refuses, repeats ...")
+
+
+def _print_diagnoses(found: Sequence[Diagnosis]) -> None:
+    gains = [
+        [
+            one.model,
+            one.task,
+            gain.metric,
+            gain.mode,
+            number(gain.plain),
+            number(gain.other),
+            number(gain.gain, signed=True),
+            interval(gain.low, gain.high, signed=True),
+            f"{gain.n}" + (f" ({gain.left_out} left out)" if gain.left_out else ""),
+            gain.verdict or "no sample with an image",
+        ]
+        for one in found
+        for gain in one.gains
+    ]
+    names = ("model", "task", "metric")
+    print_table(
+        (*names, "mode", ">with image", ">without", ">visual gain", ">95 % interval", ">n", ""),
+        gains,
+        title="Visual gain: with the image minus without it, paired by sample",
+    )
+    prompts = [
+        [
+            one.model,
+            one.task,
+            spread.metric,
+            str(len(spread.values)),
+            value_and_interval(spread.mean),
+            value_and_interval(spread.spread),
+            value_and_interval(spread.deviation),
+            f"{value_and_interval(spread.worst_value)} {spread.worst or ''}".strip(),
+            str(spread.n),
+        ]
+        for one in found
+        for spread in one.prompts
+    ]
+    print_table(
+        (*names, ">prompts", ">mean", ">max - min", ">sd", ">worst", ">n"),
+        prompts,
+        title="Prompts: the task's own and its paraphrases, on the same samples",
+    )
+    rotations = [
+        [
+            one.model,
+            one.task,
+            bias.metric,
+            str(bias.rotations),
+            value_and_interval(bias.accuracy),
+            value_and_interval(bias.consistency),
+            number(bias.unread),
+            _largest_excess(bias),
+            str(bias.n),
+        ]
+        for one in found
+        for bias in one.rotations
+    ]
+    print_table(
+        (*names, ">rotations", ">mean", ">consistent", ">unparsed", ">chosen minus right", ">n"),
+        rotations,
+        title="Options: every rotation of the multiple-choice options",
+    )
+    for one in found:
+        for problem in one.problems:
+            print(f"{one.model}: {problem}")
+
+
+def _largest_excess(bias: RotationBias) -> str:
+    """Of the position with the largest excess; of those with a bias, if there are any."""
+    if not bias.places:
+        return "–"
+    place = max(bias.places, key=lambda one: (one.biased, abs(one.excess)))
+    ends = interval(place.low, place.high, signed=True)
+    word = "bias" if place.biased else "no bias seen"
+    return f"{place.letter} {number(place.excess, signed=True)} {ends} {word}"
