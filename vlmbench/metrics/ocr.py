@@ -16,7 +16,7 @@ from vlmbench.text.japanese import normalize
 from vlmbench.text.json_fields import RECORD_FORM, field_values, read_object
 
 
-def _ratio(totals: Floats, n: int) -> Floats:
+def error_rate(totals: Floats, n: int) -> Floats:
     """Changes over characters; over 1 where all references are empty."""
     return np.asarray(totals[..., 0] / np.maximum(totals[..., 1], 1.0), dtype=np.float64)
 
@@ -26,7 +26,7 @@ def _ratio(totals: Floats, n: int) -> Floats:
     compares="characters",
     source="Character error rate; Levenshtein 1966; on Japanese forms of vlmbench",
     size=2,
-    combine=_ratio,
+    combine=error_rate,
     lower_is_better=True,
 )
 def cer(answer: Answer) -> tuple[float, float]:

@@ -155,9 +155,21 @@ def chrf_pp(answers: Sequence[Answer]) -> Vectors:
     return Vectors(best_chrf(np.concatenate([characters, words], axis=2)))
 
 
+_latest: tuple[Sequence[Answer], dict[Unit, TextComparison]] = (), {}
+
+
 def compared(answers: Sequence[Answer], unit: Unit = "words") -> TextComparison:
     """The comparison of answers with their references; the same for all metrics of a batch."""
-    return compare_texts(tuple((one.prediction, one.references) for one in answers), unit)
+    global _latest
+    batch, known = _latest
+    if batch is not answers:
+        known = {}
+        if isinstance(answers, tuple):  # which stays what it is
+            _latest = answers, known
+    if unit not in known:
+        pairs = tuple((one.prediction, one.references) for one in answers)
+        known[unit] = compare_texts(pairs, unit)
+    return known[unit]
 
 
 def means(values: Floats) -> Vectors:

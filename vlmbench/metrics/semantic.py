@@ -104,7 +104,8 @@ def bert_score(
     weights = _token_weights(corpus, model, layer) if idf else TokenWeights({})
     scores = []
     for start in range(0, len(answers), _BATCH_SIZE):
-        group = [_normal(answer) for answer in answers[start : start + _BATCH_SIZE]]
+        batch = answers[start : start + _BATCH_SIZE]
+        group = [list(map(normalize, (one.prediction, *one.references))) for one in batch]
         tokens = encoder.encode([text for texts in group for text in texts])
         for prediction, *references in group:
             prf = best_match(tokens[prediction], [tokens[one] for one in references], weights)
@@ -167,11 +168,6 @@ def _match(words: Tokens, reference: Tokens, weights: TokenWeights) -> tuple[flo
 def _mean(cosines: Embeddings, weights: Embeddings) -> float:
     """Weighted mean from 0 to 1; rounding may take the cosine of a vector with itself above 1."""
     return min(1.0, max(0.0, float(cosines @ weights / weights.sum())))
-
-
-def _normal(answer: Answer) -> list[str]:
-    """The prediction and the references."""
-    return [normalize(answer.prediction), *map(normalize, answer.references)]
 
 
 @lru_cache(maxsize=2)

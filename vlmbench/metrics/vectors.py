@@ -41,6 +41,3 @@ class Vectors(Sequence[MetricScore]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Vectors({self.rows!r})"

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from vlmbench.metrics.base import Answer, metric, reproduces
-from vlmbench.stats import Floats
+from vlmbench.metrics.ocr import error_rate
 from vlmbench.text.edits import edit_distance
 
 _identity = reproduces("jiwer-4.0.0")
-
-
-def _rate(totals: Floats, n: int) -> Floats:
-    """Edits over characters, or just edits where the references have none."""
-    value: Floats = totals[..., 0] / np.maximum(totals[..., 1], 1.0)
-    return value
 
 
 @metric(
     bounds=None,
     source="PyPI jiwer 4.0.0, cer",
     size=2,
-    combine=_rate,
+    combine=error_rate,
     lower_is_better=True,
     identity=_identity,
 )

@@ -13,7 +13,7 @@ from vlmbench.metrics.compat.text_anls import (
     raw_length_anls,
     relaxed_equal,
 )
-from vlmbench.metrics.compat.text_evalai import evalai, evalai_words, leave_one_out
+from vlmbench.metrics.compat.text_evalai import evalai, evalai_words, vqa_accuracy
 
 _REPOSITORY = "EvolvingLMMs-Lab/lmms-eval at 75571cf"
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -110,9 +110,7 @@ def textvqa(answer: Answer) -> float:
     answer gets a third for each other annotator who agrees, 1 at most; a single annotator has no
     others and gives 0.
     """
-    processed = [evalai(reference) for reference in answer.references]
-    agreeing = processed.count(evalai(answer.prediction))
-    return leave_one_out(agreeing, len(processed))
+    return vqa_accuracy(answer, evalai)
 
 
 @metric(source=f"{_REPOSITORY}, vqav2", identity=_identity)
@@ -126,11 +124,10 @@ def vqav2(answer: Answer, *, answer_ids: bool = True) -> float:
         answer_ids: Whether the data have an id for each annotator's answer. Without, the original
             leaves out all annotators with the same answer at once: ten equal ones give 0.
     """
-    golds = [evalai_words(reference) for reference in answer.references]
-    prediction = evalai_words(answer.prediction)
-    agreeing = golds.count(prediction)
     if answer_ids:
-        return leave_one_out(agreeing, len(golds))
+        return vqa_accuracy(answer, evalai_words)
+    golds = [evalai_words(reference) for reference in answer.references]
+    agreeing = golds.count(evalai_words(answer.prediction))
     return (len(golds) - agreeing) * min(1.0, agreeing / 3) / len(golds)
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
+
+from vlmbench.metrics.base import Answer
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _DIGIT_COMMA = re.compile(r"\d,\d")
@@ -103,6 +106,12 @@ def leave_one_out(agreeing: int, annotators: int) -> float:
     """Mean over the annotators left out of a third for each other one who agrees, at most 1."""
     with_one_less = agreeing * min(1.0, max(0, agreeing - 1) / 3)
     return (with_one_less + (annotators - agreeing) * min(1.0, agreeing / 3)) / annotators
+
+
+def vqa_accuracy(answer: Answer, process: Callable[[str], str]) -> float:
+    """`leave_one_out` of the annotators whose processed answer is the processed prediction."""
+    processed = list(map(process, answer.references))
+    return leave_one_out(processed.count(process(answer.prediction)), len(processed))
 
 
 def _without_punctuation(text: str, together: bool) -> str:

@@ -13,7 +13,7 @@ from vlmbench.metrics.compat.text_anls import (
     relaxed_equal,
 )
 from vlmbench.metrics.compat.text_ccocr import EPSILON, best_counts, best_f1, micro_f1
-from vlmbench.metrics.compat.text_evalai import leave_one_out, vlmevalkit
+from vlmbench.metrics.compat.text_evalai import vlmevalkit, vqa_accuracy
 from vlmbench.metrics.compat.text_letters import vlmevalkit_letter
 from vlmbench.metrics.compat.text_mmmu import letters_of
 from vlmbench.records import MetricScore
@@ -42,9 +42,7 @@ def vqa_score(answer: Answer) -> float:
     As compat_lmms.textvqa, with a processing that keeps a full stop behind a digit and treats
     commas as other punctuation.
     """
-    processed = [vlmevalkit(reference) for reference in answer.references]
-    agreeing = processed.count(vlmevalkit(answer.prediction))
-    return leave_one_out(agreeing, len(processed))
+    return vqa_accuracy(answer, vlmevalkit)
 
 
 @metric(source=f"{_REPOSITORY}, ChartQA", identity=_identity)

@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 
 Integers: TypeAlias = NDArray[np.int64]
 
-Texts: TypeAlias = Sequence[Sequence[Hashable]]
-"""Sequences of words or characters: the answer's first, then the references'."""
-
 _POINT_BITS = 21
 _KEY_BITS = 32
 _PACKED = 3
@@ -132,8 +129,8 @@ class EncodedTexts:
             yield batch(first, len(costs))
 
 
-def encode(samples: Sequence[Texts]) -> EncodedTexts:
-    """Any sequences of hashable items."""
+def encode(samples: Sequence[Sequence[Sequence[Hashable]]]) -> EncodedTexts:
+    """For each sample its texts, the answer first, as any sequences of hashable items."""
     texts = list(chain.from_iterable(samples))
     sizes = np.fromiter(map(len, texts), np.int64)
     n_texts = np.fromiter(map(len, samples), np.int64)

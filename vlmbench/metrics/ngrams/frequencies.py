@@ -75,10 +75,12 @@ class DocumentFrequencies:
 
     def _longer(self, order: int, lines: Integers, words: Integers) -> Integers:
         """The lines of n-grams of these lines that go on with these words; -1 without one."""
+        import pandas as pd
+
         found = np.full(len(lines), -1, dtype=np.int64)
         known = np.flatnonzero((lines >= 0) & (words >= 0))
         wanted = (lines.take(known) << _WORD_BITS) | words.take(known)
-        found[known] = self.keys[order - 1].get_indexer(wanted)
+        found[known] = self.keys[order - 1].get_indexer(pd.Index(wanted))
         return found
 
 
