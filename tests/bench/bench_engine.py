@@ -180,7 +180,6 @@ def warm_up(task: Any, executor: Any, spec: Any, folder: Path) -> None:
 def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, Rounds]:
     """The ideal and the harness by turns, and what the harness itself takes of the CPU."""
     from vlmbench.evaluate import run
-    from vlmbench.executors.preprocessing import PreprocessingPool
     from vlmbench.runners.hf.decoded_images import DecodedImageCache
     from vlmbench.tasks.registry import load_task
 
@@ -199,13 +198,12 @@ def one_process(spec: Any, executor: Any, count: int, rounds: int) -> dict[str, 
                 seconds = record.performance["seconds"]
                 assert seconds is not None
                 # Once more with everything in this process, whose CPU time is counted.
-                executor._preprocessing.close()
-                executor._preprocessing = None
+                preprocessing, executor._preprocessing = executor._preprocessing, None
                 runner._encoder._pictures = DecodedImageCache()
                 watch.seconds, began = 0.0, time.process_time()
                 run(spec, task, executor=executor, out=out, limit=count, fresh=True)
                 own = time.process_time() - began - watch.seconds
-                executor._preprocessing = PreprocessingPool(runner, spec, 1)
+                executor._preprocessing = preprocessing
                 found.setdefault(name, []).append(figures | {"harness": seconds, "own": own})
     return found
 
