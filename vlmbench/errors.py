@@ -7,7 +7,6 @@
     ├── ModelError           a model that cannot be found, loaded or called
     ├── JournalError         a run directory that cannot be read, written or continued
     ├── CacheError           the cache of answers cannot be read or written
-    ├── TemporaryError       temporary files cannot be written
     ├── DependencyError      an optional package that is not installed
     └── IncompleteError      exit code 3: the run is there, samples are missing
 
@@ -49,10 +48,6 @@ class JournalError(VlmbenchError):
 
 class CacheError(VlmbenchError):
     """The cache of answers cannot be read or written."""
-
-
-class TemporaryError(VlmbenchError):
-    """Temporary files cannot be written."""
 
 
 class DependencyError(VlmbenchError):

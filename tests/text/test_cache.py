@@ -36,12 +36,6 @@ def test_many_texts_are_analyzed_once_each_in_their_order() -> None:
     assert len(seen) == len(set(seen)) == 702
 
 
-def test_what_was_learned_is_not_analyzed() -> None:
-    cache = WordCache(recorded([]))
-    cache.learn(["ab"], ["a b"])
-    assert cache("ab") == ("a", "b")
-
-
 def test_the_cache_stays_small_and_right() -> None:
     cache = WordCache(split_all, limit=1000)
     source = random.Random(0)

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from vlmbench.cli.console import interval, number, print_json, print_table
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
-from vlmbench.compare.published import Comparison, Mismatch, compare
+from vlmbench.compare.pairs import compare_runs
+from vlmbench.compare.published import ComparisonTable, Mismatch, compare_published
 from vlmbench.report.html import build_report
 from vlmbench.runs.directory import find_runs
 
@@ -21,9 +22,11 @@ def report_command(options: argparse.Namespace) -> int:
 
 
 def compare_command(options: argparse.Namespace) -> int:
-    """Show what compares with published scores, and what does not and why."""
+    """Show models beside each other, or beside published scores."""
+    if not options.published:
+        return _compare_models(options)
     records = [run.read_record() for run in find_runs(options.runs)]
-    comparisons, mismatches = compare([one for one in records if one.variant is None])
+    comparisons, mismatches = compare_published([one for one in records if one.variant is None])
     if options.json:
         values = {
             "comparisons": [asdict(one) for one in comparisons],
@@ -35,7 +38,34 @@ def compare_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_published(comparisons: Sequence[Comparison], mismatches: Sequence[Mismatch]) -> None:
+def _compare_models(options: argparse.Namespace) -> int:
+    frame = compare_runs(options.runs, seed=options.seed)
+    if options.json:
+        print(frame.to_json(orient="records", force_ascii=False, indent=2))
+        return 0
+    rows = [
+        [
+            row.task,
+            row.metric,
+            row.model_b,
+            *(number(one) for one in (row.value_a, row.value_b)),
+            number(row.difference, signed=True),
+            interval(row.low, row.high, signed=True),
+            str(row.n),
+        ]
+        for row in frame[frame["problem"].isna()].itertuples()
+    ]
+    first = str(frame["model_a"].iloc[0]) if len(frame) else ""
+    headings = ("task", "metric", "model", f">{first}", ">model", ">difference", ">95 % interval")
+    print_table((*headings, ">n"), rows, title=f"Paired with {first}, on the same samples")
+    for row in frame[frame["problem"].notna()].itertuples():
+        print(f"Note: {row.model_a} and {row.model_b} do not compare on {row.task}: {row.problem}.")
+    return 0
+
+
+def _print_published(
+    comparisons: Sequence[ComparisonTable], mismatches: Sequence[Mismatch]
+) -> None:
     for one in comparisons:
         rows = [
             [">" if row.ours else "", row.model, number(row.value), row.source] for row in one.rows

@@ -190,12 +190,13 @@ def _add_report(top: Parser) -> None:
 def _add_compare(top: Parser) -> None:
     compare = top.command(
         "compare",
-        "compare runs with published scores",
+        "compare models on the same samples, or with published scores",
         "compare.compare_command",
+        "vlmbench compare runs/base runs/tuned",
         "vlmbench compare runs --published",
     )
-    compare.share("runs", "json")
-    compare.option("--published", "with scores that others published", required=True)
+    compare.share("runs", "seed", "json")
+    compare.option("--published", "with scores that others published, where these compare")
 
 
 def _add_gate(top: Parser) -> None:

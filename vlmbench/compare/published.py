@@ -48,7 +48,7 @@ IMAGES_FIRST = ("llm-jp-eval-mm",)
 """Harnesses that put all images before the text."""
 
 
-class Source(Strict):
+class PublishedSource(Strict):
     """Where numbers were published."""
 
     repo: str | None = None
@@ -90,12 +90,12 @@ class Table(Strict):
 class PublishedFile(Strict):
     """What `published.json` holds."""
 
-    sources: dict[str, Source]
+    sources: dict[str, PublishedSource]
     tables: tuple[Table, ...] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """A score beside others."""
 
     model: str
@@ -122,7 +122,7 @@ class Caveat:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonTable:
     """One of our metrics beside what its harness published, best first."""
 
     task: str
@@ -130,7 +130,7 @@ class Comparison:
     harness: str
     name: str
     """What the harness calls the metric."""
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
     caveats: tuple[Caveat, ...]
 
 
@@ -159,7 +159,7 @@ def published() -> PublishedFile:
     return parse(PublishedFile, json.loads(FILE.read_text(encoding="utf-8")), location=str(FILE))
 
 
-def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[Source, ...]:
+def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[PublishedSource, ...]:
     """Where scores were published that compare with a task's.
 
     Args:
@@ -174,7 +174,7 @@ def comparable_sources(task: str, named: Iterable[tuple[str, str]]) -> tuple[Sou
     return tuple(published().sources[one] for one in dict.fromkeys(identities))
 
 
-def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismatch]]:
+def compare_published(records: Sequence[RunRecord]) -> tuple[list[ComparisonTable], list[Mismatch]]:
     """What can be put beside published numbers, and what cannot, task by task.
 
     Args:
@@ -183,7 +183,7 @@ def compare(records: Sequence[RunRecord]) -> tuple[list[Comparison], list[Mismat
     by_task: dict[str, list[RunRecord]] = {}
     for record in records:
         by_task.setdefault(record.task, []).append(record)
-    comparisons: list[Comparison] = []
+    comparisons: list[ComparisonTable] = []
     mismatches: list[Mismatch] = []
     for task, runs in by_task.items():
         name = BENCHMARKS.get(task, task)
@@ -217,7 +217,7 @@ def published_frame(paths: Sequence[Path]) -> pd.DataFrame:
     import pandas as pd
 
     records = [run.read_record() for run in find_runs(paths)]
-    comparisons, _ = compare([one for one in records if one.variant is None])
+    comparisons, _ = compare_published([one for one in records if one.variant is None])
     rows = [
         {
             "task": one.task,
@@ -243,15 +243,17 @@ def _comparison(
     name: str,
     tables: Sequence[Table],
     runs: Sequence[RunRecord],
-) -> Comparison:
+) -> ComparisonTable:
     key = use["id"] or use["use"]
-    rows: list[Row] = []
+    rows: list[ComparisonRow] = []
     caveats: dict[Caveat, None] = {}
     highest = 1.0
     for run in runs:
         estimate = _overall(run, key)
         if estimate is not None and estimate.value is not None:
-            ours = Row(run.model, estimate.value, True, "this run", "", estimate.low, estimate.high)
+            ours = ComparisonRow(
+                run.model, estimate.value, True, "this run", "", estimate.low, estimate.high
+            )
             rows.append(ours)
             highest = _highest(estimate.signature)
         caveats.update(dict.fromkeys(_caveats(run, harness)))
@@ -259,11 +261,11 @@ def _comparison(
         scale = highest / (100.0 if table.scale == "0-100" else 1.0)
         source = published().sources[table.source_id]
         rows += [
-            Row(model, score * scale, False, str(source), source.link)
+            ComparisonRow(model, score * scale, False, str(source), source.link)
             for model, score in table.scores.items()
         ]
     rows.sort(key=lambda row: (-row.value, row.model))
-    return Comparison(task, key, harness, name, tuple(rows), tuple(caveats))
+    return ComparisonTable(task, key, harness, name, tuple(rows), tuple(caveats))
 
 
 def _overall(run: RunRecord, metric: str) -> Estimate | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from vlmbench.compare.published import Source, comparable_sources
+from vlmbench.compare.published import PublishedSource, comparable_sources
 from vlmbench.errors import VlmbenchError
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import RunRecord
@@ -47,7 +47,7 @@ class TaskCard:
     """Names of the headline metrics."""
     definitions: Mapping[str, str]
     """The first paragraph of each metric's definition; empty if it is not installed here."""
-    sources: tuple[Source, ...]
+    sources: tuple[PublishedSource, ...]
     """Of published scores that compare."""
 
     @property

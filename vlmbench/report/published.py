@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vlmbench.compare.published import Comparison, compare
+from vlmbench.compare.published import ComparisonTable, compare_published
 from vlmbench.report.tables import Entry, TaskRuns
 
 
 def published_scores(
     task: TaskRuns, entries: Sequence[Entry]
-) -> tuple[list[Comparison], pd.DataFrame]:
+) -> tuple[list[ComparisonTable], pd.DataFrame]:
     """What others published of a task: beside ours where it compares, and what does not.
 
     Returns:
@@ -27,7 +27,7 @@ def published_scores(
         for entry in entries
         if task.mismatch(entry.runs[task.name]) is None
     ]
-    comparisons, mismatches = compare(records)
+    comparisons, mismatches = compare_published(records)
     columns = ["harness", "name", "kind", "source", "link"]
     frame = pd.DataFrame(mismatches, columns=[*columns, "detail", "models"])
     subsets = frame.groupby(columns, sort=False, as_index=False)

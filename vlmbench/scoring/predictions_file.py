@@ -23,8 +23,11 @@ from vlmbench.metrics.base import Answer, Metric
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
 from vlmbench.schema import json_kind, parse_jsonl
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
-from vlmbench.scoring.sample_scores import BATCH_SIZE, ENCODER_BATCH_SIZE, chunks
+from vlmbench.scoring.sample_scores import chunks
 from vlmbench.tasks.samples import image_file
+
+LINES_AT_A_TIME = 256
+"""Lines whose texts, and images if the metric looks at them, are in memory at once."""
 
 FORM = (
     'a line is {"id": "1", "prediction": "...", "references": ["..."]}, with "choices" if there '
@@ -109,7 +112,7 @@ def _scores(
     metric: Metric, lines: Iterator[Line], path: Path
 ) -> Iterator[tuple[Line, MetricScore]]:
     encoder = metric.definition.encoder
-    for chunk in chunks(lines, ENCODER_BATCH_SIZE if encoder else BATCH_SIZE):
+    for chunk in chunks(lines, LINES_AT_A_TIME):
         answers = tuple(_with_images(line, path, wanted=encoder == "images") for line in chunk)
         yield from zip(chunk, metric.score_all(answers), strict=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 _PER_TEXT = 64
 """What a text costs besides its characters, in characters."""
@@ -48,10 +48,6 @@ class WordCache:
         pairs = list(zip(texts, known, strict=True))
         found = self._look_up(list(dict.fromkeys(text for text, line in pairs if line is None)))
         return [found[text] if line is None else line for text, line in pairs]
-
-    def learn(self, texts: Iterable[str], lines: Iterable[str]) -> None:
-        """Add texts whose words, with spaces between, are known already."""
-        self._keep(dict(zip(texts, lines, strict=True)))
 
     def __len__(self) -> int:
         """Number of texts in the cache."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from vlmbench.text.cache import WordCache
@@ -175,11 +175,6 @@ def tokenize(text: str) -> tuple[str, ...]:
 def lines_of_words(texts: Sequence[str]) -> list[str]:
     """`tokenize` of each text, as a line with one space between words."""
     return _words.lines(texts)
-
-
-def learn(texts: Sequence[str], lines: Iterable[str]) -> None:
-    """Cache the words of texts that another process has analyzed."""
-    _words.learn(texts, lines)
 
 
 @functools.lru_cache(maxsize=1 << 14)
