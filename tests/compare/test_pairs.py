@@ -49,7 +49,7 @@ def test_other_prompts_do_not_compare(tmp_path: Path) -> None:
         task = make_task(tmp_path / name, [question(0)], prompt=prompt)
         (out / name).mkdir(parents=True)
         answered_run(task, out / name / "runs", name, {"q0": "赤"})
-    (row,) = vlmbench.compare(out / "a", out / "b").to_dict("records")
+    (row,) = vlmbench.compare(out / "a" / "runs", out / "b" / "runs").to_dict("records")
     assert row["problem"] == "another prompt"
 
 
