@@ -28,7 +28,7 @@ from vlmbench.records import RunRecord
 from vlmbench.report.html import build_report
 from vlmbench.runs.directory import RunDir
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 BYTES_A_SAMPLE = 3200
 """What a sample may add to memory: its texts, response and scores, and room to write them."""
@@ -257,7 +257,7 @@ def test_other_data_is_refused(task: Path, tmp_path: Path) -> None:
 def test_samples_of_one_image_are_one_cluster(task: Path, tmp_path: Path) -> None:
     record = evaluate("baseline:majority", task, tmp_path / "out")
     rows = RunDir.of(tmp_path / "out", record.model, record.task).read_scores()
-    samples = {sample.id: sample for sample in load_samples(load_task(str(task)))}
+    samples = {sample.id: sample for sample in read_samples(load_task(str(task)))}
     assert [row.cluster for row in rows] == [samples[row.id].images[0].digest for row in rows]
     assert 1 < len({row.cluster for row in rows}) < len(rows)  # some questions share an image
     write_task(task.parent, color_rows(24), cluster="kind")

@@ -148,8 +148,7 @@ def train(
     Raises:
         VlmbenchError: With one sentence for people.
     """
-    from vlmbench.train.run import find_recipe
-    from vlmbench.train.run import train as train_by_recipe
+    from vlmbench.train.run import find_recipe, train_by_recipe
 
     return train_by_recipe(
         find_recipe(str(recipe)),

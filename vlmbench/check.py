@@ -13,7 +13,7 @@ from vlmbench.records import Image, Sample, TextPart
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
 from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER, build_parts, build_request
-from vlmbench.tasks.samples import build_sample, load_samples
+from vlmbench.tasks.samples import build_sample, read_samples
 from vlmbench.tasks.spec import Example, TaskSpec, TextColumn
 from vlmbench.tasks.template import columns_in_template
 
@@ -41,7 +41,7 @@ def check_task(task: TaskSpec) -> TaskCheck:
     metrics = load_metrics(task)
     problems, seen, repeated = _Problems(), set[str](), list[str]()
     samples = images = 0
-    for sample in load_samples(task):
+    for sample in read_samples(task):
         samples += 1
         images += len(sample.images)
         problems.add(sample, _sample_problems(task, sample, metrics))

@@ -24,7 +24,7 @@ from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
@@ -125,7 +125,7 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
 
 def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
     """All samples of the task, as they are asked, without images and rows."""
-    samples = load_samples(task, images=False)
+    samples = read_samples(task, images=False)
     asked = map(variant.of_sample, samples) if variant else samples
     return [replace(sample, row={}) for sample in asked]
 

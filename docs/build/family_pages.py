@@ -21,8 +21,14 @@ from vlmbench.models.resolve import known_models
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 
 COLUMNS = (
-    *("family", "`model_type`", "aliases", "one image", "two images", "no image"),
-    *("batch = single", "pixels"),
+    "family",
+    "`model_type`",
+    "aliases",
+    "one image",
+    "two images",
+    "no image",
+    "batch = single",
+    "pixels",
 )
 
 

@@ -51,11 +51,11 @@ def requests_of(task_name: str, count: int) -> list[Any]:
     """The first requests of a task."""
     from vlmbench.tasks.prompt import build_request
     from vlmbench.tasks.registry import load_task
-    from vlmbench.tasks.samples import load_samples
+    from vlmbench.tasks.samples import read_samples
 
     task = load_task(task_name)
     generation = task.generation_for(0)
-    samples = load_samples(task, limit=count)
+    samples = read_samples(task, limit=count)
     return [build_request(task, sample, generation=generation) for sample in samples]
 
 

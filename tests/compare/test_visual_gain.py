@@ -8,7 +8,7 @@ import pytest
 from made_runs import make_task, question
 
 from vlmbench.compare.paired_runs import Scored, read_scored
-from vlmbench.compare.visual_gain import VisualGain, verdict_of, visual_gains
+from vlmbench.compare.visual_gain import VisualGain, gain_verdict, visual_gains
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
@@ -103,4 +103,4 @@ def test_samples_without_an_image_say_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_verdict(low: float, high: float, verdict: str) -> None:
-    assert verdict_of(low, high) == verdict
+    assert gain_verdict(low, high) == verdict

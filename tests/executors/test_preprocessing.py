@@ -21,7 +21,7 @@ from vlmbench.records import Image, ImagePart, Request, TextPart
 from vlmbench.runners.base import SplitRunner, make_runner
 from vlmbench.tasks.prompt import build_request
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 SPEC = resolve_model("tiny-ja", device="cpu")
 
@@ -29,7 +29,7 @@ SPEC = resolve_model("tiny-ja", device="cpu")
 def requests(count: int) -> list[Request]:
     task = load_task("ja-multi-image")
     generation = task.generation_for(0)
-    samples = load_samples(task, limit=count)
+    samples = read_samples(task, limit=count)
     return [build_request(task, sample, generation=generation) for sample in samples]
 
 

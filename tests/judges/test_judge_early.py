@@ -33,8 +33,16 @@ def judged_by(under_test: MadeServer, tmp_path: Path) -> Iterator[list[str]]:
 def arguments(server: MadeServer, folder: Path, *, metrics: tuple[str, ...]) -> list[str]:
     task = judged_task(folder / "task", metrics, colors())
     return [
-        *("run", "--model", "openai:asked", "--base-url", server.url, "--quiet"),
-        *("--tasks", str(task), "--out", str(folder / "out")),
+        "run",
+        "--model",
+        "openai:asked",
+        "--base-url",
+        server.url,
+        "--quiet",
+        "--tasks",
+        str(task),
+        "--out",
+        str(folder / "out"),
     ]
 
 

@@ -57,11 +57,27 @@ def test_a_run_with_a_judge_resumes_without_asking_again(tmp_path: Path) -> None
     journal = run.path / "judge-made.jsonl"
     with MadeServer(answer) as model, MadeServer(grade) as judge:
         command = [
-            *(sys.executable, "-m", "vlmbench", "run", "--tasks", str(task), "--quiet"),
-            *("--out", str(tmp_path / "out"), "--model", "openai:asked"),
-            *("--base-url", model.url, "--model-option", "concurrency=1"),
-            *("--judge", "openai:made", "--judge-base-url", judge.url),
-            *("--judge-option", "concurrency=1"),
+            sys.executable,
+            "-m",
+            "vlmbench",
+            "run",
+            "--tasks",
+            str(task),
+            "--quiet",
+            "--out",
+            str(tmp_path / "out"),
+            "--model",
+            "openai:asked",
+            "--base-url",
+            model.url,
+            "--model-option",
+            "concurrency=1",
+            "--judge",
+            "openai:made",
+            "--judge-base-url",
+            judge.url,
+            "--judge-option",
+            "concurrency=1",
         ]
         killed_when(command, lambda: len(answered(run.journal)) >= 3)
         assert judge.bodies == []
@@ -94,10 +110,19 @@ def test_a_killed_comparison_goes_on(tmp_path: Path) -> None:
     tie = verdict(reason="", better="tie")
     with MadeServer(lambda body, earlier: Reply(completion(tie), seconds=SECONDS)) as judge:
         command = [
-            *(sys.executable, "-m", "vlmbench", "judge", "pairwise"),
+            sys.executable,
+            "-m",
+            "vlmbench",
+            "judge",
+            "pairwise",
             *(str(run.path) for run in runs),
-            *("--quiet", "--judge", "openai:made", "--judge-base-url", judge.url),
-            *("--judge-option", "concurrency=1"),
+            "--quiet",
+            "--judge",
+            "openai:made",
+            "--judge-base-url",
+            judge.url,
+            "--judge-option",
+            "concurrency=1",
         ]
 
         def replies() -> int:

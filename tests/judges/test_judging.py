@@ -139,9 +139,19 @@ def test_a_killed_judge_goes_on_without_asking_again(tmp_path: Path) -> None:
 
     with MadeServer(behave) as server:
         command = [
-            *(sys.executable, "-m", "vlmbench", "judge", "run", str(run.path), "--quiet"),
-            *("--judge", "openai:made-judge", "--judge-base-url", server.url),
-            *("--judge-option", "concurrency=1"),
+            sys.executable,
+            "-m",
+            "vlmbench",
+            "judge",
+            "run",
+            str(run.path),
+            "--quiet",
+            "--judge",
+            "openai:made-judge",
+            "--judge-base-url",
+            server.url,
+            "--judge-option",
+            "concurrency=1",
         ]
         journal = run.path / "judge-made-judge.jsonl"
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

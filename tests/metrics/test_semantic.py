@@ -219,7 +219,7 @@ def test_batches_change_nothing(bert: Path, clip: Path, monkeypatch: pytest.Monk
         assert [one(ready.score(answer)) for answer in seen] == pytest.approx(together, abs=1e-6)
         for name in ("_BATCH_SIZE", "_IMAGE_BATCH_SIZE"):
             monkeypatch.setattr(semantic, name, 3)
-        monkeypatch.setattr(encoders, "BATCH_SIZE", 2)
+        monkeypatch.setattr(encoders, "NETWORK_BATCH_SIZE", 2)
         assert values(metric, seen) == pytest.approx(together, abs=1e-6)
         assert values(metric, seen[::-1])[::-1] == pytest.approx(together, abs=1e-6)
 

@@ -12,7 +12,7 @@ from made_tasks import color_rows, picture, write_task
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.samples import read_samples, sample_count
 from vlmbench.tasks.sources import data_fingerprint
 
 FIELDS: dict[str, Any] = {
@@ -24,7 +24,7 @@ FIELDS: dict[str, Any] = {
 
 
 def samples(path: Path, **arguments: Any) -> list[Sample]:
-    return list(load_samples(load_task(str(path)), **arguments))
+    return list(read_samples(load_task(str(path)), **arguments))
 
 
 def write_lines(folder: Path, rows: list[Any], **fields: Any) -> Path:

@@ -21,7 +21,7 @@ from vlmbench.records import stable_hash
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import read_journal
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.samples import read_samples, sample_count
 from vlmbench.tasks.sources import data_fingerprint, data_state, source_name
 from vlmbench.tasks.spec import TaskSpec
 
@@ -42,7 +42,7 @@ def hub_task(folder: Path, **changes: Any) -> TaskSpec:
 
 
 def ids(task: TaskSpec) -> list[str]:
-    return [sample.id for sample in load_samples(task)]
+    return [sample.id for sample in read_samples(task)]
 
 
 @pytest.mark.parametrize("layout", ["one file", "shards", "lines"])
@@ -63,7 +63,7 @@ def test_layouts(tmp_path: Path, layout: str) -> None:
     task = hub_task(tmp_path)
     assert data_state(task) == "local"
     assert ids(task) == [row["id"] for row in rows]
-    assert all(len(sample.images) == 1 for sample in load_samples(task))
+    assert all(len(sample.images) == 1 for sample in read_samples(task))
     assert sample_count(task) == (None if layout == "lines" else 6)
 
 
@@ -83,11 +83,11 @@ def subset_task(folder: Path) -> TaskSpec:
 
 def test_subsets_take_turns(tmp_path: Path) -> None:
     task = subset_task(tmp_path)
-    samples = list(load_samples(task))
+    samples = list(read_samples(task))
     assert [one.id for one in samples] == ["B0", "A0", "B1", "A1", "A2", "A3"]
     assert [one.meta["subset"] for one in samples] == ["B", "A", "B", "A", "A", "A"]
     for limit in range(1, 7):
-        found = [one.id for one in load_samples(task, limit=limit)]
+        found = [one.id for one in read_samples(task, limit=limit)]
         assert found == [one.id for one in samples[:limit]]
     (tmp_path / "data" / "colors" / "A.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks 1 of the 3 subsets .* add A.parquet"):
@@ -133,7 +133,7 @@ def test_rows_that_are_kept_and_lists_that_are_taken_apart(tmp_path: Path) -> No
     }
     data = {**HUB, "keep": "row.lang == 'JA'", "each": "qas"}
     task = hub_task(tmp_path, data=data, **changes)
-    found = list(load_samples(task))
+    found = list(read_samples(task))
     assert [(one.id, one.references) for one in found] == [
         ("0", ("赤",)),
         ("1", ("二匹",)),
@@ -158,7 +158,7 @@ def test_images_in_base64(tmp_path: Path) -> None:
         {"id": "b", "image": "not base64"},
     ]
     write_rows(tmp_path / "data" / "colors.parquet", rows)
-    good, bad = load_samples(hub_task(tmp_path, fields=fields, slices=[]))
+    good, bad = read_samples(hub_task(tmp_path, fields=fields, slices=[]))
     assert good.images[0].data == picture()
     with pytest.raises(DataError, match="is not base64"):
         bad.images[0].decode()
@@ -241,7 +241,7 @@ def test_subsets_and_lists_of_images_of_the_hub_layout(tmp_path: Path) -> None:
         fields={"id": "{{ row.id }}", "images": ["images"], "references": ["{{ row.answer }}"]},
         slices=[],
     )
-    samples = list(load_samples(task))
+    samples = list(read_samples(task))
     assert [one.id for one in samples] == ["B", "A"]
     assert [image.data for image in samples[0].images] == [picture(), picture()]
-    assert [one.images for one in load_samples(task, images=False)] == [(), ()]
+    assert [one.images for one in read_samples(task, images=False)] == [(), ()]

@@ -49,7 +49,7 @@ def write_recipe(tmp_path: Path, seedling: Path) -> WriteRecipe:
 @pytest.fixture(scope="session")
 def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a training that nothing interrupted."""
-    from vlmbench.train.run import train
+    from vlmbench.train.run import train_by_recipe
 
     folder = tmp_path_factory.mktemp("trained")
-    return train(make_recipe(folder, seedling), out=folder / "out", quiet=True)
+    return train_by_recipe(make_recipe(folder, seedling), out=folder / "out", quiet=True)

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from vlmbench.errors import ModelError, UsageError, VlmbenchError
-from vlmbench.train.run import find_recipe, train
+from vlmbench.train.run import find_recipe, train_by_recipe
 
 WriteRecipe = Callable[..., Path]
 STEPS, SAVE_EVERY = 9, 4
@@ -83,7 +83,7 @@ def test_the_checkpoint_loads_as_any_other_and_has_learned(whole: Path, seedling
 def test_training_twice_gives_the_same_weights(
     whole: Path, write_recipe: WriteRecipe, tmp_path: Path
 ) -> None:
-    assert same_weights(train(write_recipe(), out=tmp_path / "out", quiet=True), whole)
+    assert same_weights(train_by_recipe(write_recipe(), out=tmp_path / "out", quiet=True), whole)
 
 
 def test_killed_and_resumed_equals_never_killed(
@@ -104,8 +104,8 @@ def test_killed_and_resumed_equals_never_killed(
     training.communicate()
     assert not (out / "training.json").exists()
     with pytest.raises(UsageError, match=r"not finished; add --resume"):
-        train(recipe, out=out, quiet=True)
-    train(recipe, out=out, resume=True, quiet=True)
+        train_by_recipe(recipe, out=out, quiet=True)
+    train_by_recipe(recipe, out=out, resume=True, quiet=True)
     assert same_weights(out, whole)
     assert losses(out) == losses(whole)
     # The check after step 4 may have been killed with the process; none is there twice.
@@ -130,14 +130,14 @@ def unfinished(
     recipe, out = write_recipe(), tmp_path / "unfinished"
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(run, "_save", stop)
-        train(recipe, out=out, quiet=True)
+        train_by_recipe(recipe, out=out, quiet=True)
     assert {path.name for path in out.glob("checkpoint-*")} == {"checkpoint-8", "checkpoint-9"}
     return recipe, out
 
 
 def test_resumed_after_the_last_step(unfinished: tuple[Path, Path], whole: Path) -> None:
     recipe, out = unfinished
-    train(recipe, out=out, resume=True, quiet=True)
+    train_by_recipe(recipe, out=out, resume=True, quiet=True)
     assert same_weights(out, whole)
     facts = json.loads((out / "training.json").read_text())
     assert facts["final_loss"] == losses(whole)[-1][1]
@@ -152,7 +152,7 @@ def test_a_checkpoint_that_was_not_saved_whole_is_passed_over(
     (out / "checkpoint-9" / "optimizer.pt").write_bytes(b"")
     with (out / "log.jsonl").open("a") as log:
         log.write('{"step": 9, "lo')
-    train(recipe, out=out, resume=True, quiet=True)
+    train_by_recipe(recipe, out=out, resume=True, quiet=True)
     assert same_weights(out, whole)
     assert losses(out) == losses(whole)
 
@@ -163,7 +163,7 @@ def test_no_whole_checkpoint_means_from_the_beginning(
     recipe, out = unfinished
     for folder in out.glob("checkpoint-*"):
         (folder / "trainer_state.json").unlink()
-    train(recipe, out=out, resume=True, quiet=True)
+    train_by_recipe(recipe, out=out, resume=True, quiet=True)
     assert same_weights(out, whole)
     assert losses(out) == losses(whole)
 
@@ -171,7 +171,7 @@ def test_no_whole_checkpoint_means_from_the_beginning(
 def test_resuming_what_is_finished_changes_nothing(whole: Path, write_recipe: WriteRecipe) -> None:
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
     (whole / "checkpoint-9").mkdir()  # killed while it cleaned up
-    assert train(write_recipe(), out=whole, resume=True, quiet=True) == whole
+    assert train_by_recipe(write_recipe(), out=whole, resume=True, quiet=True) == whole
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
 
@@ -180,14 +180,14 @@ def test_resuming_by_another_recipe_is_refused(
 ) -> None:
     _, out = unfinished
     with pytest.raises(UsageError, match=r"was started with another 'seed'; resume it with the"):
-        train(write_recipe(seed=4), out=out, resume=True, quiet=True)
+        train_by_recipe(write_recipe(seed=4), out=out, resume=True, quiet=True)
 
 
 def test_going_on_from_a_checkpoint_starts_where_it_ended(
     whole: Path, write_recipe: WriteRecipe, tmp_path: Path
 ) -> None:
     recipe = write_recipe(model={"checkpoint": str(whole)})
-    out = train(recipe, out=tmp_path / "further", quiet=True)
+    out = train_by_recipe(recipe, out=tmp_path / "further", quiet=True)
     assert losses(out)[0][1] < losses(whole)[2][1]
     card = (out / "README.md").read_text()
     assert f"- Start: {whole}" in card
@@ -207,7 +207,7 @@ def test_from_nothing(write_recipe: WriteRecipe, tmp_path: Path) -> None:
     recipe = write_recipe(
         model={"scratch": sizes}, steps=2, save_every=2, check_groups=0, weights_dtype="bfloat16"
     )
-    out = train(recipe, out=tmp_path / "scratch", quiet=True)
+    out = train_by_recipe(recipe, out=tmp_path / "scratch", quiet=True)
     assert {tensor.dtype for tensor in weights(out).values()} == {torch.bfloat16}
     assert [row["step"] for row in log_of(out)] == [1, 2]
     tokenizer = json.loads((out / "tokenizer.json").read_text())
@@ -215,16 +215,16 @@ def test_from_nothing(write_recipe: WriteRecipe, tmp_path: Path) -> None:
 
 
 def test_bfloat16_arithmetic_learns_too(write_recipe: WriteRecipe, tmp_path: Path) -> None:
-    out = train(write_recipe(precision="bfloat16"), out=tmp_path / "out", quiet=True)
+    out = train_by_recipe(write_recipe(precision="bfloat16"), out=tmp_path / "out", quiet=True)
     assert losses(out)[-1][1] < 0.7 * losses(out)[0][1]
 
 
 def test_only_the_bar_is_shown(
     write_recipe: WriteRecipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    train(write_recipe(steps=2, check_groups=0), out=tmp_path / "quiet", quiet=True)
+    train_by_recipe(write_recipe(steps=2, check_groups=0), out=tmp_path / "quiet", quiet=True)
     assert capfd.readouterr() == ("", "")
-    train(write_recipe(steps=2, check_groups=0), out=tmp_path / "shown")
+    train_by_recipe(write_recipe(steps=2, check_groups=0), out=tmp_path / "shown")
     shown = capfd.readouterr()
     assert shown.out == ""
     assert re.search(r"training.*2/2.*loss \d\.\d{3}", shown.err)
@@ -267,7 +267,7 @@ def test_a_checkpoint_that_cannot_be_trained(
 ) -> None:
     recipe = write_recipe(model={"checkpoint": checkpoint(tmp_path, seedling)})
     with pytest.raises(VlmbenchError) as caught:
-        train(recipe, out=tmp_path / "out", quiet=True)
+        train_by_recipe(recipe, out=tmp_path / "out", quiet=True)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ModelError | UsageError)
@@ -286,7 +286,7 @@ def test_directories_that_cannot_be_used(
     ]
     for out, resume, sentence in cases:
         with pytest.raises(UsageError) as caught:
-            train(recipe, out=out, resume=resume, quiet=True)
+            train_by_recipe(recipe, out=out, resume=resume, quiet=True)
         assert sentence in str(caught.value)
 
 
@@ -300,10 +300,10 @@ def test_a_full_disk_loses_nothing(
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         with pytest.raises(UsageError, match=r"could not be written \(.+\); make room, then go on"):
-            train(recipe, out=out, quiet=True)
+            train_by_recipe(recipe, out=out, quiet=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    train(recipe, out=out, resume=True, quiet=True)
+    train_by_recipe(recipe, out=out, resume=True, quiet=True)
     assert same_weights(out, whole)
 
 
@@ -322,4 +322,4 @@ def test_an_adapter_is_no_start(seedling: Path, tmp_path: Path, write_recipe: Wr
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     recipe = find_recipe(str(write_recipe(model={"checkpoint": str(folder)})))
     with pytest.raises(ModelError, match="is an adapter, which is not trained further"):
-        train(recipe, out=tmp_path / "out", quiet=True)
+        train_by_recipe(recipe, out=tmp_path / "out", quiet=True)

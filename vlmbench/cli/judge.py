@@ -27,7 +27,7 @@ from vlmbench.judges.pairwise import judge_pair, pair_journal
 from vlmbench.judges.results import Agreement, JudgeCheck, PairResult, write_result
 from vlmbench.runs.directory import find_runs
 
-Result = TypeVar("Result", PairResult, Agreement)
+_Result = TypeVar("_Result", PairResult, Agreement)
 
 
 def judge_run_command(options: argparse.Namespace) -> int:
@@ -97,7 +97,7 @@ def judge_agreement_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _save(result: Result, path: Path, print_it: Callable[[Result], None], *, json: bool) -> None:
+def _save(result: _Result, path: Path, print_it: Callable[[_Result], None], *, json: bool) -> None:
     write_result(path, result)
     if json:
         print_json({**asdict(result), "record": str(path)})

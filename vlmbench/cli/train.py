@@ -6,12 +6,12 @@ import argparse
 
 from vlmbench.cli.console import print_list
 from vlmbench.train.config import load_config
-from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train
+from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
 
 def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
-    checkpoint = train(
+    checkpoint = train_by_recipe(
         find_recipe(options.recipe),
         out=options.out,
         resume=options.resume,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmbench.compare.paired_runs import Scored, difference, read_scored
+from vlmbench.compare.paired_runs import Scored, differing_fingerprint, read_scored
 from vlmbench.compare.prompt_spread import PromptSpread, prompt_spreads
 from vlmbench.compare.rotation_bias import RotationBias, rotation_biases
 from vlmbench.compare.visual_gain import VisualGain, visual_gains
@@ -68,7 +68,7 @@ def _diagnosis(directory: RunDir, variants: Mapping[str, RunDir]) -> Diagnosis:
     for label in sorted(variants):
         kind, name = split_label(label)
         run = read_scored(variants[label])
-        differing = difference(plain.record, run.record, prompts=kind == "prompt")
+        differing = differing_fingerprint(plain.record, run.record, prompts=kind == "prompt")
         if differing is not None:
             problems.append(
                 f"{run.record.title} and the plain run differ in '{differing}' and do not "

@@ -35,7 +35,7 @@ from vlmbench.compare.gate_baseline import (
     Baseline,
     BaselineMetric,
     BaselineTask,
-    Sample,
+    SavedSample,
     SavedVector,
     Vector,
     baseline_task,
@@ -44,6 +44,7 @@ from vlmbench.compare.gate_baseline import (
     saved_samples,
     write_baseline,
 )
+from vlmbench.compare.paired_runs import RESAMPLES
 from vlmbench.errors import ConfigError, IncompleteError, UsageError
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import RunRecord
@@ -51,7 +52,6 @@ from vlmbench.runs.directory import RunDir, find_runs
 from vlmbench.stats import Floats, PairedDifference, paired_bootstrap, value_of
 
 DEFAULT_MARGIN = 0.02
-RESAMPLES = 2000
 LEVEL = 0.95
 COMPARED_FINGERPRINTS = ("task", "prompt", "data")
 
@@ -278,7 +278,7 @@ def _compare_task(
     return [_compare(task, metric, [*pairs[metric.id]], bootstrap) for metric in saved.metrics]
 
 
-def _frame(samples: Iterable[Sample], metrics: Sequence[str]) -> pd.DataFrame:
+def _frame(samples: Iterable[SavedSample], metrics: Sequence[str]) -> pd.DataFrame:
     """A row a sample by id: what it was asked, and each metric's vector."""
     rows = {name: (content, *vectors) for name, content, vectors in samples}
     columns = ["content", *metrics]

@@ -28,13 +28,13 @@ from vlmbench.runs.directory import RunDir, canonical_json, replace_file
 from vlmbench.runs.journal import read_journal
 from vlmbench.tasks.registry import journal_task
 
-SCHEMA_VERSION = 1
+BASELINE_VERSION = 1
 
 Vector: TypeAlias = tuple[float, ...]
 SavedVector: TypeAlias = Vector | Literal[False] | None
 """A vector; None for an answer that could not be scored; False where the metric does not apply."""
 
-Sample: TypeAlias = tuple[str, str, tuple[SavedVector, ...]]
+SavedSample: TypeAlias = tuple[str, str, tuple[SavedVector, ...]]
 """Id, content hash of the request, a vector for each metric of the task."""
 
 
@@ -55,7 +55,7 @@ class BaselineTask:
     fingerprints: Mapping[str, str]
     limit: int | None
     metrics: tuple[BaselineMetric, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[SavedSample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Baseline:
 
     model: str
     tasks: Mapping[str, BaselineTask]
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = BASELINE_VERSION
 
 
 def baseline_task(directory: RunDir, record: RunRecord) -> BaselineTask:
@@ -83,7 +83,7 @@ def headline_signatures(record: RunRecord) -> dict[str, str]:
     return {e.metric: e.signature for e in record.estimates if e.headline and e.slice is None}
 
 
-def saved_samples(rows: Iterable[SampleScores], metrics: Sequence[str]) -> tuple[Sample, ...]:
+def saved_samples(rows: Iterable[SampleScores], metrics: Sequence[str]) -> tuple[SavedSample, ...]:
     """What a baseline keeps of samples.
 
     Args:
@@ -145,10 +145,10 @@ def read_baseline(file: Path) -> Baseline:
         ) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise ConfigError(f"The baseline {file} is not JSON of the gate; {again}.") from error
-    if version != SCHEMA_VERSION:
+    if version != BASELINE_VERSION:
         raise ConfigError(
             f"The baseline {file} has schema version {version} where this vlmbench reads "
-            f"{SCHEMA_VERSION}; {again}."
+            f"{BASELINE_VERSION}; {again}."
         )
     try:
         return _adapter().validate_python(data)

@@ -15,7 +15,7 @@ from vlmbench.stats import Floats, percentile_interval, resampled_totals, value_
 
 RESAMPLES = 2000
 
-COMPARED = ("model", "task", "data", "prompt")
+VARIANT_FINGERPRINTS = ("model", "task", "data", "prompt")
 """Fingerprints that a variant shares with the plain run; paraphrases differ in the last."""
 
 
@@ -48,9 +48,11 @@ def read_scored(directory: RunDir) -> Scored:
     return Scored(directory.read_record(), directory.read_scores())
 
 
-def difference(plain: RunRecord, variant: RunRecord, *, prompts: bool = False) -> str | None:
+def differing_fingerprint(
+    plain: RunRecord, variant: RunRecord, *, prompts: bool = False
+) -> str | None:
     """The fingerprint in which a variant differs from the plain run though it should not."""
-    names = COMPARED[:-1] if prompts else COMPARED
+    names = VARIANT_FINGERPRINTS[:-1] if prompts else VARIANT_FINGERPRINTS
     return next(
         (one for one in names if plain.fingerprints.get(one) != variant.fingerprints.get(one)), None
     )

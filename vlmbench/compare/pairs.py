@@ -22,7 +22,7 @@ from vlmbench.records import RunRecord
 from vlmbench.runs.directory import find_runs
 from vlmbench.stats import paired_bootstrap
 
-COMPARED = ("data", "fields", "prompt")
+SAME_QUESTIONS = ("data", "fields", "prompt")
 """Fingerprints that two runs of the same questions share."""
 
 PAIR_COLUMNS = (
@@ -95,7 +95,7 @@ def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
 
 def _problem(a: RunRecord, b: RunRecord, metric: str) -> str | None:
     """Why two runs do not compare, or None."""
-    for field in COMPARED:
+    for field in SAME_QUESTIONS:
         if a.fingerprints.get(field) != b.fingerprints.get(field):
             return f"another {field}"
     signatures = [

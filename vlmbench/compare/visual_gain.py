@@ -9,7 +9,7 @@ from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics, pa
 from vlmbench.metrics.base import Metric
 from vlmbench.stats import paired_bootstrap, value_of
 
-Verdict: TypeAlias = Literal["looks", "no gain shown", "better without"]
+GainVerdict: TypeAlias = Literal["looks", "no gain shown", "better without"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class VisualGain:
     """Samples with an image that both runs scored."""
     left_out: int
     """Samples that one of the two did not answer or could not score."""
-    verdict: Verdict | None
+    verdict: GainVerdict | None
     """`looks` where the interval lies above 0, `no gain shown` where it includes 0; None
     without samples."""
 
@@ -46,7 +46,7 @@ def visual_gains(plain: Scored, other: Scored, mode: str) -> list[VisualGain]:
     return [_gain(plain, other, mode, name, metric) for name, metric in metrics.items()]
 
 
-def verdict_of(low: float, high: float) -> Verdict:
+def gain_verdict(low: float, high: float) -> GainVerdict:
     """What the interval of a visual gain says."""
     if low > 0:
         return "looks"
@@ -73,5 +73,5 @@ def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) ->
         high=found.high,
         n=n,
         left_out=left_out,
-        verdict=verdict_of(found.low, found.high),
+        verdict=gain_verdict(found.low, found.high),
     )

@@ -26,7 +26,7 @@ from vlmbench.runners.base import Runner, SplitRunner, StagedRunner, StreamingRu
 PREFETCH = 3
 """Batches that are formed and encoded ahead of the model."""
 
-ENCODERS = 2
+ENCODING_WORKERS = 2
 """Batches that are encoded at a time: by so many threads or, where cores are free, processes."""
 
 _Batch = TypeVar("_Batch")
@@ -77,7 +77,7 @@ class LocalExecutor:
             self._spec, self._runner = spec, runner
             described = runner.describe()
             self._size.begin(str(described.get("device")))
-            processes = min(ENCODERS, free_cores(described))
+            processes = min(ENCODING_WORKERS, free_cores(described))
             if processes and isinstance(runner, SplitRunner):
                 self._preprocessing = PreprocessingPool(runner, spec, processes)
         return self._runner
@@ -94,7 +94,7 @@ class LocalExecutor:
                 yield from runner.generate(batch)
             return
         batches = form_batches(requests, self._size, cost=cost)
-        encode, threads = runner.encode, ENCODERS
+        encode, threads = runner.encode, ENCODING_WORKERS
         if self._preprocessing is not None:
             encode, threads = self._preprocessing.encode, self._preprocessing.processes
         encoding = prefetched(lambda batch: (batch, encode(batch)), batches, threads=threads)

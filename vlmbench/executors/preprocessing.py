@@ -83,13 +83,13 @@ class PreprocessingPool:
 
     def _start(self) -> None:
         self._all = [
-            _Preprocessor(PipedProcess(serve, self._spec, environment=NO_GPU))
+            _Preprocessor(PipedProcess(serve_preprocessing, self._spec, environment=NO_GPU))
             for _ in range(self.processes)
         ]
         self._idle.extend(self._all)
 
 
-def serve(pipe: Connection, spec: ModelSpec) -> None:
+def serve_preprocessing(pipe: Connection, spec: ModelSpec) -> None:
     """What such a process does until its pipe closes."""
     runner = make_runner(spec.runner)
     assert isinstance(runner, SplitRunner)

@@ -95,7 +95,7 @@ def _end(process: subprocess.Popen[bytes], pipe: Connection) -> None:
     process.wait()
 
 
-def run(descriptor: int) -> None:
+def run_child(descriptor: int) -> None:
     """What such a process does.
 
     Args:

@@ -57,7 +57,9 @@ class ProcessPool:
     def start(self, worker: int) -> None:
         """See `Pool.start`."""
         environment = self._environments[worker]
-        self._processes[worker] = PipedProcess(serve, worker, self._spec, environment=environment)
+        self._processes[worker] = PipedProcess(
+            serve_batches, worker, self._spec, environment=environment
+        )
 
     def close(self) -> None:
         """See `Pool.close`."""
@@ -73,7 +75,7 @@ class ProcessPool:
         return event
 
 
-def serve(pipe: Connection, worker: int, spec: ModelSpec) -> None:
+def serve_batches(pipe: Connection, worker: int, spec: ModelSpec) -> None:
     """What a worker process does until its pipe closes."""
     sending = threading.Lock()
 

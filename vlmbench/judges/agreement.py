@@ -24,7 +24,7 @@ MOST_LABELS = 64
 """Different labels; the tables have the square of it as many cells. Two grades from 1 to 10 have 63
 different ratios."""
 
-RESAMPLES = 2000
+_RESAMPLES = 2000
 
 
 def cohen_kappa(
@@ -158,7 +158,7 @@ def _resampled(
     vectors = tables.reshape(len(tables), -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = value_of(vectors, combine)
-        totals = resampled_totals(vectors, resamples=RESAMPLES, seed=seed)
+        totals = resampled_totals(vectors, resamples=_RESAMPLES, seed=seed)
         values = combine(totals, len(vectors))
     defined = values[np.isfinite(values)]
     if not np.isfinite(value) or not len(defined):

@@ -108,7 +108,7 @@ def judge_run(
     check_names(task, names)
     path = judge_journal(directory.path, judge.name)
     refuse_other_judge(path, judge, fresh=fresh)
-    with Journal(path, make_header(judge, content), fresh=fresh) as journal:
+    with Journal(path, judge_header(judge, content), fresh=fresh) as journal:
         wanted = [judged_metric(task, name, journal.content, settings) for name in names]
         cases = _Cases(directory, task, content, prompts_of(wanted), images=settings.images)
         asked = sum(len(cases.concerned(one)) for one in cases.prompts) * settings.samples
@@ -167,7 +167,7 @@ def check_names(task: TaskSpec, names: Sequence[str]) -> None:
             )
 
 
-def make_header(judge: ModelSpec, run: JournalContent) -> Header:
+def judge_header(judge: ModelSpec, run: JournalContent) -> Header:
     """What a judge's journal about a run is about. The answers are in each request's key."""
     about = {name: run.header.fingerprints[name] for name in ("task", "data", "prompt")}
     return Header(

@@ -22,8 +22,8 @@ from vlmbench.executors.progress import Progress, ProgressCounter
 from vlmbench.judges.judging import (
     Call,
     effective,
+    judge_header,
     judged_images,
-    make_header,
     refuse_other_judge,
 )
 from vlmbench.judges.requests import JudgeSettings, judge_input
@@ -68,7 +68,7 @@ def judge_pair(
     one, other = read_journal(first.journal), read_journal(second.journal)
     task = journal_task(one.header)
     _refuse_different(first, second, one, other)
-    header = make_header(judge, one)
+    header = judge_header(judge, one)
     header = dataclasses.replace(header, task={**header.task, "other": other.header.model["name"]})
     path = pair_journal(first, second, judge.name)
     pairs = _pairs(one, other)

@@ -147,7 +147,7 @@ class Agreement:
 
 Result: TypeAlias = CheckRecord | PairResult | Agreement
 
-Kind = TypeVar("Kind", CheckRecord, PairResult, Agreement)
+ResultT = TypeVar("ResultT", CheckRecord, PairResult, Agreement)
 """One of them."""
 
 
@@ -192,7 +192,7 @@ def write_result(path: Path, result: Result) -> None:
     replace_file(path, [(text + "\n").encode("utf-8", "backslashreplace")])
 
 
-def read_results(directory: Path, kind: type[Kind]) -> tuple[list[Kind], list[str]]:
+def read_results(directory: Path, kind: type[ResultT]) -> tuple[list[ResultT], list[str]]:
     """The results of a kind that lie in a run's directory, by name.
 
     Returns:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 
-BATCH_SIZE = 32
+NETWORK_BATCH_SIZE = 32
 """Texts or images that go through a network at once."""
 
 _NO_LIMIT = 1_000_000
@@ -70,8 +70,8 @@ class TextEncoder:
         """Each distinct text as vectors; texts of similar length go through together."""
         distinct = sorted(set(texts), key=lambda text: (len(text), text))
         found: dict[str, Tokens] = {}
-        for start in range(0, len(distinct), BATCH_SIZE):
-            batch = distinct[start : start + BATCH_SIZE]
+        for start in range(0, len(distinct), NETWORK_BATCH_SIZE):
+            batch = distinct[start : start + NETWORK_BATCH_SIZE]
             found.update(zip(batch, self._encode(batch), strict=True))
         return found
 
@@ -142,8 +142,8 @@ class ImageTextEncoder:
 
         rows: list[Embeddings] = []
         with torch.inference_mode():
-            for start in range(0, len(items), BATCH_SIZE):
-                found = features(list(items[start : start + BATCH_SIZE]))
+            for start in range(0, len(items), NETWORK_BATCH_SIZE):
+                found = features(list(items[start : start + NETWORK_BATCH_SIZE]))
                 pooled: torch.Tensor = getattr(found, "pooler_output", found)
                 rows += [*torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy()]
         return rows

@@ -17,8 +17,8 @@ from vlmbench.judges.results import (
     CheckRecord,
     ComparedRun,
     JudgeCheck,
-    Kind,
     PairResult,
+    ResultT,
     answers_hash,
     read_results,
 )
@@ -55,7 +55,7 @@ def judges_of(task: TaskRuns, entries: Sequence[Entry]) -> Judges:
     runs = [entry.runs[task.name] for entry in entries]
     answers = cache(_answers)  # a journal is read once, and only where there is a result
 
-    def results(run: Run, kind: type[Kind]) -> list[Kind]:
+    def results(run: Run, kind: type[ResultT]) -> list[ResultT]:
         read, problems = read_results(run.directory.path, kind)
         found.problems.extend(problems)
         fresh = []

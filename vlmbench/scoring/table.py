@@ -46,16 +46,16 @@ class ScoreTable:
     def __len__(self) -> int:
         return len(self.errors)
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[TablePart]:
         """The whole and each slice; the slices by field and value."""
-        yield Part(self, None, np.ones(len(self), dtype=np.bool_))
+        yield TablePart(self, None, np.ones(len(self), dtype=np.bool_))
         for field, values in self._slices.items():
             for value, rows in values:
-                yield Part(self, {field: value}, rows)
+                yield TablePart(self, {field: value}, rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """Some rows of a table."""
 
     table: ScoreTable

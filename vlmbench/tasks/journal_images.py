@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from vlmbench.records import Image, JournalSample
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 
 
@@ -32,7 +32,7 @@ def journal_images(
             yield name, found
         else:
             missing[name] = sample
-    for one in load_samples(task) if missing else ():
+    for one in read_samples(task) if missing else ():
         wanted = missing.pop(one.id, None)
         images = {image.digest: image for image in one.images}
         if wanted is not None and images.keys() >= {*wanted.images}:

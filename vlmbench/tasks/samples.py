@@ -25,7 +25,7 @@ from vlmbench.tasks.template import missing_column, render
 from vlmbench.text.option_lists import unlabeled
 
 
-def load_samples(
+def read_samples(
     task: TaskSpec, *, limit: int | None = None, images: bool = True
 ) -> Iterator[Sample]:
     """The task's samples in the order of the data; subsets take turns, whatever the limit.

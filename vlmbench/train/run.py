@@ -40,7 +40,7 @@ def find_recipe(name_or_path: str) -> Path:
     return shipped[name_or_path]
 
 
-def train(
+def train_by_recipe(
     recipe: Path,
     *,
     out: Path | None = None,

@@ -12,7 +12,7 @@ from made_tasks import picture
 from vlmbench.check import check_task
 from vlmbench.cli.main import main
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 
 def prepare(name: str, folder: Path) -> int:
@@ -39,7 +39,7 @@ def test_captions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "stair-captions.parquet: 2 rows." in capsys.readouterr().out
     task = load_task("stair-captions", data_dir=tmp_path)
     assert check_task(task).problems == ()
-    first, second = load_samples(task)
+    first, second = read_samples(task)
     assert (first.id, second.id) == ("7", "9")
     assert first.references == ("7枚目の説明0。", "7枚目の説明1。", "7枚目の説明2。")
     assert prepare("stair-captions", tmp_path) == 0
@@ -55,7 +55,7 @@ def test_a_table_with_images(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert prepare("jic-vqa", tmp_path) == 0
     assert "1 rows. 1 rows without an image are left out." in capsys.readouterr().out
     task = load_task("jic-vqa", data_dir=tmp_path)
-    (sample,) = load_samples(task)
+    (sample,) = read_samples(task)
     assert (sample.id, sample.references, sample.meta) == ("2", ("桜",), {"domain": "jaflower30"})
 
 
@@ -83,7 +83,7 @@ def test_questions_and_answers_of_two_files(
     assert prepare(name, tmp_path) == 0
     task = load_task(name, data_dir=tmp_path)
     assert check_task(task).problems == ()
-    found = [(one.id, one.references, one.images[0].data) for one in load_samples(task)]
+    found = [(one.id, one.references, one.images[0].data) for one in read_samples(task)]
     assert found == [("0", ("答0です。",), picture()), ("1", ("答1です。",), picture())]
 
     (tmp_path / f"{name}.parquet").unlink()

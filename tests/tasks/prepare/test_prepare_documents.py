@@ -17,7 +17,7 @@ from vlmbench.errors import DataError
 from vlmbench.records import Image
 from vlmbench.tasks.prepare.documents import LARGEST, page_image
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 pytest.importorskip("pypdfium2", reason="rendering pages needs vlmbench-ja[documents]")
 
@@ -93,7 +93,7 @@ def test_jdocqa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "jdocqa.parquet: 3 rows. 1 rows without an image are left out." in said
     task = load_task("jdocqa", data_dir=tmp_path)
     assert check_task(task).problems == ()
-    one, two, three = load_samples(task)
+    one, two, three = read_samples(task)
     assert [sample.id for sample in (one, two, three)] == ["0", "1", "2"]
     kinds = [sample.meta["kind"] for sample in (one, two, three)]
     assert kinds == ["numerical", "open-ended", "yesno"]
@@ -110,7 +110,7 @@ def test_business_slides(tmp_path: Path) -> None:
     questions = [{**row, "image": f"{name}_page_003.png"}]
     (tmp_path / "business-slide-vqa.json").write_text(json.dumps(questions), encoding="utf-8")
     assert prepare("business-slide-vqa", tmp_path) == 0
-    (sample,) = load_samples(load_task("business-slide-vqa", data_dir=tmp_path))
+    (sample,) = read_samples(load_task("business-slide-vqa", data_dir=tmp_path))
     assert (sample.id, sample.references) == ("7", ("山田屋です。",))
     assert colors(sample.images) == ["blue"]
 

@@ -12,7 +12,7 @@ from vlmbench.errors import DataError, UsageError
 from vlmbench.records import Sample
 from vlmbench.tasks.prepare.convert import download
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 FIELDS = {"id": "{{ row.id }}", "images": ["image_1", "image_2"], "references": ["{{ row.a }}"]}
 
@@ -56,13 +56,13 @@ def test_the_same_samples_come_from_the_files(
 ) -> None:
     source = {"hub": str(hub), "split": "test", **data}
     path = str(write_task(tmp_path, None, data=source, fields=FIELDS, slices=[]))
-    streamed = list(load_samples(load_task(path)))
+    streamed = list(read_samples(load_task(path)))
     kept = tmp_path / "kept"
     kept.mkdir()
     command = ["tasks", "prepare", path, "--data-dir", str(kept), "--download"]
     assert main(command) == 0
     assert sorted(file.name for file in kept.rglob("*.parquet")) == files
-    local = list(load_samples(load_task(path, data_dir=kept)))
+    local = list(read_samples(load_task(path, data_dir=kept)))
     assert shown(local) == shown(streamed)
     assert [len(one.images) for one in local].count(2) == len(files)
     # A file that is there stays; one that was lost is fetched again.

@@ -16,7 +16,7 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Estimate, RunRecord
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import load_samples, sample_count
+from vlmbench.tasks.samples import read_samples, sample_count
 from vlmbench.tasks.sources import data_state
 from vlmbench.tasks.spec import TaskSpec
 
@@ -36,7 +36,7 @@ def answered(model: str, task: TaskSpec, out: Path) -> RunRecord:
 def wrong_answers(task: TaskSpec, file: Path) -> None:
     """A script that gives every sample an answer that its example scores with 0."""
     lines = []
-    for sample in load_samples(task, images=False):
+    for sample in read_samples(task, images=False):
         found = next(e for e in task.examples if _same_question(e.row, dict(sample.row)))
         text = next((t for t, score in found.scores.items() if score == 0 and t), "？")
         lines.append(json.dumps({"id": sample.id, "text": text}))

@@ -15,7 +15,7 @@ from vlmbench.metrics.base import Answer
 from vlmbench.records import Sample
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.tasks.registry import load_task, tasks_root
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 
 TASKS = ("ja-caption", "ja-vqa", "ja-chart", "ja-multi-image")
 LARGEST_SUITE = 25 * 10**6
@@ -37,7 +37,7 @@ LICENCES = {
 
 @lru_cache(maxsize=4)
 def samples(task: str) -> tuple[Sample, ...]:
-    return tuple(load_samples(load_task(task), images=False))
+    return tuple(read_samples(load_task(task), images=False))
 
 
 @lru_cache(maxsize=4)
@@ -74,7 +74,7 @@ def test_ids_are_unique_and_plain(task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_image_opens(task: str) -> None:
-    for sample in load_samples(load_task(task)):
+    for sample in read_samples(load_task(task)):
         assert sample.images, sample.id
         for image in sample.images:
             assert min(image.decode().size) >= 96, sample.id

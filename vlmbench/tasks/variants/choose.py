@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlmbench.errors import UsageError, unknown_name
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import names_in
 from vlmbench.tasks.variants.variant import IMAGE_MODES, Variant
@@ -80,5 +80,5 @@ def _rotations(task: TaskSpec) -> tuple[Sequence[Variant], str | None]:
             f"The prompt of task '{task.name}' {reason}, so '--options' cannot move them and "
             "leaves it out."
         )
-    most = max(len(sample.choices) for sample in load_samples(task, images=False))
+    most = max(len(sample.choices) for sample in read_samples(task, images=False))
     return [Variant("options", f"{by}-of-{most}") for by in range(1, most)], None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image, ImagePart, Part, Request, TextPart
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.noise import noise_png
 
@@ -98,7 +98,7 @@ def shift(count: int, seed: int) -> int:
 def _from(task: TaskSpec, start: int) -> Iterator[tuple[Image, ...]]:
     """The samples' images from `start` round to `start` and a little further."""
     while True:
-        for index, sample in enumerate(load_samples(task)):
+        for index, sample in enumerate(read_samples(task)):
             if index >= start:
                 yield sample.images
         start = 0

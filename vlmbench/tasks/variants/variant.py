@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 from vlmbench.errors import DataError, JournalError
 from vlmbench.records import Generation, ImageRef, JournalSample, Request, Sample, TextPart
 from vlmbench.tasks.prompt import build_request, without_marks
-from vlmbench.tasks.samples import load_samples
+from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.images import Donors, blind, noisy, with_images
 from vlmbench.tasks.variants.options import rotated
@@ -112,11 +112,11 @@ def variant_requests(
         limit: Only of so many samples from the start.
 
     Raises:
-        DataError: See `load_samples` and `build_request`.
+        DataError: See `read_samples` and `build_request`.
     """
     generation = task.generation_for(seed)
     change = _image_change(task, variant) if variant and variant.kind == "image" else None
-    for index, sample in enumerate(load_samples(task, limit=limit)):
+    for index, sample in enumerate(read_samples(task, limit=limit)):
         if variant is not None and not variant.concerns(sample):
             continue
         if variant is not None and variant.kind == "options":
@@ -182,6 +182,6 @@ def _image_change(task: TaskSpec, variant: Variant) -> Callable[[Request], Reque
         case "noise":
             return partial(noisy, seed=variant.seed)
         case _:
-            count = sum(1 for _ in load_samples(task, images=False))
+            count = sum(1 for _ in read_samples(task, images=False))
             donors = Donors(task, count, variant.seed)
             return lambda request: with_images(request, donors.images_for(request))
