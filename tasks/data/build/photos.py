@@ -198,8 +198,8 @@ def read_comparisons(path: Path | None = None) -> tuple[Comparison, ...]:
         marks = comparison.question.count(IMAGE_PLACEHOLDER)
         if marks not in (0, len(comparison.photos)):
             raise ConfigError(
-                f"The comparison '{comparison.id}' in {path.name} has {marks} marks "
-                f"{IMAGE_PLACEHOLDER} for {len(comparison.photos)} photographs; make them equal or "
+                f"The comparison '{comparison.id}' in {path.name} has {marks} {IMAGE_PLACEHOLDER} "
+                f"marks for {len(comparison.photos)} photographs; make them equal or "
                 "leave all out."
             )
     return comparisons
