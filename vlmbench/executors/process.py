@@ -43,7 +43,7 @@ class PipedProcess:
         environment: Mapping[str, str],
     ) -> None:
         self.pipe, there = multiprocessing.Pipe()
-        code = f"from {__name__} import run; run({there.fileno()})"
+        code = f"from {__name__} import run_child; run_child({there.fileno()})"
         path = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
