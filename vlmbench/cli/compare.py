@@ -6,12 +6,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
+import pandas as pd
+
 from vlmbench.cli.console import interval, number, print_json, print_table
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
 from vlmbench.compare.pairs import compare_runs
+from vlmbench.compare.power import power_table
 from vlmbench.compare.published import ComparisonTable, Mismatch, compare_published
 from vlmbench.report.html import build_report
 from vlmbench.runs.directory import find_runs
+from vlmbench.tasks.groups import expand_names
+from vlmbench.tasks.registry import load_task
 
 
 def report_command(options: argparse.Namespace) -> int:
@@ -100,6 +105,29 @@ def gate_check_command(options: argparse.Namespace) -> int:
     else:
         _print_gate(report)
     return report.exit_code
+
+
+def gate_power_command(options: argparse.Namespace) -> int:
+    """Say how many samples it takes to see a difference."""
+    tasks = [load_task(name, data_dir=options.data_dir) for name in expand_names(options.tasks)]
+    frame = power_table(tasks, options.effect, pilot=options.pilot)
+    if options.json:
+        print(frame.to_json(orient="records", force_ascii=False, indent=2))
+        return 0
+    rows = [
+        [
+            row.task,
+            row.metric,
+            row.assumed,
+            "–" if pd.isna(row.samples) else f"{row.samples:,.0f}",
+            "–" if pd.isna(row.needed) else f"{row.needed:,.0f}",
+            "–" if pd.isna(row.smallest_effect) else f"{row.smallest_effect:.3f}",
+        ]
+        for row in frame.itertuples()
+    ]
+    headings = ("task", "metric", "assumed", ">samples", ">needed", ">smallest effect")
+    print_table(headings, rows, title=f"To see a difference of {options.effect:g}, 4 times of 5")
+    return 0
 
 
 def _print_gate(report: GateReport) -> None:

@@ -221,6 +221,22 @@ def _add_gate(top: Parser) -> None:
     check.option(
         "--margin M", "tolerated drop in the unit of each metric; default: 0.02", type=float
     )
+    power = gate.command(
+        "power",
+        "say how many samples it takes to see a difference",
+        "compare.gate_power_command",
+        "vlmbench gate power --tasks ja-vqa --effect 0.02",
+        "vlmbench gate power --tasks ja-caption --effect 0.1 --pilot runs/base runs/tuned",
+    )
+    power.option("--tasks NAMES", "tasks, groups of tasks or task files", required=True)
+    power.option(
+        "--effect D",
+        "difference in the unit of each metric, such as 0.02",
+        type=float,
+        required=True,
+    )
+    power.option("--pilot RUNS", "runs of two models, for how much they differ", default=[])
+    power.share("data-dir", "json")
 
 
 def _add_judge(top: Parser) -> None:
