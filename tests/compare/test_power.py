@@ -34,9 +34,8 @@ def test_the_power_is_as_promised() -> None:
 
 
 def test_a_table_without_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(["gate", "power", "--tasks", "ja-vqa,ja-caption", "--effect", "0.02", "--json"]) == 0
-    )
+    command = ["gate", "power", "--tasks", "ja-vqa,ja-caption", "--effect", "0.02"]
+    assert main([*command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["task"] for row in rows] == ["ja-vqa", "ja-vqa", "ja-caption"]
     assert rows[0]["samples"] == 332 and rows[0]["needed"] > 332

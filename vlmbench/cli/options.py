@@ -231,7 +231,7 @@ def _add_gate(top: Parser) -> None:
     power.option("--tasks NAMES", "tasks, groups of tasks or task files", required=True)
     power.option(
         "--effect D",
-        "difference in the unit of each metric, such as 0.02",
+        "difference to be seen, in the unit of each metric, such as 0.02",
         type=float,
         required=True,
     )

@@ -80,15 +80,16 @@ def _row(
     task: TaskSpec, key: str, assumed: str, variance: float | None, effect: float
 ) -> dict[str, Any]:
     count = sample_count(task)
-    known = variance is not None
-    return {
+    row: dict[str, Any] = {
         "task": task.name,
         "metric": key,
         "assumed": assumed,
         "samples": count,
-        "needed": needed_samples(variance, effect) if variance is not None else None,
-        "smallest_effect": _factor() * math.sqrt(variance / count) if known and count else None,
     }
+    if variance is not None:
+        row["needed"] = needed_samples(variance, effect)
+        row["smallest_effect"] = _factor() * math.sqrt(variance / count) if count else None
+    return row
 
 
 def _assumed(task: TaskSpec, key: str, effect: float) -> Iterator[tuple[str, float | None]]:
