@@ -197,6 +197,18 @@ def test_a_run_stands_alone(task: Path, tmp_path: Path) -> None:
     assert "何色ですか" in page and "Images cannot be shown" in page
 
 
+def test_a_run_that_was_killed_before_its_first_answer_is_not_scored(
+    task: Path, tmp_path: Path
+) -> None:
+    record = evaluate("baseline:majority", task, tmp_path)
+    run_dir = RunDir.of(tmp_path, record.model, record.task)
+    header = run_dir.journal.read_bytes().partition(b"\n")[0]
+    run_dir.journal.write_bytes(header + b"\n")
+    with pytest.raises(JournalError, match="before its first answer"):
+        score(run_dir)
+    assert evaluate("baseline:majority", task, tmp_path).estimates == record.estimates
+
+
 def test_kept_images_are_shown_without_the_data(task: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     evaluate("baseline:majority", task, out, keep_images=True)

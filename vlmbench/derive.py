@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from vlmbench.errors import JournalError
 from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import judge_usage, read_judges, with_judge_scores
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import Coverage, JournalSample, RunRecord, Sample, SampleScores
 from vlmbench.runs.directory import RunDir
-from vlmbench.runs.journal import JournalContent, Session, read_journal
+from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric, estimates, with_diagnostics
 from vlmbench.scoring.extra import with_extra
 from vlmbench.scoring.performance import performance
@@ -37,10 +38,15 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
             without them leaves them out again.
 
     Raises:
-        JournalError: The journal cannot be read.
+        JournalError: The journal cannot be read, or the run has not begun.
         DataError: A metric looks at images, and they are neither kept nor in the data set.
     """
     content = read_journal(directory.journal)
+    if not content.sessions:
+        raise JournalError(
+            f"The run in {directory.path} was stopped before its first answer, so there is nothing "
+            "to score; run the same 'vlmbench run' again."
+        )
     task = journal_task(content.header)
     return derive(directory, content, task, with_extra(load_metrics(task), extra))
 
@@ -53,7 +59,7 @@ def derive(
 ) -> RunRecord:
     """Score, aggregate and record what a journal holds."""
     metrics = with_diagnostics(metrics)
-    session = content.sessions[-1] if content.sessions else Session("", None, 0, {})
+    session = content.sessions[-1]
     samples = samples_within(content, session.limit)
     judges = read_judges(directory.path, task)
     judged = [metric for judge in judges for metric in judge.metrics]
