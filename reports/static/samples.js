@@ -92,11 +92,11 @@ function selected() {
 function figure(index) {
   const image = DATA.images[index];
   if (image.src === null) return make("span", { className: "badge warn", label: "unreadable" });
-  const picture = make("img", {
+  const img = make("img", {
     src: `../${image.src}`, alt: "", loading: "lazy", decoding: "async",
     width: image.width, height: image.height,
   });
-  return make("a", { href: `../${image.src}`, className: "picture" }, picture);
+  return make("a", { href: `../${image.src}`, className: "image" }, img);
 }
 
 function promptBox(sample) {
@@ -108,7 +108,7 @@ function promptBox(sample) {
       if (part.trim()) box.append(make("p", { content: part.trim() }));
     } else {
       // Images that follow one another share a row.
-      if (!row) box.append((row = make("div", { className: "pictures" })));
+      if (!row) box.append((row = make("div", { className: "images" })));
       row.append(figure(part));
     }
   }
@@ -123,8 +123,8 @@ function listing(label, values) {
 const number = (value) => value.toFixed(3);
 
 function answerText(answer) {
-  const cell = make("td", { className: "said" });
-  if (!answer) return make("td", { className: "said absent", label: "not_run" });
+  const cell = make("td", { className: "answer-text" });
+  if (!answer) return make("td", { className: "answer-text absent", label: "not_run" });
   if (answer.error) {
     cell.append(make("span", { className: "badge warn", content: answer.error.kind }));
     cell.append(" ", make("span", { className: "note", content: answer.error.message }));
@@ -137,46 +137,46 @@ function answerText(answer) {
   }
   if (answer.extracted !== null && answer.extracted !== answer.text) {
     const value = make("span", { content: answer.extracted, lang: DATA.language });
-    cell.append(make("span", { className: "note" }, make("span", { label: "extracted" }), " ", value));
+    cell.append(make("span", { className: "note" }, make("span", { label: "parsed_as" }), " ", value));
   }
-  if (answer.cut) cell.append(make("span", { className: "note", label: "cut" }));
-  if (answer.other) cell.append(make("span", { className: "badge apart", label: "other_prompt" }));
+  if (answer.truncated) cell.append(make("span", { className: "note", label: "truncated" }));
+  if (answer.other_prompt) cell.append(make("span", { className: "badge incomparable", label: "other_prompt" }));
   return cell;
 }
 
 const markOf = (outcome) => ({ right: "✓", wrong: "✗", unscored: "?", error: "!" })[outcome] ?? "◐";
 
 // Which variant it was: what stood in the image's place, the paraphrase, how far options moved.
-function variantName(other) {
-  if (other.kind === "image") return make("span", { label: `mode_${other.name}` });
-  const kind = make("span", { label: other.kind === "prompt" ? "prompt" : "moved" });
-  return make("span", {}, kind, ` ${other.name}`);
+function variantName(variant) {
+  if (variant.kind === "image") return make("span", { label: `mode_${variant.name}` });
+  const kind = make("span", { label: variant.kind === "prompt" ? "prompt" : "rotated_by" });
+  return make("span", {}, kind, ` ${variant.name}`);
 }
 
-function otherAnswer(other) {
-  const chip = make("span", { className: `chip ${other.outcome}` });
-  chip.append(make("span", { content: markOf(other.outcome), "aria-hidden": "true" }));
-  if (other.error) chip.append(` ${other.error}`);
-  else if (other.value !== null) chip.append(` ${number(other.value)}`);
-  const said = make("dd", {});
-  if (other.text?.trim()) said.append(make("span", { content: other.text.trim(), lang: DATA.language }));
-  else if (!other.error) said.append(make("span", { className: "note", label: other.text === null ? "no_answer_text" : "empty_answer" }));
-  if (other.option !== null) {
-    const option = make("span", { content: other.option, lang: DATA.language });
-    said.append(make("span", { className: "note" }, make("span", { label: "extracted" }), " ", option));
+function variantAnswer(variant) {
+  const chip = make("span", { className: `chip ${variant.outcome}` });
+  chip.append(make("span", { content: markOf(variant.outcome), "aria-hidden": "true" }));
+  if (variant.error) chip.append(` ${variant.error}`);
+  else if (variant.value !== null) chip.append(` ${number(variant.value)}`);
+  const content = make("dd", {});
+  if (variant.text?.trim()) content.append(make("span", { content: variant.text.trim(), lang: DATA.language }));
+  else if (!variant.error) content.append(make("span", { className: "note", label: variant.text === null ? "no_answer_text" : "empty_answer" }));
+  if (variant.option !== null) {
+    const option = make("span", { content: variant.option, lang: DATA.language });
+    content.append(make("span", { className: "note" }, make("span", { label: "parsed_as" }), " ", option));
   }
-  return make("div", {}, make("dt", {}, variantName(other), " ", chip), said);
+  return make("div", {}, make("dt", {}, variantName(variant), " ", chip), content);
 }
 
-function otherwise(answer) {
-  const summary = make("summary", {}, make("span", { label: "otherwise" }));
-  for (const other of answer.otherwise) {
-    const mark = make("span", { className: `sign ${other.outcome}`, content: markOf(other.outcome) });
-    summary.append(" ", make("span", { className: "brief" }, variantName(other), " ", mark));
+function variantRow(answer) {
+  const summary = make("summary", {}, make("span", { label: "variant_answers" }));
+  for (const variant of answer.variants) {
+    const mark = make("span", { className: `sign ${variant.outcome}`, content: markOf(variant.outcome) });
+    summary.append(" ", make("span", { className: "brief" }, variantName(variant), " ", mark));
   }
-  const list = make("dl", {}, ...answer.otherwise.map(otherAnswer));
+  const list = make("dl", {}, ...answer.variants.map(variantAnswer));
   const details = make("details", { className: "inline" }, summary, list);
-  return make("tr", { className: "otherwise" }, make("td", { colspan: "3" }, details));
+  return make("tr", { className: "variants" }, make("td", { colspan: "3" }, details));
 }
 
 function answerScore(answer) {
@@ -193,7 +193,7 @@ function answerScore(answer) {
       cell.append(make("span", { className: "note", content: answer.metric ?? "" }));
     }
   }
-  for (const [metric, value] of Object.entries(answer.others)) {
+  for (const [metric, value] of Object.entries(answer.other_metrics)) {
     cell.append(make("span", { className: "note", content: `${metric} ${number(value)}` }));
   }
   return cell;
@@ -209,7 +209,7 @@ function answerTable(sample) {
       make("th", { scope: "row", content: model.name }),
       answerText(sample.answers[index]),
       answerScore(sample.answers[index])),
-    ...(sample.answers[index]?.otherwise.length ? [otherwise(sample.answers[index])] : [])]);
+    ...(sample.answers[index]?.variants.length ? [variantRow(sample.answers[index])] : [])]);
   return make("table", { className: "answers" },
     make("thead", {}, head), make("tbody", {}, ...rows));
 }
@@ -259,7 +259,7 @@ function buildFilters() {
   const outcomes = OUTCOMES.filter((name) => present.has(name)).map((name) => option(name, name));
   form.append(control({ key: "outcome" }, select("outcome", [option("", "all"), ...outcomes])));
   const models = DATA.models.map((model) => option(model.name, null, model.name));
-  form.append(control({ key: "of_model" }, select("model", [option("", "any_model"), ...models])));
+  form.append(control({ key: "model_filter" }, select("model", [option("", "any_model"), ...models])));
   form.append(control({ key: "order" }, select("order", [
     option("task", "order_task"), option("low", "order_low"), option("high", "order_high")])));
   if (MIXED) {
