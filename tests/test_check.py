@@ -76,7 +76,7 @@ def test_a_question_that_comes_again_is_a_note(tmp_path: Path) -> None:
     write_public(load_task("jgraphqa"), tmp_path)
     found = check_task(load_task("jgraphqa", data_dir=tmp_path))
     (note,) = found.notes
-    assert found.problems == () and note.startswith("2 of the samples ask what an earlier one")
+    assert found.problems == () and note.startswith("2 of the samples repeat an earlier one")
 
 
 def test_an_id_that_comes_again_is_refused(tmp_path: Path) -> None:

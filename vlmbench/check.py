@@ -92,8 +92,8 @@ def _repetition_note(repeated: Sequence[str]) -> tuple[str, ...]:
         return ()
     count = len(repeated)
     return (
-        f"{count} of the samples {'ask' if count > 1 else 'asks'} what an earlier one asks, of "
-        f"the same images in the same words ('{repeated[0]}' for one).",
+        f"{count} of the samples {'repeat' if count > 1 else 'repeats'} an earlier one: the same "
+        f"images with the same words ('{repeated[0]}' for one).",
     )
 
 

@@ -200,12 +200,12 @@ class _Bootstrap:
 
 
 def _runs_of_one_model(roots: Sequence[Path]) -> dict[str, _Run]:
-    """The plain runs by task; those that asked otherwise (`<task>@<variant>`) are passed over."""
+    """The plain runs by task; those of variants (`<task>@<variant>`) are passed over."""
     everything = [_Run(directory, directory.read_record()) for directory in find_runs(roots)]
     runs = [run for run in everything if run.record.variant is None]
     if not runs:
         raise UsageError(
-            f"{everything[0].directory.path} asked its task otherwise "
+            f"{everything[0].directory.path} is a run of a variant "
             f"({everything[0].record.variant}) and is not gated; give the run of the task itself."
         )
     models = {run.record.model: run.directory.path.parent for run in runs}

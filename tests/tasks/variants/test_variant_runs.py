@@ -103,7 +103,7 @@ def test_the_gate_passes_variants_over(
     assert report.ungated == ()
     blind = ["gate", "check", str(model / "colors@blind"), "--baseline", str(tmp_path / "b.json")]
     assert main(blind) == 2
-    assert "asked its task otherwise (blind) and is not gated" in capsys.readouterr().err
+    assert "is a run of a variant (blind) and is not gated" in capsys.readouterr().err
 
 
 def test_the_report_shows_variants_only_as_diagnostics(
