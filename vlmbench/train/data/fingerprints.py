@@ -80,17 +80,20 @@ def fingerprint(image: Image) -> PictureFingerprint:
 def screening_hash(image: Image) -> bytes | None:
     """About `fingerprint(image).hash`, for several times less where a JPEG is large.
 
+    None for pictures of nearly one color, of which only the fingerprint tells what they are.
+
     Raises:
         DataError: The picture cannot be decoded.
     """
-    return _perceptual_hash(_thumbnail(_small_jpeg(image) or image.decode()))
+    thumbnail = _thumbnail(_small_jpeg(image) or image.decode())
+    return _perceptual_hash(thumbnail, flat=2 * _FLAT)
 
 
 def hash_array(hashes: Sequence[bytes]) -> Hashes:
     """Perceptual hashes as an array (pictures, 4)."""
     import numpy as np
 
-    return np.frombuffer(b"".join(hashes), dtype=np.uint64).reshape(len(hashes), -1)
+    return np.frombuffer(b"".join(hashes), dtype=np.uint64).reshape(-1, HASH_SIZE**2 // 64)
 
 
 def close_pairs(
@@ -166,15 +169,15 @@ class TextIndex:
             return {}
         similarities = (
             (position, jaccard(ngrams, self._ngrams[position]))
-            for position in self._lsh.query(_min_hash(ngrams, self._permutations))
+            for position in self._lsh.query(_min_hash(ngrams, self._empty))
         )
         return {position: value for position, value in similarities if value >= SAME_TEXT}
 
     @cached_property
-    def _permutations(self) -> Any:
+    def _empty(self) -> Any:
         from datasketch import MinHash
 
-        return MinHash(_PERMUTATIONS).permutations
+        return MinHash(_PERMUTATIONS, hashfunc=zlib.crc32)
 
     @cached_property
     def _lsh(self) -> Any:
@@ -184,14 +187,12 @@ class TextIndex:
         lsh = MinHashLSH(SAME_TEXT, _PERMUTATIONS, weights=(0.1, 0.9))
         for position, ngrams in enumerate(self._ngrams):
             if ngrams:
-                lsh.insert(position, _min_hash(ngrams, self._permutations))
+                lsh.insert(position, _min_hash(ngrams, self._empty))
         return lsh
 
 
-def _min_hash(ngrams: frozenset[str], permutations: Any) -> Any:
-    from datasketch import MinHash
-
-    minhash = MinHash(_PERMUTATIONS, hashfunc=zlib.crc32, permutations=permutations)
+def _min_hash(ngrams: frozenset[str], empty: Any) -> Any:
+    minhash = empty.copy()  # drawing the permutations again would cost more than all the rest
     minhash.update_batch([ngram.encode("utf-8", "surrogatepass") for ngram in ngrams])
     return minhash
 
@@ -203,11 +204,11 @@ def _thumbnail(picture: PIL.Image.Image) -> PIL.Image.Image:
     return picture.convert("L").resize(size, PIL.Image.Resampling.LANCZOS)
 
 
-def _perceptual_hash(thumbnail: PIL.Image.Image) -> bytes | None:
+def _perceptual_hash(thumbnail: PIL.Image.Image, *, flat: float = _FLAT) -> bytes | None:
     import imagehash
     import numpy as np
 
-    if np.asarray(thumbnail).std() < _FLAT:
+    if np.asarray(thumbnail).std() < flat:
         return None
     return np.packbits(imagehash.phash(thumbnail, hash_size=HASH_SIZE).hash).tobytes()
 
