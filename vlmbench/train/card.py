@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
-from vlmbench.models.spec import ModelSpec
 from vlmbench.records import RunRecord, stable_hash
 from vlmbench.train.config import TrainConfig
 from vlmbench.train.data.examples import Example
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import Rows
 
 if TYPE_CHECKING:
     from vlmbench.train.checkpoint import Progress
+    from vlmbench.train.fit import Prepared
     from vlmbench.train.progress import TrainingLog
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
@@ -46,14 +45,10 @@ def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: s
 
 
 def checkpoint_facts(
-    recipe: Recipe,
-    spec: ModelSpec,
-    rows: Rows,
-    progress: Progress,
-    records: Sequence[RunRecord],
-    prompt_digest: str,
+    ready: Prepared, progress: Progress, records: Sequence[RunRecord]
 ) -> dict[str, Any]:
     """What checkpoint.json says: what was trained from what, on what, for how long."""
+    recipe, spec, rows = ready.recipe, ready.spec, ready.rows
     return {
         "name": recipe.name,
         "step": progress.step,
@@ -62,7 +57,7 @@ def checkpoint_facts(
             "revision": spec.revision,
             "fingerprint": spec.fingerprint,
         },
-        "prompt": prompt_digest,
+        "prompt": ready.encoder.digest,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": {
             "training_rows": len(rows.training),
@@ -72,7 +67,8 @@ def checkpoint_facts(
         },
         "best": progress.best,
         "tasks": {record.task: _task_facts(record) for record in records},
-        "guard": None,
+        "unreached": ready.loop.unreached,
+        "guard": ready.guard.as_dict(),
         "vlmbench": __version__,
         "commit": source_commit(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -140,7 +136,21 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
-        "- Checked against evaluation tasks: no\n"
+        f"- {_guard_line(facts['guard'])}\n"
+    )
+
+
+def _guard_line(guard: dict[str, Any]) -> str:
+    if not guard["samples"]:
+        return "Training data was compared with no evaluation task"
+    hits = sum(
+        guard["counts"].get(kind, {}).get(task, 0)
+        for kind in ("leak", "picture")
+        for task in guard["samples"]
+    )
+    return (
+        f"Training data was compared with {', '.join(guard['samples'])}: {hits} rows show a "
+        f"picture of these, {guard['dropped']} were left out for that"
     )
 
 

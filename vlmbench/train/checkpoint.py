@@ -134,7 +134,7 @@ def write_state(
     A file's names are not always those in memory, and a loader that takes them for the same
     restores nothing without a word (huggingface/transformers issue 43701).
     """
-    weights = {name: parameter.detach() for name, parameter in trainable.trained()}
+    weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
     torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}, part)
@@ -149,13 +149,12 @@ def read_state(folder: Path, trainable: Trainable, optimizer: torch.optim.Optimi
     """
     device = next(trainable.model.parameters()).device
     state = torch.load(folder / STATE, map_location=device, weights_only=True)
-    saved, current = state["weights"], dict(trainable.trained())
-    for name in [name for name in current if name not in saved]:
-        current.pop(name).requires_grad_(False)  # the first step found that nothing reaches it
-    if saved.keys() != current.keys():
+    saved = state["weights"]
+    current = {name: parameter for name, _, parameter in trainable.trained()}
+    if odd := sorted(saved.keys() ^ current.keys()):
         raise ModelError(
-            f"The checkpoint {folder} is of another model (it has {min(saved.keys() - current)}); "
-            "train anew into another directory with --out."
+            f"The checkpoint {folder} is of another training (they differ in {odd[0]}); train "
+            "anew into another directory with --out."
         )
     with torch.no_grad():
         for name, parameter in current.items():

@@ -18,6 +18,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import RunRecord, stable_hash
 from vlmbench.runners.hf.load import Loaded, load
+from vlmbench.tasks.registry import load_task
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
@@ -31,6 +32,9 @@ from vlmbench.train.checkpoint import (
     write_checkpoint,
     write_state,
 )
+from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.evaluation_index import EvaluationIndex
+from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.live import LiveModel, validation_loss, validation_score
 from vlmbench.train.loop import Loop, StepReport
@@ -51,6 +55,7 @@ class Prepared:
     recipe: Recipe
     spec: ModelSpec
     rows: Rows
+    guard: GuardReport
     trainable: Trainable
     encoder: ExampleEncoder
     live: LiveModel
@@ -70,14 +75,35 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     torch.manual_seed(recipe.seed)
     loaded = load(spec)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples = load_examples(recipe.data, folder)
+    examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
-    trainable = make_trainable(loaded.model, recipe, base_location(spec))
+    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder)
     return Prepared(
-        recipe, spec, rows, trainable, encoder, live, Loop(recipe, trainable, encoder, rows)
+        recipe,
+        spec,
+        rows,
+        guarded,
+        trainable,
+        encoder,
+        live,
+        Loop(recipe, trainable, encoder, rows),
     )
+
+
+def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
+    """The rows without those that evaluation tasks ask about, and what was found.
+
+    Raises:
+        DataError: Some are found and the recipe does not say to leave them out.
+    """
+    evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
+    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
+    report = check(examples, EvaluationIndex.of_tasks(tasks))
+    dropped = decide(report, recipe.guard)
+    kept = [example for example in examples if (example.source, example.id) not in dropped]
+    return kept, report.without(dropped)
 
 
 def _start(recipe: Recipe) -> ModelSpec:
@@ -236,9 +262,7 @@ class _Training:
 
     def _save(self, folder: Path, *, state: bool) -> None:
         ready = self._ready
-        facts = checkpoint_facts(
-            self._recipe, ready.spec, ready.rows, self._now(), self._records, ready.encoder.digest
-        )
+        facts = checkpoint_facts(ready, self._now(), self._records)
         readme = checkpoint_readme(self._recipe, facts)
         write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
         if state:

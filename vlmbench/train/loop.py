@@ -14,15 +14,15 @@ import torch
 
 from vlmbench.errors import ModelError
 from vlmbench.executors.local import prefetched
+from vlmbench.models.families import PartName
 from vlmbench.train.config import OptimizerConfig
 from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
 from vlmbench.train.optimizer import MuonAdamW, build_optimizer
-from vlmbench.train.recipe import PartName, Recipe
+from vlmbench.train.parts import freeze_unreached
+from vlmbench.train.recipe import Recipe
 from vlmbench.train.sources import Rows, ordered_updates, updates
-from vlmbench.train.trainable import StepCheck, Trainable
-
-CHECKED_STEPS = 2
-"""Updates after which what is trained must have changed: a new adapter needs two."""
+from vlmbench.train.step_check import StepCheck
+from vlmbench.train.trainable import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class StepReport:
     loss_by_source: dict[str, float]
     grad_norm: dict[PartName, float]
     """Of each trained part, before clipping."""
-    learning_rate: dict[PartName, float]
+    learning_rate: dict[str, float]
     tokens: int
     """Of all rows of the update."""
     learned: int
@@ -92,8 +92,8 @@ def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimize
             group["peak"], group["part"] = rate, "language"
         return muon
     grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
-    for name, parameter in trainable.trained():
-        grouped[trainable.parts[name], parameter.ndim > 1].append(parameter)
+    for _, part, parameter in trainable.trained():
+        grouped[part, parameter.ndim > 1].append(parameter)
     return torch.optim.AdamW(
         [
             {
@@ -116,7 +116,6 @@ class Loop:
     ) -> None:
         self.recipe, self.trainable, self.rows = recipe, trainable, rows
         self.steps = total_steps(recipe, rows)
-        self.optimizer = make_optimizer(trainable, recipe)
         self._encoder = encoder
         self._device = next(trainable.model.parameters()).device
         self._keeps_logits = (
@@ -124,6 +123,22 @@ class Loop:
         )
         if recipe.gradient_checkpointing:
             trainable.model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.unreached = self._freeze_unreached()
+        """Names of what was to be trained and gets no gradient from the data."""
+        self.optimizer = make_optimizer(trainable, recipe)
+
+    def _freeze_unreached(self) -> list[str]:
+        """Sees by a few rows what the loss reaches, of those with images if there are any."""
+        rows = self.rows.training
+        with_images = [one for one in rows if one.images]
+        batch = self._encoder.batch(
+            (with_images or rows)[: self.recipe.per_device_train_batch_size]
+        )
+        self.trainable.model.train()
+        torch.manual_seed(self.recipe.seed)
+        torch.autograd.backward(self.token_losses(batch).mean())
+        trained = self.recipe.trained_parts
+        return freeze_unreached(self.trainable.model, self.trainable.parts, trained)
 
     def run(self, start: int = 0) -> Generator[StepReport, None, None]:
         """The updates after the first `start`; a report of each once it is done.
@@ -131,7 +146,9 @@ class Loop:
         Raises:
             ModelError: The loss is no number, or the first updates did not change what they should.
         """
-        check = StepCheck(self.trainable) if start == 0 else None
+        trained = self.recipe.trained_parts
+        model, parts = self.trainable.model, self.trainable.parts
+        check = StepCheck(model, parts, trained, self.optimizer) if start == 0 else None
         order = ordered_updates(self.rows, self.recipe.examples_per_step, self.recipe.seed, start)
         numbered = zip(range(start, self.steps), order, strict=False)
         encode = self._micro_batches
@@ -139,10 +156,7 @@ class Loop:
             began = time.perf_counter()
             for step, numbers, batches in ready:
                 wait = time.perf_counter() - began
-                check = check if step < CHECKED_STEPS else None
                 report = self._update(step, numbers, batches, check, began, wait)
-                if check is not None:
-                    check.step(last=step + 1 == CHECKED_STEPS)
                 yield report
                 began = time.perf_counter()
 
@@ -193,27 +207,30 @@ class Loop:
         learned = sum(batch.learned for _, batch in batches)
         sums = self._backward(step, batches, learned)
         loss = sum(sums.loss.values()) / learned
-        if not math.isfinite(loss):
+        norms = self._gradient_norms()
+        wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
+        if wrong is not None:
             raise ModelError(
-                f"The loss of step {step + 1} is {loss}; lower 'learning_rate' and go on from the "
-                "last checkpoint with --resume."
+                f"The loss or a gradient of step {step + 1} is {wrong}; lower "
+                "'learning_rate' and go on from the last checkpoint with --resume."
             )
-        if check is not None and step == 0:
-            check.gradients()
         factor = rate_factor(self.recipe, step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        norms = self._gradient_norms()
-        parameters = [parameter for _, parameter in self.trainable.trained()]
+        parameters = [parameter for *_, parameter in self.trainable.trained()]
         torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
         self.optimizer.step()
+        if check is not None and not check.done:
+            check.after_step()
         self.optimizer.zero_grad(set_to_none=True)
         return StepReport(
             step=step + 1,
             loss=loss,
             loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
             grad_norm=norms,
-            learning_rate={part: self.recipe.rate(part) * factor for part in norms},
+            learning_rate={
+                str(group["part"]): group["lr"] for group in self.optimizer.param_groups
+            },
             tokens=sum(self.rows.sizes[number].tokens for number in numbers),
             learned=learned,
             seconds=time.perf_counter() - began,
@@ -240,7 +257,7 @@ class Loop:
 
     def _gradient_norms(self) -> dict[PartName, float]:
         squares: dict[PartName, float] = defaultdict(float)
-        for name, parameter in self.trainable.trained():
+        for _, part, parameter in self.trainable.trained():
             if parameter.grad is not None:
-                squares[self.trainable.parts[name]] += float(parameter.grad.norm()) ** 2
+                squares[part] += float(parameter.grad.norm()) ** 2
         return {part: math.sqrt(square) for part, square in squares.items()}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -22,11 +22,11 @@ from pydantic import (
 )
 
 from vlmbench.errors import ConfigError
+from vlmbench.models.families import PartName
 from vlmbench.schema import Strict, parse, read_yaml
 from vlmbench.train.config import replace_value
-
-PartName: TypeAlias = Literal["vision", "connector", "language"]
-PARTS: tuple[PartName, ...] = ("vision", "connector", "language")
+from vlmbench.train.data.contamination import Guard
+from vlmbench.train.parts import PART_NAMES
 
 CALLED_HERE = {
     "model_name_or_path": "model",
@@ -116,7 +116,8 @@ class DataSource(Strict):
     """Rows to learn from."""
 
     path: str
-    """A file, a folder, a glob or a Hub name; relative to the recipe's folder if it is there."""
+    """A file, a folder, a glob, a Hub name or task:NAME; see docs/data.md. Relative to the recipe's
+    folder if it is there."""
     format: str = "auto"
     name: str | None = None
     """What messages and losses call it; the path unless given."""
@@ -126,6 +127,8 @@ class DataSource(Strict):
     """How often its rows are seen, relative to the other sources."""
     limit: PositiveInt | None = None
     """Only so many rows from the start."""
+    prompt: str = ""
+    """What the user says in layouts that have captions and no question."""
 
 
 class Validation(Strict):
@@ -141,15 +144,6 @@ class Validation(Strict):
         if (self.fraction is None) == (self.rows is None):
             raise ValueError("give either 'fraction' or 'rows'")
         return self
-
-
-class Guard(Strict):
-    """What is done about training rows that evaluation tasks ask about."""
-
-    against: Literal["all"] | tuple[str, ...] = "all"
-    """Tasks beside those that the recipe evaluates."""
-    on_hit: Literal["refuse", "drop"] = "refuse"
-    same_picture: Literal["refuse", "drop", "warn"] = "refuse"
 
 
 class Evaluate(Strict):
@@ -180,7 +174,7 @@ class Recipe(Strict):
     model: str | ModelChoice
     method: Literal["full", "lora"] = "lora"
     lora: LoraConfig = Field(default_factory=LoraConfig)
-    train: tuple[PartName, ...] = Field(default=PARTS, min_length=1)
+    train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
     """Parts that method `full` trains; the others stay as they are."""
     data: tuple[DataSource, ...] = Field(min_length=1)
     validation: Validation | None = None
@@ -226,7 +220,7 @@ class Recipe(Strict):
     def trained_parts(self) -> tuple[PartName, ...]:
         """Parts of which something is trained, in their order."""
         chosen = self.lora.parts if self.method == "lora" else self.train
-        return tuple(part for part in PARTS if part in chosen)
+        return tuple(part for part in PART_NAMES if part in chosen)
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""

@@ -11,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vlmbench.errors import DataError
-from vlmbench.records import Image
-from vlmbench.train.data.examples import Example, Turn
+from vlmbench.train.data.examples import Example
+from vlmbench.train.data.formats import read_examples
 from vlmbench.train.encode import ExampleEncoder, Size
 from vlmbench.train.recipe import DataSource, Recipe, Validation
 
@@ -50,33 +49,17 @@ def load_examples(sources: Sequence[DataSource], folder: Path) -> list[Example]:
 
 
 def _read_source(source: DataSource, folder: Path) -> Iterator[Example]:
-    """The rows of Parquet files in the layout of The Cauldron: `images` and `texts`."""
-    import pyarrow.parquet as pq
-
     beside = folder / source.path
-    path = beside if beside.exists() else Path(source.path)
-    if not path.is_file():
-        raise DataError(f"There is no data file {source.path}; check 'data' in the recipe.")
-    name = source.name or source.path
-    columns = pq.read_schema(path).names
-    if not {"images", "texts"} <= set(columns):
-        raise DataError(
-            f"{path} has the columns {', '.join(columns)}; the layout needs 'images' and 'texts'."
-        )
-    rows = pq.read_table(path, columns=["images", "texts"]).to_pylist()
-    for number, row in enumerate(rows[: source.limit]):
-        yield _example(row, f"{path.name}#{number}", name)
-
-
-def _example(row: dict[str, Any], row_id: str, source: str) -> Example:
-    images = tuple(
-        Image(one["bytes"], source=f"row {row_id} of {source}") for one in row["images"] or ()
+    is_here = beside.exists() or any(folder.glob(source.path.removeprefix("/")))
+    return read_examples(
+        str(beside) if is_here else source.path,
+        format=source.format,
+        split=source.split,
+        config=source.config,
+        limit=source.limit,
+        source=source.name or source.path,
+        prompt=source.prompt,
     )
-    turns: list[Turn] = []
-    for text in row["texts"]:
-        parts = (text["user"],) if turns else (*images, text["user"])
-        turns += [Turn("user", parts), Turn("assistant", (text["assistant"],))]
-    return Example(row_id, tuple(turns), source)
 
 
 def prepare_rows(

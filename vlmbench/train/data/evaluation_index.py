@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DataError
 from vlmbench.executors.answer_cache import default_cache
@@ -20,13 +20,15 @@ from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.train.data.fingerprints import (
-    Hashes,
     PictureFingerprint,
     TextIndex,
     fingerprint,
     hash_array,
     normalized,
 )
+
+if TYPE_CHECKING:
+    from vlmbench.train.data.fingerprints import Hashes
 
 _FORMAT = 1
 """Of the cached files; another one is computed anew."""
