@@ -39,6 +39,7 @@ def make_parser() -> Parser:
     _add_gate(top)
     _add_judge(top)
     _add_train(top)
+    _add_data(top)
     _add_tasks(top)
     _add_models(top)
     _add_metrics(top)
@@ -305,6 +306,40 @@ def _add_train(top: Parser) -> None:
     run.option("--resume", "continue an interrupted training in --out")
     run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
     run.share("quiet")
+
+
+def _add_data(top: Parser) -> None:
+    data = top.command("data", "convert training data")
+    convert = data.command(
+        "convert",
+        "write training data of any known layout as Parquet shards with the images inside",
+        "data.data_convert_command",
+        "vlmbench data convert llava.json --image-dir coco -o data/llava --max-side 1024",
+        "vlmbench data convert org/name --config docvqa -o shards --push me/docvqa-small",
+    )
+    convert.option(
+        "FILES",
+        "files, folders, patterns, org/name on the Hub or task:NAME",
+        nargs="+",
+        type=str,
+    )
+    convert.option("-o/--output DIR", "folder of the shards", required=True)
+    convert.option(
+        "--format NAME", "layout of the rows (docs/data.md); default: auto", default="auto"
+    )
+    convert.option("--split NAME", "split of the data; default: train, or all files")
+    convert.option("--config NAME", "configuration of a data set of the Hub")
+    convert.option("--image-dir DIR", "folder of images that rows name; default: beside the data")
+    convert.option("--prompt TEXT", "the user's text before a caption; default: none", default="")
+    convert.option("--max-side N", "shrink images whose longer side has more than N pixels")
+    convert.option(
+        "--image-format NAME", "encode all images as jpeg or png", choices=["jpeg", "png"]
+    )
+    convert.option("--shard-mb N", "largest size of a shard, in MiB; default: 256", default=256)
+    convert.option(
+        "--max-errors COUNT", "leave out up to COUNT rows that cannot be used", default=0
+    )
+    convert.option("--push NAME", "upload each shard to this data set of the Hub, then remove it")
 
 
 def _add_tasks(top: Parser) -> None:

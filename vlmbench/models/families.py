@@ -61,6 +61,25 @@ class Pixels(Strict):
     max: PixelBound | None = None
 
 
+PartName = Literal["vision", "connector", "language"]
+"""What a recipe may train of a vision-language model."""
+
+
+class PartPrefixes(Strict):
+    """Where a family keeps its parts: names of modules or parameters, as transformers has them.
+
+    Each stands for itself and all that is below it. The longest that fits a parameter decides, so
+    a connector may live inside the vision encoder.
+    """
+
+    vision: tuple[str, ...]
+    connector: tuple[str, ...]
+    language: tuple[str, ...]
+    """With embeddings and output head."""
+    other: tuple[str, ...] = ()
+    """Encoders of what is no image, such as sound; never trained."""
+
+
 class ModelFamily(Strict):
     """An entry of families.yaml; the file says what the keys mean."""
 
@@ -71,10 +90,12 @@ class ModelFamily(Strict):
     images: ImageLimits = Field(default_factory=ImageLimits)
     pixels: Pixels = Field(default_factory=Pixels)
     recipe: str | None = None
+    parts: PartPrefixes | None = None
+    """None if it cannot be trained by parts."""
 
     def quirks(self) -> dict[str, Any]:
-        """What it says beside its title, as plain values."""
-        return self.model_dump(mode="json", exclude={"title"}, exclude_defaults=True)
+        """What changes how it answers, as plain values."""
+        return self.model_dump(mode="json", exclude={"title", "parts"}, exclude_defaults=True)
 
 
 class _FamiliesFile(Strict):

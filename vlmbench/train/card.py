@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
+from vlmbench.records import RunRecord, stable_hash
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.progress import TrainingLog
+from vlmbench.train.data.examples import Example
+from vlmbench.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from vlmbench.train.checkpoint import Progress
+    from vlmbench.train.fit import Prepared
+    from vlmbench.train.progress import TrainingLog
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
+_ADAPTER_PACKAGES = {"full": (), "lora": ("peft",)}
 
 
 def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
@@ -33,6 +42,116 @@ def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: s
     (target / "README.md").write_text(_card(config, facts), encoding="utf-8")
     text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
     (target / "training.json").write_text(text, encoding="utf-8")  # last: says that all is done
+
+
+def checkpoint_facts(
+    ready: Prepared, progress: Progress, records: Sequence[RunRecord]
+) -> dict[str, Any]:
+    """What checkpoint.json says: what was trained from what, on what, for how long."""
+    recipe, spec, rows = ready.recipe, ready.spec, ready.rows
+    return {
+        "name": recipe.name,
+        "step": progress.step,
+        "base": {
+            "location": spec.location,
+            "revision": spec.revision,
+            "fingerprint": spec.fingerprint,
+        },
+        "prompt": ready.encoder.digest,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "data": {
+            "training_rows": len(rows.training),
+            "validation_rows": len(rows.validation),
+            "too_long": rows.too_long,
+            "digest": rows_digest(rows.training),
+        },
+        "best": progress.best,
+        "tasks": {record.task: _task_facts(record) for record in records},
+        "unreached": ready.loop.unreached,
+        "guard": ready.guard.as_dict(),
+        "vlmbench": __version__,
+        "commit": source_commit(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "minutes": round(progress.seconds / 60, 2),
+        "machine": f"{platform.machine()}, {_device()}",
+        "packages": {
+            name: version(name) for name in (*_PACKAGES, *_ADAPTER_PACKAGES[recipe.method])
+        },
+    }
+
+
+def rows_digest(examples: Sequence[Example]) -> str:
+    """Hash of what is learned: texts and image digests of every row, in their order."""
+    return stable_hash(
+        [
+            [turn.role, [part if isinstance(part, str) else part.digest for part in turn.parts]]
+            for example in examples
+            for turn in example.turns
+        ]
+    )
+
+
+def _task_facts(record: RunRecord) -> list[dict[str, Any]]:
+    return [
+        {"metric": one.metric, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
+        for one in record.estimates
+        if one.headline and one.slice is None
+    ]
+
+
+def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
+    """README.md with the Hub's metadata; tasks are named as the parts that were answered."""
+    import yaml
+
+    results = [
+        {
+            "task": {"type": "image-text-to-text"},
+            "dataset": {"name": f"{task} (part)", "type": task},
+            "metrics": [
+                {
+                    "type": one["metric"],
+                    "value": one["value"],
+                    "name": f"{one['metric']}, n={one['n']}",
+                }
+                for one in values
+            ],
+        }
+        for task, values in facts["tasks"].items()
+    ]
+    head: dict[str, Any] = {"base_model": facts["base"]["location"]}
+    if recipe.method == "lora":
+        head["library_name"] = "peft"
+    if results:
+        head["model-index"] = [{"name": recipe.name, "results": results}]
+    data = facts["data"]
+    pixels = recipe.model_options.get("max_pixels")
+    note = f"- Run it with `--max-pixels {pixels}`, as it was trained\n" if pixels else ""
+    return (
+        f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
+        f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
+        f"- Start: {facts['base']['location']}\n"
+        f"- Method: {recipe.method}, of the parts {', '.join(recipe.trained_parts)}\n{note}"
+        f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
+        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+        f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
+        f"{facts['machine']}\n"
+        f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
+        f"- {_guard_line(facts['guard'])}\n"
+    )
+
+
+def _guard_line(guard: dict[str, Any]) -> str:
+    if not guard["samples"]:
+        return "Training data was compared with no evaluation task"
+    hits = sum(
+        guard["counts"].get(kind, {}).get(task, 0)
+        for kind in ("leak", "picture")
+        for task in guard["samples"]
+    )
+    return (
+        f"Training data was compared with {', '.join(guard['samples'])}: {hits} rows show a "
+        f"picture of these, {guard['dropped']} were left out for that"
+    )
 
 
 def source_commit() -> str | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.train.data import Demonstration, MicroBatch
+from vlmbench.train.synthetic_data import Demonstration, MicroBatch
 
 if TYPE_CHECKING:
     import torch

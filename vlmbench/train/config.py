@@ -122,12 +122,16 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     """
     data = read_yaml(path)
     for override in overrides or []:
-        _replace(data, override)
+        replace_value(data, override)
     return parse(TrainConfig, data, location=str(path))
 
 
-def _replace(data: Any, override: str) -> None:
-    """Puts the value of one `key=value` into its place."""
+def replace_value(data: Any, override: str) -> None:
+    """Puts the value of one `key=value` into its place.
+
+    Raises:
+        UsageError: It is no pair, or goes through a value without keys.
+    """
     key, value = read_pair(override, "--set", example="steps=10")
     place = data
     *parents, last = key.split(".")

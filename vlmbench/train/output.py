@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from vlmbench.errors import UsageError
 from vlmbench.train.config import TrainConfig
@@ -73,16 +74,21 @@ def _is_whole(folder: Path) -> bool:
 
 
 def keep_recipe(config: TrainConfig, target: Path, *, resume: bool) -> None:
-    """Writes the recipe down, or checks that a resumed training goes on with the same one.
+    """See `keep_values`."""
+    values = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    keep_values(values, target, resume=resume)
+
+
+def keep_values(values: dict[str, Any], target: Path, *, resume: bool) -> None:
+    """Writes a recipe down, or checks that a resumed training goes on with the same one.
 
     Raises:
         UsageError: The directory cannot be written, or the recipes differ.
     """
     file = target / _RECIPE
-    said = config.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     if resume and file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
-        changed = [key for key in said if said[key] != before.get(key)]
+        changed = [key for key in values if values[key] != before.get(key)]
         if changed:
             raise UsageError(
                 f"The training in {target} was started with another '{changed[0]}'; resume it with "
@@ -90,7 +96,7 @@ def keep_recipe(config: TrainConfig, target: Path, *, resume: bool) -> None:
             )
     try:
         target.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"The directory {target} cannot be written ({error.strerror}); choose another --out."

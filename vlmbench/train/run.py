@@ -18,6 +18,7 @@ from vlmbench.train.output import (
     keep_recipe,
     last_checkpoint,
 )
+from vlmbench.train.recipe import StagedRecipe, is_own_data, parse_recipe, read_recipe
 
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
 TRAINABLE_TYPE = "qwen2_vl"
@@ -62,6 +63,9 @@ def train_by_recipe(
         UsageError: `out` holds a training already, or nothing to resume, or cannot be written.
         ModelError: The checkpoint to start from cannot be loaded.
     """
+    values = read_recipe(recipe, overrides)
+    if is_own_data(values):
+        return train_on_data(parse_recipe(values, recipe), out=out, resume=resume, quiet=quiet)
     config = load_config(recipe, overrides)
     target = out or Path("checkpoints") / config.name
     last = last_checkpoint(target, resume=resume)
@@ -89,6 +93,36 @@ def train_by_recipe(
     return target
 
 
+def train_on_data(
+    recipe: StagedRecipe, *, out: Path | None = None, resume: bool = False, quiet: bool = False
+) -> Path:
+    """Trains by a recipe on a user's own rows, a stage after the other.
+
+    Each stage but the last has a directory `stages/<number>` of its own, where the next one
+    starts from; a resumed training passes over those that are finished.
+
+    Raises:
+        VlmbenchError: See `train_stage`.
+    """
+    from vlmbench.train.fit import train_stage
+
+    target = out or Path("checkpoints") / recipe.name
+    start: Path | None = None
+    for number, stage in enumerate(recipe.stages, 1):
+        is_last = number == len(recipe.stages)
+        folder = target if is_last else target / "stages" / str(number)
+        if start is not None:
+            stage = stage.starting_from(str(start))
+        goes_on = resume and (is_last or folder.exists()) and _began(folder)
+        start = train_stage(stage, recipe.folder, folder, resume=goes_on, quiet=quiet)
+    return target
+
+
+def _began(folder: Path) -> bool:
+    """Whether a stage got as far as something to go on from."""
+    return (folder / "checkpoint.json").exists() or any(folder.glob("checkpoint-*"))
+
+
 def _prepare_torch(config: TrainConfig) -> None:
     set_thread_env()
 
@@ -109,9 +143,9 @@ def _prepare_torch(config: TrainConfig) -> None:
 def _load(config: TrainConfig) -> tuple[Any, Any]:
     """The model in float32 with its processor."""
     if config.model.scratch is not None:
-        from vlmbench.train.data import vocabulary_prompts
         from vlmbench.train.scratch import build_model, build_processor, build_tokenizer
         from vlmbench.train.synthetic.split import texts_for_vocabulary
+        from vlmbench.train.synthetic_data import vocabulary_prompts
 
         spec = config.model.scratch
         texts = [*texts_for_vocabulary(), *vocabulary_prompts(config)]

@@ -90,6 +90,8 @@ class Encoder:
         self._options = options
         self._lock = threading.Lock()
         self._processor = _sharing(pipeline, self._lock)
+        self.tokenizer: Any = getattr(self._processor, "tokenizer", self._processor)
+        """The tokenizer, which several threads may call."""
         self._decoded = DecodedImageCache()
         self._control_tokens = _control_tokens(pipeline)
         self.system_turn = self._find_system_turn()
@@ -126,7 +128,7 @@ class Encoder:
                 failed.append(failure(request, "rejected", f"{title} cannot answer: {problem}"))
                 continue
             try:
-                conversations.append(self._conversation(request))
+                conversations.append(self.conversation(request))
                 good.append(request)
             except DataError as error:
                 failed.append(failure(request, "image", str(error)))
@@ -140,7 +142,8 @@ class Encoder:
     def _limits(self) -> ImageLimits:
         return ImageLimits() if self._kind.text_only else self._kind.images
 
-    def _conversation(self, request: Request) -> list[dict[str, Any]]:
+    def conversation(self, request: Request) -> list[dict[str, Any]]:
+        """The messages that the chat template is given."""
         parts = list(request.parts)
         system = request.system_after(self._system)
         if system is None:
@@ -152,14 +155,14 @@ class Encoder:
 
     def _system_message(self, text: str) -> dict[str, Any]:
         if self.system_turn == "text":
-            return {"role": "system", "content": self._escaped(text)}
+            return {"role": "system", "content": self.escaped(text)}
         return {"role": "system", "content": self._content([TextPart(text)])}
 
     def _content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
         if self._kind.text_only:
-            return "".join(self._escaped(p.text) for p in parts if isinstance(p, TextPart))
+            return "".join(self.escaped(p.text) for p in parts if isinstance(p, TextPart))
         return [
-            {"type": "text", "text": self._escaped(part.text)}
+            {"type": "text", "text": self.escaped(part.text)}
             if isinstance(part, TextPart)
             else {
                 "type": "image",
@@ -168,7 +171,7 @@ class Encoder:
             for part in parts
         ]
 
-    def _escaped(self, text: str) -> str:
+    def escaped(self, text: str) -> str:
         """The text, in which no data set can write a token that steers the model."""
         for token in self._control_tokens:
             text = text.replace(token, token[0] + WORD_JOINER + token[1:])
@@ -244,7 +247,7 @@ class Encoder:
             {"type": "image"},
             {"type": "text", "text": "after"},
         ]
-        text = self._rendered([{"role": "user", "content": content}])
+        text = self.rendered([{"role": "user", "content": content}])
         between = text.partition("before")[2].partition("after")[0]
         return any(token in between for token in self._control_tokens)
 
@@ -256,13 +259,13 @@ class Encoder:
             ("text", PROBE),
         )
         for form, content in forms:
-            text = self._rendered([{"role": "system", "content": content}, user])
+            text = self.rendered([{"role": "system", "content": content}, user])
             # A template that expects a text would write a list down as Python does.
             if PROBE in text and "'type'" not in text:
                 return form
         return None
 
-    def _rendered(self, conversation: list[dict[str, Any]]) -> str:
+    def rendered(self, conversation: Sequence[Mapping[str, Any]]) -> str:
         """The prompt as text; empty where the template refuses it."""
         try:
             text = self._pipeline.processor.apply_chat_template(

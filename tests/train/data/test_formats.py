@@ -1,0 +1,395 @@
+"""Each known layout by hand-made rows, and what is wrong with rows in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_rows import (
+    BLUE,
+    RED,
+    data_url,
+    message,
+    struct,
+    text,
+    write_json,
+    write_jsonl,
+    write_parquet,
+)
+
+from vlmbench.errors import DataError, UsageError
+from vlmbench.records import Image
+from vlmbench.tasks.prompt import without_marks
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.samples import read_samples
+from vlmbench.train.data.examples import Example
+from vlmbench.train.data.formats import Source, read_examples
+from vlmbench.train.data.mixture import Mixture
+from vlmbench.train.data.rows import hub_files
+
+
+def spoken(example: Example) -> list[tuple[str, list[str | bytes]]]:
+    """Role and parts of each turn, images as their bytes."""
+    return [
+        (turn.role, [part.data if isinstance(part, Image) else part for part in turn.parts])
+        for turn in example.turns
+    ]
+
+
+def learned(example: Example) -> list[str]:
+    return [turn.text for turn in example.turns if turn.role == "assistant" and turn.learn]
+
+
+CAULDRON = [
+    {
+        "images": [struct(RED), struct(BLUE)],
+        "texts": [
+            {"user": "何色ですか。", "assistant": "赤と青", "source": "x"},
+            {"assistant": "2枚", "user": "何枚ですか。", "source": "x"},
+        ],
+        "relevance_ratings": [5, 1],
+    }
+]
+TWO_TURNS = [
+    ("user", [RED, BLUE, "何色ですか。"]),
+    ("assistant", ["赤と青"]),
+    ("user", ["何枚ですか。"]),
+    ("assistant", ["2枚"]),
+]
+ONE_TURN = [("user", [RED, "何色ですか。"]), ("assistant", ["赤"])]
+TRL = {
+    "messages": [
+        message("system", [text("短く。")]),
+        message("user", [{"type": "image"}, text("何色ですか。")]),
+        message("assistant", [text("赤")]),
+    ],
+    "images": [struct(RED)],
+}
+INDEXED = {
+    "messages": [
+        message(
+            "user",
+            [
+                {"type": "text", "text": "前", "index": None},
+                {"type": "image", "text": None, "index": 1},
+                {"type": "image", "text": None, "index": 0},
+            ],
+        ),
+        message("assistant", [{"type": "text", "text": "後", "index": None}]),
+    ],
+    "images": [struct(RED), struct(BLUE)],
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (CAULDRON, TWO_TURNS),
+        ([TRL], [("system", ["短く。"]), *ONE_TURN]),
+        ([INDEXED], [("user", ["前", BLUE, RED]), ("assistant", ["後"])]),
+        (
+            # TRL: images of texts without parts go before the first question.
+            [
+                {
+                    "messages": [
+                        message("system", "短く。"),
+                        message("user", "何色ですか。"),
+                        message("assistant", "赤"),
+                    ],
+                    "image": struct(RED),
+                }
+            ],
+            [("system", ["短く。"]), *ONE_TURN],
+        ),
+        ([{"prompt": "何色ですか。", "completion": "赤", "images": [struct(RED)]}], ONE_TURN),
+        (
+            [
+                {
+                    "prompt": [message("user", "何色ですか。")],
+                    "completion": [message("assistant", "赤")],
+                    "images": [struct(RED)],
+                }
+            ],
+            ONE_TURN,
+        ),
+        ([{"image": struct(RED), "caption": "赤"}], [("user", [RED]), ("assistant", ["赤"])]),
+        ([{"image": RED, "text": "赤", "extra": 1}], [("user", [RED]), ("assistant", ["赤"])]),
+    ],
+)
+def test_parquet(tmp_path: Path, rows: list[dict[str, Any]], expected: object) -> None:
+    (example,) = read_examples(str(write_parquet(tmp_path / "a.parquet", rows)), source="mine")
+    assert spoken(example) == expected
+    assert (example.id, example.source) == ("a.parquet#0", "mine")
+
+
+LLAVA = {
+    "id": "000000033471",
+    "image": "coco/000000033471.png",
+    "conversations": [
+        {"from": "human", "value": "<image>\n何色ですか。"},
+        {"from": "gpt", "value": "赤"},
+    ],
+}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco" / "000000033471.png").write_bytes(RED)
+    (tmp_path / "b.png").write_bytes(BLUE)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (LLAVA, ONE_TURN),
+        (
+            {
+                "image": ["coco/000000033471.png", "b.png"],
+                "system_prompt": "短く。",
+                "conversations": [
+                    {"from": "human", "value": "<image>と<image>の色は？"},
+                    {"from": "gpt", "value": "赤と青"},
+                ],
+            },
+            [
+                ("system", ["短く。"]),
+                ("user", [RED, "と", BLUE, "の色は？"]),
+                ("assistant", ["赤と青"]),
+            ],
+        ),
+        (
+            {
+                "conversations": [
+                    {"from": "human", "value": "やあ"},
+                    {"from": "gpt", "value": "はい"},
+                ]
+            },
+            [("user", ["やあ"]), ("assistant", ["はい"])],
+        ),
+        (
+            # OpenAI: a data URL, and a file beside the data.
+            {
+                "messages": [
+                    message(
+                        "user",
+                        [
+                            text("色は？"),
+                            {"type": "image_url", "image_url": {"url": data_url(RED)}},
+                            {"type": "image_url", "image_url": {"url": "b.png", "detail": "low"}},
+                        ],
+                    ),
+                    message("assistant", "赤と青"),
+                ]
+            },
+            [("user", ["色は？", RED, BLUE]), ("assistant", ["赤と青"])],
+        ),
+    ],
+)
+@pytest.mark.parametrize("write", [write_json, write_jsonl])
+def test_json(images: Path, write: Any, row: dict[str, Any], expected: object) -> None:
+    """As a list and as lines; what follows a first row of another form too."""
+    path = write(images / "rows.json", [row, row])
+    found = list(read_examples(str(path)))
+    assert [spoken(example) for example in found] == [expected, expected]
+
+
+def test_ids_that_other_data_may_share(images: Path) -> None:
+    path = write_json(images / "x.json", [{**LLAVA, "image_id": 33471, "coco_url": None}])
+    (example,) = read_examples(str(path))
+    assert example.id == "000000033471"
+    assert example.ids == {
+        "id": "000000033471",
+        "image_id": "33471",
+        "image_file": "coco/000000033471.png",
+    }
+    assert (example.question, example.answers) == ("何色ですか。", ("赤",))
+
+
+def test_messages_that_are_not_learned(tmp_path: Path) -> None:
+    """ms-swift's "loss", and answers inside a prompt."""
+    turns = [message("user", "a"), {**message("assistant", "b"), "loss": False}]
+    rest = [message("user", "c"), message("assistant", "d")]
+    path = write_jsonl(tmp_path / "x.jsonl", [{"messages": turns + rest}])
+    (example,) = read_examples(str(path))
+    assert learned(example) == ["d"]
+    row = {"prompt": [*turns[:1], message("assistant", "b"), rest[0]], "completion": rest[1:]}
+    (example,) = read_examples(str(write_jsonl(tmp_path / "y.jsonl", [row])))
+    assert learned(example) == ["d"]
+
+
+def test_marked_messages_have_to_be_named(images: Path) -> None:
+    row = {
+        "messages": [message("user", "<image>何色ですか。"), message("assistant", "赤")],
+        "images": ["coco/000000033471.png"],
+    }
+    path = str(write_jsonl(images / "x.jsonl", [row]))
+    with pytest.raises(DataError, match=r"holds '<image>', which .* 'format: marked-messages'"):
+        list(read_examples(path))
+    (example,) = read_examples(path, format="marked-messages")
+    assert spoken(example) == ONE_TURN
+
+
+def test_each_caption_is_an_example(tmp_path: Path) -> None:
+    row = {"image": data_url(RED), "captions": ["赤", "赤い板"]}
+    path = str(write_jsonl(tmp_path / "x.jsonl", [row]))
+    found = list(read_examples(path, prompt="説明してください。"))
+    assert [one.answers for one in found] == [("赤",), ("赤い板",)]
+    assert [one.id for one in found] == ["x.jsonl#0#0", "x.jsonl#0#1"]
+    assert found[0].question == "説明してください。"
+
+
+def test_a_task(tmp_path: Path) -> None:
+    task = load_task("ja-multi-image")
+    samples = list(read_samples(task, limit=3))
+    found = list(read_examples("task:ja-multi-image", limit=3))
+    for sample, example in zip(samples, found, strict=True):
+        assert example.id == sample.id
+        assert example.answers == sample.references[:1]
+        assert without_marks(sample.row["question"]) in example.question
+        assert {one.digest for one in example.images} == {one.digest for one in sample.images}
+    mixed = Mixture([Source("task:ja-multi-image")], seed=0)
+    assert (
+        sorted(one.id for one in mixed.examples())[:3]
+        == sorted(one.id for one in read_examples("task:ja-multi-image"))[:3]
+    )
+    with pytest.raises(DataError, match="run 'vlmbench data convert task:jmmmu -o DIR'"):
+        Mixture([Source("task:jmmmu")], seed=0)
+
+
+def llava(value: str, **more: object) -> dict[str, Any]:
+    turns = [{"from": "human", "value": value}, {"from": "gpt", "value": "赤"}]
+    return {"conversations": turns, **more}
+
+
+def asked(*parts: object, answer: str = "赤", **more: object) -> dict[str, Any]:
+    return {"messages": [message("user", list(parts)), message("assistant", answer)], **more}
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (llava("<image>色は？"), "row 1 of x.jsonl has 0 images and 1 places for them"),
+        (llava("色は？", image="b.png"), "has 1 images and 0 places"),
+        (llava("<image><image>", image="b.png"), "has 1 images and 2 places"),
+        (llava("<image>", image="lost.png"), "file lost.png .No such file.* cannot be read"),
+        (llava("<image>", image="../x.png"), "leads out of the folder"),
+        (llava("<image>", image="/etc/passwd"), "leads out of the folder"),
+        (llava("<image>", image="https://a.b/c.png"), "an address, https://a.b/c.png; fetch it"),
+        (llava("<image>", image="FILE:///etc/passwd"), "is an address"),
+        (llava("<image>", image="data:image/png;base64,!"), "data URL .* cannot be read"),
+        (llava("<image>", image=7), "no image in 'image' of row 1 of x.jsonl"),
+        (llava("<|image_pad|>"), r"row 1 of x.jsonl holds '<\|image_pad\|>'"),
+        (llava("<video>"), "holds '<video>'"),
+        ({"conversations": [{"from": "bot", "value": "a"}]}, "a turn in .* is by 'bot'"),
+        ({"conversations": [{"role": "user", "value": "a"}]}, "no text under 'from' in row 1"),
+        ({"conversations": "a"}, "'conversations' in row 1 of x.jsonl is no list of objects"),
+        ({"id": "7"}, "no column 'conversations' in row 1 of x.jsonl"),
+        ({"conversations": [{"from": "human", "value": "a"}]}, "nothing to learn in row 1"),
+        (
+            {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": " "}]},
+            "nothing to learn",
+        ),
+        (
+            {
+                "image": "b.png",
+                "conversations": [
+                    {"from": "human", "value": "a"},
+                    {"from": "gpt", "value": "<image>"},
+                ],
+            },
+            "an image in an answer",
+        ),
+        (asked({"type": "image"}, images=[]), "has 0 images and 1 places"),
+        (asked({"type": "image", "index": 3}, images=["b.png"]), "has 1 images and 1 places"),
+        (asked({"type": "image"}, images=["b.png", "b.png"]), "has 2 images and 1 places"),
+        (asked({"type": "audio"}), "a part of the type 'audio'"),
+        (asked({"type": "image_url", "image_url": {"url": "http://a/b"}}), "is an address"),
+        ({"messages": [message("tool", "x")]}, "is by 'tool'"),
+        ({"messages": [message("assistant", "x")], "images": ["b.png"]}, "no user's turn"),
+        ({"messages": [message("user", 7)]}, "has no content"),
+    ],
+)
+def test_what_is_wrong_with_a_row(images: Path, row: dict[str, Any], sentence: str) -> None:
+    first = asked(text("a")) if "messages" in row else llava("a")
+    path = str(write_jsonl(images / "x.jsonl", [first, row]))
+    reader = read_examples(path)
+    next(reader)
+    with pytest.raises(DataError, match=f"(?i){sentence}"):
+        next(reader)
+    left_out: list[DataError] = []
+    assert len(list(read_examples(path, on_error=left_out.append))) == len(left_out) == 1
+
+
+def test_unknown_columns(tmp_path: Path) -> None:
+    path = str(write_parquet(tmp_path / "x.parquet", [{"picture": RED, "answer": "赤"}]))
+    with pytest.raises(DataError, match=r"x.parquet has the columns picture, answer, which.*llava"):
+        list(read_examples(path))
+    with pytest.raises(UsageError, match=r"Unknown format 'lava'. Did you mean 'llava'"):
+        list(read_examples(path, format="lava"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('[{"a": 1}, {"a": }]', "x.json is not valid JSON, behind its row 0"),
+        ('[{"a": 1}', "x.json is not valid JSON"),
+        ('{"prompt": "a", "completion": "b"}\n{"messages"', "row 1 of x.json is not JSON"),
+        ('["a"]', "row 0 of x.json is a text and no JSON object"),
+        ("", "There are no rows in"),
+        ("[]", "There are no rows in"),
+    ],
+)
+def test_files_that_are_not_json(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "x.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=f"(?i){sentence}"):
+        list(read_examples(str(tmp_path / "x.json"), on_error=None))
+
+
+def test_a_broken_parquet_file(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match=r"The data file x.parquet cannot be read"):
+        list(read_examples(str(tmp_path / "x.parquet")))
+
+
+def test_folders_patterns_and_splits(tmp_path: Path) -> None:
+    def caption(word: str) -> list[dict[str, Any]]:
+        return [{"image": struct(RED), "caption": word}]
+
+    (tmp_path / "data").mkdir()
+    for name in ("train-00000", "train-00001", "test-00000"):
+        write_parquet(tmp_path / "data" / f"{name}.parquet", caption(name))
+    write_json(tmp_path / "info.json", [])
+
+    def answers(path: Path | str, **how: Any) -> list[str]:
+        return [one.answers[0] for one in read_examples(str(path), **how)]
+
+    assert answers(tmp_path) == ["train-00000", "train-00001"]
+    assert answers(tmp_path, split="test") == ["test-00000"]
+    assert answers(tmp_path / "data" / "*-00000.parquet") == ["train-00000"]
+    assert answers(tmp_path / "**" / "test*.parquet") == ["test-00000"]
+    assert next(read_examples(str(tmp_path))).id == "data/train-00000.parquet#0"
+    with pytest.raises(DataError, match="file of the split 'validation' in"):
+        answers(tmp_path, split="validation")
+    with pytest.raises(DataError, match="There is no file or folder"):
+        answers(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_data_set_as_datasets_finds_it(tmp_path: Path, streaming: bool) -> None:
+    """The Hub's data sets are resolved by `datasets`, which does the same with a local folder."""
+    for split, word in (("train", "赤"), ("test", "青")):
+        rows = [{"image": struct(RED), "caption": word}] * 2
+        write_parquet(tmp_path / f"{split}-00000-of-00001.parquet", rows)
+    (file,) = hub_files(str(tmp_path), split="test", streaming=streaming)
+    assert [row["caption"] for row in file.read(("caption",))] == ["青", "青"]
+    assert file.block(0, ("caption",))[1] == {"caption": "青"}
+    with pytest.raises(DataError, match=r"has no split 'dev'; there are: train, test|test, train"):
+        hub_files(str(tmp_path), split="dev")
+
+
+def test_the_hub_cannot_be_reached() -> None:
+    with pytest.raises(DataError, match="can't be reached, so data set 'org/name'"):
+        list(read_examples("org/name"))

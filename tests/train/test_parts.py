@@ -1,0 +1,460 @@
+"""Parts, LoRA targets and the check of a step, on a tiny model of every family with images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+from families.common import save
+from families.observe import FAMILIES, MIXED, answerable, load
+
+from vlmbench.errors import ModelError, UsageError
+from vlmbench.models.families import ModelFamily, PartPrefixes, known_families
+from vlmbench.train.parts import (
+    PART_NAMES,
+    PartRow,
+    describe,
+    freeze_unreached,
+    lora_targets,
+    partition,
+    train_only,
+)
+from vlmbench.train.step_check import StepCheck
+
+pytestmark = [
+    # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # PEFT asks transformers for a name that it will lose.
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
+]
+
+SEEING = {one.model_type: one for one in FAMILIES if known_families()[one.model_type].parts}
+
+SUFFIXES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""The list that most recipes of other trainers give."""
+
+REACHES_VISION = {
+    # shared/reference/trainers.md, table 1b, and seen here for what is not in it
+    **dict.fromkeys(("llava", "llava_next", "llava_onevision", "idefics2", "idefics3"), True),
+    **dict.fromkeys(("smolvlm", "gemma3", "internvl", "mistral3", "paligemma"), True),
+    **dict.fromkeys(("qwen2_5_vl", "llava/pixtral"), True),
+    **dict.fromkeys(("qwen2_vl", "qwen3_vl", "blip-2"), False),
+}
+
+CONNECTORS = {
+    # shared/reference/trainers.md, table 1b: tensors where it counts them
+    "qwen3_vl": (12, ["deepstack_merger_list", "merger"]),
+    "gemma3": (2, ["multi_modal_projector"]),
+    "idefics3": (1, ["connector"]),
+    "llava": (4, ["multi_modal_projector"]),
+    "llava_next": (5, ["image_newline", "multi_modal_projector"]),
+}
+
+NEVER_REACHED = {
+    # LLaVA takes the features before the last layer (complaint 12); so do those that follow it.
+    "llava": "model.vision_tower.encoder.layers.1.",
+    "llava_next": "model.vision_tower.encoder.layers.1.",
+}
+
+
+@cache
+def checkpoint(model_type: str, root: Path) -> Path:
+    return save(SEEING[model_type], root / model_type.replace("/", "-"))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parts")
+
+
+@pytest.fixture(params=SEEING)
+def key(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def build(key: str) -> Any:
+    """The tiny model alone, as transformers initializes it."""
+    torch.manual_seed(0)
+    return SEEING[key].build()[0]
+
+
+def loaded(key: str, root: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """A model, and a batch with images from its family's processor, all tokens to be learned."""
+    runner = load(checkpoint(key, root))
+    batch = runner.encode([one for one in answerable(runner, MIXED) if one.images])
+    assert not batch.failed
+    inputs = dict(batch.inputs)
+    labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+    return runner._ready().model.train(), {**inputs, "labels": labels}
+
+
+def optimizer_of(model: Any, *, learning_rate: float = 1e-3) -> torch.optim.AdamW:
+    learned = [one for one in model.parameters() if one.requires_grad]
+    return torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.0)
+
+
+def values(model: Any) -> dict[str, torch.Tensor]:
+    return {name: one.detach().clone() for name, one in model.named_parameters()}
+
+
+def test_every_family_with_images_has_parts() -> None:
+    without = {
+        name
+        for name, one in known_families().items()
+        if not one.text_only and one.recipe is None and one.parts is None
+    }
+    assert without == {"evovlm-jp"}  # no code of it is in transformers
+    assert set(SEEING) == {
+        one.model_type for one in FAMILIES if not known_families()[one.model_type].text_only
+    }
+
+
+def test_every_parameter_is_in_one_part(key: str) -> None:
+    model = build(key)
+    parts = partition(model, known_families()[key])
+    rows = describe(model, parts)
+    assert sum(row.parameters for row in rows) == model.num_parameters()
+    assert sum(row.tensors for row in rows) == len(list(model.parameters()))
+    assert {row.part for row in rows} >= set(PART_NAMES)
+    assert {row.part for row in rows} - set(PART_NAMES) <= {"other"}
+    seen, named = model.get_input_embeddings(), dict(model.named_modules())
+    assert {parts.part_of(name) for name, one in named.items() if one is seen} == {"language"}
+    assert parts.part_of("") is None and parts.part_of("model") is None
+
+
+def test_prefixes_are_those_of_the_model(key: str) -> None:
+    prefixes = known_families()[key].parts
+    assert prefixes is not None
+    names = [name for name, _ in build(key).named_parameters(remove_duplicate=False)]
+    for prefix in (*prefixes.vision, *prefixes.connector, *prefixes.language):
+        # Only some checkpoints of a family tie or lack a head; loose parameters are always there.
+        assert any(name == prefix or name.startswith(f"{prefix}.") for name in names), prefix
+
+
+@pytest.mark.parametrize("key", CONNECTORS)
+def test_connectors_are_those_of_the_reference(key: str) -> None:
+    model = build(key)
+    parts = partition(model, known_families()[key])
+    names = [name for name, _ in model.named_parameters() if parts.part_of(name) == "connector"]
+    words = ("merger", "deepstack_merger_list", "multi_modal_projector", "connector")
+    held = {next(w for w in (*words, "image_newline") if w in name.split(".")) for name in names}
+    assert (len(names), sorted(held)) == CONNECTORS[key]
+
+
+def test_mixture_of_experts_has_the_parts_of_its_family() -> None:
+    """On the meta device, two layers a part; its tiny model is not among the families."""
+    from transformers import Qwen3VLMoeConfig, Qwen3VLMoeForConditionalGeneration
+
+    text = {"num_hidden_layers": 2, "num_experts": 4, "vocab_size": 1000}
+    vision = {"depth": 2, "deepstack_visual_indexes": [0]}
+    with torch.device("meta"):
+        model = Qwen3VLMoeForConditionalGeneration(
+            Qwen3VLMoeConfig(text_config=text, vision_config=vision)
+        )
+    parts = partition(model, known_families()["qwen3_vl_moe"])
+    connector = [n for n, _ in model.named_parameters() if parts.part_of(n) == "connector"]
+    assert len(connector) == 12
+
+
+def test_sound_of_gemma4_is_never_trained() -> None:
+    from transformers import Gemma4AudioConfig, Gemma4Config, Gemma4ForConditionalGeneration
+
+    text = {"num_hidden_layers": 2, "vocab_size": 1000, "vocab_size_per_layer_input": 1000}
+    with torch.device("meta"):
+        config = Gemma4Config(
+            text_config=text,
+            vision_config={"num_hidden_layers": 1},
+            audio_config=Gemma4AudioConfig(num_hidden_layers=1).to_dict(),
+        )
+        model = Gemma4ForConditionalGeneration(config)
+    parts = partition(model, known_families()["gemma4"])
+    train_only_names = {parts.part_of(n) for n, _ in model.named_parameters() if "audio" in n}
+    assert train_only_names == {"other"}
+
+
+def test_an_unknown_family_is_refused_with_its_names() -> None:
+    with pytest.raises(ModelError) as refused:
+        partition(build("llava"), ModelFamily())
+    assert str(refused.value) == (
+        "Which part of a LlavaForConditionalGeneration these belong to is not known: "
+        "model.vision_tower, model.multi_modal_projector, model.language_model, lm_head.weight; "
+        "add their prefixes to its `parts` in vlmbench/models/families.yaml."
+    )
+
+
+def test_unplaced_parameters_are_refused() -> None:
+    prefixes = PartPrefixes(
+        vision=("model.vision_tower",),
+        connector=("model.multi_modal_projector",),
+        language=("model.language_model", "lm_head"),
+    )
+    with pytest.raises(ModelError, match=r"not known: model\.image_newline; add"):
+        partition(build("llava_next"), ModelFamily(title="LLaVA-NeXT", parts=prefixes))
+
+
+def test_a_weight_that_two_parts_share_is_refused() -> None:
+    prefixes = PartPrefixes(
+        vision=("model.vision_tower",),
+        connector=("model.multi_modal_projector", "lm_head"),
+        language=("model.language_model",),
+    )
+    with pytest.raises(ModelError, match="in its connector part and, as"):
+        partition(build("gemma3"), ModelFamily(title="Gemma 3", parts=prefixes))
+
+
+def test_part_names_are_checked() -> None:
+    model = build("llava")
+    parts = partition(model, known_families()["llava"])
+    with pytest.raises(UsageError, match=r"Unknown part 'langage'\. Did you mean 'language'"):
+        train_only(model, parts, ["langage"])
+    with pytest.raises(UsageError, match="No part is chosen"):
+        train_only(model, parts, [])
+
+
+# LoRA (complaint 10)
+
+
+def test_a_suffix_list_never_leaves_the_chosen_part(key: str) -> None:
+    model = build(key)
+    parts = partition(model, known_families()[key])
+    bare = [n for n, _ in model.named_modules() if n.rpartition(".")[2] in SUFFIXES]
+    if key in REACHES_VISION:
+        assert any(parts.part_of(name) == "vision" for name in bare) == REACHES_VISION[key]
+    there = [one for one in SUFFIXES if any(name.endswith(f".{one}") for name in bare)]
+    language = [name for name in bare if parts.part_of(name) == "language"]
+    wanted = there if language else ["qkv_proj", "o_proj"]
+    there = [one for one in wanted if any(name.endswith(f".{one}") for name in language)] or wanted
+    targets = lora_targets(model, parts, ["language"], there)
+    assert {parts.part_of(name) for name in targets} == {"language"}
+    assert set(language) <= set(targets)
+
+
+def test_all_linear_takes_every_linear_layer_but_the_head(key: str) -> None:
+    model = build(key)
+    parts = partition(model, known_families()[key])
+    chosen = ["vision", "language"]
+    targets = lora_targets(model, parts, chosen)
+    assert {parts.part_of(name) for name in targets} == set(chosen)
+    assert all(isinstance(model.get_submodule(name), torch.nn.Linear) for name in targets)
+    assert not any("lm_head" in name for name in targets)
+    linear = {n for n, one in model.named_modules() if isinstance(one, torch.nn.Linear)}
+    left = {name for name in linear - set(targets) if parts.part_of(name) in chosen}
+    heads = {name for name in left if name.endswith("lm_head")}
+    # The pooling head of SigLIP is attention of torch, which never calls its layer.
+    assert left - heads <= {name for name in left if name.endswith("head.attention.out_proj")}
+
+
+def test_gemma3s_connector_cannot_take_lora() -> None:
+    model = build("gemma3")
+    parts = partition(model, known_families()["gemma3"])
+    with pytest.raises(ModelError) as refused:
+        lora_targets(model, parts, ["connector", "language"])
+    assert str(refused.value) == (
+        "LoRA cannot adapt the connector part of Gemma 3, which has no linear layer (its weights "
+        "are model.multi_modal_projector.mm_input_projection_weight, "
+        "model.multi_modal_projector.mm_soft_emb_norm.weight); train it in full instead."
+    )
+
+
+def test_a_chosen_part_is_never_passed_over() -> None:
+    model = build("qwen2_vl")
+    parts = partition(model, known_families()["qwen2_vl"])
+    with pytest.raises(ModelError, match="vision part of Qwen2-VL has no module that is called"):
+        lora_targets(model, parts, ["vision", "language"], ["q_proj", "v_proj"])
+    with pytest.raises(UsageError, match="Did you mean 'q_proj'"):
+        lora_targets(model, parts, ["language"], ["q_porj"])
+    assert lora_targets(model, parts, ["connector"]) == [
+        "model.visual.merger.mlp.0",
+        "model.visual.merger.mlp.2",
+    ]
+
+
+def test_patches_and_head_only_if_they_are_named() -> None:
+    model = build("qwen2_vl")
+    parts = partition(model, known_families()["qwen2_vl"])
+    assert lora_targets(model, parts, ["vision"], ["patch_embed.proj"]) == [
+        "model.visual.patch_embed.proj"
+    ]
+    assert lora_targets(model, parts, ["language"], ["lm_head"]) == ["lm_head"]
+    tied = build("gemma3")
+    with pytest.raises(ModelError, match="lm_head is tied"):
+        lora_targets(tied, partition(tied, known_families()["gemma3"]), ["language"], ["lm_head"])
+
+
+def test_an_adapter_is_where_the_targets_are(key: str, root: Path) -> None:
+    model, inputs = loaded(key, root)
+    parts = partition(model, known_families()[key])
+    targets = lora_targets(model, parts, ["vision"])
+    adapted = peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules=targets))
+    added = {name for name, one in adapted.named_parameters() if one.requires_grad}
+    expected = {
+        f"base_model.model.{name}.lora_{side}.default.weight" for name in targets for side in "AB"
+    }
+    assert added == expected
+    adapted(**inputs).loss.backward()
+    frozen = freeze_unreached(adapted, parts, ["vision"])
+    never = NEVER_REACHED.get(key)
+    assert never is None or any(never in name for name in frozen)
+    train_steps(adapted, parts, inputs, ["vision"])
+
+
+# One real step (complaints 9, 11, 12)
+
+
+def train_steps(
+    model: Any, parts: Any, inputs: dict[str, torch.Tensor], trained: list[str], *, most: int = 3
+) -> None:
+    """Steps until all has changed; what changed is looked at in another way than by the check."""
+    before = values(model)
+    optimizer = optimizer_of(model)
+    check = StepCheck(model, parts, trained, optimizer, patience=most)
+    while not check.done:
+        model(**inputs).loss.backward()
+        optimizer.step()
+        check.after_step()
+        optimizer.zero_grad()
+    for name, parameter in model.named_parameters():
+        assert torch.equal(before[name], parameter) != parameter.requires_grad, name
+
+
+@pytest.mark.parametrize("part", PART_NAMES)
+def test_one_part_is_trained_and_nothing_else(key: str, part: str, root: Path) -> None:
+    model, inputs = loaded(key, root)
+    model.bfloat16()
+    parts = partition(model, known_families()[key])
+    train_only(model, parts, [part])
+    learned = {n: one for n, one in model.named_parameters() if one.requires_grad}
+    assert {parts.part_of(name) for name in learned} == {part}
+    assert {one.dtype for one in learned.values()} == {torch.float32}
+    assert [row.part for row in describe(model, parts) if row.trained] == [part]
+    model.float()
+    model(**inputs).loss.backward()
+    frozen = freeze_unreached(model, parts, [part])
+    assert all(learned[name].grad is None for name in learned)
+    never = NEVER_REACHED.get(key)
+    assert not frozen or part == "vision"
+    assert never is None or part != "vision" or any(name.startswith(never) for name in frozen)
+    train_steps(model, parts, inputs, [part])
+
+
+@pytest.fixture
+def ready(root: Path) -> tuple[Any, Any, dict[str, torch.Tensor]]:
+    model, inputs = loaded("qwen2_vl", root)
+    parts = partition(model, known_families()["qwen2_vl"])
+    train_only(model, parts, ["connector"])
+    return model, parts, inputs
+
+
+def stepped(model: Any, inputs: dict[str, torch.Tensor], optimizer: Any) -> None:
+    model(**inputs).loss.backward()
+    optimizer.step()
+
+
+def test_a_frozen_tensor_that_changes_stops_the_run(ready: Any) -> None:
+    model, parts, inputs = ready
+    optimizer = optimizer_of(model)
+    check = StepCheck(model, parts, ["connector"], optimizer)
+    stepped(model, inputs, optimizer)
+    model.lm_head.weight.data[0, 0] += 1e-3
+    with pytest.raises(ModelError, match=r"changed lm_head\.weight of Qwen2-VL, which is frozen"):
+        check.after_step()
+
+
+def test_a_trained_tensor_that_stands_still_stops_the_run(ready: Any) -> None:
+    model, parts, inputs = ready
+    optimizer = optimizer_of(model)
+    check = StepCheck(model, parts, ["connector"], optimizer, patience=2)
+    kept = model.model.visual.merger.mlp[0].weight
+    before = kept.detach().clone()
+    for step in range(2):
+        stepped(model, inputs, optimizer)
+        kept.data.copy_(before)
+        if step == 0:
+            assert check.after_step() == ["model.visual.merger.mlp.0.weight"] and not check.done
+    with pytest.raises(ModelError, match=r"mlp\.0\.weight of the connector part .* not change"):
+        check.after_step()
+
+
+def test_a_part_without_gradient_stops_the_run(ready: Any) -> None:
+    """Rows without images give the connector none."""
+    model, parts, inputs = ready
+    optimizer = optimizer_of(model)
+    check = StepCheck(model, parts, ["connector"], optimizer, patience=1)
+    text = inputs["input_ids"][:, :4]
+    inner = model.model.language_model.embed_tokens.weight
+    (model(input_ids=text, labels=text).loss + 0 * inner.sum()).requires_grad_().backward()
+    with pytest.raises(ModelError, match="connector part of Qwen2-VL is to be trained, but a bat"):
+        freeze_unreached(model, parts, ["connector"])
+    optimizer.step()
+    with pytest.raises(ModelError, match=r"\(and 5 more\) of the connector part .* no gradient"):
+        check.after_step()
+
+
+def test_a_warm_up_too_small_to_show_is_no_standstill(ready: Any) -> None:
+    """A weight of 1 in float32 does not notice 1e-9."""
+    model, parts, inputs = ready
+    optimizer = optimizer_of(model, learning_rate=1e-9)
+    check = StepCheck(model, parts, ["connector"], optimizer, patience=1)
+    stepped(model, inputs, optimizer)
+    assert "model.visual.merger.ln_q.weight" in check.after_step()
+    optimizer.param_groups[0]["lr"] = 1e-3
+    stepped(model, inputs, optimizer)
+    assert check.after_step() == [] and check.done
+
+
+def _trainable_head(model: Any) -> torch.optim.AdamW:
+    model.lm_head.weight.requires_grad_(True)
+    return optimizer_of(model)
+
+
+def _all_frozen(model: Any) -> torch.optim.AdamW:
+    optimizer = optimizer_of(model)
+    model.requires_grad_(False)
+    return optimizer
+
+
+def _optimizer_without_one(model: Any) -> torch.optim.AdamW:
+    return torch.optim.AdamW([one for one in model.parameters() if one.requires_grad][1:])
+
+
+def _frozen_in_optimizer(model: Any) -> torch.optim.AdamW:
+    return torch.optim.AdamW(model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (_trainable_head, r"lm_head\.weight of Qwen2-VL is trainable, but its language part"),
+        (_all_frozen, "Nothing of the connector part of Qwen2-VL is trainable"),
+        (_optimizer_without_one, r"merger\.ln_q\.weight is to be trained, but the optimizer does"),
+        (_frozen_in_optimizer, "is frozen, but the optimizer has it"),
+    ],
+)
+def test_what_is_trainable_is_what_was_asked_for(
+    ready: Any, prepare: Callable[[Any], torch.optim.AdamW], message: str
+) -> None:
+    model, parts, _ = ready
+    optimizer = prepare(model)
+    with pytest.raises(ModelError, match=message):
+        StepCheck(model, parts, ["connector"], optimizer)
+
+
+def test_rows_say_what_is_trained(ready: Any) -> None:
+    model, parts, _ = ready
+    rows = {row.part: row for row in describe(model, parts)}
+    assert rows["connector"] == PartRow("connector", tensors=6, parameters=20704, trained=20704)
+    assert rows["vision"].trained == rows["language"].trained == 0
+
+
+def test_quantized_weights_are_not_trained_in_full(ready: Any) -> None:
+    model, parts, _ = ready
+    weight = model.model.visual.merger.mlp[0]
+    weight.weight = torch.nn.Parameter(weight.weight.to(torch.int8), requires_grad=False)
+    with pytest.raises(ModelError, match="connector part of Qwen2-VL is quantized"):
+        train_only(model, parts, ["connector"])

@@ -1,0 +1,189 @@
+"""Checkpoints: complete, tried before they count, and enough to go on from to the bit.
+
+A checkpoint is written into a folder beside its own, loaded from there as `vlmbench run` would,
+asked, and renamed only if it answers as the model in memory does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlmbench.errors import ModelError
+from vlmbench.models.resolve import resolve_model
+from vlmbench.runners.hf.runner import HFRunner
+from vlmbench.train.data.examples import Example
+from vlmbench.train.live import LiveModel, answers_of
+from vlmbench.train.trainable import Trainable
+
+CARD = "checkpoint.json"
+"""Written last: says that a directory holds a whole checkpoint."""
+STATE = "state.pt"
+TRIED_EXAMPLES = 4
+PROBE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training stands, beside its weights."""
+
+    step: int
+    best: float | None
+    """The best value of `evaluate.best` so far."""
+    best_step: int
+    checks_without_gain: int
+    probe_loss: float
+    """Of a batch that is the same at every checkpoint; tells whether resuming restored all."""
+    seconds: float
+
+
+def write_checkpoint(
+    target: Path,
+    trainable: Trainable,
+    live: LiveModel,
+    card: Mapping[str, Any],
+    readme: str,
+    probes: Sequence[Example],
+) -> None:
+    """Writes a whole checkpoint, tries it and renames it to `target`.
+
+    Args:
+        card: What checkpoint.json says.
+        probes: Examples whose answers must be the same from the file.
+
+    Raises:
+        ModelError: What was written cannot be loaded, or answers otherwise.
+    """
+    folder = target.with_name(f".{target.name}.part")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _save_model(folder, trainable, live)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
+    (folder / CARD).write_text(text, encoding="utf-8")
+    _compare(folder, live, probes[:TRIED_EXAMPLES])
+    if target.exists():
+        shutil.rmtree(target)
+    folder.rename(target)
+
+
+def try_checkpoint(beside: Path, trainable: Trainable, live: LiveModel, probe: Example) -> None:
+    """Writes a checkpoint and throws it away, to know before the first step that it will work.
+
+    Raises:
+        ModelError: See `write_checkpoint`.
+    """
+    folder = beside / ".first.part"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        _save_model(folder, trainable, live)
+        _compare(folder, live, [probe])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
+    if trainable.adapter is None:
+        trainable.model.save_pretrained(folder)
+    else:  # peft would look for the base's configuration, to see whether its vocabulary grew
+        trainable.adapter.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's, which says nothing
+    live.loaded.processor.save_pretrained(folder)
+    template = folder / "chat_template.jinja"
+    if not template.exists():
+        template.write_text(live.loaded.chat_template, encoding="utf-8")
+    live.loaded.model.generation_config.save_pretrained(folder)
+
+
+def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
+    """Loads a checkpoint as any user would, and compares its answers with the live model's."""
+    options = {"max_pixels": live.spec.options["max_pixels"]} if _bounded(live) else {}
+    spec = resolve_model(
+        str(folder), dtype=live.spec.dtype, device=live.spec.device, options=options
+    )
+    runner = HFRunner()
+    runner.prepare(spec)
+    try:
+        written = answers_of(runner, probes)
+    finally:
+        runner.close()
+    for example, one, other in zip(probes, written, live.answers(probes), strict=True):
+        if one != other:
+            raise ModelError(
+                f"The checkpoint that was written answers row '{example.id}' with '{one[:40]}', "
+                f"and the model in memory with '{other[:40]}'; it is not kept."
+            )
+
+
+def _bounded(live: LiveModel) -> bool:
+    return "max_pixels" in live.spec.options
+
+
+def write_state(
+    folder: Path, trainable: Trainable, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
+
+    A file's names are not always those in memory, and a loader that takes them for the same
+    restores nothing without a word (huggingface/transformers issue 43701).
+    """
+    weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
+    values = {field: getattr(progress, field) for field in Progress.__slots__}
+    part = folder / f".{STATE}.part"
+    torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}, part)
+    part.replace(folder / STATE)
+
+
+def read_state(folder: Path, trainable: Trainable, optimizer: torch.optim.Optimizer) -> Progress:
+    """Restores what `write_state` wrote.
+
+    Raises:
+        ModelError: The file is not of this model.
+    """
+    device = next(trainable.model.parameters()).device
+    state = torch.load(folder / STATE, map_location=device, weights_only=True)
+    saved = state["weights"]
+    current = {name: parameter for name, _, parameter in trainable.trained()}
+    if odd := sorted(saved.keys() ^ current.keys()):
+        raise ModelError(
+            f"The checkpoint {folder} is of another training (they differ in {odd[0]}); train "
+            "anew into another directory with --out."
+        )
+    with torch.no_grad():
+        for name, parameter in current.items():
+            parameter.copy_(saved[name])
+    optimizer.load_state_dict(state["optimizer"])
+    return Progress(**state["progress"])
+
+
+def last_whole(target: Path) -> Path | None:
+    """The newest checkpoint of an unfinished training; what was not saved whole is removed."""
+    numbered = sorted(target.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[-1]))
+    for folder in reversed(numbered):
+        if (folder / CARD).is_file() and (folder / STATE).is_file():
+            return folder
+        shutil.rmtree(folder)
+    return None
+
+
+def keep_newest(target: Path, count: int) -> None:
+    """Removes all but the newest checkpoints."""
+    numbered = sorted(target.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[-1]))
+    for folder in numbered[:-count]:
+        shutil.rmtree(folder)
+
+
+def publish(folder: Path, target: Path) -> None:
+    """Moves a checkpoint's files into the directory of the training, checkpoint.json last."""
+    files = sorted(folder.iterdir(), key=lambda path: path.name == CARD)
+    for path in files:
+        if path.name != STATE:
+            path.replace(target / path.name)
+    shutil.rmtree(folder)

@@ -1,0 +1,280 @@
+"""Files of rows, read one after the other or by number, and never held in memory as a whole.
+
+Parquet is read a row group at a time and only in the columns that are needed; JSON and JSON Lines
+are indexed once by the place of each row, then read where the row stands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from array import array
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+
+from vlmbench.errors import DataError
+from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.schema import json_kind
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Row: TypeAlias = dict[str, Any]
+
+SUFFIXES = (".parquet", ".jsonl", ".json")
+"""Kinds of files; of a folder that holds several kinds, the first of these is read."""
+BATCH_ROWS = 32
+"""Rows of Parquet that are decoded together when a file is read from start to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of a file that are read together."""
+
+    rows: int
+    bytes: int
+    """What it takes in memory; 0 where each row is read alone."""
+
+
+RowFile: TypeAlias = "ParquetRows | TextRows"
+Rows: TypeAlias = "_TableRows | TextRows"
+"""Rows of one block by number, from 0."""
+
+
+def find_files(
+    path: str,
+    *,
+    split: str | None = None,
+    config: str | None = None,
+    streaming: bool = False,
+) -> list[RowFile]:
+    """The data files of a path.
+
+    Args:
+        path: A file, a folder, a glob pattern, or the name of a data set of the Hub, "org/name".
+        split: Of a data set of several. In a folder or pattern, files that have the word in their
+            names; by default those of "train" if there are any, otherwise all.
+        config: Name of the Hub data set's configuration.
+        streaming: Read the Hub's Parquet files over the network, row group by row group, instead
+            of keeping a copy.
+
+    Raises:
+        DataError: There are no such files, or they cannot be read.
+    """
+    local = Path(path)
+    if local.is_file():
+        return [_open(local, local.name, local.parent)]
+    if local.is_dir():
+        base, pattern = local, "**/*"
+    elif "*" in path:
+        parts = local.parts
+        fixed = next(number for number, part in enumerate(parts) if "*" in part)
+        base, pattern = Path(*parts[:fixed]), str(Path(*parts[fixed:]))
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", path) and local.suffix.lower() not in SUFFIXES:
+        return hub_files(path, split=split or "train", config=config, streaming=streaming)
+    else:
+        raise DataError(f"There is no file or folder {path}; check the path of the data.")
+    files = _chosen(sorted(base.glob(pattern)), split)
+    if not files:
+        wanted = f" of the split '{split}'" if split else ""
+        raise DataError(
+            f"There is no {', '.join(SUFFIXES)} file{wanted} in {path}; check the path of the data."
+        )
+    return [_open(file, file.relative_to(base).as_posix(), file.parent) for file in files]
+
+
+def hub_files(
+    name: str, *, split: str, config: str | None = None, streaming: bool = False
+) -> list[RowFile]:
+    """The data files of a data set that `datasets` finds: on the Hub, or in a local folder.
+
+    Raises:
+        DataError: It cannot be loaded, has no such split or no Parquet or JSON files.
+    """
+    go_offline_if_unreachable()
+    import datasets
+
+    try:
+        found = datasets.load_dataset_builder(name, config).config.data_files or {}
+        files = [str(file) for file in found.get(split, ())]
+        streamed = streaming and all(file.endswith(".parquet") for file in files)
+        copies = files if streamed else datasets.DownloadManager().download(files)
+    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
+        local = "download it elsewhere and name its folder"
+        raise DataError(why_not_loaded(error, f"data set '{name}'", local=local)) from error
+    if not files:
+        known = ", ".join(sorted(map(str, found))) or "none"
+        raise DataError(f"The data set '{name}' has no split '{split}'; there are: {known}.")
+    return [
+        _open(copy if streamed else Path(copy), PurePosixPath(file).name, None)
+        for file, copy in zip(files, copies, strict=True)
+    ]
+
+
+def _chosen(files: list[Path], split: str | None) -> list[Path]:
+    """Data files of one kind and of the split; see `find_files`."""
+    kinds = [[file for file in files if file.suffix.lower() == suffix] for suffix in SUFFIXES]
+    data = next(filter(None, kinds), [])
+    word = split or "train"
+    named = [file for file in data if word in (*re.split(r"[-_.]", file.stem), file.parent.name)]
+    return named or ([] if split else data)
+
+
+def _open(file: Path | str, name: str, folder: Path | None) -> RowFile:
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".parquet":
+        return ParquetRows(file, name, folder)
+    if suffix in SUFFIXES:
+        return TextRows(Path(file), name, folder)
+    raise DataError(
+        f"The data file {name} is none of {', '.join(SUFFIXES)}; convert it to one of them."
+    )
+
+
+class ParquetRows:
+    """A Parquet file, local or at an address that fsspec opens."""
+
+    def __init__(self, file: Path | str, name: str, folder: Path | None) -> None:
+        self.name, self.folder, self._file = name, folder, file
+        with _parquet_errors(name), self._opened() as parquet:
+            self._metadata = parquet.metadata
+            self.columns = tuple(parquet.schema_arrow.names)
+        groups = map(self._metadata.row_group, range(self._metadata.num_row_groups))
+        self.blocks = [Block(group.num_rows, group.total_byte_size) for group in groups]
+
+    def read(self, columns: Collection[str]) -> Iterator[Row]:
+        """All rows in order, with no more than these columns."""
+        wanted = [name for name in self.columns if name in columns]
+        with _parquet_errors(self.name), self._opened() as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS, columns=wanted):
+                yield from batch.to_pylist()
+
+    def block(self, number: int, columns: Collection[str]) -> Rows:
+        """The rows of a row group."""
+        wanted = [name for name in self.columns if name in columns]
+        with _parquet_errors(self.name), self._opened() as parquet:
+            return _TableRows(parquet.read_row_group(number, columns=wanted))
+
+    def _opened(self) -> Any:
+        import pyarrow.parquet
+
+        metadata = getattr(self, "_metadata", None)
+        file: Any = self._file
+        if isinstance(file, str):
+            import fsspec  # type: ignore[import-untyped]
+
+            file = fsspec.open(file, "rb").open()
+        return pyarrow.parquet.ParquetFile(file, metadata=metadata, buffer_size=1 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class _TableRows:
+    """Rows of an Arrow table, made into Python values one at a time."""
+
+    table: pyarrow.Table
+
+    def __getitem__(self, number: int) -> Row:
+        return cast(Row, self.table.slice(number, 1).to_pylist()[0])
+
+
+@contextmanager
+def _parquet_errors(name: str) -> Iterator[None]:
+    """Names the file in what pyarrow raises."""
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).split("\n")[0][:160].rstrip(".")
+        raise DataError(f"The data file {name} cannot be read ({reason}); replace it.") from error
+
+
+class TextRows:
+    """A file of JSON Lines, or one JSON list of objects."""
+
+    def __init__(self, path: Path, name: str, folder: Path | None) -> None:
+        self.name, self.folder, self._path = name, folder, path
+        try:
+            with path.open("rb") as handle:
+                self._starts, self._ends = _index(handle, name)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+        self.blocks = [Block(len(self._starts), 0)]
+        self.columns = tuple(self[0]) if self._starts else ()
+
+    def read(self, columns: Collection[str]) -> Iterator[Row]:
+        """All rows in order."""
+        return map(self.__getitem__, range(len(self._starts)))
+
+    def block(self, number: int, columns: Collection[str]) -> Rows:
+        """All rows: they are read one by one."""
+        return self
+
+    def __getitem__(self, number: int) -> Row:
+        with self._path.open("rb") as handle:
+            handle.seek(self._starts[number])
+            data = handle.read(self._ends[number] - self._starts[number])
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            reason = str(error) or type(error).__name__
+            raise DataError(
+                f"Row {number} of {self.name} is not JSON ({reason}); correct it."
+            ) from error
+        if not isinstance(value, dict):
+            raise DataError(
+                f"Row {number} of {self.name} is {json_kind(value)} and no JSON object; correct it."
+            )
+        return value
+
+
+_Places: TypeAlias = "tuple[array[int], array[int]]"
+"""First byte of each row, and the byte after its last."""
+
+
+def _index(handle: IO[bytes], name: str) -> _Places:
+    """Where rows are; whether it is a list or lines is seen from the first character."""
+    if handle.read(3) != b"\xef\xbb\xbf":  # which some editors put at the start of a file
+        handle.seek(0)
+    start = handle.tell()
+    first = next((byte for byte in iter(lambda: handle.read(1), b"") if byte.strip()), b"")
+    handle.seek(start)
+    return _list_places(handle, name) if first == b"[" else _line_places(handle)
+
+
+def _line_places(handle: IO[bytes]) -> _Places:
+    starts, ends = array("q"), array("q")
+    position = handle.tell()
+    for line in handle:
+        if line.strip():
+            starts.append(position)
+            ends.append(position + len(line))
+        position += len(line)
+    return starts, ends
+
+
+def _list_places(handle: IO[bytes], name: str) -> _Places:
+    starts, ends = array("q"), array("q")
+    position = handle.tell()  # in bytes
+    try:
+        text = handle.read().decode()
+        decode, between = json.JSONDecoder().raw_decode, re.compile(r"\s*[\[,]?\s*")
+        done = 0  # in characters
+        while True:
+            gap = between.match(text, done)
+            begin = gap.end() if gap else done
+            position += len(text[done:begin].encode())
+            if text[begin : begin + 1] == "]":
+                return starts, ends
+            _, done = decode(text, begin)
+            starts.append(position)
+            position += len(text[begin:done].encode())
+            ends.append(position)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{name} is not valid JSON, behind its row {len(starts) - 1} "
+            f"({str(error) or type(error).__name__}); correct it."
+        ) from error

@@ -1,0 +1,282 @@
+"""Examples -> the tensors that a model learns from, for any family that transformers loads.
+
+The prompt, its images included, is made by the encoder of `vlmbench run`, so that a model learns
+what it is asked later. Behind it stand the answer's own tokens and the stop token, and between
+the answers of a longer conversation what the chat template writes there. Labels start closed and
+open over answers and their stop token alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.errors import DataError, ModelError
+from vlmbench.records import Generation, Image, ImagePart, Request, TextPart, stable_hash
+from vlmbench.runners.hf.inputs import Encoder
+from vlmbench.runners.hf.load import InputPipeline
+from vlmbench.train.data.examples import Example, Turn
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORE = -100
+"""Label of a token that carries no loss."""
+
+_PROBE = "vlmbenchprobe"
+"""A text that no template writes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What an example costs."""
+
+    tokens: int
+    """Of the whole conversation, images and answers included."""
+    learned: int
+    """Tokens that the loss falls on."""
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Examples as tensors, padded on the right."""
+
+    inputs: Mapping[str, Any]
+    """Keyword arguments of the model."""
+    labels: torch.Tensor
+    """(examples, tokens); IGNORE where nothing is learned."""
+
+    @property
+    def learned(self) -> int:
+        """Number of tokens that the loss falls on."""
+        return int((self.labels != IGNORE).sum())
+
+
+class ExampleEncoder:
+    """Makes batches for one model.
+
+    Args:
+        options: Of the ModelSpec, as the runner gets them.
+        ends: Ids of the tokens at which the model stops when it generates.
+
+    Raises:
+        ModelError: No token ends an answer.
+    """
+
+    def __init__(
+        self, pipeline: InputPipeline, options: Mapping[str, Any], ends: Sequence[int]
+    ) -> None:
+        self.prompts = Encoder(pipeline, options)
+        """The encoder of `vlmbench run`."""
+        self._tokenizer = self.prompts.tokenizer
+        self._text_only = pipeline.family.text_only
+        self._stop_id, self._stop_text = self._find_stop(ends)
+        self.digest = stable_hash([self._probe_prompt(), self._stop_text, dict(options)])
+        """Of how prompts are written; another one means that a run asks otherwise."""
+
+    def size(self, example: Example) -> Size:
+        """What an example costs; checks it as a batch of it would.
+
+        Raises:
+            DataError: See `batch`.
+        """
+        batch = self.batch([example])
+        return Size(batch.labels.shape[1], batch.learned, len(example.images))
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """The tensors of some examples, which all have images or all have none.
+
+        Raises:
+            DataError: An image cannot be read, an example does not fit the model, or there is
+                nothing to learn in it.
+        """
+        import torch
+
+        requests = [question_of(example, str(at)) for at, example in enumerate(examples)]
+        encoded = self.prompts.encode(requests)
+        if encoded.failed:
+            problem = encoded.failed[0]
+            example = examples[int(problem.sample_id)]
+            reason = problem.error.message.rstrip(".") if problem.error else "unknown"
+            raise DataError(f"{_place(example)} cannot be learned from ({reason}); leave it out.")
+        prompts = encoded.inputs["attention_mask"].bool()
+        rows = [
+            self._continuation(example, request)
+            for example, request in zip(examples, requests, strict=True)
+        ]
+        lengths = [
+            int(prompt.sum()) + len(tokens)
+            for prompt, (tokens, _) in zip(prompts, rows, strict=True)
+        ]
+        labels = torch.full((len(examples), max(lengths)), IGNORE)
+        inputs = {
+            name: _moved(value, prompts, lengths) if _along_tokens(value, prompts) else value
+            for name, value in encoded.inputs.items()
+        }
+        inputs["input_ids"] += (inputs["attention_mask"] == 0) * self._tokenizer.pad_token_id
+        for at, (prompt, (tokens, learned)) in enumerate(zip(prompts, rows, strict=True)):
+            start = int(prompt.sum())
+            behind = slice(start, lengths[at])
+            inputs["input_ids"][at, behind] = torch.tensor(tokens)
+            inputs["attention_mask"][at, behind] = 1
+            opened = torch.tensor(learned)
+            labels[at, behind] = torch.where(opened, torch.tensor(tokens), IGNORE)
+        return Batch(inputs, labels)
+
+    def marked(self, example: Example) -> str:
+        """The conversation as the model sees it, what is learned between 【 and 】."""
+        batch = self.batch([example])
+        ids, labels = batch.inputs["input_ids"][0].tolist(), batch.labels[0].tolist()
+        parts, opened = [], False
+        start = 0
+        for at in range(len(ids) + 1):
+            opens = at < len(ids) and labels[at] != IGNORE
+            if at == len(ids) or opens != opened:
+                parts.append(self._tokenizer.decode(ids[start:at], skip_special_tokens=False))
+                parts.append("【" if opens else "】" if opened else "")
+                start, opened = at, opens
+        return "".join(parts)
+
+    def _continuation(self, example: Example, request: Request) -> tuple[list[int], list[bool]]:
+        """The tokens behind the first prompt, and which of them are learned."""
+        _, rest = _split(example)
+        messages = self.prompts.conversation(request)
+        before = self.prompts.rendered(messages) if len(rest) > 1 else ""
+        tokens: list[int] = []
+        learned: list[bool] = []
+        for at, turn in enumerate(rest):
+            if turn.role == "user":
+                continue
+            answer = self._answer(turn, example)
+            tokens += answer
+            learned += [turn.learn] * len(answer)
+            messages.append(self._message("assistant", turn.text))
+            if at + 1 < len(rest):
+                messages.append(self._message("user", rest[at + 1].text))
+                after = self.prompts.rendered(messages)
+                between = self._tokens(self._between(before, after, turn, example))
+                tokens += between
+                learned += [False] * len(between)
+                before = after
+        if not any(learned):
+            raise DataError(f"{_place(example)} has no answer to learn; leave the row out.")
+        return tokens, learned
+
+    def _answer(self, turn: Turn, example: Example) -> list[int]:
+        """The answer's tokens and the stop token, which read back as the answer."""
+        text = self.prompts.escaped(turn.text).strip()
+        tokens = self._tokens(text)
+        read = self._tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
+        if not tokens or read.strip() != text:
+            problem = f"reads back as '{read[:40]}'" if tokens else "is empty"
+            raise DataError(
+                f"The answer '{text[:40]}' of {_place(example)} {problem}, so the model cannot "
+                "learn to write it; correct the row or leave it out."
+            )
+        return [*tokens, self._stop_id]
+
+    def _between(self, before: str, after: str, answer: Turn, example: Example) -> str:
+        """What the template writes between an answer's stop token and the next answer."""
+        text = self.prompts.escaped(answer.text).strip()
+        if not after.startswith(before) or not after[len(before) :].lstrip().startswith(text):
+            raise DataError(
+                f"The chat template writes the earlier turns of {_place(example)} otherwise once "
+                "a later one follows; split the conversation into rows of one answer each."
+            )
+        rest = after[len(before) :].lstrip()[len(text) :]
+        return rest.lstrip(" ").removeprefix(self._stop_text)
+
+    def _message(self, role: str, text: str) -> dict[str, Any]:
+        escaped = self.prompts.escaped(text)
+        text = escaped.strip() if role == "assistant" else escaped
+        content = text if self._text_only else [{"type": "text", "text": text}]
+        return {"role": role, "content": content}
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _find_stop(self, ends: Sequence[int]) -> tuple[int, str]:
+        """The token that the template writes behind an answer, or else the model's own end."""
+        messages = [self._message("user", "a"), self._message("assistant", _PROBE)]
+        behind = self.prompts.rendered([*messages, self._message("user", "b")])
+        tokens = self._tokens(behind.partition(_PROBE)[2].lstrip()) if behind else []
+        known = [token for token in (*ends, self._tokenizer.eos_token_id) if token is not None]
+        if tokens and tokens[0] in known:
+            return tokens[0], self._tokenizer.decode(tokens[:1])
+        if not known:
+            raise ModelError(
+                "The model has no token that ends an answer; give its generation_config.json an "
+                "eos_token_id."
+            )
+        return known[0], self._tokenizer.decode(known[:1])
+
+    def _probe_prompt(self) -> str:
+        return self.prompts.rendered([self._message("user", _PROBE)])
+
+
+def _split(example: Example) -> tuple[list[Turn], list[Turn]]:
+    """The turns before the first answer, and that answer with all that follows.
+
+    Raises:
+        DataError: The turns do not go system?, user, assistant, user, assistant ...; or an image
+            stands behind an answer.
+    """
+    turns = list(example.turns)
+    while turns and turns[-1].role == "user":
+        turns.pop()  # nobody answers it
+    first = 1 if turns and turns[0].role == "system" else 0
+    roles = [turn.role for turn in turns[first:]]
+    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+        raise DataError(
+            f"{_place(example)} has the turns {', '.join(turn.role for turn in example.turns)}; "
+            "they must alternate between user and assistant, after a system turn at most."
+        )
+    head, rest = turns[: first + 1], turns[first + 1 :]
+    if any(isinstance(part, Image) for turn in rest for part in turn.parts):
+        raise DataError(
+            f"{_place(example)} shows an image behind an answer, which is not trained on yet; "
+            "split the conversation there."
+        )
+    return head, rest
+
+
+def question_of(example: Example, sample_id: str, *, max_new_tokens: int = 1) -> Request:
+    """The question before the first answer, as `vlmbench run` would ask it.
+
+    Raises:
+        DataError: See `ExampleEncoder.batch`.
+    """
+    head, _ = _split(example)
+    system = head[0].text if head[0].role == "system" else None
+    parts = tuple(
+        TextPart(part) if isinstance(part, str) else ImagePart(part) for part in head[-1].parts
+    )
+    return Request(sample_id, parts, Generation(max_new_tokens), system)
+
+
+def _place(example: Example) -> str:
+    return f"Row '{example.id}' of {example.source}"
+
+
+def _along_tokens(value: Any, prompts: torch.Tensor) -> bool:
+    """Whether a tensor says something of each token."""
+    import torch
+
+    return torch.is_tensor(value) and value.shape[:2] == prompts.shape
+
+
+def _moved(value: torch.Tensor, prompts: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    """What is said of each prompt token, moved to the left of a tensor for the whole conversation.
+
+    Later tokens get zeros, as text tokens have in masks; what has more axes, such as which image
+    a token may look at, goes on as for the prompt's last token.
+    """
+    moved = value.new_zeros((len(prompts), max(lengths), *value.shape[2:]))
+    for row, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
+        kept = value[row][prompt]
+        moved[row, : len(kept)] = kept
+        if value.ndim > 2:
+            moved[row, len(kept) : length] = kept[-1]
+    return moved

@@ -1,0 +1,316 @@
+"""One stage of a recipe, from its rows to a checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlmbench.errors import ModelError, UsageError
+from vlmbench.models.checkpoints import PACKAGED
+from vlmbench.models.resolve import resolve_model
+from vlmbench.models.spec import ModelSpec
+from vlmbench.records import RunRecord, stable_hash
+from vlmbench.runners.hf.load import Loaded, load
+from vlmbench.tasks.registry import load_task
+from vlmbench.train.card import checkpoint_facts, checkpoint_readme
+from vlmbench.train.checkpoint import (
+    CARD,
+    PROBE_TOLERANCE,
+    Progress,
+    keep_newest,
+    last_whole,
+    publish,
+    read_state,
+    try_checkpoint,
+    write_checkpoint,
+    write_state,
+)
+from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.evaluation_index import EvaluationIndex
+from vlmbench.train.data.examples import Example
+from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.live import LiveModel, validation_loss, validation_score
+from vlmbench.train.loop import Loop, StepReport
+from vlmbench.train.output import explained_write_errors, keep_values
+from vlmbench.train.progress import StepLog
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.trainable import Trainable, make_trainable
+
+FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit")
+"""What a resumed training may do otherwise: it changes no weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the training of a stage works with."""
+
+    recipe: Recipe
+    spec: ModelSpec
+    rows: Rows
+    guard: GuardReport
+    trainable: Trainable
+    encoder: ExampleEncoder
+    live: LiveModel
+    loop: Loop
+
+
+def prepare(recipe: Recipe, folder: Path) -> Prepared:
+    """Loads the model and the rows, and checks every row.
+
+    Args:
+        folder: Where the recipe lies.
+
+    Raises:
+        VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
+    """
+    spec = _start(recipe)
+    torch.manual_seed(recipe.seed)
+    loaded = load(spec)
+    encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
+    examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
+    rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
+    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
+    named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
+    live = LiveModel(named, loaded, encoder)
+    return Prepared(
+        recipe,
+        spec,
+        rows,
+        guarded,
+        trainable,
+        encoder,
+        live,
+        Loop(recipe, trainable, encoder, rows),
+    )
+
+
+def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
+    """The rows without those that evaluation tasks ask about, and what was found.
+
+    Raises:
+        DataError: Some are found and the recipe does not say to leave them out.
+    """
+    evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
+    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
+    report = check(examples, EvaluationIndex.of_tasks(tasks))
+    dropped = decide(report, recipe.guard)
+    kept = [example for example in examples if (example.source, example.id) not in dropped]
+    return kept, report.without(dropped)
+
+
+def _start(recipe: Recipe) -> ModelSpec:
+    half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
+    spec = resolve_model(
+        recipe.checkpoint,
+        dtype="bfloat16" if half else "float32",
+        options=recipe.model_options,
+    )
+    if spec.runner != "hf":
+        raise ModelError(
+            f"The model {recipe.checkpoint} is not one that transformers loads, so it cannot be "
+            "trained here; choose a checkpoint."
+        )
+    if "adapter" in spec.options:
+        raise ModelError(
+            f"The checkpoint {recipe.checkpoint} is an adapter, which is not trained further; "
+            f"merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
+        )
+    return spec
+
+
+def base_location(spec: ModelSpec) -> str:
+    """Where an adapter finds its base again, whatever directory a command is run in."""
+    path = Path(spec.location)
+    is_folder = not spec.location.startswith(PACKAGED) and path.is_dir()
+    return str(path.resolve()) if is_folder else spec.location
+
+
+def end_tokens(loaded: Loaded) -> list[int]:
+    """Ids of the tokens at which the model stops when it generates."""
+    ends = loaded.model.generation_config.eos_token_id
+    return ends if isinstance(ends, list) else [ends]
+
+
+def train_stage(
+    recipe: Recipe, folder: Path, target: Path, *, resume: bool = False, quiet: bool = False
+) -> Path:
+    """Trains by one stage of a recipe into a directory, which `vlmbench run` then loads.
+
+    Args:
+        folder: Where the recipe lies.
+        resume: Go on from the last checkpoint of an interrupted training in `target`.
+
+    Raises:
+        VlmbenchError: See `prepare`; the directory holds a training already, or the loss is no
+            number. The last good checkpoint stays.
+    """
+    last = _claim(target, resume=resume)
+    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
+    if (target / CARD).is_file():
+        return target
+    ready = prepare(recipe, folder)
+    with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
+        _Training(ready, target, log).run(last)
+    return target
+
+
+def _claim(target: Path, *, resume: bool) -> Path | None:
+    """Where to go on; None to begin."""
+    finished = (target / CARD).is_file()
+    unfinished = any(target.glob("checkpoint-*"))
+    if not resume and unfinished:
+        raise UsageError(
+            f"{target} holds a training that is not finished; add --resume to go on with it, "
+            "or choose another directory with --out."
+        )
+    if not resume and (finished or (target / "config.json").exists()):
+        raise UsageError(f"{target} holds a model already; choose another directory with --out.")
+    if resume and not finished and not unfinished:
+        raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
+    return last_whole(target) if unfinished else None
+
+
+class _Training:
+    """The updates of a stage with what happens between them."""
+
+    def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
+        self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
+        self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
+        self._records: list[RunRecord] = []
+        self._began = time.monotonic()
+        self._probes = [*ready.rows.validation, *ready.rows.training][:8]
+
+    def run(self, last: Path | None) -> None:
+        """Trains to the end, from a checkpoint if there is one."""
+        ready = self._ready
+        if last is None:
+            try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
+            self._log.begin(0)
+        else:
+            self._resume(last)
+        with contextlib.closing(ready.loop.run(self._progress.step)) as reports:
+            self._steps(reports)
+        self._finish()
+
+    def _steps(self, reports: Iterator[StepReport]) -> None:
+        evaluate = self._recipe.evaluate
+        for report in reports:
+            self._log.step(report)
+            self._progress = replace(self._progress, step=report.step)
+            last = report.step == self._ready.loop.steps
+            if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
+                self._check(report.step)
+            if not last and report.step % self._recipe.save_steps == 0:
+                self._save(self._target / f"checkpoint-{report.step}", state=True)
+                keep_newest(self._target, self._recipe.save_total_limit)
+            patience = evaluate.patience if evaluate else None
+            if patience is not None and self._progress.checks_without_gain >= patience:
+                break
+
+    def _check(self, step: int) -> None:
+        """Loss and answers on validation rows, answers to tasks, fixed samples."""
+        ready, recipe = self._ready, self._recipe
+        assert recipe.evaluate is not None
+        row: dict[str, Any] = {}
+        validation = ready.rows.validation
+        if validation:
+            row["eval/loss"] = validation_loss(ready.loop, ready.encoder, validation)
+        checks = self._target / "checks" / f"step-{step}"
+        self._records = ready.live.tasks(recipe.evaluate.tasks, checks, recipe.seed)
+        for record in self._records:
+            row[f"eval/{record.task}"] = _headline(record)
+        row["samples"] = self._samples()
+        best = recipe.evaluate.best
+        if best is not None:
+            row[f"eval/{best}"] = value = self._value(best, row)
+            self._compare(best, value, step)
+        self._log.check(step, row)
+
+    def _samples(self) -> list[dict[str, str]]:
+        answers = self._ready.live.answers(self._probes)
+        return [
+            {"id": one.id, "question": one.question, "answer": answer, "reference": one.answers[0]}
+            for one, answer in zip(self._probes, answers, strict=True)
+        ]
+
+    def _value(self, best: str, row: dict[str, Any]) -> float:
+        metric = best.removeprefix("validation.")
+        if metric == "loss":
+            return float(row["eval/loss"])
+        validation = self._ready.rows.validation
+        return validation_score(metric, validation, self._ready.live.answers(validation))
+
+    def _compare(self, best: str, value: float, step: int) -> None:
+        before = self._progress.best
+        lower_is_better = best == "validation.loss"
+        if before is None or (value < before if lower_is_better else value > before):
+            self._progress = replace(
+                self._progress, best=value, best_step=step, checks_without_gain=0
+            )
+            self._save(self._target / "best", state=False)
+        else:
+            gainless = self._progress.checks_without_gain + 1
+            self._progress = replace(self._progress, checks_without_gain=gainless)
+
+    def _save(self, folder: Path, *, state: bool) -> None:
+        ready = self._ready
+        facts = checkpoint_facts(ready, self._now(), self._records)
+        readme = checkpoint_readme(self._recipe, facts)
+        write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
+        if state:
+            write_state(folder, ready.trainable, ready.loop.optimizer, self._now())
+
+    def _now(self) -> Progress:
+        seconds = time.monotonic() - self._began
+        return replace(self._progress, probe_loss=self._probe_loss(), seconds=seconds)
+
+    def _probe_loss(self) -> float:
+        return validation_loss(self._ready.loop, self._ready.encoder, self._probes)
+
+    def _resume(self, last: Path) -> None:
+        """Restores weights, optimizer and place, and sees by a stored loss that all is there."""
+        self._progress = read_state(last, self._ready.trainable, self._ready.loop.optimizer)
+        self._began -= self._progress.seconds
+        now = self._probe_loss()
+        if not abs(now - self._progress.probe_loss) <= PROBE_TOLERANCE:
+            raise ModelError(
+                f"The checkpoint {last} gives a loss of {now:.4f} on rows where it gave "
+                f"{self._progress.probe_loss:.4f} when it was saved; train anew."
+            )
+        self._log.begin(self._progress.step)
+
+    def _finish(self) -> None:
+        """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
+        best = self._target / "best"
+        final = best
+        if not best.exists():
+            final = self._target / "final"
+            self._save(final, state=False)
+        for folder in self._target.glob("checkpoint-*"):
+            shutil.rmtree(folder)
+        (self._target / "recipe.json").unlink(missing_ok=True)
+        publish(final, self._target)
+
+
+def _headline(record: RunRecord) -> dict[str, Any] | None:
+    """A task's headline value with its interval, for the log."""
+    found = [one for one in record.estimates if one.headline and one.slice is None]
+    if not found:
+        return None
+    one = found[0]
+    return {
+        "metric": one.metric,
+        "value": one.value,
+        "low": one.low,
+        "high": one.high,
+        "n": one.n,
+        "signature": one.signature,
+    }

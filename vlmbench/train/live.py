@@ -1,0 +1,119 @@
+"""The answers of a model while it is trained, generated as `vlmbench run` generates them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vlmbench.evaluate import run
+from vlmbench.executors.local import LocalExecutor
+from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.models.spec import ModelSpec
+from vlmbench.records import RunRecord
+from vlmbench.runners.base import Runner
+from vlmbench.runners.hf.inputs import Encoder
+from vlmbench.runners.hf.load import Loaded
+from vlmbench.runners.hf.runner import HFRunner
+from vlmbench.tasks.registry import load_task
+from vlmbench.train.data.examples import Example
+from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.loop import Loop
+
+ANSWER_TOKENS = 64
+"""Most tokens of a generated answer to a validation row."""
+BATCH_SIZE = 16
+
+
+class LiveRunner(HFRunner):
+    """The runner of `vlmbench run` around a model that is in memory already."""
+
+    def __init__(self, loaded: Loaded, encoder: Encoder, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._loaded, self._encoder, self._options = loaded, encoder, options
+
+
+class _LiveExecutor(LocalExecutor):
+    def __init__(self, runner: LiveRunner) -> None:
+        super().__init__(batch_size=BATCH_SIZE)
+        self._runner = runner
+
+    def _loaded(self, spec: ModelSpec) -> Runner:
+        assert self._runner is not None
+        return self._runner
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """A model under training that can be asked."""
+
+    spec: ModelSpec
+    loaded: Loaded
+    encoder: ExampleEncoder
+
+    def answers(self, examples: Sequence[Example]) -> list[str]:
+        """The generated answer to the first question of each example."""
+        if not examples:
+            return []
+        self.loaded.model.eval()
+        return answers_of(self._runner(), examples)
+
+    def tasks(self, limits: Mapping[str, int], out: Path, seed: int) -> list[RunRecord]:
+        """The records of runs on some samples of each task, which are kept below `out`."""
+        self.loaded.model.eval()
+        executor = _LiveExecutor(self._runner())
+        return [
+            run(self.spec, load_task(name), executor=executor, out=out, limit=limit, seed=seed)
+            for name, limit in limits.items()
+        ]
+
+    def _runner(self) -> LiveRunner:
+        return LiveRunner(self.loaded, self.encoder.prompts, self.spec.options)
+
+
+def answers_of(runner: HFRunner, examples: Sequence[Example]) -> list[str]:
+    """What a runner answers to the first question of each example; "" where it fails."""
+    requests = [
+        question_of(example, str(number), max_new_tokens=ANSWER_TOKENS)
+        for number, example in enumerate(examples)
+    ]
+    texts: list[str] = []
+    for start in range(0, len(requests), BATCH_SIZE):
+        texts += [one.text or "" for one in runner.generate(requests[start : start + BATCH_SIZE])]
+    return texts
+
+
+@torch.no_grad()
+def validation_loss(loop: Loop, encoder: ExampleEncoder, examples: Sequence[Example]) -> float:
+    """Mean cross-entropy of the answer tokens of some examples, in nats."""
+    loop.trainable.model.eval()
+    total, tokens = 0.0, 0
+    for seen in (True, False):
+        kind = [example for example in examples if bool(example.images) == seen]
+        size = loop.recipe.per_device_train_batch_size
+        for start in range(0, len(kind), size):
+            losses = loop.token_losses(encoder.batch(kind[start : start + size]))
+            total += float(losses.double().sum())
+            tokens += len(losses)
+    return total / max(1, tokens)
+
+
+def validation_score(metric: str, examples: Sequence[Example], answers: Sequence[str]) -> float:
+    """A metric's value on generated answers; the rows' own first answers are the references.
+
+    Raises:
+        UsageError: There is no such metric.
+    """
+    references = [(example.answers[0],) for example in examples]
+    prepared = load_metric(metric).prepare(references)
+    scores = prepared.score_all(
+        [Answer(text, reference) for text, reference in zip(answers, references, strict=True)]
+    )
+    vectors = [score.vector for score in scores if score.vector is not None]
+    if not vectors:
+        return 0.0
+    return float(prepared.combine(np.sum(vectors, axis=0), len(vectors)))

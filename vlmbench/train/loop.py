@@ -1,0 +1,263 @@
+"""The training loop: updates in a fixed order, each by the mean loss of its answer tokens."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import time
+from collections import defaultdict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from vlmbench.errors import ModelError
+from vlmbench.executors.local import prefetched
+from vlmbench.models.families import PartName
+from vlmbench.train.config import OptimizerConfig
+from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
+from vlmbench.train.optimizer import MuonAdamW, build_optimizer
+from vlmbench.train.parts import freeze_unreached
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.sources import Rows, ordered_updates, updates
+from vlmbench.train.step_check import StepCheck
+from vlmbench.train.trainable import Trainable
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one update was like."""
+
+    step: int
+    """Updates so far, this one included."""
+    loss: float
+    """Mean over the answer tokens of the update, in nats."""
+    loss_by_source: dict[str, float]
+    grad_norm: dict[PartName, float]
+    """Of each trained part, before clipping."""
+    learning_rate: dict[str, float]
+    tokens: int
+    """Of all rows of the update."""
+    learned: int
+    """Answer tokens, which the loss falls on."""
+    seconds: float
+    wait: float
+    """Of these, seconds in which the loop waited for data."""
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Losses of an update, summed over tokens."""
+
+    loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def total_steps(recipe: Recipe, rows: Rows) -> int:
+    """Updates of the whole training."""
+    if recipe.max_steps is not None:
+        return recipe.max_steps
+    of_epoch = len(updates(rows, recipe.examples_per_step, recipe.seed, 0))
+    return max(1, math.ceil((recipe.num_train_epochs or 1) * of_epoch))
+
+
+def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
+    """Part of the highest learning rate in update `step`, from 0."""
+    warmup = math.ceil(recipe.warmup_ratio * steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    reached = (step - warmup) / max(1, steps - warmup)
+    match recipe.lr_scheduler_type:
+        case "linear":
+            return 1 - reached
+        case "cosine":
+            return 0.5 * (1 + math.cos(math.pi * reached))
+        case "constant":
+            return 1.0
+
+
+def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
+
+    Each group says by `peak` how high its learning rate gets, and by `part` whose it is.
+    """
+    if recipe.optim == "muon":
+        rate = recipe.rate("language")
+        settings = OptimizerConfig(
+            muon_learning_rate=rate, adamw_learning_rate=rate, weight_decay=recipe.weight_decay
+        )
+        muon: MuonAdamW = build_optimizer(trainable.model, settings)
+        for group in muon.param_groups:
+            group["peak"], group["part"] = rate, "language"
+        return muon
+    grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
+    for _, part, parameter in trainable.trained():
+        grouped[part, parameter.ndim > 1].append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": recipe.rate(part),
+                "weight_decay": recipe.weight_decay if decays else 0.0,
+                "peak": recipe.rate(part),
+                "part": part,
+            }
+            for (part, decays), parameters in grouped.items()
+        ]
+    )
+
+
+class Loop:
+    """Carries out the updates of a recipe, one at a time."""
+
+    def __init__(
+        self, recipe: Recipe, trainable: Trainable, encoder: ExampleEncoder, rows: Rows
+    ) -> None:
+        self.recipe, self.trainable, self.rows = recipe, trainable, rows
+        self.steps = total_steps(recipe, rows)
+        self._encoder = encoder
+        self._device = next(trainable.model.parameters()).device
+        self._keeps_logits = (
+            "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
+        )
+        if recipe.gradient_checkpointing:
+            trainable.model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.unreached = self._freeze_unreached()
+        """Names of what was to be trained and gets no gradient from the data."""
+        self.optimizer = make_optimizer(trainable, recipe)
+
+    def _freeze_unreached(self) -> list[str]:
+        """Sees by a few rows what the loss reaches, of those with images if there are any."""
+        rows = self.rows.training
+        with_images = [one for one in rows if one.images]
+        batch = self._encoder.batch(
+            (with_images or rows)[: self.recipe.per_device_train_batch_size]
+        )
+        self.trainable.model.train()
+        torch.manual_seed(self.recipe.seed)
+        torch.autograd.backward(self.token_losses(batch).mean())
+        trained = self.recipe.trained_parts
+        return freeze_unreached(self.trainable.model, self.trainable.parts, trained)
+
+    def run(self, start: int = 0) -> Generator[StepReport, None, None]:
+        """The updates after the first `start`; a report of each once it is done.
+
+        Raises:
+            ModelError: The loss is no number, or the first updates did not change what they should.
+        """
+        trained = self.recipe.trained_parts
+        model, parts = self.trainable.model, self.trainable.parts
+        check = StepCheck(model, parts, trained, self.optimizer) if start == 0 else None
+        order = ordered_updates(self.rows, self.recipe.examples_per_step, self.recipe.seed, start)
+        numbered = zip(range(start, self.steps), order, strict=False)
+        encode = self._micro_batches
+        with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
+            began = time.perf_counter()
+            for step, numbers, batches in ready:
+                wait = time.perf_counter() - began
+                report = self._update(step, numbers, batches, check, began, wait)
+                yield report
+                began = time.perf_counter()
+
+    def token_losses(self, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
+        model = self.trainable.model
+        inputs = {
+            name: value.to(self._device) if torch.is_tensor(value) else value
+            for name, value in batch.inputs.items()
+        }
+        labels = batch.labels.to(self._device)[:, 1:]
+        learned = labels != IGNORE
+        # Only what comes before an answer token goes through the output layer, which would
+        # otherwise cost more than all the rest where the vocabulary is large.
+        kept = learned.any(0).nonzero().flatten()
+        arguments = {"logits_to_keep": kept} if self._keeps_logits else {}
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            logits = model(**inputs, use_cache=False, **arguments).logits
+        if not self._keeps_logits:
+            logits = logits[:, kept]
+        picked = learned[:, kept]
+        return torch.nn.functional.cross_entropy(
+            logits[picked].float(), labels[:, kept][picked], reduction="none"
+        )
+
+    def _micro_batches(
+        self, numbered: tuple[int, Sequence[int]]
+    ) -> tuple[int, Sequence[int], list[tuple[Sequence[int], Batch]]]:
+        step, numbers = numbered
+        size = self.recipe.per_device_train_batch_size
+        parts = [numbers[at : at + size] for at in range(0, len(numbers), size)]
+        examples = self.rows.training
+        return (
+            step,
+            numbers,
+            [(part, self._encoder.batch([examples[one] for one in part])) for part in parts],
+        )
+
+    def _update(
+        self,
+        step: int,
+        numbers: Sequence[int],
+        batches: Sequence[tuple[Sequence[int], Batch]],
+        check: StepCheck | None,
+        began: float,
+        wait: float,
+    ) -> StepReport:
+        learned = sum(batch.learned for _, batch in batches)
+        sums = self._backward(step, batches, learned)
+        loss = sum(sums.loss.values()) / learned
+        norms = self._gradient_norms()
+        wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
+        if wrong is not None:
+            raise ModelError(
+                f"The loss or a gradient of step {step + 1} is {wrong}; lower "
+                "'learning_rate' and go on from the last checkpoint with --resume."
+            )
+        factor = rate_factor(self.recipe, step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+        parameters = [parameter for *_, parameter in self.trainable.trained()]
+        torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
+        self.optimizer.step()
+        if check is not None and not check.done:
+            check.after_step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return StepReport(
+            step=step + 1,
+            loss=loss,
+            loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
+            grad_norm=norms,
+            learning_rate={
+                str(group["part"]): group["lr"] for group in self.optimizer.param_groups
+            },
+            tokens=sum(self.rows.sizes[number].tokens for number in numbers),
+            learned=learned,
+            seconds=time.perf_counter() - began,
+            wait=wait,
+        )
+
+    def _backward(
+        self, step: int, batches: Sequence[tuple[Sequence[int], Batch]], learned: int
+    ) -> _Sums:
+        """Gradients of the update's mean loss, however it is cut into micro-batches."""
+        # Dropout too depends on the seed and the step alone.
+        torch.manual_seed(self.recipe.seed * 1_000_003 + step)
+        self.trainable.model.train()
+        sums = _Sums()
+        for numbers, batch in batches:
+            losses = self.token_losses(batch)
+            torch.autograd.backward(losses.sum() / learned)
+            rows = (batch.labels[:, 1:] != IGNORE).sum(1).tolist()
+            for number, part in zip(numbers, torch.split(losses.detach().cpu(), rows), strict=True):
+                source = self.rows.training[number].source
+                sums.loss[source] += float(part.double().sum())
+                sums.tokens[source] += len(part)
+        return sums
+
+    def _gradient_norms(self) -> dict[PartName, float]:
+        squares: dict[PartName, float] = defaultdict(float)
+        for _, part, parameter in self.trainable.trained():
+            if parameter.grad is not None:
+                squares[part] += float(parameter.grad.norm()) ** 2
+        return {part: math.sqrt(square) for part, square in squares.items()}

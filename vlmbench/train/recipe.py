@@ -1,0 +1,332 @@
+"""A recipe for training on a user's own data: YAML -> Recipe, a stage each.
+
+Scalars are spelled as Hugging Face's TrainingArguments spell them. The recipes of the embedded
+model, which draw their own pictures, have another form: see config.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    Field,
+    JsonValue,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from vlmbench.errors import ConfigError
+from vlmbench.models.families import PartName
+from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.train.config import replace_value
+from vlmbench.train.data.contamination import Guard
+from vlmbench.train.parts import PART_NAMES
+
+CALLED_HERE = {
+    "model_name_or_path": "model",
+    "base_model": "model",
+    "checkpoint": "model",
+    "dataset": "data",
+    "datasets": "data",
+    "dataset_dir": "data",
+    "train_file": "data",
+    "val_set_size": "validation.fraction",
+    "split_dataset_ratio": "validation.fraction",
+    "finetuning_type": "method",
+    "train_type": "method",
+    "adapter": "method",
+    "use_peft": "method: lora",
+    "load_in_4bit": "method: qlora",
+    "quantization_bit": "method: qlora",
+    "lora_r": "lora.r",
+    "lora_rank": "lora.r",
+    "rank": "lora.r",
+    "lora_alpha": "lora.alpha",
+    "lora_dropout": "lora.dropout",
+    "lora_target": "lora.parts or lora.modules",
+    "lora_target_modules": "lora.parts or lora.modules",
+    "target_modules": "lora.parts or lora.modules",
+    "lora_target_linear": "lora.parts",
+    "freeze_vit": "train, the list of the parts that are trained",
+    "freeze_llm": "train, the list of the parts that are trained",
+    "freeze_aligner": "train, the list of the parts that are trained",
+    "freeze_vision_tower": "train, the list of the parts that are trained",
+    "freeze_multi_modal_projector": "train, the list of the parts that are trained",
+    "freeze_language_model": "train, the list of the parts that are trained",
+    "freeze_mm_modules": "train, the list of the parts that are trained",
+    "finetune_vision_layers": "train, the list of the parts that are trained",
+    "tune_mm_mlp_adapter": "train, the list of the parts that are trained",
+    "vit_lr": "learning_rate: {vision: ...}",
+    "aligner_lr": "learning_rate: {connector: ...}",
+    "mm_projector_lr": "learning_rate: {connector: ...}",
+    "vision_lr": "learning_rate: {vision: ...}",
+    "lr": "learning_rate",
+    "micro_batch_size": "per_device_train_batch_size",
+    "batch_size": "per_device_train_batch_size",
+    "num_epochs": "num_train_epochs",
+    "epochs": "num_train_epochs",
+    "warmup_steps": "warmup_ratio",
+    "lr_scheduler": "lr_scheduler_type",
+    "optimizer": "optim",
+    "cutoff_len": "max_length",
+    "sequence_len": "max_length",
+    "max_seq_length": "max_length",
+    "model_max_length": "max_length",
+    "eval_steps": "evaluate.every_steps",
+    "metric_for_best_model": "evaluate.best",
+    "load_best_model_at_end": "evaluate.best",
+    "early_stopping_patience": "evaluate.patience",
+    "output_dir": "--out of 'vlmbench train run'",
+    "resume_from_checkpoint": "--resume of 'vlmbench train run'",
+}
+"""Keys of other trainers. An alias that means almost the same would be worse than an error."""
+
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+class ModelChoice(Strict):
+    """The model to start from, where its name does not say it all."""
+
+    checkpoint: str
+    """An alias, a checkpoint directory or hf:org/name, as for `vlmbench run --model`."""
+    max_pixels: PositiveInt | None = None
+    """Larger images are shrunk, in training and by the checkpoint's own processor."""
+
+
+class LoraConfig(Strict):
+    """A low-rank adapter (Hu et al. 2021, arXiv:2106.09685)."""
+
+    r: PositiveInt = 8
+    alpha: PositiveInt = 16
+    """The adapter's effect is scaled by alpha / r."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    parts: tuple[PartName, ...] = Field(default=("language",), min_length=1)
+    """Parts of the model whose linear layers get an adapter."""
+    modules: tuple[str, ...] | None = None
+    """Only layers whose last name is one of these, such as q_proj; None for all in the parts."""
+
+
+class DataSource(Strict):
+    """Rows to learn from."""
+
+    path: str
+    """A file, a folder, a glob, a Hub name or task:NAME; see docs/data.md. Relative to the recipe's
+    folder if it is there."""
+    format: str = "auto"
+    name: str | None = None
+    """What messages and losses call it; the path unless given."""
+    split: str | None = None
+    config: str | None = None
+    weight: PositiveFloat = 1.0
+    """How often its rows are seen, relative to the other sources."""
+    limit: PositiveInt | None = None
+    """Only so many rows from the start."""
+    prompt: str = ""
+    """What the user says in layouts that have captions and no question."""
+
+
+class Validation(Strict):
+    """Rows that are kept from training; the best checkpoint is chosen by them."""
+
+    fraction: float | None = Field(default=None, gt=0, lt=1)
+    rows: PositiveInt | None = None
+    by: Literal["picture", "row"] = "picture"
+    """`picture`: all rows that show the same picture stay together."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Validation:
+        if (self.fraction is None) == (self.rows is None):
+            raise ValueError("give either 'fraction' or 'rows'")
+        return self
+
+
+class Evaluate(Strict):
+    """Generated answers of the model while it trains."""
+
+    every_steps: PositiveInt
+    tasks: dict[str, PositiveInt] = Field(default_factory=dict)
+    """Samples of each task that are answered; for curves, never for choosing a checkpoint."""
+    best: str | None = Field(default=None, pattern=r"^validation\.(loss|[a-z_]+\.[a-z_0-9]+)$")
+    """`validation.` and a metric, or `validation.loss`: the checkpoint with the best value is kept.
+    None keeps the last."""
+    patience: PositiveInt | None = None
+    """Stop after so many checks without a better value of `best`."""
+
+    @model_validator(mode="after")
+    def _patient_for_something(self) -> Evaluate:
+        if self.patience is not None and self.best is None:
+            raise ValueError("'patience' needs 'best', the value that has to get better")
+        return self
+
+
+class Recipe(Strict):
+    """A training, or one stage of it."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)
+    """Name of the checkpoint, also on the leaderboard."""
+    description: str = ""
+    model: str | ModelChoice
+    method: Literal["full", "lora"] = "lora"
+    lora: LoraConfig = Field(default_factory=LoraConfig)
+    train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
+    """Parts that method `full` trains; the others stay as they are."""
+    data: tuple[DataSource, ...] = Field(min_length=1)
+    validation: Validation | None = None
+    guard: Guard = Field(default_factory=Guard)
+    evaluate: Evaluate | None = None
+    learning_rate: PositiveFloat | dict[PartName, PositiveFloat] = 1e-4
+    max_steps: PositiveInt | None = None
+    num_train_epochs: PositiveFloat | None = None
+    per_device_train_batch_size: PositiveInt = 8
+    gradient_accumulation_steps: PositiveInt = 1
+    warmup_ratio: float = Field(default=0.03, ge=0, le=1)
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    weight_decay: NonNegativeFloat = 0.0
+    max_grad_norm: PositiveFloat = 1.0
+    optim: Literal["adamw", "muon"] = "adamw"
+    bf16: bool = False
+    """Arithmetic in bfloat16; weights that are trained stay float32."""
+    gradient_checkpointing: bool = False
+    max_length: PositiveInt | None = None
+    """Longer rows are left out and counted, never cut; None for what the model has room for."""
+    save_steps: PositiveInt = 500
+    save_total_limit: PositiveInt = 2
+    seed: int = 0
+    report_to: str | tuple[str, ...] = "none"
+    """tensorboard, wandb or trackio, as transformers knows them."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if (self.max_steps is None) == (self.num_train_epochs is None):
+            raise ValueError("give either 'max_steps' or 'num_train_epochs'")
+        best = self.evaluate.best if self.evaluate else None
+        if best is not None and self.validation is None:
+            raise ValueError(f"'evaluate.best: {best}' needs 'validation', the rows it is of")
+        if isinstance(self.learning_rate, dict):
+            missing = [part for part in self.trained_parts if part not in self.learning_rate]
+            if missing:
+                raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
+            if self.optim == "muon":
+                raise ValueError("'optim: muon' takes one learning rate for all parts")
+        return self
+
+    @property
+    def trained_parts(self) -> tuple[PartName, ...]:
+        """Parts of which something is trained, in their order."""
+        chosen = self.lora.parts if self.method == "lora" else self.train
+        return tuple(part for part in PART_NAMES if part in chosen)
+
+    def starting_from(self, checkpoint: str) -> Recipe:
+        """The same training from another model, as a later stage starts from an earlier one."""
+        choice = self.model
+        if not isinstance(choice, str):
+            return self.model_copy(
+                update={"model": choice.model_copy(update={"checkpoint": checkpoint})}
+            )
+        return self.model_copy(update={"model": checkpoint})
+
+    @property
+    def checkpoint(self) -> str:
+        """The model to start from, as `--model` names it."""
+        return self.model if isinstance(self.model, str) else self.model.checkpoint
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """Options of `resolve_model`."""
+        pixels = None if isinstance(self.model, str) else self.model.max_pixels
+        return {} if pixels is None else {"max_pixels": pixels}
+
+    @property
+    def examples_per_step(self) -> int:
+        """Rows that one update of the weights learns from."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+
+    def rate(self, part: PartName) -> float:
+        """The highest learning rate of a part."""
+        rates = self.learning_rate
+        return rates[part] if isinstance(rates, dict) else rates
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRecipe:
+    """The stages of a recipe, in order; a flat recipe is one."""
+
+    stages: tuple[Recipe, ...]
+    folder: Path
+    """Where the recipe lies; paths of data may be relative to it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the checkpoint."""
+        return self.stages[-1].name
+
+
+def is_own_data(values: Any) -> bool:
+    """Whether the YAML of a recipe has this form, and not that of the embedded model's."""
+    return isinstance(values, Mapping) and not isinstance(values.get("data"), Mapping)
+
+
+def read_recipe(path: Path, overrides: list[str] | None = None) -> Any:
+    """The recipe as plain values.
+
+    Args:
+        overrides: `key=value` pairs that replace top-level or dotted keys; values are YAML.
+
+    Raises:
+        ConfigError: The file is not YAML.
+        UsageError: An override is no pair, or goes through a value without keys.
+    """
+    values = read_yaml(path)
+    for override in overrides or []:
+        replace_value(values, override)
+    return values
+
+
+def parse_recipe(values: Any, path: Path) -> StagedRecipe:
+    """The stages that the plain values of a recipe describe.
+
+    Raises:
+        ConfigError: A key is unknown or belongs to another trainer, or a value is wrong.
+    """
+    values = _with_numbers(values)
+    _refuse_foreign(values, path)
+    top = {key: value for key, value in values.items() if key != "stages"}
+    listed = values.get("stages")
+    if listed is None:
+        return StagedRecipe((parse(Recipe, top, location=str(path)),), path.parent)
+    stages = parse(_Stages, {"stages": listed}, location=str(path)).stages
+    recipes = []
+    for number, stage in enumerate(stages, 1):
+        _refuse_foreign(stage, path)
+        location = f"stage {number} of {path}"
+        recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
+    return StagedRecipe(tuple(recipes), path.parent)
+
+
+class _Stages(Strict):
+    stages: tuple[dict[str, JsonValue], ...] = Field(min_length=1)
+
+
+def _with_numbers(value: Any) -> Any:
+    """YAML reads 1e-4 as a text, because it has no dot; here it is the number."""
+    if isinstance(value, dict):
+        return {key: _with_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(one) for one in value]
+    is_number = isinstance(value, str) and _EXPONENT.fullmatch(value)
+    return float(value) if is_number else value
+
+
+def _refuse_foreign(values: Mapping[str, Any], path: Path) -> None:
+    for key in values:
+        if key in CALLED_HERE:
+            raise ConfigError(
+                f"The key '{key}' in {path} is another trainer's; that is called "
+                f"{CALLED_HERE[key]} here."
+            )
