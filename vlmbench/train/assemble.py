@@ -122,7 +122,7 @@ def _with_weights(kind: Connector, parts: Parts) -> PreTrainedModel:
     else:
         base, head = kind.language_paths
         _copy(model, base, {n: v for n, v in weights.items() if n != "lm_head.weight"}, kind)
-        output: Any = parts.language.get_output_embeddings()
+        output: Any = parts.language.get_output_embeddings()  # type: ignore[no-untyped-call]
         _copy(model, head, {"weight": output.weight.detach()}, kind)
     model.tie_weights()
     model.eval()  # type: ignore[no-untyped-call]

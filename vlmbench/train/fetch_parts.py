@@ -246,19 +246,21 @@ def load_dinov2(path: Path) -> Dinov2Model:
     model = Dinov2Model(Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518))
     weights = onnx_backbone(path)
     weights["embeddings.mask_token"] = torch.zeros(1, 384)  # used in DINOv2's training only
-    names = {name: name for name in model.state_dict()}
-    for name in names:
-        names[name] = name.replace("attention.o_proj", "attention.output.dense")
-        for kind in ("query", "key", "value"):
-            names[name] = names[name].replace(
-                f"attention.{kind[0]}_proj", f"attention.attention.{kind}"
-            )
+    names = {name: _exported_name(name) for name in model.state_dict()}
     missing = sorted(set(names.values()) - set(weights))
     if missing:
         raise DataError(f"The file {path.name} holds no DINOv2-S: it lacks {missing[0]}.")
     model.load_state_dict({name: weights[old] for name, old in names.items()})
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     return model
+
+
+def _exported_name(name: str) -> str:
+    """How transformers called a weight of DINOv2 when the file was written."""
+    name = name.replace("attention.o_proj.", "attention.output.dense.")
+    for kind in ("query", "key", "value"):
+        name = name.replace(f"attention.{kind[0]}_proj.", f"attention.attention.{kind}.")
+    return name
 
 
 def onnx_backbone(path: Path) -> dict[str, torch.Tensor]:
