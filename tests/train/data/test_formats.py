@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +305,9 @@ def asked(*parts: object, answer: str = "赤", **more: object) -> dict[str, Any]
         ),
         (asked({"type": "image"}, images=[]), "has 0 images and 1 places"),
         (asked({"type": "image", "index": 3}, images=["b.png"]), "has 1 images and 1 places"),
+        (asked({"type": "image", "index": "a"}, images=["b.png"]), "index in row 1 .* no number"),
+        (llava("\ud800"), "half a character"),
+        (llava("a", image={"path": {"path": {"path": "b.png"}}}), "There is no image in"),
         (asked({"type": "image"}, images=["b.png", "b.png"]), "has 2 images and 1 places"),
         (asked({"type": "audio"}), "a part of the type 'audio'"),
         (asked({"type": "image_url", "image_url": {"url": "http://a/b"}}), "is an address"),
@@ -321,6 +325,13 @@ def test_what_is_wrong_with_a_row(images: Path, row: dict[str, Any], sentence: s
         next(reader)
     left_out: list[DataError] = []
     assert len(list(read_examples(path, on_error=left_out.append))) == len(left_out) == 1
+
+
+def test_a_deep_row(tmp_path: Path) -> None:
+    deep = json.loads("[" * 900 + "]" * 900)
+    path = str(write_jsonl(tmp_path / "x.jsonl", [{"image": deep, "caption": "a", "id": deep}]))
+    with pytest.raises(DataError, match="There is no image in 'image' of row 0"):
+        list(read_examples(path))
 
 
 def test_unknown_columns(tmp_path: Path) -> None:

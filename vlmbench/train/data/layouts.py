@@ -61,10 +61,10 @@ class RowPlace:
     def image(self, value: Any, column: str = "images") -> Image:
         """An image of a row: bytes, a struct {bytes, path}, a data URL or a file name."""
         location = f"'{column}' of {self}"
-        if isinstance(value, Mapping):
-            keys = ("bytes", "url", "path", "image", "image_url")
-            inner = next((value[key] for key in keys if value.get(key)), None)
-            return self.image(inner, column)
+        keys = ("bytes", "url", "path", "image", "image_url")
+        for _ in range(2):  # {"image": {"bytes": ...}} at most
+            if isinstance(value, Mapping):
+                value = next((value[key] for key in keys if value.get(key)), None)
         if isinstance(value, bytes) and value:
             return Image(value, source=location)
         if not isinstance(value, str) or not value:
@@ -219,7 +219,9 @@ def _part(part: Any, place: RowPlace) -> str | Image | Slot:
         if inline:
             return place.image(inline, "image")
         index = part.get("index")
-        return Slot(int(index) if index is not None else None)
+        if index is not None and not isinstance(index, int):
+            raise DataError(f"An image's index in {place} is no number; correct it.")
+        return Slot(index)
     raise DataError(
         f"A message in {place} has a part of the type '{kind}', where text, image and image_url "
         "are known; leave the row out."
