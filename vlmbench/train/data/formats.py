@@ -94,7 +94,16 @@ def read_examples(
         DataError: There is no data, its layout is not known, or a row cannot be used.
         UsageError: There is no such layout or task.
     """
-    opened = Source(path, source or "", format, split, config, prompt, image_dir, streaming)
+    opened = Source(
+        path,
+        name=source or "",
+        format=format,
+        split=split,
+        config=config,
+        prompt=prompt,
+        image_dir=image_dir,
+        streaming=streaming,
+    )
     if path.startswith(TASK_PREFIX):
         examples = _task_examples(opened)
     else:
@@ -130,11 +139,6 @@ class ExampleSource:
         rows = [file.blocks[number].rows for file, number in self.blocks]
         self.starts = [0, *accumulate(rows)]
         """Number of the first row of each block, and of the row after the last."""
-        self._file_starts = {
-            file.name: start
-            for (file, number), start in zip(self.blocks, self.starts, strict=False)
-            if number == 0
-        }
         self._held: OrderedDict[int, Rows] = OrderedDict()
         if len(self) == 0:
             raise DataError(f"There are no rows in {self.name}; check the data.")
@@ -151,9 +155,9 @@ class ExampleSource:
             DataError: The row cannot be used.
         """
         block = bisect_right(self.starts, number) - 1
-        file, _ = self.blocks[block]
+        file, part = self.blocks[block]
         row = self._block(block)[number - self.starts[block]]
-        return self._read(row, file, number - self._file_starts[file.name])
+        return self._read(row, file, number - self.starts[block - part])
 
     def examples(self, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Example]:
         """All examples in the order of the data; `on_error` as in `read_examples`."""

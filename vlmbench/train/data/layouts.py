@@ -20,6 +20,7 @@ import binascii
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -158,15 +159,7 @@ def _messages(row: Row, place: RowPlace) -> list[Conversation]:
 def _marked_messages(row: Row, place: RowPlace) -> list[Conversation]:
     return [
         [
-            Message(
-                one.role,
-                tuple(
-                    piece
-                    for part in one.parts
-                    for piece in (_marked(part) if isinstance(part, str) else (part,))
-                ),
-                one.learn,
-            )
+            Message(one.role, tuple(chain.from_iterable(map(_marked, one.parts))), one.learn)
             for one in _message_list(row, "messages", place)
         ]
     ]
@@ -228,11 +221,11 @@ def _part(part: Any, place: RowPlace) -> str | Image | Slot:
     )
 
 
-def _marked(text: str) -> tuple[str | Slot, ...]:
+def _marked(part: str | Image | Slot) -> tuple[str | Image | Slot, ...]:
     """The pieces of a text between its marks, without the line breaks beside them."""
-    first, *others = text.split(IMAGE_PLACEHOLDER)
-    if not others:
-        return (text,)
+    if not isinstance(part, str) or IMAGE_PLACEHOLDER not in part:
+        return (part,)
+    first, *others = part.split(IMAGE_PLACEHOLDER)
     parts: list[str | Slot] = [first.rstrip("\n")]
     for other in others:
         parts += [Slot(), other.strip("\n")]

@@ -7,6 +7,7 @@ are indexed once by the place of each row, then read where the row stands.
 from __future__ import annotations
 
 import json
+import os
 import re
 from array import array
 from collections.abc import Collection, Iterator
@@ -108,9 +109,11 @@ def hub_files(
     if not files:
         known = ", ".join(sorted(map(str, found))) or "none"
         raise DataError(f"The data set '{name}' has no split '{split}'; there are: {known}.")
+    paths = [PurePosixPath(file) for file in files]
+    base = os.path.commonpath([path.parent for path in paths])
     return [
-        _open(copy if streamed else Path(copy), PurePosixPath(file).name, None)
-        for file, copy in zip(files, copies, strict=True)
+        _open(copy if streamed else Path(copy), path.relative_to(base).as_posix(), None)
+        for path, copy in zip(paths, copies, strict=True)
     ]
 
 
