@@ -25,7 +25,7 @@ from vlmbench.tasks.prompt import without_marks
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import read_samples
 from vlmbench.train.data.examples import Example
-from vlmbench.train.data.formats import Source, read_examples
+from vlmbench.train.data.formats import ExampleSource, Source, read_examples
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.data.rows import hub_files
 
@@ -87,6 +87,10 @@ INDEXED = {
     ("rows", "expected"),
     [
         (CAULDRON, TWO_TURNS),
+        (
+            [{"images": None, "texts": [{"user": "やあ", "assistant": "はい"}]}],
+            [("user", ["やあ"]), ("assistant", ["はい"])],
+        ),
         ([TRL], [("system", ["短く。"]), *ONE_TURN]),
         ([INDEXED], [("user", ["前", BLUE, RED]), ("assistant", ["後"])]),
         (
@@ -363,6 +367,16 @@ def test_a_broken_parquet_file(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match=r"The data file x.parquet cannot be read"):
         list(read_examples(str(tmp_path / "x.parquet")))
+
+
+def test_a_file_that_goes_away(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "completion": "b"}] * 40
+    parquet = write_parquet(tmp_path / "x.parquet", rows, row_group_size=1)
+    for path in (parquet, write_jsonl(tmp_path / "x.jsonl", rows)):
+        source = ExampleSource(Source(str(path)))
+        path.unlink()
+        with pytest.raises(DataError, match=f"The data file {path.name} cannot be read"):
+            source.row_examples(7)
 
 
 def test_folders_patterns_and_splits(tmp_path: Path) -> None:

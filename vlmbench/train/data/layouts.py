@@ -1,6 +1,6 @@
 """The known layouts of rows, and a reader each.
 
-    cauldron           images, texts [{user, assistant}]        The Cauldron, FineVision
+    cauldron           texts [{user, assistant}], images        The Cauldron, FineVision
     llava              image, conversations [{from, value}]     LLaVA, `<image>` in the texts
     messages           messages [{role, content}], images       TRL, and OpenAI with image_url
     marked-messages    the same, with `<image>` in the texts    ms-swift; has to be named
@@ -278,7 +278,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "llava": Layout(
         (("conversations",),), (*IMAGE_COLUMNS, "system", "system_prompt"), _llava, marked=True
     ),
-    "cauldron": Layout((("images",), ("texts",)), (), _cauldron),
+    "cauldron": Layout((("texts",),), IMAGE_COLUMNS, _cauldron),
     "prompt-completion": Layout((("prompt",), ("completion",)), IMAGE_COLUMNS, _prompt_completion),
     "captions": Layout((("image",), ("caption", "captions", "text")), (), _captions),
 }

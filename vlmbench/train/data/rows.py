@@ -22,6 +22,7 @@ from vlmbench.schema import json_kind
 
 if TYPE_CHECKING:
     import pyarrow
+    import pyarrow.parquet
 
 Row: TypeAlias = dict[str, Any]
 
@@ -143,7 +144,7 @@ class ParquetRows:
     def __init__(self, file: Path | str, name: str, folder: Path | None) -> None:
         self.name, self.folder, self._file = name, folder, file
         self._metadata: Any = None
-        with _parquet_errors(name), self._opened() as parquet:
+        with self._opened() as parquet:
             self._metadata = parquet.metadata
             self.columns = tuple(parquet.schema_arrow.names)
         groups = map(self._metadata.row_group, range(self._metadata.num_row_groups))
@@ -153,28 +154,30 @@ class ParquetRows:
         """All rows in order, with no more than these columns."""
         wanted = [name for name in self.columns if name in columns]
         # By default pyarrow keeps what it has read until the end: here 355 MiB of a file of 434 MB.
-        with (
-            _parquet_errors(self.name),
-            self._opened(pre_buffer=False, buffer_size=1 << 20) as parquet,
-        ):
+        with self._opened(pre_buffer=False, buffer_size=1 << 20) as parquet:
             for batch in parquet.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
                 yield from batch.to_pylist()
 
     def block(self, number: int, columns: Collection[str]) -> Rows:
         """The rows of a row group."""
         wanted = [name for name in self.columns if name in columns]
-        with _parquet_errors(self.name), self._opened() as parquet:
+        with self._opened() as parquet:
             return _TableRows(parquet.read_row_group(number, columns=wanted))
 
-    def _opened(self, **options: Any) -> Any:
+    @contextmanager
+    def _opened(self, **options: Any) -> Iterator[pyarrow.parquet.ParquetFile]:
+        import fsspec  # type: ignore[import-untyped]
+        import pyarrow
         import pyarrow.parquet
 
-        file: Any = self._file
-        if isinstance(file, str):
-            import fsspec  # type: ignore[import-untyped]
-
-            file = fsspec.open(file, "rb").open()
-        return pyarrow.parquet.ParquetFile(file, metadata=self._metadata, **options)
+        try:
+            with fsspec.open(str(self._file), "rb") as file:
+                yield pyarrow.parquet.ParquetFile(file, metadata=self._metadata, **options)
+        except (pyarrow.ArrowException, OSError) as error:
+            reason = str(error).split("\n")[0][:160].rstrip(".")
+            raise DataError(
+                f"The data file {self.name} cannot be read ({reason}); replace it."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,18 +188,6 @@ class _TableRows:
 
     def __getitem__(self, number: int) -> Row:
         return cast(Row, self.table.slice(number, 1).to_pylist()[0])
-
-
-@contextmanager
-def _parquet_errors(name: str) -> Iterator[None]:
-    """Names the file in what pyarrow raises."""
-    import pyarrow
-
-    try:
-        yield
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).split("\n")[0][:160].rstrip(".")
-        raise DataError(f"The data file {name} cannot be read ({reason}); replace it.") from error
 
 
 class TextRows:
@@ -221,11 +212,14 @@ class TextRows:
         return self
 
     def __getitem__(self, number: int) -> Row:
-        with self._path.open("rb") as handle:
-            handle.seek(self._starts[number])
-            data = handle.read(self._ends[number] - self._starts[number])
         try:
-            value = json.loads(data)
+            with self._path.open("rb") as handle:
+                handle.seek(self._starts[number])
+                value = json.loads(handle.read(self._ends[number] - self._starts[number]))
+        except OSError as error:
+            raise DataError(
+                f"The data file {self.name} cannot be read ({error.strerror}); put it back."
+            ) from error
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"Row {number} of {self.name} is not JSON ({error}); correct it."
