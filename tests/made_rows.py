@@ -1,67 +1,58 @@
-"""Rows to train on that take no time: plain pictures, asked for their color."""
+"""Rows of training data, written by hand for each layout that the trainer reads."""
 
 from __future__ import annotations
 
+import base64
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
-
-COLORS = {"赤": (220, 30, 30), "青": (30, 30, 220), "緑": (30, 160, 60), "黄": (230, 210, 40)}
-SCHEMA = pa.schema(
-    [
-        ("images", pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))),
-        ("texts", pa.list_(pa.struct([("user", pa.string()), ("assistant", pa.string())]))),
-    ]
-)
 
 
-def picture(color: tuple[int, int, int], number: int) -> bytes:
-    """A PNG of one color, with a small mark by which two of them differ."""
-    image = PIL.Image.new("RGB", (64, 64), color)
-    image.putpixel((number % 64, number // 64 % 64), (255, 255, 255))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+def png(color: str = "red", size: tuple[int, int] = (12, 8)) -> bytes:
+    """A picture of one color."""
+    encoded = io.BytesIO()
+    PIL.Image.new("RGB", size, color).save(encoded, "png")
+    return encoded.getvalue()
 
 
-def color_rows(count: int, *, turns: int = 1) -> list[dict[str, Any]]:
-    """Rows in the layout of The Cauldron."""
-    rows = []
-    for number in range(count):
-        name = list(COLORS)[number % len(COLORS)]
-        texts = [{"user": "これは何色ですか。", "assistant": name}] * turns
-        content = picture(COLORS[name], number)
-        rows.append({"images": [{"bytes": content, "path": None}], "texts": texts})
-    return rows
+def data_url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    """A Parquet file of such rows."""
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), path)
+RED, BLUE = png("red"), png("blue")
+
+
+def struct(data: bytes) -> dict[str, Any]:
+    """As `datasets.Image` stores it."""
+    return {"bytes": data, "path": None}
+
+
+def text(content: str) -> dict[str, Any]:
+    return {"type": "text", "text": content}
+
+
+def message(role: str, content: object) -> dict[str, Any]:
+    return {"role": role, "content": content}
+
+
+def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], **options: Any) -> Path:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path, **options)
     return path
 
 
-def data_recipe(folder: Path, model: str | Path, **changes: Any) -> Path:
-    """Writes a recipe of six steps on `rows.parquet`; a change to None takes a key out."""
-    recipe = {
-        "name": "colors",
-        "model": str(model),
-        "method": "lora",
-        "lora": {"r": 4, "alpha": 8},
-        "data": [{"path": "rows.parquet"}],
-        "learning_rate": 0.01,
-        "max_steps": 6,
-        "per_device_train_batch_size": 4,
-        "seed": 3,
-        **changes,
-    }
-    kept = {key: value for key, value in recipe.items() if value is not None}
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(kept, allow_unicode=True), encoding="utf-8")
+def write_jsonl(path: Path, rows: Sequence[object]) -> Path:
+    lines = [json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_json(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     return path

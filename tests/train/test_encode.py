@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from made_rows import COLORS, picture
+from made_colors import COLORS, picture
 
 from vlmbench.errors import DataError
 from vlmbench.models.resolve import resolve_model

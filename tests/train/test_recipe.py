@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from made_rows import data_recipe
+from made_colors import data_recipe
 
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.train.recipe import CALLED_HERE, Recipe, parse_recipe, read_recipe

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from made_rows import color_rows, data_recipe, write_rows
+from made_colors import color_rows, data_recipe, write_rows
 from safetensors.torch import load_file
 
 from vlmbench.errors import DataError, ModelError, UsageError
