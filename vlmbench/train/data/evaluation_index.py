@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DataError
 from vlmbench.executors.answer_cache import default_cache
@@ -20,13 +21,15 @@ from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.train.data.fingerprints import (
-    Hashes,
     PictureFingerprint,
     TextIndex,
     fingerprint,
     hash_array,
     normalized,
 )
+
+if TYPE_CHECKING:
+    from vlmbench.train.data.fingerprints import Hashes
 
 _FORMAT = 1
 """Of the cached files; another one is computed anew."""
@@ -217,7 +220,8 @@ def _write_cached(path: Path, samples: Sequence[EvaluationSample]) -> None:
         temporary.replace(path)
     except OSError:
         # A full or read-only cache costs the next training this pass again, and nothing else.
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _from_hex(text: str | None) -> bytes | None:
