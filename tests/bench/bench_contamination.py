@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import PIL.Image
+import PIL.ImageOps
 
 from vlmbench.records import Image
 from vlmbench.tasks.registry import load_task
@@ -25,7 +25,13 @@ from vlmbench.tasks.samples import read_samples
 from vlmbench.train.data.contamination import check
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.data.fingerprints import close_pairs, fingerprint, hash_array, screening_hash
+from vlmbench.train.data.fingerprints import (
+    SCREENING_ERROR,
+    close_pairs,
+    fingerprint,
+    screening_hash,
+)
+from vlmbench.train.data.picture_matches import LISTED
 
 ROWS = 1_000_000
 EVALUATION = 5_000
@@ -36,7 +42,7 @@ FORMS = (
     ("PNG 640x480", (640, 480), "PNG", {}),
     ("WebP 640x480", (640, 480), "WEBP", {"quality": 80}),
 )
-"""Embedded photos, enlarged."""
+"""Embedded photos, cropped and enlarged: a crop escapes, so these are no hits."""
 
 
 def cpu_seconds(work: Callable[[], Any]) -> float:
@@ -48,7 +54,7 @@ def cpu_seconds(work: Callable[[], Any]) -> float:
 def enlarged(count: int, size: tuple[int, int], form: str, options: dict[str, Any]) -> list[Image]:
     """Different pictures: embedded photos with their light changed a little."""
     photos = [
-        image.decode().resize(size, PIL.Image.Resampling.BICUBIC)
+        PIL.ImageOps.fit(image.decode(), size, bleed=0.15)
         for sample in read_samples(load_task("ja-caption"))
         for image in sample.images
         if image.data[:2] == b"\xff\xd8"
@@ -82,9 +88,8 @@ def comparing() -> None:
     rows = 50_000
     words = rng.integers(0, 2**63, (rows + EVALUATION, 4), dtype=np.uint64)
     left, right = words[:rows], np.concatenate([words[rows:]] * 2)
-    seconds = cpu_seconds(lambda: close_pairs(left, right, within=40))
+    seconds = cpu_seconds(lambda: close_pairs(left, right, within=LISTED + SCREENING_ERROR))
     rate(f"compare with {EVALUATION:,} pictures and mirror images", rows, seconds)
-    assert len(hash_array([bytes(32)])) == 1
 
 
 def texts(index: EvaluationIndex) -> None:
@@ -123,16 +128,11 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     tasks = [load_task(name) for name in ("ja-caption", "ja-vqa", "ja-chart", "ja-multi-image")]
     index = EvaluationIndex.of_tasks(tasks)
-    fingerprint(index_image())
+    fingerprint(next(read_samples(load_task("ja-caption"))).images[0])  # imports are paid for here
     hashing(count)
     comparing()
     texts(index)
     whole(count, index)
-
-
-def index_image() -> Image:
-    """Any picture: the first hash pays for imports."""
-    return next(read_samples(load_task("ja-caption"))).images[0]
 
 
 if __name__ == "__main__":
