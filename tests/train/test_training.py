@@ -395,3 +395,17 @@ def test_bad_luck_in_one_sentence(
         train_by_recipe(path, out=tmp_path / "out", quiet=True)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_gradient_checkpointing_changes_no_gradient(seedling: Path, tmp_path: Path) -> None:
+    plain = gradients(prepared(tmp_path, seedling), [0, 1, 2, 3])
+    ready = prepared(tmp_path, seedling, gradient_checkpointing=True)
+    for name, gradient in gradients(ready, [0, 1, 2, 3]).items():
+        torch.testing.assert_close(gradient, plain[name], atol=1e-6, rtol=1e-5)
+
+
+def test_muon_and_bfloat16_learn_too(seedling: Path, tmp_path: Path) -> None:
+    ready = prepared(tmp_path, seedling, method="full", optim="muon", bf16=True, max_steps=10)
+    found = [report.loss for report in ready.loop.run()]
+    assert found[-1] < 0.7 * found[0]
+    assert {p.dtype for *_, p in ready.trainable.trained()} == {torch.float32}

@@ -12,7 +12,7 @@ from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import stable_hash
-from vlmbench.runners.hf.load import Loaded, load
+from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.contamination import GuardReport, check, decide
 from vlmbench.train.data.evaluation_index import EvaluationIndex
@@ -67,6 +67,27 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         live,
         Loop(recipe, trainable, encoder, rows),
     )
+
+
+def open_encoder(recipe: Recipe) -> ExampleEncoder:
+    """The encoder of a recipe's model, without the weights.
+
+    Raises:
+        VlmbenchError: The model's processor cannot be loaded.
+    """
+    import transformers
+
+    spec = _start(recipe)
+    pipeline = load_input_pipeline(spec)
+    try:
+        generation = transformers.GenerationConfig.from_pretrained(
+            source_of(spec), revision=spec.revision or "main"
+        )
+        ends = generation.eos_token_id
+    except OSError:  # a checkpoint may leave the file out
+        ends = None
+    listed = ends if isinstance(ends, list) else [ends]
+    return ExampleEncoder(pipeline, spec.options, listed)
 
 
 def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
