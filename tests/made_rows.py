@@ -48,7 +48,7 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]], **options: Any)
 
 
 def write_jsonl(path: Path, rows: Sequence[object]) -> Path:
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    lines = [json.dumps(row) for row in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

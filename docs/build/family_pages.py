@@ -1,4 +1,4 @@
-"""python docs/build/family_pages.py: writes the table of families in docs/models.md.
+"""python docs/build/family_pages.py: writes the tables of families in docs/models.md.
 
     python tests/runners/hf/families/observe.py | python docs/build/family_pages.py
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from pages import with_part
 
-from vlmbench.models.families import Pixels, family
+from vlmbench.models.families import Pixels, family, known_families
 from vlmbench.models.resolve import known_models
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
@@ -36,6 +36,7 @@ def main() -> int:
     """Rewrites the page from rows on standard input and returns the exit code."""
     text = PAGE.read_text(encoding="utf-8")
     text = with_part(text, "families", families_part(json.load(sys.stdin)))
+    text = with_part(text, "parts", parts_part())
     text = with_part(text, "remote", remote_part())
     PAGE.write_text(text, encoding="utf-8")
     return 0
@@ -67,6 +68,19 @@ def family_row(row: Mapping[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def parts_part() -> str:
+    """The table of where each family keeps what can be trained."""
+    lines = ["| family | vision | connector | language | other |", "|---|---|---|---|---|"]
+    for kind in known_families().values():
+        if (parts := kind.parts) is None:
+            continue
+        cells = [_code_list(one) for one in (parts.vision, parts.connector, parts.language)]
+        cells[1] += "".join(f", each `{name}`" for name in parts.connector_classes)
+        cells.append(_code_list(parts.other))
+        lines.append(f"| {kind.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def remote_part() -> str:
     """The table of families that bring their own Python code."""
     entries = {name: one for name, one in known_models().items() if one.remote_code}
@@ -80,8 +94,11 @@ def remote_part() -> str:
 
 def aliases(key: str) -> str:
     """The names of models.yaml that belong to a family."""
-    found = [f"`{name}`" for name, entry in known_models().items() if entry.family == key]
-    return ", ".join(found) or "–"
+    return _code_list(name for name, entry in known_models().items() if entry.family == key)
+
+
+def _code_list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "–"
 
 
 def _outcome(outcome: str, *, blind: bool = False) -> str:
@@ -98,8 +115,8 @@ def _two(row: Mapping[str, Any]) -> str:
 
 
 def _bounds(pixels: Pixels) -> str:
-    found = [name for name in ("min", "max") if getattr(pixels, name) is not None]
-    return ", ".join(f"`--{name}-pixels`" for name in found) or "–"
+    bounds = [name for name in ("min", "max") if getattr(pixels, name) is not None]
+    return _code_list(f"--{name}-pixels" for name in bounds)
 
 
 if __name__ == "__main__":

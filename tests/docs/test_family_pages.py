@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from family_pages import PAGE, families_part, family_row, remote_part
+from family_pages import PAGE, families_part, family_row, parts_part, remote_part
 from locations import ROOT
 from pages import with_part
 
@@ -29,9 +29,10 @@ def test_a_row_says_what_was_observed() -> None:
 def test_the_page_has_every_family() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert with_part(page, "remote", remote_part()) == page, "run: see docs/build/family_pages.py"
+    assert with_part(page, "parts", parts_part()) == page, "run: see docs/build/family_pages.py"
     part = page.partition("<!-- begin: families -->")[2].partition("<!-- end: families -->")[0]
     rows = [line for line in part.splitlines() if line.startswith("| ")]
-    untested = {"qwen3_vl_moe", "gemma3_text"}
+    untested = {"qwen3_vl_moe", "gemma3_text", "mllama"}
     named = {key for key, one in known_families().items() if one.recipe is None} - untested
     assert {line.split("|")[2].strip(" `") for line in rows[1:]} == named - {"evovlm-jp"}
 

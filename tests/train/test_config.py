@@ -10,6 +10,7 @@ from made_recipes import make_recipe
 
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.train.config import load_config
+from vlmbench.train.recipe import is_own_data, parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES
 
 SEEDLING = Path("seedling")
@@ -127,6 +128,7 @@ def test_later_settings_win(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(SHIPPED_RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_recipes_are_right(path: Path) -> None:
-    config = load_config(path)
+    values = read_recipe(path)
+    config = parse_recipe(values, path).stages[-1] if is_own_data(values) else load_config(path)
     assert config.name == path.stem
     assert config.description

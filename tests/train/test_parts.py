@@ -10,6 +10,7 @@ from typing import Any
 import peft
 import pytest
 import torch
+from families import mllama
 from families.common import save
 from families.observe import FAMILIES, MIXED, answerable, load
 
@@ -33,18 +34,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
 ]
 
-SEEING = {one.model_type: one for one in FAMILIES if known_families()[one.model_type].parts}
+BUILT = (*FAMILIES, *mllama.FAMILIES)
+SEEING = {one.model_type: one for one in BUILT if known_families()[one.model_type].parts}
 
 SUFFIXES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The list that most recipes of other trainers give."""
 
-REACHES_VISION = {
-    # shared/reference/trainers.md, table 1b, and seen here for what is not in it
-    **dict.fromkeys(("llava", "llava_next", "llava_onevision", "idefics2", "idefics3"), True),
-    **dict.fromkeys(("smolvlm", "gemma3", "internvl", "mistral3", "paligemma"), True),
-    **dict.fromkeys(("qwen2_5_vl", "llava/pixtral"), True),
-    **dict.fromkeys(("qwen2_vl", "qwen3_vl", "blip-2"), False),
+REACHED = {
+    # shared/reference/trainers.md, table 1b: of towers of two layers, as these are
+    **dict.fromkeys(("llava", "llava_next", "llava_onevision", "idefics2", "idefics3"), 6),
+    **dict.fromkeys(("smolvlm", "gemma3", "internvl", "paligemma", "qwen2_5_vl"), 6),
+    **dict.fromkeys(("qwen2_vl", "qwen3_vl", "blip-2"), 0),
+    "mistral3": 14,
 }
+"""Modules of the vision encoder that the bare list reaches."""
 
 CONNECTORS = {
     # shared/reference/trainers.md, table 1b: tensors where it counts them
@@ -59,6 +62,7 @@ NEVER_REACHED = {
     # LLaVA takes the features before the last layer (complaint 12); so do those that follow it.
     "llava": "model.vision_tower.encoder.layers.1.",
     "llava_next": "model.vision_tower.encoder.layers.1.",
+    "phi4_multimodal": "model.embed_tokens_extend.image_embed.img_processor.encoder.layers.2.",
 }
 
 
@@ -87,7 +91,10 @@ def build(key: str) -> Any:
 def loaded(key: str, root: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """A model, and a batch with images from its family's processor, all tokens to be learned."""
     runner = load(checkpoint(key, root))
-    batch = runner.encode([one for one in answerable(runner, MIXED) if one.images])
+    # Mllama takes prompts with as many images only.
+    counts = {1} if key == "mllama" else {1, 2}
+    requests = [one for one in answerable(runner, MIXED) if len(one.images) in counts]
+    batch = runner.encode(requests)
     assert not batch.failed
     inputs = dict(batch.inputs)
     labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
@@ -111,7 +118,7 @@ def test_every_family_with_images_has_parts() -> None:
     }
     assert without == {"evovlm-jp"}  # no code of it is in transformers
     assert set(SEEING) == {
-        one.model_type for one in FAMILIES if not known_families()[one.model_type].text_only
+        one.model_type for one in BUILT if not known_families()[one.model_type].text_only
     }
 
 
@@ -162,6 +169,17 @@ def test_mixture_of_experts_has_the_parts_of_its_family() -> None:
     assert len(connector) == 12
 
 
+def test_cross_attention_of_mllama_is_connector() -> None:
+    """Its layers are fresh where a language model is given eyes, so `align` trains them."""
+    model = build("mllama")
+    parts = partition(model, known_families()["mllama"])
+    found = {name: parts.part_of(name) for name, _ in model.named_parameters()}
+    inside = {n: part for n, part in found.items() if n.startswith("model.language_model.layers.")}
+    assert {n.split(".")[3] for n, part in inside.items() if part == "connector"} == {"1"}
+    assert {n.split(".")[3] for n, part in inside.items() if part == "language"} == {"0", "2"}
+    assert found["model.multi_modal_projector.weight"] == "connector"
+
+
 def test_sound_of_gemma4_is_never_trained() -> None:
     from transformers import Gemma4AudioConfig, Gemma4Config, Gemma4ForConditionalGeneration
 
@@ -174,8 +192,8 @@ def test_sound_of_gemma4_is_never_trained() -> None:
         )
         model = Gemma4ForConditionalGeneration(config)
     parts = partition(model, known_families()["gemma4"])
-    train_only_names = {parts.part_of(n) for n, _ in model.named_parameters() if "audio" in n}
-    assert train_only_names == {"other"}
+    found = {parts.part_of(n) for n, _ in model.named_parameters() if "audio" in n}
+    assert found == {"other"}
 
 
 def test_an_unknown_family_is_refused_with_its_names() -> None:
@@ -220,19 +238,33 @@ def test_part_names_are_checked() -> None:
 # LoRA (complaint 10)
 
 
-def test_a_suffix_list_never_leaves_the_chosen_part(key: str) -> None:
+@pytest.mark.parametrize(("key", "count"), REACHED.items())
+def test_a_bare_suffix_list_reaches_the_vision_encoder(key: str, count: int) -> None:
     model = build(key)
     parts = partition(model, known_families()[key])
     bare = [n for n, _ in model.named_modules() if n.rpartition(".")[2] in SUFFIXES]
-    if key in REACHES_VISION:
-        assert any(parts.part_of(name) == "vision" for name in bare) == REACHES_VISION[key]
-    there = [one for one in SUFFIXES if any(name.endswith(f".{one}") for name in bare)]
-    language = [name for name in bare if parts.part_of(name) == "language"]
-    wanted = there if language else ["qkv_proj", "o_proj"]
-    there = [one for one in wanted if any(name.endswith(f".{one}") for name in language)] or wanted
+    assert sum(parts.part_of(name) == "vision" for name in bare) == count
+
+
+def test_a_suffix_list_stays_in_the_chosen_part(key: str) -> None:
+    model = build(key)
+    parts = partition(model, known_families()[key])
+    language = [n for n, _ in model.named_modules() if parts.part_of(n) == "language"]
+    there = [one for one in SUFFIXES if any(name.endswith(f".{one}") for name in language)]
+    assert there
     targets = lora_targets(model, parts, ["language"], there)
-    assert {parts.part_of(name) for name in targets} == {"language"}
-    assert set(language) <= set(targets)
+    assert targets == [name for name in language if name.rpartition(".")[2] in there]
+
+
+def test_gemma4s_wrapped_layers_go_by_their_usual_names() -> None:
+    model = build("gemma4")
+    parts = partition(model, known_families()["gemma4"])
+    targets = lora_targets(model, parts, ["vision"], ["q_proj", "v_proj"])
+    assert targets == [
+        f"model.vision_tower.encoder.layers.{layer}.self_attn.{name}_proj.linear"
+        for layer in (0, 1)
+        for name in "qv"
+    ]
 
 
 def test_all_linear_takes_every_linear_layer_but_the_head(key: str) -> None:
@@ -299,8 +331,7 @@ def test_an_adapter_is_where_the_targets_are(key: str, root: Path) -> None:
     assert added == expected
     adapted(**inputs).loss.backward()
     frozen = freeze_unreached(adapted, parts, ["vision"])
-    never = NEVER_REACHED.get(key)
-    assert never is None or any(never in name for name in frozen)
+    assert bool(frozen) == any(NEVER_REACHED.get(key, "nothing") in name for name in targets)
     train_steps(adapted, parts, inputs, ["vision"])
 
 
@@ -336,10 +367,11 @@ def test_one_part_is_trained_and_nothing_else(key: str, part: str, root: Path) -
     model.float()
     model(**inputs).loss.backward()
     frozen = freeze_unreached(model, parts, [part])
-    assert all(learned[name].grad is None for name in learned)
-    never = NEVER_REACHED.get(key)
+    assert all(one.grad is None for one in learned.values())
     assert not frozen or part == "vision"
-    assert never is None or part != "vision" or any(name.startswith(never) for name in frozen)
+    if part == "vision":
+        unused = NEVER_REACHED.get(key, "nothing")
+        assert {name for name in learned if name.startswith(unused)} <= set(frozen)
     train_steps(model, parts, inputs, [part])
 
 

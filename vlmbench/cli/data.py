@@ -35,6 +35,7 @@ def data_convert_command(options: argparse.Namespace) -> int:
         image_format=options.image_format,
         shard_mb=options.shard_mb,
         on_shard=push_shards(options.push) if options.push else None,
+        on_error=on_error,
     )
     place = f"data set {options.push}" if options.push else str(options.output)
     print(

@@ -291,7 +291,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_train(top: Parser) -> None:
-    train = top.command("train", "train a model by a recipe, list recipes")
+    train = top.command("train", "train a model by a recipe, look at a recipe, merge an adapter")
     train.moved = "a model is trained by 'vlmbench train run RECIPE'"
     train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
     run = train.command(
@@ -304,7 +304,8 @@ def _add_train(top: Parser) -> None:
     run.option("RECIPE", "a YAML file, or a name of 'train list'")
     run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
     run.option("--resume", "continue an interrupted training in --out")
-    run.option("--set KEY=VALUE", "replace a value of the recipe, such as steps=500")
+    run.option("--set KEY=VALUE", "replace a value of the recipe, such as max_steps=500")
+    run.option("--dry-run", "do what 'train check' does instead")
     run.share("quiet")
     init = train.command(
         "init",
@@ -337,6 +338,32 @@ def _add_train(top: Parser) -> None:
     )
     fetch.option("NAME", "which: gemma3-dinov2")
     fetch.option("--to DIR", "where the parts go; default: a cache folder in your home")
+    preview = train.command(
+        "preview",
+        "show training rows as the model will see them, what it learns marked",
+        "train.train_preview_command",
+        "vlmbench train preview recipe.yaml --count 3 --html rows.html",
+    )
+    preview.option("RECIPE", "a YAML file")
+    preview.option("--count N", "rows of each source; default: 3", default=3)
+    preview.option("--html FILE", "write a page with the pictures instead")
+    preview.option("--set KEY=VALUE", "replace a value of the recipe")
+    check = train.command(
+        "check",
+        "read all rows, try a few steps and a checkpoint; keeps nothing",
+        "train.train_check_command",
+        "vlmbench train check recipe.yaml",
+    )
+    check.option("RECIPE", "a YAML file")
+    check.option("--set KEY=VALUE", "replace a value of the recipe")
+    export = train.command(
+        "export",
+        "merge an adapter into the model it was trained on",
+        "train.train_export_command",
+        "vlmbench train export checkpoints/my-lora -o checkpoints/my-lora-merged",
+    )
+    export.option("CHECKPOINT", "the adapter's directory")
+    export.option("-o/--output DIR", "directory of the merged model", required=True)
 
 
 def _add_data(top: Parser) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
+from pathlib import Path
 
 from vlmbench.cli.console import print_list
+from vlmbench.errors import UsageError
 from vlmbench.train.config import load_config
+from vlmbench.train.recipe import StagedRecipe, is_own_data, parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
 
 def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
+    if options.dry_run:
+        return train_check_command(options)
     checkpoint = train_by_recipe(
         find_recipe(options.recipe),
         out=options.out,
@@ -25,10 +31,7 @@ def train_run_command(options: argparse.Namespace) -> int:
 
 def train_list_command(options: argparse.Namespace) -> int:
     """Name, number of steps and description of each recipe."""
-    recipes = [load_config(path) for path in sorted(SHIPPED_RECIPES.glob("*.yaml"))]
-    values = [
-        {"name": one.name, "steps": one.steps, "description": one.description} for one in recipes
-    ]
+    values = [_listed(path) for path in sorted(SHIPPED_RECIPES.glob("*.yaml"))]
     print_list(values, json=options.json)
     return 0
 
@@ -65,3 +68,68 @@ def train_fetch_command(options: argparse.Namespace) -> int:
         "-o checkpoints/mine"
     )
     return 0
+
+
+def _listed(path: Path) -> dict[str, str | int | None]:
+    values = read_recipe(path)
+    if is_own_data(values):
+        last = parse_recipe(values, path).stages[-1]
+        return {"name": last.name, "steps": last.max_steps, "description": last.description}
+    config = load_config(path)
+    return {"name": config.name, "steps": config.steps, "description": config.description}
+
+
+def train_preview_command(options: argparse.Namespace) -> int:
+    """Show examples as the model will see them, as text or as a page."""
+    from vlmbench.train.preview import preview, preview_page, preview_text
+
+    recipe = _own_data(options)
+    examples = preview(recipe.stages[-1], recipe.folder, options.count)
+    if options.html is None:
+        print(preview_text(examples))
+        return 0
+    try:
+        options.html.write_text(preview_page(examples), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{options.html} cannot be written ({error.strerror}).") from error
+    print(f"The page: {options.html}")
+    return 0
+
+
+def train_check_command(options: argparse.Namespace) -> int:
+    """Say what a training will be like, after a few steps of it that are thrown away."""
+    from vlmbench.train.preview import check_recipe
+
+    recipe = _own_data(options)
+    checked = check_recipe(recipe.stages[0], recipe.folder)
+    print_list([asdict(part) for part in checked.parts], json=False)
+    print(
+        f"Rows: {checked.training_rows} to train on, {checked.validation_rows} for validation, "
+        f"{checked.too_long} too long, {checked.dropped_by_guard} left out by the guard"
+    )
+    print(f"Steps: {checked.steps}, first loss {checked.loss:.3f}")
+    print(f"Time: {checked.minutes:.1f} minutes, peak memory so far {checked.peak_gib:.1f} GiB")
+    if checked.unreached:
+        print(f"Not reached by the loss, so frozen: {', '.join(checked.unreached)}")
+    print("A checkpoint was written, loaded and asked: it answers as the model in memory does.")
+    return 0
+
+
+def train_export_command(options: argparse.Namespace) -> int:
+    """Merge an adapter."""
+    from vlmbench.train.export import merge_adapter
+
+    compared = merge_adapter(options.checkpoint, options.output)
+    print(f"The merged model: {options.output} ({compared} answers are the same as before)")
+    return 0
+
+
+def _own_data(options: argparse.Namespace) -> StagedRecipe:
+    path = find_recipe(options.recipe)
+    values = read_recipe(path, options.set)
+    if not is_own_data(values):
+        raise UsageError(
+            f"The recipe {path.stem} draws its own pictures, so there are no rows to look at; give "
+            "a recipe whose 'data' is a list."
+        )
+    return parse_recipe(values, path)

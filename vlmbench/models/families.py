@@ -78,6 +78,9 @@ class PartPrefixes(Strict):
     """With embeddings and output head."""
     other: tuple[str, ...] = ()
     """Encoders of what is no image, such as sound; never trained."""
+    connector_classes: tuple[str, ...] = ()
+    """Classes of layers that are the connector's wherever they stand: Mllama's cross-attention is
+    between the layers of its language model, at places that the config says."""
 
 
 class ModelFamily(Strict):

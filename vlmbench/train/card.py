@@ -19,7 +19,7 @@ from vlmbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from vlmbench.train.checkpoint import Progress
-    from vlmbench.train.fit import Prepared
+    from vlmbench.train.prepare import Prepared
     from vlmbench.train.progress import TrainingLog
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")

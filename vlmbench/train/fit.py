@@ -6,19 +6,12 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vlmbench.errors import ModelError, UsageError
-from vlmbench.models.checkpoints import PACKAGED
-from vlmbench.models.resolve import resolve_model
-from vlmbench.models.spec import ModelSpec
-from vlmbench.records import RunRecord, stable_hash
-from vlmbench.runners.hf.load import Loaded, load
-from vlmbench.tasks.registry import load_task
+from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
@@ -32,111 +25,15 @@ from vlmbench.train.checkpoint import (
     write_checkpoint,
     write_state,
 )
-from vlmbench.train.data.contamination import GuardReport, check, decide
-from vlmbench.train.data.evaluation_index import EvaluationIndex
-from vlmbench.train.data.examples import Example
-from vlmbench.train.encode import ExampleEncoder
-from vlmbench.train.live import LiveModel, validation_loss, validation_score
-from vlmbench.train.loop import Loop, StepReport
+from vlmbench.train.live import validation_loss, validation_score
+from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
+from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.progress import StepLog
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import Rows, load_examples, prepare_rows
-from vlmbench.train.trainable import Trainable, make_trainable
 
 FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit")
 """What a resumed training may do otherwise: it changes no weight."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All that the training of a stage works with."""
-
-    recipe: Recipe
-    spec: ModelSpec
-    rows: Rows
-    guard: GuardReport
-    trainable: Trainable
-    encoder: ExampleEncoder
-    live: LiveModel
-    loop: Loop
-
-
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
-    """Loads the model and the rows, and checks every row.
-
-    Args:
-        folder: Where the recipe lies.
-
-    Raises:
-        VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
-    """
-    spec = _start(recipe)
-    torch.manual_seed(recipe.seed)
-    loaded = load(spec)
-    encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
-    rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
-    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
-    named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder)
-    return Prepared(
-        recipe,
-        spec,
-        rows,
-        guarded,
-        trainable,
-        encoder,
-        live,
-        Loop(recipe, trainable, encoder, rows),
-    )
-
-
-def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
-    """The rows without those that evaluation tasks ask about, and what was found.
-
-    Raises:
-        DataError: Some are found and the recipe does not say to leave them out.
-    """
-    evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
-    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
-    report = check(examples, EvaluationIndex.of_tasks(tasks))
-    dropped = decide(report, recipe.guard)
-    kept = [example for example in examples if (example.source, example.id) not in dropped]
-    return kept, report.without(dropped)
-
-
-def _start(recipe: Recipe) -> ModelSpec:
-    half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
-    spec = resolve_model(
-        recipe.checkpoint,
-        dtype="bfloat16" if half else "float32",
-        options=recipe.model_options,
-    )
-    if spec.runner != "hf":
-        raise ModelError(
-            f"The model {recipe.checkpoint} is not one that transformers loads, so it cannot be "
-            "trained here; choose a checkpoint."
-        )
-    if "adapter" in spec.options:
-        raise ModelError(
-            f"The checkpoint {recipe.checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
-        )
-    return spec
-
-
-def base_location(spec: ModelSpec) -> str:
-    """Where an adapter finds its base again, whatever directory a command is run in."""
-    path = Path(spec.location)
-    is_folder = not spec.location.startswith(PACKAGED) and path.is_dir()
-    return str(path.resolve()) if is_folder else spec.location
-
-
-def end_tokens(loaded: Loaded) -> list[int]:
-    """Ids of the tokens at which the model stops when it generates."""
-    ends = loaded.model.generation_config.eos_token_id
-    return ends if isinstance(ends, list) else [ends]
 
 
 def train_stage(

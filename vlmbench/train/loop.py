@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -122,7 +123,7 @@ class Loop:
             "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
         )
         if recipe.gradient_checkpointing:
-            trainable.model.gradient_checkpointing_enable({"use_reentrant": False})
+            _enable_checkpointing(trainable.model)
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
         self.optimizer = make_optimizer(trainable, recipe)
@@ -261,3 +262,10 @@ class Loop:
             if parameter.grad is not None:
                 squares[part] += float(parameter.grad.norm()) ** 2
         return {part: math.sqrt(square) for part, square in squares.items()}
+
+
+def _enable_checkpointing(model: Any) -> None:
+    """Computes activations twice instead of keeping them; transformers renames the method."""
+    newer = getattr(model, "activation_checkpointing_enable", None)
+    enable = newer or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
-from vlmbench.models.families import ModelFamily, PartName
+from vlmbench.models.families import ModelFamily, PartName, PartPrefixes
 
 if TYPE_CHECKING:
     import torch
@@ -67,16 +67,7 @@ def partition(model: torch.nn.Module, family: ModelFamily) -> Parts:
             or a weight that two parts share would be in both.
     """
     title = family.title or f"a {type(model).__name__}"
-    prefixes: dict[str, Part] = {}
-    if family.parts is not None:
-        by_part: dict[Part, tuple[str, ...]] = {
-            "vision": family.parts.vision,
-            "connector": family.parts.connector,
-            "language": family.parts.language,
-            "other": family.parts.other,
-        }
-        prefixes = {prefix: part for part, names in by_part.items() for prefix in names}
-    parts = Parts(title, prefixes)
+    parts = Parts(title, _prefixes(model, family.parts) if family.parts is not None else {})
     first_names: dict[int, str] = {}
     unplaced = []
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -211,6 +202,20 @@ def freeze_unreached(model: torch.nn.Module, parts: Parts, trained: Sequence[str
     return unreached
 
 
+def _prefixes(model: torch.nn.Module, known: PartPrefixes) -> dict[str, Part]:
+    by_part: dict[Part, Sequence[str]] = {
+        "vision": known.vision,
+        "connector": known.connector,
+        "language": known.language,
+        "other": known.other,
+    }
+    prefixes = {prefix: part for part, names in by_part.items() for prefix in names}
+    for name, module in model.named_modules():
+        if type(module).__name__ in known.connector_classes:
+            prefixes[name.removeprefix(ADAPTER_PREFIX)] = "connector"
+    return prefixes
+
+
 def _part(parts: Parts, name: str) -> Part:
     part = parts.part_of(name)
     if part is None:
@@ -272,6 +277,7 @@ def _is_linear(module: torch.nn.Module) -> bool:
 
 
 def _named(name: str, modules: Sequence[str]) -> bool:
+    name = name.removesuffix(".linear")  # Gemma 4 wraps the layers of its vision encoder
     return any(name == one or name.endswith(f".{one}") for one in modules)
 
 
@@ -282,7 +288,7 @@ def _head(model: Any) -> torch.nn.Module | None:
 
 def _suffixes(names: Sequence[str]) -> list[str]:
     """How people name such modules: `q_proj`, or `mlp.0` where the last word is a number."""
-    words = [name.split(".") for name in names]
+    words = [name.removesuffix(".linear").split(".") for name in names]
     return sorted({".".join(w[-2:] if w[-1].isdigit() else w[-1:]) for w in words})
 
 

@@ -42,8 +42,6 @@ CALLED_HERE = {
     "train_type": "method",
     "adapter": "method",
     "use_peft": "method: lora",
-    "load_in_4bit": "method: qlora",
-    "quantization_bit": "method: qlora",
     "lora_r": "lora.r",
     "lora_rank": "lora.r",
     "rank": "lora.r",
@@ -198,8 +196,6 @@ class Recipe(Strict):
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
     seed: int = 0
-    report_to: str | tuple[str, ...] = "none"
-    """tensorboard, wandb or trackio, as transformers knows them."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -306,6 +302,10 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         _refuse_foreign(stage, path)
         location = f"stage {number} of {path}"
         recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
+        if number < len(stages) and recipes[-1].method != "full":
+            raise ConfigError(
+                f"The next stage cannot start from an adapter: {location} needs 'method: full'."
+            )
     return StagedRecipe(tuple(recipes), path.parent)
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +56,7 @@ def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: st
 
 
 def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
-    if importlib.util.find_spec("peft") is None:
-        raise DependencyError(
-            "'method: lora' needs peft; install it with pip install 'vlmbench-ja[adapters]'."
-        )
-    # It would tell which of its kernels this machine lacks, needed or not.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    import peft
-
+    peft = import_peft()
     chosen = recipe.lora
     config = peft.LoraConfig(
         r=chosen.r,
@@ -71,10 +65,34 @@ def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
         target_modules=lora_targets(model, parts, chosen.parts, chosen.modules or "all-linear"),
     )
     model.name_or_path = location  # the adapter will name it as its base
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by an old name
+    with without_peft_warnings():
         adapter: Any = peft.get_peft_model(model, config)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return adapter
+
+
+def import_peft() -> Any:
+    """The package peft.
+
+    Raises:
+        DependencyError: It is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise DependencyError(
+            "LoRA adapters need peft; install it with pip install 'vlmbench-ja[adapters]'."
+        )
+    # It would tell which of its kernels this machine lacks, needed or not.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    import peft
+
+    return peft
+
+
+@contextmanager
+def without_peft_warnings() -> Iterator[None]:
+    """Leaves out that peft asks transformers by a name that is getting old."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield

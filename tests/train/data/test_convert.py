@@ -141,13 +141,17 @@ def test_a_turned_jpeg_stays_upright() -> None:
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "b.png").write_bytes(png(size=(300, 200)))
-    rows = [ROWS["llava"], {**ROWS["llava"], "image": "lost.png"}]
+    (tmp_path / "broken.png").write_bytes(RED[:20])
+    names = ("b.png", "lost.png", "broken.png")
+    rows = [{**ROWS["llava"], "image": name} for name in names]
     path = write_jsonl(tmp_path / "rows.jsonl", rows)
     command = ["data", "convert", str(path), "-o", str(tmp_path / "out"), "--max-side", "30"]
     assert main(command) == 2
     assert "file lost.png" in capsys.readouterr().err
     assert not list((tmp_path / "out").iterdir())  # nothing half-written
-    assert main([*command, "--max-errors", "1"]) == 0
+    assert main([*command, "--max-errors", "1"]) == 2
+    assert "row 2 of rows.jsonl, file broken.png cannot be read" in capsys.readouterr().err
+    assert main([*command, "--max-errors", "2"]) == 0
     printed = capsys.readouterr()
     assert "Left out: The image in 'image' of row 1 of rows.jsonl" in printed.err
     assert "1 rows with 1 images in 1 shards" in printed.out

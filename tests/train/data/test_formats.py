@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vlmbench.tasks.prompt import without_marks
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import read_samples
 from vlmbench.train.data.examples import Example
-from vlmbench.train.data.formats import Source, read_examples
+from vlmbench.train.data.formats import ExampleSource, Source, read_examples
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.data.rows import hub_files
 
@@ -86,6 +87,10 @@ INDEXED = {
     ("rows", "expected"),
     [
         (CAULDRON, TWO_TURNS),
+        (
+            [{"images": None, "texts": [{"user": "やあ", "assistant": "はい"}]}],
+            [("user", ["やあ"]), ("assistant", ["はい"])],
+        ),
         ([TRL], [("system", ["短く。"]), *ONE_TURN]),
         ([INDEXED], [("user", ["前", BLUE, RED]), ("assistant", ["後"])]),
         (
@@ -304,6 +309,9 @@ def asked(*parts: object, answer: str = "赤", **more: object) -> dict[str, Any]
         ),
         (asked({"type": "image"}, images=[]), "has 0 images and 1 places"),
         (asked({"type": "image", "index": 3}, images=["b.png"]), "has 1 images and 1 places"),
+        (asked({"type": "image", "index": "a"}, images=["b.png"]), "index in row 1 .* no number"),
+        (llava("\ud800"), "half a character"),
+        (llava("a", image={"path": {"path": {"path": "b.png"}}}), "There is no image in"),
         (asked({"type": "image"}, images=["b.png", "b.png"]), "has 2 images and 1 places"),
         (asked({"type": "audio"}), "a part of the type 'audio'"),
         (asked({"type": "image_url", "image_url": {"url": "http://a/b"}}), "is an address"),
@@ -321,6 +329,13 @@ def test_what_is_wrong_with_a_row(images: Path, row: dict[str, Any], sentence: s
         next(reader)
     left_out: list[DataError] = []
     assert len(list(read_examples(path, on_error=left_out.append))) == len(left_out) == 1
+
+
+def test_a_deep_row(tmp_path: Path) -> None:
+    deep = json.loads("[" * 900 + "]" * 900)
+    path = str(write_jsonl(tmp_path / "x.jsonl", [{"image": deep, "caption": "a", "id": deep}]))
+    with pytest.raises(DataError, match="There is no image in 'image' of row 0"):
+        list(read_examples(path))
 
 
 def test_unknown_columns(tmp_path: Path) -> None:
@@ -352,6 +367,16 @@ def test_a_broken_parquet_file(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(DataError, match=r"The data file x.parquet cannot be read"):
         list(read_examples(str(tmp_path / "x.parquet")))
+
+
+def test_a_file_that_goes_away(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "completion": "b"}] * 40
+    parquet = write_parquet(tmp_path / "x.parquet", rows, row_group_size=1)
+    for path in (parquet, write_jsonl(tmp_path / "x.jsonl", rows)):
+        source = ExampleSource(Source(str(path)))
+        path.unlink()
+        with pytest.raises(DataError, match=f"The data file {path.name} cannot be read"):
+            source.row_examples(7)
 
 
 def test_folders_patterns_and_splits(tmp_path: Path) -> None:

@@ -129,33 +129,54 @@ def test_what_cannot_be_mixed(sources: list[Source], tmp_path: Path) -> None:
         Mixture([Source(str(empty))], seed=0).example_at(0, 0)
 
 
-def test_memory_for_20_000_rows(tmp_path: Path) -> None:
-    """600 MB of images; a mixture of them holds little more than the memory it was given."""
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20,000 rows with 600 MB of images, which differ behind their ends."""
     import pyarrow
     import pyarrow.parquet
 
-    path = tmp_path / "x.parquet"
+    path = tmp_path_factory.mktemp("large") / "x.parquet"
     schema = pyarrow.schema([("image", pyarrow.binary()), ("caption", pyarrow.string())])
     with pyarrow.parquet.ParquetWriter(path, schema, compression="none") as writer:
         for group in range(200):
-            images = [os.urandom(30_000) for _ in range(100)]
+            images = [png() + os.urandom(30_000) for _ in range(100)]
             captions = [f"{group}-{number}" for number in range(100)]
             columns = {"image": images, "caption": captions}
             writer.write_table(pyarrow.table(columns, schema=schema))
-    program = (
-        "import sys, psutil, numpy, pyarrow.parquet\n"
-        "from vlmbench.train.data.mixture import *\n"
-        "me = psutil.Process(); before = me.memory_info().rss; most = 0; seen = set()\n"
-        "m = Mixture([Source(sys.argv[1])], seed=0, memory=32 << 20)\n"
-        "for position in range(len(m)):\n"
-        "    seen.add(m.example_at(0, position).id)\n"
-        "    if position % 200 == 0: most = max(most, me.memory_info().rss - before)\n"
-        "print(len(seen), most)"
+    return path
+
+
+def measure(program: str, *arguments: Path) -> tuple[int, int]:
+    """What a program counts, and the most bytes that it takes beyond its imports."""
+    whole = (
+        "import sys, resource, datasets, pyarrow.parquet\n"
+        "from pathlib import Path\n"
+        "from vlmbench.train.data.convert import convert\n"
+        "from vlmbench.train.data.formats import Source, read_examples\n"
+        "from vlmbench.train.data.mixture import Mixture\n"
+        "def most(): return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"before = most()\n{program}\nprint(count, most() - before)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", whole, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     count, most = map(int, done.stdout.split())
+    return count, most
+
+
+def test_memory_for_20_000_rows(large: Path) -> None:
+    """A mixture holds little more than the memory that it was given, here 32 MiB."""
+    program = (
+        "mixture = Mixture([Source(sys.argv[1])], seed=0, memory=32 << 20)\n"
+        "count = len({mixture.example_at(0, place).id for place in range(len(mixture))})"
+    )
+    count, most = measure(program, large)
     assert count == 20_000
+    assert most < 128 << 20
+
+
+def test_memory_of_a_conversion(large: Path, tmp_path: Path) -> None:
+    program = "count = convert(read_examples(sys.argv[1], limit=8000), Path(sys.argv[2])).rows"
+    count, most = measure(program, large, tmp_path / "out")
+    assert count == 8_000  # 240 MB of images
     assert most < 160 << 20

@@ -47,6 +47,7 @@ def convert(
     image_format: ImageFormat | None = None,
     shard_mb: int = 256,
     on_shard: Callable[[Path], None] | None = None,
+    on_error: Callable[[DataError], None] | None = None,
 ) -> Conversion:
     """Write examples as shards; no more than one row group is held in memory.
 
@@ -57,6 +58,7 @@ def convert(
             JPEG as JPEG, all others as PNG.
         shard_mb: About the largest size of a shard, in MiB.
         on_shard: Called with each finished shard, which it may remove.
+        on_error: Called for each example with an image that cannot be read, which is left out.
 
     Raises:
         DataError: An example or image cannot be read, there is none, or `out` cannot be written.
@@ -65,7 +67,13 @@ def convert(
     rows = images = read = written = 0
     try:
         for example in examples:
-            kept = [prepare_image(image, max_side, image_format) for image in example.images]
+            try:
+                kept = [prepare_image(image, max_side, image_format) for image in example.images]
+            except DataError as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+                continue
             writer.add(_row(example, kept), sum(len(image.data) for image in kept))
             rows, images = rows + 1, images + len(kept)
             read += sum(len(image.data) for image in example.images)

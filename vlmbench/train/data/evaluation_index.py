@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -219,7 +220,8 @@ def _write_cached(path: Path, samples: Sequence[EvaluationSample]) -> None:
         temporary.replace(path)
     except OSError:
         # A full or read-only cache costs the next training this pass again, and nothing else.
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _from_hex(text: str | None) -> bytes | None:

@@ -94,7 +94,16 @@ def read_examples(
         DataError: There is no data, its layout is not known, or a row cannot be used.
         UsageError: There is no such layout or task.
     """
-    opened = Source(path, source or "", format, split, config, prompt, image_dir, streaming)
+    opened = Source(
+        path,
+        name=source or "",
+        format=format,
+        split=split,
+        config=config,
+        prompt=prompt,
+        image_dir=image_dir,
+        streaming=streaming,
+    )
     if path.startswith(TASK_PREFIX):
         examples = _task_examples(opened)
     else:
@@ -130,11 +139,6 @@ class ExampleSource:
         rows = [file.blocks[number].rows for file, number in self.blocks]
         self.starts = [0, *accumulate(rows)]
         """Number of the first row of each block, and of the row after the last."""
-        self._file_starts = {
-            file.name: start
-            for (file, number), start in zip(self.blocks, self.starts, strict=False)
-            if number == 0
-        }
         self._held: OrderedDict[int, Rows] = OrderedDict()
         if len(self) == 0:
             raise DataError(f"There are no rows in {self.name}; check the data.")
@@ -151,9 +155,9 @@ class ExampleSource:
             DataError: The row cannot be used.
         """
         block = bisect_right(self.starts, number) - 1
-        file, _ = self.blocks[block]
+        file, part = self.blocks[block]
         row = self._block(block)[number - self.starts[block]]
-        return self._read(row, file, number - self._file_starts[file.name])
+        return self._read(row, file, number - self.starts[block - part])
 
     def examples(self, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Example]:
         """All examples in the order of the data; `on_error` as in `read_examples`."""
@@ -275,13 +279,14 @@ def row_examples(layout: Layout, row: Row, place: RowPlace) -> list[Example]:
         if value is not None
     ]
     conversations = layout.read(row, place)
-    row_id = str(row["id"]) if row.get("id") not in (None, "") else f"{place.file}#{place.number}"
+    ids = _shared_ids(row)
+    row_id = ids.get("id") or f"{place.file}#{place.number}"
     return [
         Example(
             id=row_id if len(conversations) == 1 else f"{row_id}#{number}",
             turns=_turns(conversation, images, place, marked=layout.marked),
             source=place.source,
-            ids=_shared_ids(row),
+            ids=ids,
         )
         for number, conversation in enumerate(conversations)
     ]
@@ -326,11 +331,8 @@ def _turns(
         if message.role == "assistant" and any(isinstance(part, Image) for part in parts):
             raise DataError(f"There is an image in an answer in {place}; leave the row out.")
         for part in parts:
-            if isinstance(part, str) and (found := _IMAGE_TOKEN.search(part)):
-                raise DataError(
-                    f"A text in {place} holds '{found[0]}', which a model may take for an image; "
-                    "take it out, or write 'format: marked-messages' if <image> marks an image."
-                )
+            if isinstance(part, str):
+                _check_text(part, place)
         turns.append(Turn(message.role, tuple(filter(None, parts)), message.learn))
     if first:
         raise DataError(f"The {place} has images and no user's turn to show them in; correct it.")
@@ -339,10 +341,34 @@ def _turns(
     return tuple(turns)
 
 
+def _check_text(text: str, place: RowPlace) -> None:
+    if found := _IMAGE_TOKEN.search(text):
+        raise DataError(
+            f"A text in {place} holds '{found[0]}', which a model may take for an image; take it "
+            "out, or write 'format: marked-messages' if <image> marks an image."
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"A text in {place} holds half a character ({error}); correct it."
+        ) from error
+
+
 def _filled(part: str | Image | Slot, images: Sequence[Image], following: Any) -> str | Image:
     if not isinstance(part, Slot):
         return part
     return images[part.index] if part.index is not None else cast(Image, next(following))
+
+
+def _without_none(value: Any, depth: int = 8) -> Any:
+    """Without the keys of None, as deep as any layout goes."""
+    if depth and isinstance(value, dict):
+        kept = ((key, one) for key, one in value.items() if one is not None)
+        return {key: _without_none(one, depth - 1) for key, one in kept}
+    if depth and isinstance(value, list):
+        return [_without_none(one, depth - 1) for one in value]
+    return value
 
 
 def _shared_ids(row: Mapping[str, Any]) -> dict[str, str]:
@@ -357,11 +383,5 @@ def _shared_ids(row: Mapping[str, Any]) -> dict[str, str]:
         except (ValueError, RecursionError):
             kept = None
         if isinstance(kept, dict):
-            found |= {str(name): str(value) for name, value in kept.items()}
+            found |= {name: value for name, value in kept.items() if isinstance(value, str)}
     return found
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(one) for key, one in value.items() if one is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list) else value

@@ -1,6 +1,6 @@
 """The known layouts of rows, and a reader each.
 
-    cauldron           images, texts [{user, assistant}]        The Cauldron, FineVision
+    cauldron           texts [{user, assistant}], images        The Cauldron, FineVision
     llava              image, conversations [{from, value}]     LLaVA, `<image>` in the texts
     messages           messages [{role, content}], images       TRL, and OpenAI with image_url
     marked-messages    the same, with `<image>` in the texts    ms-swift; has to be named
@@ -20,6 +20,7 @@ import binascii
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -61,10 +62,10 @@ class RowPlace:
     def image(self, value: Any, column: str = "images") -> Image:
         """An image of a row: bytes, a struct {bytes, path}, a data URL or a file name."""
         location = f"'{column}' of {self}"
-        if isinstance(value, Mapping):
-            keys = ("bytes", "url", "path", "image", "image_url")
-            inner = next((value[key] for key in keys if value.get(key)), None)
-            return self.image(inner, column)
+        keys = ("bytes", "url", "path", "image", "image_url")
+        for _ in range(2):  # {"image": {"bytes": ...}} at most
+            if isinstance(value, Mapping):
+                value = next((value[key] for key in keys if value.get(key)), None)
         if isinstance(value, bytes) and value:
             return Image(value, source=location)
         if not isinstance(value, str) or not value:
@@ -158,15 +159,7 @@ def _messages(row: Row, place: RowPlace) -> list[Conversation]:
 def _marked_messages(row: Row, place: RowPlace) -> list[Conversation]:
     return [
         [
-            Message(
-                one.role,
-                tuple(
-                    piece
-                    for part in one.parts
-                    for piece in (_marked(part) if isinstance(part, str) else (part,))
-                ),
-                one.learn,
-            )
+            Message(one.role, tuple(chain.from_iterable(map(_marked, one.parts))), one.learn)
             for one in _message_list(row, "messages", place)
         ]
     ]
@@ -219,18 +212,20 @@ def _part(part: Any, place: RowPlace) -> str | Image | Slot:
         if inline:
             return place.image(inline, "image")
         index = part.get("index")
-        return Slot(int(index) if index is not None else None)
+        if index is not None and not isinstance(index, int):
+            raise DataError(f"An image's index in {place} is no number; correct it.")
+        return Slot(index)
     raise DataError(
         f"A message in {place} has a part of the type '{kind}', where text, image and image_url "
         "are known; leave the row out."
     )
 
 
-def _marked(text: str) -> tuple[str | Slot, ...]:
+def _marked(part: str | Image | Slot) -> tuple[str | Image | Slot, ...]:
     """The pieces of a text between its marks, without the line breaks beside them."""
-    first, *others = text.split(IMAGE_PLACEHOLDER)
-    if not others:
-        return (text,)
+    if not isinstance(part, str) or IMAGE_PLACEHOLDER not in part:
+        return (part,)
+    first, *others = part.split(IMAGE_PLACEHOLDER)
     parts: list[str | Slot] = [first.rstrip("\n")]
     for other in others:
         parts += [Slot(), other.strip("\n")]
@@ -283,7 +278,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "llava": Layout(
         (("conversations",),), (*IMAGE_COLUMNS, "system", "system_prompt"), _llava, marked=True
     ),
-    "cauldron": Layout((("images",), ("texts",)), (), _cauldron),
+    "cauldron": Layout((("texts",),), IMAGE_COLUMNS, _cauldron),
     "prompt-completion": Layout((("prompt",), ("completion",)), IMAGE_COLUMNS, _prompt_completion),
     "captions": Layout((("image",), ("caption", "captions", "text")), (), _captions),
 }

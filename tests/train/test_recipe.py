@@ -1,0 +1,109 @@
+"""Recipes on a user's own rows: what each mistake is answered with, and what stages inherit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from made_colors import data_recipe
+
+from vlmbench.errors import ConfigError, UsageError
+from vlmbench.train.recipe import CALLED_HERE, Recipe, parse_recipe, read_recipe
+
+ISSUE = """
+name: my-lora
+model: tiny-ja
+method: lora
+lora: {r: 8, alpha: 16, parts: [language]}
+data: [{path: rows.parquet, format: auto}]
+validation: {fraction: 0.1, by: picture}
+learning_rate: 2.0e-4
+max_steps: 20
+per_device_train_batch_size: 4
+evaluate: {every_steps: 10, tasks: {ja-vqa: 32}}
+"""
+
+
+def parsed(folder: Path, overrides: list[str] | None = None, **changes: Any) -> Recipe:
+    path = data_recipe(folder, "tiny-ja", **changes)
+    return parse_recipe(read_recipe(path, overrides), path).stages[-1]
+
+
+def test_the_recipe_of_the_issue() -> None:
+    (recipe,) = parse_recipe(yaml.safe_load(ISSUE), Path("recipe.yaml")).stages
+    assert recipe.trained_parts == ("language",)
+    assert recipe.rate("language") == 2e-4
+    assert recipe.examples_per_step == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        ({"max_steps": None}, "give either 'max_steps' or 'num_train_epochs'"),
+        ({"num_train_epochs": 2.0}, "give either 'max_steps' or 'num_train_epochs'"),
+        ({"learning_rate": {"vision": 1e-5}}, "has no value for the part 'language'"),
+        ({"learning_rate": {"eyes": 1e-5}}, "The value of 'learning_rate"),
+        ({"lora": {"r": 0}}, "The value of 'lora.r'"),
+        ({"lora": {"parts": ["head"]}}, "The value of 'lora.parts.0'"),
+        ({"methd": "full"}, "did you mean 'method'"),
+        ({"evaluate": {"every_steps": 1, "best": "validation.loss"}}, "needs 'validation'"),
+        ({"evaluate": {"every_steps": 1, "best": "ja-vqa"}}, "The value of 'evaluate.best'"),
+        ({"evaluate": {"every_steps": 1, "patience": 2}}, "'patience' needs 'best'"),
+        ({"validation": {"fraction": 0.1, "rows": 3}}, "give either 'fraction' or 'rows'"),
+        ({"data": []}, "The value of 'data'"),
+        ({"optim": "muon", "learning_rate": {"language": 1e-3}}, "one learning rate for all"),
+        ({"stages": []}, "The value of 'stages'"),
+    ],
+)
+def test_mistakes(changes: dict[str, Any], fragment: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(tmp_path, **changes)
+    assert fragment in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(CALLED_HERE))
+def test_keys_of_other_trainers_are_named_as_they_are_here(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"that is called .+ here") as caught:
+        parsed(tmp_path, **{key: 1})
+    assert CALLED_HERE[key] in str(caught.value)
+
+
+def test_what_another_key_is_called_is_a_key() -> None:
+    for called in CALLED_HERE.values():
+        first = called.split()[0].partition(".")[0].rstrip(",:")
+        assert first in Recipe.model_fields or first in ("--out", "--resume")
+
+
+def test_exponents_without_a_dot_are_numbers(tmp_path: Path) -> None:
+    path = data_recipe(tmp_path, "tiny-ja")
+    path.write_text(path.read_text().replace("0.01", "1e-4"))
+    assert parse_recipe(read_recipe(path), path).stages[0].learning_rate == 1e-4
+
+
+def test_set_replaces_values(tmp_path: Path) -> None:
+    recipe = parsed(tmp_path, ["max_steps=2", "lora.r=2", "evaluate={every_steps: 1}"])
+    assert (recipe.max_steps, recipe.lora.r) == (2, 2)
+    assert recipe.evaluate is not None
+    with pytest.raises(UsageError, match="is not of the form key=value"):
+        parsed(tmp_path, ["max_steps"])
+
+
+def test_stages_inherit_and_override(tmp_path: Path) -> None:
+    path = data_recipe(
+        tmp_path,
+        "tiny-ja",
+        stages=[
+            {"method": "full", "train": ["connector"], "learning_rate": 1e-3},
+            {"max_steps": 3},
+        ],
+    )
+    first, second = parse_recipe(read_recipe(path), path).stages
+    assert (first.trained_parts, first.rate("connector"), first.max_steps) == (
+        ("connector",),
+        1e-3,
+        6,
+    )
+    assert (second.method, second.rate("language"), second.max_steps) == ("lora", 0.01, 3)

@@ -1,0 +1,164 @@
+"""`vlmbench train preview` and `train check`: a recipe looked at before it is trained by."""
+
+from __future__ import annotations
+
+import base64
+import html
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from vlmbench.environment import peak_memory
+from vlmbench.train.checkpoint import try_checkpoint
+from vlmbench.train.data.examples import Example
+from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.parts import PartRow, describe
+from vlmbench.train.prepare import open_encoder, prepare
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.sources import load_examples
+
+TIMED_STEPS = 3
+"""Updates of which the last two are timed: the first one is slower."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedExample:
+    """An example as the model will see it."""
+
+    id: str
+    source: str
+    text: str
+    """The conversation with image tokens, what is learned between 【 and 】."""
+    tokens: int
+    learned: int
+    images: tuple[bytes, ...]
+
+
+def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
+    """The first examples of each source of a recipe; loads no weights.
+
+    Args:
+        folder: Where the recipe lies.
+        count: Examples of each source.
+
+    Raises:
+        VlmbenchError: The model's processor or a row cannot be read.
+    """
+    encoder = open_encoder(recipe)
+    sources = [
+        source.model_copy(update={"limit": min(count, source.limit or count)})
+        for source in recipe.data
+    ]
+    return [_previewed(encoder, one) for one in load_examples(sources, folder)]
+
+
+def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
+    size = encoder.size(example)
+    return PreviewedExample(
+        example.id,
+        example.source,
+        encoder.marked(example),
+        size.tokens,
+        size.learned,
+        tuple(image.data for image in example.images),
+    )
+
+
+def preview_text(examples: Sequence[PreviewedExample]) -> str:
+    """The examples for a terminal, long runs of one image token as one with a count."""
+    return "\n\n".join(
+        f"{one.source} {one.id}: {one.tokens} tokens, {one.learned} learned, "
+        f"{len(one.images)} images\n{''.join(_shortened(one.text))}"
+        for one in examples
+    )
+
+
+def _shortened(text: str) -> Iterator[str]:
+    """The text with repeated control tokens counted."""
+    parts = [f"{part}>" for part in text.split(">")]
+    parts[-1] = parts[-1][:-1]
+    at = 0
+    while at < len(parts):
+        same = at
+        while same < len(parts) and parts[same] == parts[at]:
+            same += 1
+        yield parts[at] if same - at == 1 else f"{parts[at]}×{same - at}"
+        at = same
+
+
+def preview_page(examples: Sequence[PreviewedExample]) -> str:
+    """The examples as an HTML page with their pictures, what is learned marked."""
+    rows = []
+    for one in examples:
+        text = html.escape("".join(_shortened(one.text)))
+        text = text.replace("【", "<mark>").replace("】", "</mark>")
+        pictures = "".join(
+            f'<img alt="" src="data:image;base64,{base64.b64encode(image).decode()}">'
+            for image in one.images
+        )
+        title = html.escape(f"{one.source} {one.id}")
+        rows.append(
+            f"<section><h2>{title}</h2><p>{one.tokens} tokens, {one.learned} learned</p>"
+            f"{pictures}<pre>{text}</pre></section>"
+        )
+    style = "pre{white-space:pre-wrap}img{max-height:16em;max-width:100%}body{max-width:60em}"
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Training rows</title>'
+        f"<style>{style}</style><body>{''.join(rows)}</body></html>\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRecipe:
+    """What a training by a recipe will be like."""
+
+    parts: list[PartRow]
+    training_rows: int
+    validation_rows: int
+    too_long: int
+    dropped_by_guard: int
+    unreached: list[str]
+    """Weights of the chosen parts that no loss reaches; they stay frozen."""
+    steps: int
+    loss: float
+    """Of the first update, in nats a token."""
+    minutes: float
+    """Of all updates, by the time of the first ones; saving and evaluation come on top."""
+    peak_gib: float
+    """The most memory that this process has held, on the GPU where there is one."""
+
+
+def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
+    """Reads all rows, carries out a few updates, saves, loads and asks; keeps nothing.
+
+    Raises:
+        VlmbenchError: What would stop the training.
+    """
+    ready = prepare(recipe, folder)
+    rows = [*ready.rows.validation, *ready.rows.training]
+    reports, ends = [], [time.perf_counter()]
+    with closing(ready.loop.run()) as updates:
+        for report in islice(updates, TIMED_STEPS):
+            reports.append(report)
+            ends.append(time.perf_counter())
+    timed = max(1, len(reports) - 1)
+    seconds = (ends[-1] - ends[-1 - timed]) / timed
+    with tempfile.TemporaryDirectory() as temporary:
+        try_checkpoint(Path(temporary), ready.trainable, ready.live, rows[0])
+    memory = peak_memory()
+    return CheckedRecipe(
+        parts=describe(ready.trainable.model, ready.trainable.parts),
+        training_rows=len(ready.rows.training),
+        validation_rows=len(ready.rows.validation),
+        too_long=len(ready.rows.too_long),
+        dropped_by_guard=ready.guard.dropped,
+        unreached=ready.loop.unreached,
+        steps=ready.loop.steps,
+        loss=reports[0].loss,
+        minutes=seconds * ready.loop.steps / 60,
+        peak_gib=(memory.device or memory.host) / 1024,
+    )
