@@ -63,7 +63,9 @@ def test_a_wrong_name(capsys: pytest.CaptureFixture[str], command: str, sentence
     assert printed.out == ""
 
 
-@pytest.mark.parametrize("command", ["", "gate", "judge", "train", "tasks", "models", "metrics"])
+@pytest.mark.parametrize(
+    "command", ["", "gate", "judge", "train", "data", "tasks", "models", "metrics"]
+)
 def test_a_command_without_its_subcommand_prints_help(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
