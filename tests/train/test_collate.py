@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from vlmbench.train.collate import IGNORE, PackedCollator
-from vlmbench.train.synthetic_data import Demonstration, demonstrations
 from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
 from vlmbench.train.synthetic.split import FAMILIES, training_group
+from vlmbench.train.synthetic_data import Demonstration, demonstrations
 
 SMALL = ScratchSpec(
     vocabulary=600,

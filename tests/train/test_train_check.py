@@ -11,9 +11,9 @@ import torch
 from vlmbench.train.check import exact_answers
 from vlmbench.train.collate import PackedCollator
 from vlmbench.train.config import OptimizerConfig
-from vlmbench.train.synthetic_data import Demonstration, MicroBatch, demonstrations
 from vlmbench.train.optimizer import build_optimizer
 from vlmbench.train.synthetic.split import training_group
+from vlmbench.train.synthetic_data import Demonstration, MicroBatch, demonstrations
 
 BATCHES: list[MicroBatch] = [
     [demonstrations(training_group(family, f"same:{n}", questions=3)) for n in range(2)]

@@ -11,8 +11,8 @@ from made_recipes import make_recipe
 
 from vlmbench.train.check import check_batches
 from vlmbench.train.config import TrainConfig, load_config
-from vlmbench.train.synthetic_data import MicroBatch, RecipeData, demonstrations
 from vlmbench.train.synthetic.split import FAMILIES, training_group
+from vlmbench.train.synthetic_data import MicroBatch, RecipeData, demonstrations
 
 STAGES = [
     {"share": 0.25, "mixture": {"single": 1, "grid": 0}, "groups_per_batch": 1},

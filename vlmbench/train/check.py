@@ -10,8 +10,8 @@ import torch
 
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.synthetic_data import MicroBatch, demonstrations
 from vlmbench.train.synthetic.split import training_group
+from vlmbench.train.synthetic_data import MicroBatch, demonstrations
 
 
 def check_batches(config: TrainConfig) -> list[MicroBatch]:

@@ -109,9 +109,9 @@ def _prepare_torch(config: TrainConfig) -> None:
 def _load(config: TrainConfig) -> tuple[Any, Any]:
     """The model in float32 with its processor."""
     if config.model.scratch is not None:
-        from vlmbench.train.synthetic_data import vocabulary_prompts
         from vlmbench.train.scratch import build_model, build_processor, build_tokenizer
         from vlmbench.train.synthetic.split import texts_for_vocabulary
+        from vlmbench.train.synthetic_data import vocabulary_prompts
 
         spec = config.model.scratch
         texts = [*texts_for_vocabulary(), *vocabulary_prompts(config)]

@@ -11,8 +11,8 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.synthetic_data import RecipeData, stage_at
 from vlmbench.train.optimizer import build_optimizer
+from vlmbench.train.synthetic_data import RecipeData, stage_at
 
 
 class AnswerTrainer(Trainer):

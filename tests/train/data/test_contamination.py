@@ -348,12 +348,17 @@ def test_the_report_says_what_was_trained_on(index: EvaluationIndex) -> None:
         clean_samples(values, "jmmmu", everything)
 
 
-def test_at_most_fifty_are_named(index: EvaluationIndex) -> None:
+def test_at_most_fifty_are_named(index: EvaluationIndex, tmp_path: Path) -> None:
     image = next(read_samples(load_task("ja-vqa"))).images[0]
     values = check((example(image, id=str(n)) for n in range(60)), index).as_dict()
     assert values["counts"]["picture"] == {"ja-vqa": 60}
     assert len(values["hits"]) == 50
     assert values["pictures"] == 1
+    texts = [example(ask="何色ですか。", say="赤", id=str(n)) for n in range(60)]
+    task = one_task(tmp_path)
+    report = check(texts, EvaluationIndex.of_tasks([task]))
+    assert report.counts == {"text": {"colors": 60}}
+    assert len(report.findings) == len(report.as_dict()["same_text"]) == 50
 
 
 def test_unreadable_pictures_are_counted(tmp_path: Path) -> None:
