@@ -31,7 +31,7 @@ from vlmbench.train.data.contamination import (
     clean_samples,
     decide,
 )
-from vlmbench.train.data.evaluation_index import EvaluationIndex, known_ids
+from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.synthetic.split import training_group
 
@@ -266,25 +266,6 @@ def test_pictures_of_one_color_are_told_apart_by_pixels(tmp_path: Path) -> None:
     assert check([example(one) for one in blank], own).findings == ()
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({"coco_id": 391895}, {"coco:391895"}),
-        ({"coco_id": 391895.0, "flickr_id": float("nan")}, {"coco:391895"}),
-        ({"image": "coco/train2017/000000391895.jpg"}, {"coco:391895"}),
-        ({"file_name": "COCO_val2014_000000391895.jpg"}, {"coco:391895"}),
-        ({"url": "http://images.cocodataset.org/val2017/000000391895.jpg"}, {"coco:391895"}),
-        ({"url": "https://cs.stanford.edu/people/rak248/VG_100K_2/1592.jpg"}, {"vg:1592"}),
-        ({"url": "http://farm9.staticflickr.com/8041/8024364_03b0.jpg"}, {"flickr:8024364"}),
-        ({"image_id": "1592"}, {"image_id:1592"}),
-        ({"coco_id": None, "flickr_id": "", "image_id": -1, "vg_id": 0}, set()),
-        ({"coco_id": True, "id": 7, "answer": "391895"}, set()),
-    ],
-)
-def test_known_ids(values: dict[str, object], expected: set[str]) -> None:
-    assert known_ids(values) == expected
-
-
 def rows_with_ids() -> list[dict[str, object]]:
     return [{**row, "coco_id": 100 + n, "image_id": n} for n, row in enumerate(color_rows(4), 1)]
 
@@ -348,12 +329,17 @@ def test_the_report_says_what_was_trained_on(index: EvaluationIndex) -> None:
         clean_samples(values, "jmmmu", everything)
 
 
-def test_at_most_fifty_are_named(index: EvaluationIndex) -> None:
+def test_at_most_fifty_are_named(index: EvaluationIndex, tmp_path: Path) -> None:
     image = next(read_samples(load_task("ja-vqa"))).images[0]
     values = check((example(image, id=str(n)) for n in range(60)), index).as_dict()
     assert values["counts"]["picture"] == {"ja-vqa": 60}
     assert len(values["hits"]) == 50
     assert values["pictures"] == 1
+    texts = [example(ask="何色ですか。", say="赤", id=str(n)) for n in range(60)]
+    task = one_task(tmp_path)
+    report = check(texts, EvaluationIndex.of_tasks([task]))
+    assert report.counts == {"text": {"colors": 60}}
+    assert len(report.findings) == len(report.as_dict()["same_text"]) == 50
 
 
 def test_unreadable_pictures_are_counted(tmp_path: Path) -> None:
@@ -369,34 +355,3 @@ def test_threads_change_nothing(index: EvaluationIndex) -> None:
     images = [image for one in read_samples(load_task("ja-vqa")) for image in one.images][:150]
     examples = [example(image, id=str(number)) for number, image in enumerate(images)]
     assert check(examples, index, workers=1) == check(examples, index, workers=4)
-
-
-def test_the_index_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VLMBENCH_CACHE", str(tmp_path / "cache"))
-    task = one_task(
-        tmp_path / "task",
-        fields={
-            "id": "{{ row.id }}",
-            "images": ["images"],
-            "references": {"column": "references"},
-            "meta": ["kind", "style"],
-        },
-    )
-    first = EvaluationIndex.of_tasks([task])
-    (kept,) = (tmp_path / "cache" / "contamination").iterdir()
-    written = kept.stat().st_mtime_ns
-    assert EvaluationIndex.of_tasks([task]).samples == first.samples
-    assert kept.stat().st_mtime_ns == written
-    kept.write_text("[{", encoding="utf-8")
-    assert EvaluationIndex.of_tasks([task]).samples == first.samples
-    other = one_task(tmp_path / "task", prompt="{{ row.question | interleave }}\n一語で。\n")
-    EvaluationIndex.of_tasks([other])
-    assert len(list((tmp_path / "cache" / "contamination").iterdir())) == 2
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    monkeypatch.setenv("VLMBENCH_CACHE", str(tmp_path / "file"))
-    assert len(EvaluationIndex.of_tasks([one_task(tmp_path)]).samples) == 8

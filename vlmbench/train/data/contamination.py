@@ -78,7 +78,10 @@ class GuardReport:
     """What the guard compared, and what it found."""
 
     findings: tuple[Finding, ...]
-    """One for each example that has any, in the data's order."""
+    """One for each example that has any, in the data's order. Of the kind `text`
+    only the first 50, behind all others."""
+    same_text: Mapping[str, int]
+    """Number of all examples with a finding of the kind `text`, by task."""
     examples: int
     pictures: int
     """Different ones among the training data."""
@@ -93,8 +96,10 @@ class GuardReport:
     def counts(self) -> dict[str, dict[str, int]]:
         """Kind of finding -> task -> number of examples."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for finding in self.findings:
+        for finding in self.of_kind("leak", "picture", "listed"):
             counts[finding.kind].update({task for task, _ in finding.touched})
+        if self.same_text:
+            counts["text"].update(self.same_text)
         return {kind: dict(sorted(tasks.items())) for kind, tasks in sorted(counts.items())}
 
     def of_kind(self, *kinds: Kind) -> list[Finding]:
@@ -145,6 +150,8 @@ def check(
         workers: Threads that hash pictures; one for each core unless given.
     """
     findings: list[Finding] = []
+    texts: list[Finding] = []
+    same_text: Counter[str] = Counter()
     count = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         matcher = PictureMatcher(index, pool)
@@ -152,15 +159,22 @@ def check(
         while chunk := list(itertools.islice(stream, _CHUNK)):
             count += len(chunk)
             matcher.add(image for example in chunk for image in example.images)
-            found = (_finding(example, index, matcher.matches) for example in chunk)
-            findings.extend(finding for finding in found if finding is not None)
+            for example in chunk:
+                finding = _finding(example, index, matcher.matches)
+                if finding is not None and finding.kind == "text":
+                    # Templates make these by the million, so that all but the first are counted.
+                    same_text.update({task for task, _ in finding.touched})
+                    texts.extend([finding] if len(texts) < _SHOWN else [])
+                elif finding is not None:
+                    findings.append(finding)
     lost = [
         f"sample '{sample.id}' of task '{sample.task}'"
         for sample in index.samples
         if sample.unreadable
     ]
     return GuardReport(
-        findings=tuple(findings),
+        findings=(*findings, *texts),
+        same_text=dict(sorted(same_text.items())),
         examples=count,
         pictures=len(matcher.matches),
         unreadable=(*matcher.unreadable, *lost),
