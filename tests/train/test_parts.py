@@ -12,7 +12,7 @@ import pytest
 import torch
 from families import mllama
 from families.common import save
-from families.observe import FAMILIES, MIXED, answerable, load
+from families.observe import FAMILIES, LONG, ONE, TWO, answerable, load
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.families import ModelFamily, PartPrefixes, known_families
@@ -92,8 +92,7 @@ def loaded(key: str, root: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """A model, and a batch with images from its family's processor, all tokens to be learned."""
     runner = load(checkpoint(key, root))
     # Mllama takes prompts with as many images only.
-    counts = {1} if key == "mllama" else {1, 2}
-    requests = [one for one in answerable(runner, MIXED) if len(one.images) in counts]
+    requests = [ONE, LONG] if key == "mllama" else answerable(runner, (ONE, LONG, TWO))
     batch = runner.encode(requests)
     assert not batch.failed
     inputs = dict(batch.inputs)
