@@ -334,6 +334,18 @@ def test_an_adapter_is_where_the_targets_are(key: str, root: Path) -> None:
     train_steps(adapted, parts, inputs, ["vision"])
 
 
+def test_an_adapter_beside_a_connector_that_is_trained_in_full(root: Path) -> None:
+    model, inputs = loaded("qwen2_vl", root)
+    parts = partition(model, known_families()["qwen2_vl"])
+    targets = lora_targets(model, parts, ["language"])
+    config = peft.LoraConfig(r=2, target_modules=targets, modules_to_save=["merger"])
+    adapted = peft.get_peft_model(model, config)
+    rows = {row.part: row.trained for row in describe(adapted, parts)}
+    # r=2 on q, k, v, o of 32x32 and gate, up, down of 32x64, in two layers
+    assert rows == {"vision": 0, "connector": 20704, "language": 2 * 2 * (4 * 64 + 3 * 96)}
+    train_steps(adapted, parts, inputs, ["connector", "language"])
+
+
 # One real step (complaints 9, 11, 12)
 
 
