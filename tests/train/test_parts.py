@@ -12,7 +12,7 @@ import pytest
 import torch
 from families import mllama
 from families.common import save
-from families.observe import FAMILIES, MIXED, answerable, load
+from families.observe import FAMILIES, LONG, ONE, TWO, answerable, load
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.families import ModelFamily, PartPrefixes, known_families
@@ -92,8 +92,7 @@ def loaded(key: str, root: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     """A model, and a batch with images from its family's processor, all tokens to be learned."""
     runner = load(checkpoint(key, root))
     # Mllama takes prompts with as many images only.
-    counts = {1} if key == "mllama" else {1, 2}
-    requests = [one for one in answerable(runner, MIXED) if len(one.images) in counts]
+    requests = [ONE, LONG] if key == "mllama" else answerable(runner, (ONE, LONG, TWO))
     batch = runner.encode(requests)
     assert not batch.failed
     inputs = dict(batch.inputs)
@@ -333,6 +332,18 @@ def test_an_adapter_is_where_the_targets_are(key: str, root: Path) -> None:
     frozen = freeze_unreached(adapted, parts, ["vision"])
     assert bool(frozen) == any(NEVER_REACHED.get(key, "nothing") in name for name in targets)
     train_steps(adapted, parts, inputs, ["vision"])
+
+
+def test_an_adapter_beside_a_connector_that_is_trained_in_full(root: Path) -> None:
+    model, inputs = loaded("qwen2_vl", root)
+    parts = partition(model, known_families()["qwen2_vl"])
+    targets = lora_targets(model, parts, ["language"])
+    config = peft.LoraConfig(r=2, target_modules=targets, modules_to_save=["merger"])
+    adapted = peft.get_peft_model(model, config)
+    rows = {row.part: row.trained for row in describe(adapted, parts)}
+    # r=2 on q, k, v, o of 32x32 and gate, up, down of 32x64, in two layers
+    assert rows == {"vision": 0, "connector": 20704, "language": 2 * 2 * (4 * 64 + 3 * 96)}
+    train_steps(adapted, parts, inputs, ["connector", "language"])
 
 
 # One real step (complaints 9, 11, 12)

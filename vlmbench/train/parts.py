@@ -142,8 +142,9 @@ def lora_targets(
 ) -> list[str]:
     """Full names of the modules inside the chosen parts that LoRA adapts, in the model's order.
 
-    A bare suffix such as `q_proj` would reach the vision encoder in most families. Call it before
-    the adapter is added.
+    A bare suffix such as `q_proj` would reach the vision encoder in most families. Experts that
+    are stacked in one parameter are no linear layers and get none. Call it before the adapter is
+    added.
 
     Args:
         modules: `all-linear` for every linear layer but the output head, or names or suffixes of
@@ -202,6 +203,31 @@ def freeze_unreached(model: torch.nn.Module, parts: Parts, trained: Sequence[str
     return unreached
 
 
+def checked_parts(chosen: Sequence[str]) -> list[PartName]:
+    """The chosen parts in their usual order.
+
+    Raises:
+        UsageError: There is no such part, or none was chosen.
+    """
+    if not chosen:
+        raise UsageError(f"No part is chosen; choose some of {', '.join(PART_NAMES)}.")
+    for name in chosen:
+        if name not in PART_NAMES:
+            next_step = f"choose some of {', '.join(PART_NAMES)}"
+            raise UsageError(unknown_name("part", name, PART_NAMES, next_step=next_step))
+    return [name for name in PART_NAMES if name in chosen]
+
+
+def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The parameters that are trained now, tied ones once, by name."""
+    return {name: one for name, one in model.named_parameters() if one.requires_grad}
+
+
+def has_gradient(parameter: torch.nn.Parameter) -> bool:
+    """Whether it has a gradient that is not zero everywhere."""
+    return parameter.grad is not None and bool(parameter.grad.any())
+
+
 def _prefixes(model: torch.nn.Module, known: PartPrefixes) -> dict[str, Part]:
     by_part: dict[Part, Sequence[str]] = {
         "vision": known.vision,
@@ -221,26 +247,6 @@ def _part(parts: Parts, name: str) -> Part:
     if part is None:
         raise ModelError(f"Which part of {parts.title} {name} belongs to is not known.")
     return part
-
-
-def checked_parts(chosen: Sequence[str]) -> list[PartName]:
-    """The chosen parts in their usual order.
-
-    Raises:
-        UsageError: There is no such part, or none was chosen.
-    """
-    if not chosen:
-        raise UsageError(f"No part is chosen; choose some of {', '.join(PART_NAMES)}.")
-    for name in chosen:
-        if name not in PART_NAMES:
-            next_step = f"choose some of {', '.join(PART_NAMES)}"
-            raise UsageError(unknown_name("part", name, PART_NAMES, next_step=next_step))
-    return [name for name in PART_NAMES if name in chosen]
-
-
-def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The parameters that are trained now, tied ones once, by name."""
-    return {name: one for name, one in model.named_parameters() if one.requires_grad}
 
 
 def _outline(names: Sequence[str]) -> str:
@@ -331,8 +337,3 @@ def _nothing_to_adapt(
         f"LoRA cannot adapt the {part} part of {parts.title}, which has no linear layer "
         f"(its weights are {_outline(own)}); train it in full instead."
     )
-
-
-def has_gradient(parameter: torch.nn.Parameter) -> bool:
-    """Whether it has a gradient that is not zero everywhere."""
-    return parameter.grad is not None and bool(parameter.grad.any())
