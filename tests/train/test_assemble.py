@@ -11,13 +11,16 @@ import torch
 import transformers
 from made_tasks import picture
 
+from vlmbench.cli.main import main
+from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 from vlmbench.runners.hf.runner import HFRunner
-from vlmbench.train.assemble import init_checkpoint, part_sizes
+from vlmbench.train.assemble import COMPLETION, assemble, init_checkpoint, part_sizes
+from vlmbench.train.connector_models import resized_positions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "runners/hf"))
-from families.common import TEXT_SIZES, enlarge, ids, tokenizer
+from families.common import TEXT_SIZES, chat_template, enlarge, ids, tokenizer
 
 SIZES: dict[str, Any] = {
     "hidden_size": 32,
@@ -145,3 +148,183 @@ def test_an_assembled_checkpoint_answers_as_the_live_model(
         assert response.text == answer_live(assembled.model, assembled.processor, request)
     sizes = part_sizes(assembled)
     assert sizes["vision"] > 0 < sizes["connector"] and sizes["language"] >= before.num_parameters()
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A SigLIP and a Gemma 3, both tiny."""
+    torch.manual_seed(2)
+    vision = save_vision(tmp_path / "vision", "siglip")
+    return vision, save_language(tmp_path / "language", "gemma3_text")
+
+
+def test_parts_are_copied_bit_by_bit(pair: tuple[Path, Path]) -> None:
+    vision, language = pair
+    model = assemble(vision=str(vision), language=str(language), connector="mlp").model
+    tower = transformers.SiglipVisionModel.from_pretrained(vision).state_dict()
+    inside = model.get_submodule("model.vision_tower").state_dict()
+    assert all(torch.equal(value, tower[name]) for name, value in inside.items())
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+def test_dinov2_sees_the_same_inside_internvl(tmp_path: Path) -> None:
+    """transformers' own DINOv2, which resizes its position table as it goes."""
+    torch.manual_seed(3)
+    vision = save_vision(tmp_path / "vision", "dinov2")
+    language = save_language(tmp_path / "language", "gemma3_text")
+    model = assemble(vision=str(vision), language=str(language), connector="mlp").model
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected = transformers.Dinov2Model.from_pretrained(vision)(pixels).last_hidden_state
+        got = model.get_submodule("model.vision_tower")(pixel_values=pixels).last_hidden_state
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+    table = torch.randn(1, 17, 8)
+    assert resized_positions(table, 4) is table
+
+
+def test_vit_sees_the_same_inside_blip2(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    vision = save_vision(tmp_path / "vision", "vit")
+    language = save_language(tmp_path / "language", "llama")
+    model = assemble(vision=str(vision), language=str(language), connector="qformer").model
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected = transformers.ViTModel.from_pretrained(vision)(pixels).last_hidden_state
+        got = model.get_submodule("vision_model")(pixel_values=pixels).last_hidden_state
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+    queries = model.get_parameter("query_tokens")[0]
+    assert len({tuple(row.tolist()) for row in queries}) == len(queries)  # not all the same
+
+
+def test_special_tokens_reuse_unused_ones(pair: tuple[Path, Path]) -> None:
+    """Trap: '<image>' is not in the vocabulary, and would silently be read as '<'."""
+    vision, language = pair
+    before = transformers.AutoTokenizer.from_pretrained(language)
+    assembled = assemble(vision=str(vision), language=str(language), connector="mlp")
+    tokens = assembled.processor.tokenizer
+    assert len(tokens) == len(before)
+    assert tokens.image_token == "<unused0>"
+    assert assembled.model.config.image_token_id == before.convert_tokens_to_ids("<unused0>")
+    assert assembled.image_tokens == 16  # 32 pixels in patches of 8
+
+
+def test_a_new_token_gets_a_row_and_changes_no_other(tmp_path: Path) -> None:
+    """BLIP-2's processor insists on '<image>'."""
+    torch.manual_seed(4)
+    vision = save_vision(tmp_path / "vision", "vit")
+    language = save_language(tmp_path / "language", "llama")
+    before = transformers.AutoModelForCausalLM.from_pretrained(language)
+    assembled = assemble(vision=str(vision), language=str(language), connector="qformer")
+    table = assembled.model.get_input_embeddings().weight
+    assert len(table) == before.vocab_size + 1 == len(assembled.processor.tokenizer)
+    assert torch.equal(table[:-1], before.get_input_embeddings().weight)
+
+
+@pytest.mark.parametrize("tower", ["siglip", "dinov2"])
+def test_a_fresh_connector_speaks_as_loud_as_words(tower: str, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    vision = save_vision(tmp_path / "vision", tower)
+    language = save_language(tmp_path / "language", "gemma3_text")
+    model: Any = assemble(vision=str(vision), language=str(language), connector="mlp").model
+    with torch.inference_mode():
+        features = model.get_image_features(torch.randn(1, 3, 32, 32), return_dict=True)
+        image = torch.cat(list(features.pooler_output)).pow(2).mean().sqrt()
+        words = model.get_input_embeddings()(torch.arange(200)).pow(2).mean().sqrt()
+    assert 0.5 < image / words < 2
+
+
+def test_a_base_model_is_asked_in_plain_completion_form(pair: tuple[Path, Path]) -> None:
+    vision, language = pair
+    assembled = assemble(vision=str(vision), language=str(language), connector="mlp")
+    assert assembled.processor.chat_template.endswith(COMPLETION)
+    turns = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "何色？\n"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "赤"}]},
+    ]
+    render = assembled.processor.apply_chat_template
+    assert render(turns, tokenize=False) == "<unused0>\n何色？\n答え:赤\n"
+    asked = render(turns[:1], tokenize=False, add_generation_prompt=True)
+    assert asked == "<unused0>\n何色？\n答え:"
+    line_break = assembled.processor.tokenizer.encode("\n", add_special_tokens=False)
+    ends = assembled.model.generation_config.eos_token_id
+    assert ends == [assembled.processor.tokenizer.eos_token_id, *line_break]
+
+
+def test_a_chat_models_own_template_is_kept(tmp_path: Path) -> None:
+    vision = save_vision(tmp_path / "vision", "siglip")
+    own = chat_template().replace("{% for part", "{{ raise_exception('texts') }}{% for part")
+    language = save_language(tmp_path / "language", "llama", template=own)
+    assembled = assemble(vision=str(vision), language=str(language), connector="mlp")
+    parts = [{"type": "text", "text": "これは"}, {"type": "image"}, {"type": "text", "text": "何"}]
+    text = assembled.processor.apply_chat_template(
+        [{"role": "system", "content": "短く。"}, {"role": "user", "content": parts}],
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    assert text == "<system>短く。<end><user>これは<unused0>\n何<end><assistant>"
+
+
+def test_bfloat16_parts_stay_bfloat16_with_exact_rotary_frequencies(tmp_path: Path) -> None:
+    torch.manual_seed(6)
+    vision = save_vision(tmp_path / "vision", "siglip")
+    language = save_language(tmp_path / "language", "gemma3_text")
+    for folder, auto in (
+        (vision, transformers.SiglipVisionModel),
+        (language, transformers.AutoModelForCausalLM),
+    ):
+        auto.from_pretrained(folder, dtype=torch.bfloat16).save_pretrained(folder)
+    out = tmp_path / "out"
+    live: Any = init_checkpoint(
+        vision=str(vision), language=str(language), connector="mlp", out=out
+    ).model
+    loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(out)
+    text = transformers.AutoModelForCausalLM.from_pretrained(language)
+    assert live.dtype == loaded.dtype == text.dtype == torch.bfloat16
+    probe = torch.tensor([[7, 40, 41, 90, 200, 12]])
+    with torch.inference_mode():
+        expected = text(probe).logits
+        assert torch.equal(live(probe).logits, expected)
+        assert torch.equal(loaded(probe).logits, expected)
+
+
+def test_configurations_alone_give_random_weights(pair: tuple[Path, Path]) -> None:
+    vision, language = pair
+    for folder in pair:
+        (folder / "model.safetensors").unlink()
+    first, again, other = (
+        assemble(vision=str(vision), language=str(language), connector="mlp", seed=seed).model
+        for seed in (1, 1, 2)
+    )
+    weights = [model.get_input_embeddings().weight for model in (first, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_pair_that_does_not_fit_is_one_sentence(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    vision, language = str(pair[0]), str(pair[1])
+    with pytest.raises(UsageError, match=r"'siglip_vision_model'.*it takes blip_2_vision_model"):
+        assemble(vision=vision, language=language, connector="qformer")
+    tower = save_vision(tmp_path / "mllama", "mllama")
+    with pytest.raises(UsageError, match="'gemma3_text', and Mllama computes as llama"):
+        assemble(vision=str(tower), language=language, connector="cross-attention")
+    cohere = save_language(tmp_path / "cohere", "cohere")  # scales its logits by 1/16 at the end
+    with pytest.raises(UsageError, match="computes its answers in a way that LLaVA does not"):
+        assemble(vision=vision, language=str(cohere), connector="mlp")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds a model already"):
+        init_checkpoint(vision=vision, language=language, connector="mlp", out=tmp_path / "out")
+    with pytest.raises(ModelError, match=r"image encoder in .*out cannot be loaded"):
+        assemble(vision=str(tmp_path / "out"), language=language, connector="mlp")
+
+
+def test_train_init_makes_what_vlmbench_run_takes(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vision, language = pair
+    out = tmp_path / "out"
+    words = ["train", "init", "--vision", str(vision), "--language", str(language)]
+    assert main([*words, "--connector", "mlp", "-o", str(out)]) == 0
+    assert "an image takes 16 tokens of the prompt" in capsys.readouterr().out
+    run = ["run", "--model", str(out), "--tasks", "ja-vqa", "--limit", "2", "--quiet"]
+    assert main([*run, "--out", str(tmp_path / "runs"), "--no-cache", "--replicas", "1"]) == 0

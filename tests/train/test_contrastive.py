@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,6 @@ from vlmbench.records import Image
 from vlmbench.train.contrastive import (
     ContrastiveConfig,
     DualEncoder,
-    ImageEncoder,
-    ImageText,
-    TextTower,
-    TokenMeans,
     backward_in_chunks,
     batch_rows,
     equal_texts,
@@ -30,6 +27,13 @@ from vlmbench.train.contrastive import (
     sigmoid_loss,
     softmax_loss,
     train_contrastive,
+)
+from vlmbench.train.encoders import (
+    ImageEncoder,
+    TextTower,
+    TokenMeans,
+    VlmImageEncoder,
+    tower_features,
 )
 from vlmbench.train.scratch import build_tokenizer
 from vlmbench.train.synthetic.concepts import TRAINING_STYLES
@@ -49,18 +53,28 @@ def to_pixels(pictures: list[Any]) -> torch.Tensor:
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
+@dataclass(frozen=True)
+class Pairs:
+    images: list[Image]
+    texts: list[str]
+
+    def pixels(self, rows: list[int]) -> torch.Tensor:
+        return to_pixels([self.images[row].decode() for row in rows])
+
+
 @cache
-def icons(count: int, kinds: int, seed: int) -> list[ImageText]:
+def icons(count: int, kinds: int, seed: int) -> Pairs:
     """Pictures of single things in the styles of training, with their names."""
     rng, sprites = random.Random(seed), load_sprites()
-    pairs = []
+    pairs = Pairs([], [])
     for _ in range(count):
         style = rng.choice(TRAINING_STYLES)
         subject = rng.choice(available(style, sprites)[:kinds])
         scene = random_scene(rng, "icon", style, sprites, subject=subject)
         output = io.BytesIO()
         draw(scene, rng, sprites).save(output, format="PNG")
-        pairs.append(ImageText(Image(output.getvalue()), subject.name))
+        pairs.images.append(Image(output.getvalue()))
+        pairs.texts.append(subject.name)
     return pairs
 
 
@@ -152,7 +166,7 @@ def test_rows_of_a_step_cover_the_data_once_an_epoch() -> None:
 
 def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
     pairs = icons(24, 6, 1)
-    texts = [pair.text for pair in pairs]
+    inputs, texts = pairs.pixels, pairs.texts
     config = ContrastiveConfig(steps=4, batch_size=8, chunk_size=4, save_every=1)
 
     class Killed(Exception):
@@ -162,17 +176,15 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
         if step == 3:  # before its checkpoint is written
             raise Killed
 
-    whole = train_contrastive(dual_encoder(texts), pairs, config, to_pixels=to_pixels)
+    whole = train_contrastive(dual_encoder(texts), inputs, texts, config)
     with pytest.raises(Killed):
-        train_contrastive(
-            dual_encoder(texts), pairs, config, to_pixels=to_pixels, out=tmp_path, on_step=kill
-        )
+        train_contrastive(dual_encoder(texts), inputs, texts, config, out=tmp_path, on_step=kill)
     steps: list[int] = []
     resumed = train_contrastive(
         dual_encoder(texts, seed=9),
-        pairs,
+        inputs,
+        texts,
         config,
-        to_pixels=to_pixels,
         out=tmp_path,
         resume=True,
         on_step=lambda step, loss: steps.append(step),
@@ -182,9 +194,7 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
         assert torch.equal(value, resumed.state_dict()[name]), name
     other = ContrastiveConfig(steps=4, batch_size=6)
     with pytest.raises(UsageError, match="another 'batch_size'"):
-        train_contrastive(
-            dual_encoder(texts), pairs, other, to_pixels=to_pixels, out=tmp_path, resume=True
-        )
+        train_contrastive(dual_encoder(texts), inputs, texts, other, out=tmp_path, resume=True)
 
 
 def test_retrieval_counts_equal_texts_once() -> None:
@@ -219,25 +229,67 @@ def test_token_means_are_centered_and_frozen() -> None:
 def test_retrieval_rises_clearly_above_chance() -> None:
     """Twelve things in six drawing styles; new pictures of them. Chance is 1/12."""
     pairs, held_out = icons(600, 12, 2), icons(120, 12, 3)
-    names = [pair.text for pair in held_out]
-    model = dual_encoder([pair.text for pair in pairs])
-    pixels = to_pixels([pair.image.decode() for pair in held_out])
+    model = dual_encoder(pairs.texts)
+    pixels = held_out.pixels(list(range(120)))
 
     def measured() -> float:
         with torch.inference_mode():
-            return retrieval(*model.eval()(pixels, names), names).text_of_image_1
+            vectors = model.eval()(pixels, held_out.texts)
+        return retrieval(*vectors, held_out.texts).text_of_image_1
 
     before = measured()
     config = ContrastiveConfig(steps=120, batch_size=64, chunk_size=64, learning_rate=2e-3)
-    train_contrastive(model, pairs, config, to_pixels=to_pixels)
+    train_contrastive(model, pairs.pixels, pairs.texts, config)
     after = measured()
     assert before < 0.3 < 0.5 < after
 
 
 def test_nothing_to_train_is_refused() -> None:
     pairs = icons(24, 6, 1)
-    model = dual_encoder([pair.text for pair in pairs])
+    model = dual_encoder(pairs.texts)
     for parameter in [*model.images.parameters(), *model.texts.parameters()]:
         parameter.requires_grad_(False)
     with pytest.raises(UsageError, match="Nothing of the encoders"):
-        train_contrastive(model, pairs, ContrastiveConfig(steps=1), to_pixels=to_pixels)
+        train_contrastive(model, pairs.pixels, pairs.texts, ContrastiveConfig(steps=1))
+
+
+def tiny_vlm(model_type: str) -> Any:
+    torch.manual_seed(0)
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+    }
+    text = {**sizes, "model_type": "llama", "vocab_size": 400}
+    if model_type == "llava":
+        vision: Any = {"model_type": "clip_vision_model", "image_size": SIDE, "patch_size": 8}
+        return transformers.LlavaForConditionalGeneration(
+            transformers.LlavaConfig(vision_config={**sizes, **vision}, text_config=text)
+        ).eval()
+    vision = {"image_size": [SIDE, SIDE], "patch_size": [8, 8], "use_mean_pooling": False}
+    return transformers.InternVLForConditionalGeneration(
+        transformers.InternVLConfig(vision_config={**sizes, **vision}, text_config=text)
+    ).eval()
+
+
+@pytest.mark.parametrize("model_type", ["llava", "internvl"])
+def test_stored_features_train_the_connector_as_pixels_do(model_type: str) -> None:
+    pairs = icons(24, 6, 1)
+    vlm = tiny_vlm(model_type)
+    vlm.requires_grad_(False)
+    vlm.model.multi_modal_projector.requires_grad_(True)
+    pixels = pairs.pixels(list(range(24)))
+    features = tower_features(vlm, 24, pairs.pixels)
+    with torch.no_grad():
+        expected = VlmImageEncoder(vlm)(pixels)
+        got = VlmImageEncoder(vlm, stored=True)(features)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    frozen = {name: value.clone() for name, value in vlm.named_parameters()}
+    texts = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
+    model = DualEncoder(VlmImageEncoder(vlm, stored=True), texts)
+    config = ContrastiveConfig(steps=2, batch_size=12)
+    train_contrastive(model, lambda rows: features[rows], pairs.texts, config)
+    changed = {name for name, value in vlm.named_parameters() if not value.equal(frozen[name])}
+    projector = {name for name in frozen if "multi_modal_projector" in name}
+    assert changed == projector

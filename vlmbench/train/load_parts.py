@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import ModelError, UsageError
-from vlmbench.hub import why_not_loaded
+from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.models.load_errors import BAD_CHECKPOINT, first_line
 from vlmbench.train.connector_models import ImageInput, Parts
 from vlmbench.train.connectors import Connector
@@ -37,6 +37,17 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 NORMALIZATION = {"clip_vision_model": OPENAI_CLIP, "dinov2": IMAGENET}
 """Mean and standard deviation where no preprocessor_config.json says them; others have 0.5."""
+
+
+def prepare_libraries(*sources: str) -> None:
+    """No progress bars, and no minutes of retries at a Hub that cannot be reached."""
+    if not all(Path(source).is_dir() for source in sources):
+        go_offline_if_unreachable()
+    import transformers
+
+    messages: Any = transformers.utils.logging
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
 
 
 @contextmanager
