@@ -1,18 +1,13 @@
-"""Parts, LoRA targets and the check of a step, on a tiny model of every family with images."""
+"""Parts and LoRA targets, on a tiny model of every family with images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import peft
 import pytest
 import torch
-from families import mllama
-from families.common import save
-from families.observe import FAMILIES, LONG, ONE, TWO, answerable, load
+from made_families import BUILT, SEEING, build, loaded, train_steps
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.families import ModelFamily, PartPrefixes, known_families
@@ -25,7 +20,6 @@ from vlmbench.train.parts import (
     partition,
     train_only,
 )
-from vlmbench.train.step_check import StepCheck
 
 pytestmark = [
     # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
@@ -33,9 +27,6 @@ pytestmark = [
     # PEFT asks transformers for a name that it will lose.
     pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
 ]
-
-BUILT = (*FAMILIES, *mllama.FAMILIES)
-SEEING = {one.model_type: one for one in BUILT if known_families()[one.model_type].parts}
 
 SUFFIXES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """The list that most recipes of other trainers give."""
@@ -66,11 +57,6 @@ NEVER_REACHED = {
 }
 
 
-@cache
-def checkpoint(model_type: str, root: Path) -> Path:
-    return save(SEEING[model_type], root / model_type.replace("/", "-"))
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("parts")
@@ -80,33 +66,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def key(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-def build(key: str) -> Any:
-    """The tiny model alone, as transformers initializes it."""
-    torch.manual_seed(0)
-    return SEEING[key].build()[0]
-
-
-def loaded(key: str, root: Path) -> tuple[Any, dict[str, torch.Tensor]]:
-    """A model, and a batch with images from its family's processor, all tokens to be learned."""
-    runner = load(checkpoint(key, root))
-    # Mllama takes prompts with as many images only.
-    requests = [ONE, LONG] if key == "mllama" else answerable(runner, (ONE, LONG, TWO))
-    batch = runner.encode(requests)
-    assert not batch.failed
-    inputs = dict(batch.inputs)
-    labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
-    return runner._ready().model.train(), {**inputs, "labels": labels}
-
-
-def optimizer_of(model: Any, *, learning_rate: float = 1e-3) -> torch.optim.AdamW:
-    learned = [one for one in model.parameters() if one.requires_grad]
-    return torch.optim.AdamW(learned, lr=learning_rate, weight_decay=0.0)
-
-
-def values(model: Any) -> dict[str, torch.Tensor]:
-    return {name: one.detach().clone() for name, one in model.named_parameters()}
 
 
 def test_every_family_with_images_has_parts() -> None:
@@ -349,22 +308,6 @@ def test_an_adapter_beside_a_connector_that_is_trained_in_full(root: Path) -> No
 # One real step (complaints 9, 11, 12)
 
 
-def train_steps(
-    model: Any, parts: Any, inputs: dict[str, torch.Tensor], trained: list[str], *, most: int = 3
-) -> None:
-    """Steps until all has changed; what changed is looked at in another way than by the check."""
-    before = values(model)
-    optimizer = optimizer_of(model)
-    check = StepCheck(model, parts, trained, optimizer, patience=most)
-    while not check.done:
-        model(**inputs).loss.backward()
-        optimizer.step()
-        check.after_step()
-        optimizer.zero_grad()
-    for name, parameter in model.named_parameters():
-        assert torch.equal(before[name], parameter) != parameter.requires_grad, name
-
-
 @pytest.mark.parametrize("part", PART_NAMES)
 def test_one_part_is_trained_and_nothing_else(key: str, part: str, root: Path) -> None:
     model, inputs = loaded(key, root)
@@ -386,117 +329,19 @@ def test_one_part_is_trained_and_nothing_else(key: str, part: str, root: Path) -
     train_steps(model, parts, inputs, [part])
 
 
-@pytest.fixture
-def ready(root: Path) -> tuple[Any, Any, dict[str, torch.Tensor]]:
-    model, inputs = loaded("qwen2_vl", root)
+def test_rows_say_what_is_trained() -> None:
+    model = build("qwen2_vl")
     parts = partition(model, known_families()["qwen2_vl"])
     train_only(model, parts, ["connector"])
-    return model, parts, inputs
-
-
-def stepped(model: Any, inputs: dict[str, torch.Tensor], optimizer: Any) -> None:
-    model(**inputs).loss.backward()
-    optimizer.step()
-
-
-def test_a_frozen_tensor_that_changes_stops_the_run(ready: Any) -> None:
-    model, parts, inputs = ready
-    optimizer = optimizer_of(model)
-    check = StepCheck(model, parts, ["connector"], optimizer)
-    stepped(model, inputs, optimizer)
-    model.lm_head.weight.data[0, 0] += 1e-3
-    with pytest.raises(ModelError, match=r"changed lm_head\.weight of Qwen2-VL, which is frozen"):
-        check.after_step()
-
-
-def test_a_trained_tensor_that_stands_still_stops_the_run(ready: Any) -> None:
-    model, parts, inputs = ready
-    optimizer = optimizer_of(model)
-    check = StepCheck(model, parts, ["connector"], optimizer, patience=2)
-    kept = model.model.visual.merger.mlp[0].weight
-    before = kept.detach().clone()
-    for step in range(2):
-        stepped(model, inputs, optimizer)
-        kept.data.copy_(before)
-        if step == 0:
-            assert check.after_step() == ["model.visual.merger.mlp.0.weight"] and not check.done
-    with pytest.raises(ModelError, match=r"mlp\.0\.weight of the connector part .* not change"):
-        check.after_step()
-
-
-def test_a_part_without_gradient_stops_the_run(ready: Any) -> None:
-    """Rows without images give the connector none."""
-    model, parts, inputs = ready
-    optimizer = optimizer_of(model)
-    check = StepCheck(model, parts, ["connector"], optimizer, patience=1)
-    text = inputs["input_ids"][:, :4]
-    inner = model.model.language_model.embed_tokens.weight
-    (model(input_ids=text, labels=text).loss + 0 * inner.sum()).requires_grad_().backward()
-    with pytest.raises(ModelError, match="connector part of Qwen2-VL is to be trained, but a bat"):
-        freeze_unreached(model, parts, ["connector"])
-    optimizer.step()
-    with pytest.raises(ModelError, match=r"\(and 5 more\) of the connector part .* no gradient"):
-        check.after_step()
-
-
-def test_a_warm_up_too_small_to_show_is_no_standstill(ready: Any) -> None:
-    """A weight of 1 in float32 does not notice 1e-9."""
-    model, parts, inputs = ready
-    optimizer = optimizer_of(model, learning_rate=1e-9)
-    check = StepCheck(model, parts, ["connector"], optimizer, patience=1)
-    stepped(model, inputs, optimizer)
-    assert "model.visual.merger.ln_q.weight" in check.after_step()
-    optimizer.param_groups[0]["lr"] = 1e-3
-    stepped(model, inputs, optimizer)
-    assert check.after_step() == [] and check.done
-
-
-def _trainable_head(model: Any) -> torch.optim.AdamW:
-    model.lm_head.weight.requires_grad_(True)
-    return optimizer_of(model)
-
-
-def _all_frozen(model: Any) -> torch.optim.AdamW:
-    optimizer = optimizer_of(model)
-    model.requires_grad_(False)
-    return optimizer
-
-
-def _optimizer_without_one(model: Any) -> torch.optim.AdamW:
-    return torch.optim.AdamW([one for one in model.parameters() if one.requires_grad][1:])
-
-
-def _frozen_in_optimizer(model: Any) -> torch.optim.AdamW:
-    return torch.optim.AdamW(model.parameters())
-
-
-@pytest.mark.parametrize(
-    ("prepare", "message"),
-    [
-        (_trainable_head, r"lm_head\.weight of Qwen2-VL is trainable, but its language part"),
-        (_all_frozen, "Nothing of the connector part of Qwen2-VL is trainable"),
-        (_optimizer_without_one, r"merger\.ln_q\.weight is to be trained, but the optimizer does"),
-        (_frozen_in_optimizer, "is frozen, but the optimizer has it"),
-    ],
-)
-def test_what_is_trainable_is_what_was_asked_for(
-    ready: Any, prepare: Callable[[Any], torch.optim.AdamW], message: str
-) -> None:
-    model, parts, _ = ready
-    optimizer = prepare(model)
-    with pytest.raises(ModelError, match=message):
-        StepCheck(model, parts, ["connector"], optimizer)
-
-
-def test_rows_say_what_is_trained(ready: Any) -> None:
-    model, parts, _ = ready
     rows = {row.part: row for row in describe(model, parts)}
     assert rows["connector"] == PartRow("connector", tensors=6, parameters=20704, trained=20704)
     assert rows["vision"].trained == rows["language"].trained == 0
 
 
-def test_quantized_weights_are_not_trained_in_full(ready: Any) -> None:
-    model, parts, _ = ready
+def test_quantized_weights_are_not_trained_in_full() -> None:
+    model = build("qwen2_vl")
+    parts = partition(model, known_families()["qwen2_vl"])
+    train_only(model, parts, ["connector"])
     weight = model.model.visual.merger.mlp[0]
     weight.weight = torch.nn.Parameter(weight.weight.to(torch.int8), requires_grad=False)
     with pytest.raises(ModelError, match="connector part of Qwen2-VL is quantized"):
