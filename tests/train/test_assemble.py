@@ -167,6 +167,24 @@ def test_parts_are_copied_bit_by_bit(pair: tuple[Path, Path]) -> None:
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
 
 
+@pytest.mark.parametrize("family", ["siglip", "clip"])
+def test_the_eye_of_a_dual_encoder_is_taken_out(family: str, tmp_path: Path) -> None:
+    """What people name is google/siglip-... or openai/clip-..., with a text tower inside."""
+    torch.manual_seed(7)
+    name = "Siglip" if family == "siglip" else "CLIP"
+    text = {key: value for key, value in SIZES.items() if key not in ("image_size", "patch_size")}
+    whole = getattr(transformers, f"{name}Model")(
+        getattr(transformers, f"{name}Config")(text_config=text, vision_config=SIZES)
+    )
+    whole.save_pretrained(tmp_path / "vision")
+    language = save_language(tmp_path / "language", "llama")
+    vision = str(tmp_path / "vision")
+    model = assemble(vision=vision, language=str(language), connector="mlp").model
+    tower = whole.vision_model.state_dict()
+    inside = model.get_submodule("model.vision_tower").state_dict()
+    assert inside and all(torch.equal(value, tower[name]) for name, value in inside.items())
+
+
 def test_dinov2_sees_the_same_inside_internvl(tmp_path: Path) -> None:
     """transformers' own DINOv2, which resizes its position table as it goes."""
     torch.manual_seed(3)

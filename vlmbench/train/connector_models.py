@@ -47,11 +47,6 @@ class Parts:
     """The smallest number format in which no weight of either part changes."""
 
 
-def token_id(tokenizer: Any, name: str) -> int:
-    """The number of a token that the tokenizer is known to have."""
-    return int(tokenizer.convert_tokens_to_ids(name))
-
-
 def _text_config(parts: Parts) -> dict[str, Any]:
     return dict(parts.language.config.to_dict())
 
@@ -244,7 +239,7 @@ def build_blip2(parts: Parts) -> PreTrainedModel:
         },
         text_config=_text_config(parts),
         num_query_tokens=QUERIES,
-        image_token_index=token_id(parts.tokenizer, "<image>"),
+        image_token_index=parts.tokenizer.convert_tokens_to_ids("<image>"),
     )
     model = Blip2ForConditionalGeneration(config)
     with torch.no_grad():  # transformers starts with zeros, and equal queries stay equal
