@@ -114,6 +114,7 @@ class ExampleEncoder:
         inputs = {
             name: _moved(value, prompts, lengths) if _along_tokens(value, prompts) else value
             for name, value in encoded.inputs.items()
+            if name != "labels"  # PaliGemma's processor opens those of the prompt
         }
         inputs["input_ids"] += (inputs["attention_mask"] == 0) * self._tokenizer.pad_token_id
         for at, (prompt, (tokens, learned)) in enumerate(zip(prompts, rows, strict=True)):
