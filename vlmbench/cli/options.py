@@ -299,7 +299,7 @@ def _add_train(top: Parser) -> None:
         "train a model by a recipe",
         "train.train_run_command",
         "vlmbench train run tiny-ja-tune --out checkpoints/tuned",
-        "vlmbench train run recipe.yaml --set steps=500 --resume",
+        "vlmbench train run recipe.yaml --set max_steps=500 --resume",
     )
     run.option("RECIPE", "a YAML file, or a name of 'train list'")
     run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
