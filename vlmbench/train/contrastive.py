@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from vlmbench.errors import DataError, UsageError
 from vlmbench.train.encoders import GetInputs
+from vlmbench.train.parts import trainable
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
 
@@ -174,7 +175,7 @@ def train_contrastive(
     """
     if not texts:
         raise DataError("There is no pair of an image and a text to train on.")
-    learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    learned = trainable(model)
     if set(learned) <= {"log_scale", "bias"}:
         raise UsageError("Nothing of the encoders is to be trained; unfreeze a part.")
     model.eval()

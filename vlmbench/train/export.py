@@ -9,11 +9,12 @@ from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import Request
+from vlmbench.runners.hf.adapt import import_peft
 from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.variants.variant import variant_requests
-from vlmbench.train.trainable import import_peft, without_peft_warnings
+from vlmbench.train.trainable import without_peft_warnings
 
 COMPARED = 32
 """Answers that must be the same before and after."""
@@ -63,7 +64,7 @@ def _answers(spec: ModelSpec, requests: list[Request]) -> list[str | None]:
 
 
 def _save_merged(spec: ModelSpec, folder: str, out: Path) -> None:
-    peft = import_peft()
+    peft = import_peft("LoRA adapters need")
     options = {key: value for key, value in spec.options.items() if key != "adapter"}
     loaded: Loaded = load(replace(spec, options=options))
     with without_peft_warnings():

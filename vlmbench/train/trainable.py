@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +10,9 @@ from typing import Any
 
 import torch
 
-from vlmbench.errors import DependencyError
 from vlmbench.models.families import ModelFamily, PartName
-from vlmbench.train.parts import Parts, lora_targets, partition, train_only
+from vlmbench.runners.hf.adapt import import_peft
+from vlmbench.train.parts import Parts, lora_targets, partition, train_only, trainable
 from vlmbench.train.recipe import Recipe
 
 
@@ -30,11 +28,10 @@ class Trainable:
 
     def trained(self) -> Iterator[tuple[str, PartName, torch.nn.Parameter]]:
         """Name, part and values of what is trained; a tied weight comes once."""
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                part = self.parts.part_of(name)
-                assert part is not None and part != "other", name  # `train_only` takes no such
-                yield name, part, parameter
+        for name, parameter in trainable(self.model).items():
+            part = self.parts.part_of(name)
+            assert part is not None and part != "other", name  # `train_only` takes no such
+            yield name, part, parameter
 
 
 def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: str) -> Trainable:
@@ -56,7 +53,7 @@ def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: st
 
 
 def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
-    peft = import_peft()
+    peft = import_peft("LoRA adapters need")
     chosen = recipe.lora
     config = peft.LoraConfig(
         r=chosen.r,
@@ -71,23 +68,6 @@ def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return adapter
-
-
-def import_peft() -> Any:
-    """The package peft.
-
-    Raises:
-        DependencyError: It is not installed.
-    """
-    if importlib.util.find_spec("peft") is None:
-        raise DependencyError(
-            "LoRA adapters need peft; install it with pip install 'vlmbench-ja[adapters]'."
-        )
-    # It would tell which of its kernels this machine lacks, needed or not.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    import peft
-
-    return peft
 
 
 @contextmanager

@@ -63,6 +63,26 @@ def quantization(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
     return {"quantization_config": config}
 
 
+def import_peft(needed_by: str) -> Any:
+    """The package peft.
+
+    Args:
+        needed_by: How the error begins, such as "LoRA adapters need".
+
+    Raises:
+        DependencyError: It is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise DependencyError(
+            f"{needed_by} peft; install it with pip install 'vlmbench-ja[adapters]'."
+        )
+    # It would tell which of its kernels this machine lacks, needed or not.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    import peft
+
+    return peft
+
+
 def add_adapter(model: Any, folder: str) -> None:
     """Put a LoRA adapter's weights beside the model's own.
 
@@ -72,12 +92,7 @@ def add_adapter(model: Any, folder: str) -> None:
         DependencyError: peft is not installed.
         ModelError: The adapter was made for another model, or is incomplete.
     """
-    if importlib.util.find_spec("peft") is None:
-        raise DependencyError(
-            f"The adapter {folder} needs peft; install it with pip install 'vlmbench-ja[adapters]'."
-        )
-    import peft
-
+    peft = import_peft(f"The adapter {folder} needs")
     try:
         config = peft.PeftConfig.from_pretrained(folder)
         made_for = (config.auto_mapping or {}).get("base_model_class", type(model).__name__)
