@@ -15,10 +15,14 @@ from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
+    FINAL,
     PROBE_TOLERANCE,
     Progress,
+    is_almost_finished,
+    is_unfinished,
     keep_newest,
     last_whole,
+    prove_checkpoint,
     publish,
     read_state,
     try_checkpoint,
@@ -50,9 +54,11 @@ def train_stage(
             number. The last good checkpoint stays.
     """
     last = _claim(target, resume=resume)
-    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
+    if is_almost_finished(target):
+        publish(target)
     if (target / CARD).is_file():
         return target
+    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     ready = prepare(recipe, folder)
     with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
         _Training(ready, target, log).run(last)
@@ -62,7 +68,7 @@ def train_stage(
 def _claim(target: Path, *, resume: bool) -> Path | None:
     """Where to go on; None to begin."""
     finished = (target / CARD).is_file()
-    unfinished = any(target.glob("checkpoint-*"))
+    unfinished = is_unfinished(target)
     if not resume and unfinished:
         raise UsageError(
             f"{target} holds a training that is not finished; add --resume to go on with it, "
@@ -89,6 +95,7 @@ class _Training:
         """Trains to the end, from a checkpoint if there is one."""
         ready = self._ready
         if last is None:
+            shutil.rmtree(self._target / "best", ignore_errors=True)  # of an earlier training
             try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
             self._log.begin(0)
         else:
@@ -186,15 +193,13 @@ class _Training:
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
-        best = self._target / "best"
-        final = best
-        if not best.exists():
-            final = self._target / "final"
-            self._save(final, state=False)
-        for folder in self._target.glob("checkpoint-*"):
-            shutil.rmtree(folder)
-        (self._target / "recipe.json").unlink(missing_ok=True)
-        publish(final, self._target)
+        chosen = self._target / "best"
+        if not chosen.exists():
+            chosen = self._target / "last"
+            self._save(chosen, state=False)
+        prove_checkpoint(chosen, self._ready.live, self._probes)
+        chosen.rename(self._target / FINAL)
+        publish(self._target)
 
 
 def _headline(record: RunRecord) -> dict[str, Any] | None:

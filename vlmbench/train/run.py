@@ -120,7 +120,9 @@ def train_on_data(
 
 def _began(folder: Path) -> bool:
     """Whether a stage got as far as something to go on from."""
-    return (folder / "checkpoint.json").exists() or any(folder.glob("checkpoint-*"))
+    from vlmbench.train.checkpoint import CARD, is_unfinished
+
+    return (folder / CARD).is_file() or is_unfinished(folder)
 
 
 def _prepare_torch(config: TrainConfig) -> None:
