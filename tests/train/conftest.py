@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,16 @@ import pytest
 from made_recipes import make_recipe
 
 WriteRecipe = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_collections() -> None:
+    """Closing a model collects garbage; what is imported by then need not be looked through."""
+    import peft  # noqa: F401
+    import transformers  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +64,14 @@ def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("trained")
     return train_by_recipe(make_recipe(folder, seedling), out=folder / "out", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def whole(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training by LoRA with dropout, on rows, that nothing interrupted."""
+    from made_trainings import resumable
+
+    from vlmbench.train.run import train_by_recipe
+
+    folder = tmp_path_factory.mktemp("whole")
+    return train_by_recipe(resumable(folder, seedling), out=folder / "out", quiet=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vlmbench.errors import UsageError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.metrics.base import Answer, load_metric
@@ -102,6 +103,19 @@ def validation_loss(loop: Loop, encoder: ExampleEncoder, examples: Sequence[Exam
             total += float(losses.double().sum())
             tokens += len(losses)
     return total / max(1, tokens)
+
+
+def check_metric(metric: str) -> None:
+    """Sees that a metric can tell how good answers to validation rows are.
+
+    Raises:
+        UsageError: There is no such metric, or a judge would have to be asked.
+    """
+    if load_metric(metric).definition.judge_prompt is not None:
+        raise UsageError(
+            f"The metric {metric} asks a judge, so the best checkpoint cannot be chosen by it; "
+            "choose another one ('vlmbench metrics list')."
+        )
 
 
 def validation_score(metric: str, examples: Sequence[Example], answers: Sequence[str]) -> float:

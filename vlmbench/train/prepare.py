@@ -19,7 +19,7 @@ from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.live import LiveModel
+from vlmbench.train.live import LiveModel, check_metric
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.sources import Rows, load_examples, prepare_rows
@@ -49,6 +49,9 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
+    best = recipe.evaluate.best if recipe.evaluate else None
+    if best is not None and best != "validation.loss":
+        check_metric(best.removeprefix("validation."))
     spec = _start(recipe)
     torch.manual_seed(recipe.seed)
     loaded = load(spec)
