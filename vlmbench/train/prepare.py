@@ -71,7 +71,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder)
+    live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
         recipe,
         spec,
