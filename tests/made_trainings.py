@@ -62,7 +62,7 @@ def gradients(ready: Prepared) -> dict[str, torch.Tensor]:
 
 
 def resumable(folder: Path, seedling: Path) -> Path:
-    """A recipe by LoRA with dropout, on a mixture, that saves after steps 3 and 6 of 8."""
+    """A recipe by LoRA with dropout and a connector in full, on a mixture, that saves after steps 3 and 6 of 8."""
     rows = color_rows(24)
     write_rows(folder / "rows.parquet", rows[:16])
     write_rows(folder / "more.parquet", rows[16:])
@@ -71,6 +71,7 @@ def resumable(folder: Path, seedling: Path) -> Path:
         seedling,
         data=[{"path": "rows.parquet"}, {"path": "more.parquet", "weight": 0.5}],
         lora={"r": 4, "alpha": 8, "dropout": 0.1},
+        train=["connector"],
         max_steps=8,
         save_steps=3,
         validation={"rows": 4, "by": "picture"},
