@@ -62,7 +62,10 @@ def gradients(ready: Prepared) -> dict[str, torch.Tensor]:
 
 
 def resumable(folder: Path, seedling: Path) -> Path:
-    """A recipe by LoRA with dropout and a connector in full, on a mixture, that saves after steps 3 and 6 of 8."""
+    """A recipe on a mixture, by LoRA with dropout and the connector in full.
+
+    It saves after steps 3 and 6 of 8.
+    """
     rows = color_rows(24)
     write_rows(folder / "rows.parquet", rows[:16])
     write_rows(folder / "more.parquet", rows[16:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,15 @@ WriteRecipe = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def quick_collections() -> None:
+def quick_collections() -> Iterator[None]:
     """Closing a model collects garbage; what is imported by then need not be looked through."""
     import peft  # noqa: F401
     import transformers  # noqa: F401
 
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

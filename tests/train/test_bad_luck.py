@@ -178,7 +178,3 @@ def test_an_adapter_on_the_wrong_base(
     settings.write_text(json.dumps({**values, "base_model_name_or_path": str(other)}))
     said = one_sentence(capsys, "train", "export", moved, "-o", tmp_path / "merged")
     assert "does not fit" in said and not (tmp_path / "merged").exists()
-    recipe = data_recipe(tmp_path, whole)
-    write_rows(tmp_path / "rows.parquet", color_rows(8))
-    said = one_sentence(capsys, "train", "run", recipe, "--out", tmp_path / "out", "--quiet")
-    assert "is an adapter, which is not trained further; merge it first with" in said

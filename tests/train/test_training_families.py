@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_family_learns_and_its_checkpoint_answers_as_the_live_model(key: str, root: Path) -> None:
     seen = [train(key, method, root) for method in METHODS]
     for one in seen:
-        assert one.losses[-1] < 0.85 * one.losses[0]
+        assert one.fall > 0.15
         assert len(one.live) == 4 and one.live == one.written
         assert one.asked_as_trained
-    row = trained_row([{"succeeded": one.succeeded, **vars_of(one)} for one in seen])
+    row = trained_row([{**asdict(one), "succeeded": one.succeeded} for one in seen])
     assert row in PAGE.read_text(encoding="utf-8").splitlines(), (
         "run: python tests/train/trained_families.py | python docs/build/family_pages.py trained"
     )
-
-
-def vars_of(seen: Any) -> dict[str, Any]:
-    return {"family": seen.family, "method": seen.method, "unreached": seen.unreached}
 
 
 def vipllava(folder: Path) -> Path:

@@ -121,7 +121,7 @@ def test_rule_19_pictures_are_turned_upright_as_in_a_run() -> None:
     expected = encoder.batch(alone(about(upright.getvalue()))).inputs
     asked = encoder.prompts.encode([question_of(about(lying.getvalue()), "1")]).inputs
     _, rows, columns = turned["image_grid_thw"][0].tolist()
-    assert rows == 2 * columns
+    assert rows > columns
     for one in (expected, asked):
         assert torch.equal(turned["image_grid_thw"], one["image_grid_thw"])
         assert torch.equal(turned["pixel_values"], one["pixel_values"])
