@@ -58,6 +58,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder)
+    feed = RowFeed(rows, recipe.examples_per_step, recipe.seed, packing=recipe.packing)
     return Prepared(
         recipe,
         spec,
@@ -66,7 +67,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, RowFeed(rows, recipe.examples_per_step, recipe.seed)),
+        Loop(recipe, trainable, encoder, feed),
     )
 
 
