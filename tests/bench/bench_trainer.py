@@ -31,7 +31,7 @@ import torch
 import transformers
 from made_colors import color_rows, data_recipe, write_rows
 
-from vlmbench.train.encode import IGNORE, Batch
+from vlmbench.train.batch import IGNORE, Batch
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import parse_recipe, read_recipe
 

@@ -14,8 +14,9 @@ from vlmbench.errors import DataError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Image
 from vlmbench.runners.hf.load import load_input_pipeline
+from vlmbench.train.batch import IGNORE
 from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.encode import IGNORE, ExampleEncoder
+from vlmbench.train.encode import ExampleEncoder
 
 # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
