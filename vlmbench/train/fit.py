@@ -53,7 +53,7 @@ def train_stage(
     keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
-    ready = prepare(recipe, folder)
+    ready = prepare(recipe, folder, quiet=quiet)
     with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
         _Training(ready, target, log).run(last)
     return target
@@ -83,7 +83,7 @@ class _Training:
         self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
-        self._probes = [*ready.rows.validation, *ready.rows.training][:8]
+        self._probes = ready.rows.first(8)
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""

@@ -14,15 +14,16 @@ from vlmbench.models.spec import ModelSpec
 from vlmbench.records import stable_hash
 from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
-from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.evaluation_index import EvaluationIndex
-from vlmbench.train.data.examples import Example
+from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.row_check import check_rows
+from vlmbench.train.sources import Rows, open_sources
 from vlmbench.train.trainable import Trainable, make_trainable
 
 
@@ -40,11 +41,12 @@ class Prepared:
     loop: Loop
 
 
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
+def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     """Loads the model and the rows, and checks every row.
 
     Args:
         folder: Where the recipe lies.
+        quiet: Show no progress.
 
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
@@ -53,8 +55,10 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     torch.manual_seed(recipe.seed)
     loaded = load(spec)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
-    rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
+    mixture = Mixture(open_sources(recipe.data, folder), seed=recipe.seed)
+    rows, guarded = check_rows(
+        recipe, mixture, encoder, _evaluated(recipe), longest=loaded.positions, quiet=quiet
+    )
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder)
@@ -66,7 +70,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, RowFeed(rows, recipe.examples_per_step, recipe.seed)),
+        Loop(recipe, trainable, encoder, RowFeed(rows.training, recipe.examples_per_step)),
     )
 
 
@@ -91,18 +95,11 @@ def open_encoder(recipe: Recipe) -> ExampleEncoder:
     return ExampleEncoder(pipeline, spec.options, listed)
 
 
-def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
-    """The rows without those that evaluation tasks ask about, and what was found.
-
-    Raises:
-        DataError: Some are found and the recipe does not say to leave them out.
-    """
+def _evaluated(recipe: Recipe) -> EvaluationIndex:
+    """What must not be trained on: the tasks that the recipe evaluates or names."""
     evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
-    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
-    report = check(examples, EvaluationIndex.of_tasks(tasks))
-    dropped = decide(report, recipe.guard)
-    kept = [example for example in examples if (example.source, example.id) not in dropped]
-    return kept, report.without(dropped)
+    names = dict.fromkeys((*evaluated, *recipe.guard.against))
+    return EvaluationIndex.of_tasks([load_task(name) for name in names])
 
 
 def _start(recipe: Recipe) -> ModelSpec:

@@ -15,11 +15,12 @@ from pathlib import Path
 from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.data.examples import Example
+from vlmbench.train.data.formats import ExampleSource
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import open_encoder, prepare
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import load_examples
+from vlmbench.train.sources import open_sources
 
 TIMED_STEPS = 3
 """Updates of which the last two are timed: the first one is slower."""
@@ -49,11 +50,11 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
         VlmbenchError: The model's processor or a row cannot be read.
     """
     encoder = open_encoder(recipe)
-    sources = [
-        source.model_copy(update={"limit": min(count, source.limit or count)})
-        for source in recipe.data
+    return [
+        _previewed(encoder, example)
+        for source in open_sources(recipe.data, folder)
+        for example in islice(ExampleSource(source).examples(), count)
     ]
-    return [_previewed(encoder, one) for one in load_examples(sources, folder)]
 
 
 def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
@@ -138,8 +139,7 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     Raises:
         VlmbenchError: What would stop the training.
     """
-    ready = prepare(recipe, folder)
-    rows = [*ready.rows.validation, *ready.rows.training]
+    ready = prepare(recipe, folder, quiet=False)
     reports, ends = [], [time.perf_counter()]
     with closing(ready.loop.run()) as updates:
         for report in islice(updates, TIMED_STEPS):
@@ -148,7 +148,7 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     timed = max(1, len(reports) - 1)
     seconds = (ends[-1] - ends[-1 - timed]) / timed
     with tempfile.TemporaryDirectory() as temporary:
-        try_checkpoint(Path(temporary), ready.trainable, ready.live, rows[0])
+        try_checkpoint(Path(temporary), ready.trainable, ready.live, ready.rows.first(1)[0])
     memory = peak_memory()
     return CheckedRecipe(
         parts=describe(ready.trainable.model, ready.trainable.parts),

@@ -122,11 +122,16 @@ class DataSource(Strict):
     split: str | None = None
     config: str | None = None
     weight: PositiveFloat = 1.0
-    """How often its rows are seen, relative to the other sources."""
+    """How often each of its rows is seen in an epoch."""
     limit: PositiveInt | None = None
-    """Only so many rows from the start."""
+    """Only so many rows, drawn evenly with the seed."""
     prompt: str = ""
     """What the user says in layouts that have captions and no question."""
+    image_dir: str | None = None
+    """Where image files are that rows name; beside the data unless given. Relative to the recipe's
+    folder."""
+    streaming: bool = False
+    """Read a Hub data set's Parquet files over the network and keep no copy."""
 
 
 class Validation(Strict):
