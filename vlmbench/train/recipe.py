@@ -118,7 +118,7 @@ class DataSource(Strict):
     folder if it is there."""
     format: str = "auto"
     name: str | None = None
-    """What messages and losses call it; the path unless given."""
+    """What messages and losses call it; path, config and split unless given."""
     split: str | None = None
     config: str | None = None
     weight: PositiveFloat = 1.0

@@ -134,7 +134,7 @@ def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
     return [
         Source(
             path=_beside(source.path, folder),
-            name=source.name or source.path,
+            name=source.name or ":".join(filter(None, (source.path, source.config, source.split))),
             format=source.format,
             split=source.split,
             config=source.config,

@@ -42,13 +42,13 @@ class Mixture:
     as a whole.
     """
 
-    def __init__(self, sources: Sequence[Source], *, seed: int, memory: int = MEMORY) -> None:
+    def __init__(self, sources: Sequence[Source], *, seed: int, memory: int | None = None) -> None:
         """Find and index the data of all sources.
 
         Args:
             seed: From 0 up.
-            memory: Bytes of rows to hold, shared by the sources. It decides about the windows, and
-                so about the order.
+            memory: Bytes of rows to hold, shared by the sources; MEMORY unless given. It decides
+                about the windows, and so about the order.
 
         Raises:
             DataError: A source has no data or no known layout, or no example is left.
@@ -60,7 +60,7 @@ class Mixture:
                     f"The source {source.path} has a weight or limit that is not above 0; "
                     "leave the source out instead."
                 )
-        share = memory // max(1, len(sources))
+        share = (memory or MEMORY) // max(1, len(sources))
         self.sources = [ExampleSource(source, memory=share) for source in sources]
         self.seed = seed
         names = [source.name for source in self.sources]
