@@ -84,7 +84,7 @@ class _Training:
         self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
-        self._probes = ready.rows.first(8)
+        self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""
@@ -176,7 +176,7 @@ class _Training:
     def _resume(self, last: Path) -> None:
         """Restores weights, optimizer and place, and sees by a stored loss that all is there."""
         facts = json.loads((last / CARD).read_text(encoding="utf-8"))
-        if facts["data"]["digest"] != self._ready.rows.training.digest():
+        if facts["data"]["digest"] != self._ready.rows.digest:
             raise DataError(
                 f"The rows are others than those that {last} was trained on; put the data back, or "
                 "train anew into another directory with --out."

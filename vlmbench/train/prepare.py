@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +22,18 @@ from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
+from vlmbench.train.generated import check_sizes, generated_validation, mixed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.row_check import check_rows
-from vlmbench.train.sources import Rows, open_sources
+from vlmbench.train.scratch import write_scratch
+from vlmbench.train.sources import Rows, TrainingRows, open_sources
+from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
+
+FROM_NOTHING = "random weights"
+"""Where a model from nothing comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +60,29 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
-    spec = _start(recipe)
     torch.manual_seed(recipe.seed)
-    loaded = load(spec)
+    with _start(recipe) as spec:
+        loaded = load(spec)
+    if recipe.scratch is not None:
+        spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    mixture = Mixture(open_sources(recipe.data, folder), seed=recipe.seed)
+    sources = open_sources(recipe.row_sources, folder)
     rows, guarded = check_rows(
-        recipe, mixture, encoder, _evaluated(recipe), longest=loaded.positions, quiet=quiet
+        recipe,
+        Mixture(sources, seed=recipe.seed) if sources else None,
+        encoder,
+        _evaluated(recipe),
+        longest=loaded.positions,
+        quiet=quiet,
     )
+    feed = None
+    if isinstance(rows.training, TrainingRows):
+        feed = RowFeed(rows.training, recipe.examples_per_step)
+    check_sizes(recipe, encoder, longest=loaded.positions)
+    rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder)
+    live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
         recipe,
         spec,
@@ -70,7 +91,7 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, RowFeed(rows.training, recipe.examples_per_step)),
+        Loop(recipe, trainable, encoder, mixed(recipe, feed)),
     )
 
 
@@ -82,15 +103,15 @@ def open_encoder(recipe: Recipe) -> ExampleEncoder:
     """
     import transformers
 
-    spec = _start(recipe)
-    pipeline = load_input_pipeline(spec)
-    try:
-        generation = transformers.GenerationConfig.from_pretrained(
-            source_of(spec), revision=spec.revision or "main"
-        )
-        ends = generation.eos_token_id
-    except OSError:  # a checkpoint may leave the file out
-        ends = None
+    with _start(recipe) as spec:
+        pipeline = load_input_pipeline(spec)
+        try:
+            generation = transformers.GenerationConfig.from_pretrained(
+                source_of(spec), revision=spec.revision or "main"
+            )
+            ends = generation.eos_token_id
+        except OSError:  # a checkpoint may leave the file out
+            ends = None
     listed = ends if isinstance(ends, list) else [ends]
     return ExampleEncoder(pipeline, spec.options, listed)
 
@@ -102,22 +123,34 @@ def _evaluated(recipe: Recipe) -> EvaluationIndex:
     return EvaluationIndex.of_tasks([load_task(name) for name in names])
 
 
-def _start(recipe: Recipe) -> ModelSpec:
+@contextmanager
+def _start(recipe: Recipe) -> Iterator[ModelSpec]:
+    """The model to start from, whose files may be gone afterwards."""
+    if recipe.checkpoint is not None:
+        yield _spec(recipe, recipe.checkpoint)
+        return
+    assert recipe.scratch is not None  # ModelChoice holds one of the two
+    with tempfile.TemporaryDirectory() as folder:
+        write_scratch(recipe.scratch, vocabulary_texts(), Path(folder))
+        yield _spec(recipe, folder)
+
+
+def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
     half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
     spec = resolve_model(
-        recipe.checkpoint,
+        checkpoint,
         dtype="bfloat16" if half else "float32",
         options=recipe.model_options,
     )
     if spec.runner != "hf":
         raise ModelError(
-            f"The model {recipe.checkpoint} is not one that transformers loads, so it cannot be "
+            f"The model {checkpoint} is not one that transformers loads, so it cannot be "
             "trained here; choose a checkpoint."
         )
     if "adapter" in spec.options:
         raise ModelError(
-            f"The checkpoint {recipe.checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
+            f"The checkpoint {checkpoint} is an adapter, which is not trained further; "
+            f"merge it first with 'vlmbench train export {checkpoint} -o DIR'."
         )
     return spec
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import random
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Console
@@ -25,6 +25,7 @@ from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.generated import guard_sample
 from vlmbench.train.recipe import Recipe, Validation
 from vlmbench.train.sources import Rows, SourceRows, TrainingRows, content_key
 
@@ -73,7 +74,7 @@ class _Table:
 
 def check_rows(
     recipe: Recipe,
-    mixture: Mixture,
+    mixture: Mixture | None,
     encoder: ExampleEncoder,
     index: EvaluationIndex,
     *,
@@ -83,6 +84,7 @@ def check_rows(
     """Reads every row once, and says which are trained on.
 
     Args:
+        mixture: None where the recipe has no rows.
         index: What must not be trained on.
         longest: Tokens that the model has positions for.
         quiet: Show no progress.
@@ -97,9 +99,17 @@ def check_rows(
     """
     limit = min(recipe.max_length or longest, longest)
     table = _Table()
-    with contextlib.closing(_encoded(mixture, encoder, limit, table, quiet=quiet)) as examples:
-        report = check(examples, index)
-    keys = decide(report, recipe.guard)
+    # Generated pictures are reported and never refused: the tasks' were drawn from other seeds.
+    drawn = guard_sample(recipe) if index.samples else []
+    with contextlib.ExitStack() as stack:
+        examples: Iterable[Example] = ()
+        if mixture is not None:
+            encoded = _encoded(mixture, encoder, limit, table, quiet=quiet)
+            examples = stack.enter_context(contextlib.closing(encoded))
+        report = check(chain(examples, drawn), index)
+    keys = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
+    if mixture is None:
+        return Rows((), [], []), report
     dropped = {table.rows_of_examples[one.position] for one in report.findings if one.key in keys}
     too_long = {row: name for row, name in table.too_long.items() if row not in dropped}
     compared = len(table) - len(dropped)
@@ -109,8 +119,8 @@ def check_rows(
             f"'{next(iter(too_long.values()))}'); raise 'max_length', lower 'model.max_pixels' or "
             "shorten them."
         )
-    rows = _split(recipe, mixture, table, dropped | too_long.keys())
-    return Rows(*rows, list(too_long.values())), report.without(keys)
+    training, validation = _split(recipe, mixture, table, dropped | too_long.keys())
+    return Rows(training, validation, list(too_long.values())), report.without(keys)
 
 
 def _encoded(

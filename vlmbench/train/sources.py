@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -104,25 +104,25 @@ class TrainingRows(Sequence[Example]):
         ]
         return [self.example(*one) for one in found[:count]] or self[:count]
 
-    def digest(self) -> str:
-        """Hash of what is learned: texts and image digests of every row, in their order."""
-        return stable_hash(
-            [hashlib.sha256(rows.content.tobytes()).hexdigest() for rows in self._rows]
-        )
+    def digests(self) -> list[str]:
+        """A hash of all rows for each source: texts and image digests, in their order."""
+        return [hashlib.sha256(rows.content.tobytes()).hexdigest() for rows in self._rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What is learned from, and what is kept from it."""
 
-    training: TrainingRows
+    training: TrainingRows | tuple[()]
+    """Empty where all that is learned is generated."""
     validation: list[Example]
     too_long: list[str]
     """Ids of the rows that were left out."""
 
-    def first(self, count: int) -> list[Example]:
-        """A few rows that are always the same, of the validation rows if there are so many."""
-        return list(islice(chain(self.validation, self.training), count))
+    @property
+    def digest(self) -> str:
+        """Hash of what is learned: texts and image digests of every row, in their order."""
+        return stable_hash(self.training.digests() if self.training else [])
 
 
 def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
