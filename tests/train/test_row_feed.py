@@ -86,6 +86,32 @@ def test_rule_14_an_update_depends_on_its_number_alone(sources: list[Source]) ->
     ][::-1]
 
 
+def test_packed_rows_show_the_same_pictures_and_come_once(tmp_path: Path) -> None:
+    """Forty rows on three pictures and five without any, at most 16 in a group."""
+    shown = [png(color) for color in ("red", "blue", "green")]
+    rows = [
+        {
+            "id": f"r{n}x",
+            "images": [struct(shown[n % 3])] if n < 40 else [],
+            "texts": [{"user": "何色？", "assistant": f"赤{n}"}],
+        }
+        for n in range(45)
+    ]
+    path = write_parquet(tmp_path / "a.parquet", rows, row_group_size=7)
+    feed = RowFeed(kept_rows([Source(str(path))]), 2, packing=True)
+    groups = [group for step in range(feed.steps_per_epoch) for group in feed.update(step)]
+    assert sorted(one.id for group in groups for one in group) == sorted(
+        f"r{n}x" for n in range(45)
+    )
+    assert all(len({image.digest for one in group for image in one.images}) < 2 for group in groups)
+    # The pictures have 14, 13 and 13 rows; rows without one stand alone.
+    assert sorted(map(len, groups)) == [1, 1, 1, 1, 1, 13, 13, 14]
+    many = [{**row, "id": f"{row['id']}{copy}x"} for row in rows[:1] for copy in range(40)]
+    path = write_parquet(tmp_path / "b.parquet", many)
+    packed = RowFeed(kept_rows([Source(str(path))]), 8, packing=True).update(0)
+    assert [len(group) for group in packed] == [16, 16, 8]
+
+
 def test_weights_say_how_often_a_row_comes(sources: list[Source]) -> None:
     pictures, texts = sources
     rows = kept_rows(

@@ -5,18 +5,19 @@ So a resumed training sees what an unbroken one would have seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
 
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.mixture import Order
 from vlmbench.train.sources import TrainingRows
 
-if TYPE_CHECKING:
-    import numpy
-    from numpy.typing import NDArray
-
 Group: TypeAlias = tuple[Example, ...]
 """Examples that stand in one row of a batch, because they show the same pictures; mostly one."""
+MOST_IN_ROW = 16
+"""Most examples of one group; more would make an update's memory a matter of luck."""
 
 
 class Feed(Protocol):
@@ -42,10 +43,14 @@ class RowFeed:
 
     The rows of an update follow each other in the mixture, but for those of the other kind
     between them, so that they are mostly in memory together.
+
+    Args:
+        per_update: Groups that an update learns from.
+        packing: Rows that show the same pictures are groups; else each row is one.
     """
 
-    def __init__(self, rows: TrainingRows, per_update: int) -> None:
-        self._rows, self._per_update = rows, per_update
+    def __init__(self, rows: TrainingRows, per_update: int, *, packing: bool = False) -> None:
+        self._rows, self._per_update, self._packing = rows, per_update, packing
         self._epochs: list[int] = [0]
         """Number of the first update of each epoch that was looked at."""
         self._drawn: tuple[int, list[NDArray[numpy.intp]]] | None = None
@@ -65,8 +70,15 @@ class RowFeed:
         positions = self._updates(epoch)[step - self._epochs[epoch]]
         order = self._rows.mixture.order(epoch)
         found = (order.sources[positions], order.places[positions], order.passes[positions])
-        chosen = zip(*(one.tolist() for one in found), strict=True)
-        return [(self._rows.example(*one),) for one in chosen]
+        examples = [
+            self._rows.example(source, place, passed)
+            for source, place, passed in zip(*(one.tolist() for one in found), strict=True)
+        ]
+        ends = numpy.append(numpy.flatnonzero(self._begins(order, positions))[1:], len(positions))
+        starts = [0, *ends[:-1].tolist()]
+        return [
+            tuple(examples[start:end]) for start, end in zip(starts, ends.tolist(), strict=True)
+        ]
 
     def some(self, count: int) -> list[Example]:
         """See `Feed`."""
@@ -79,16 +91,36 @@ class RowFeed:
         return self._drawn[1]
 
     def _draw(self, order: Order) -> list[NDArray[numpy.intp]]:
-        import numpy
-
-        seen = numpy.empty(len(order.sources), dtype=bool)
-        for source in range(len(self._rows.mixture.sources)):
-            of_source = order.sources == source
-            seen[of_source] = self._rows.pictures(source)[order.places[of_source]] != 0
-        size = self._per_update
+        shown = self._shown(order, numpy.arange(len(order.sources)))
         found: list[NDArray[numpy.intp]] = []
-        for kind in (seen, ~seen):
+        for kind in (shown != 0, shown == 0):
             positions = numpy.flatnonzero(kind)
-            found += [positions[at : at + size] for at in range(0, len(positions), size)]
+            if self._packing and len(positions) and shown[positions[0]]:
+                # Same pictures together, in the order in which the first of each comes.
+                _, first, of = numpy.unique(
+                    shown[positions], return_index=True, return_inverse=True
+                )
+                positions = positions[numpy.argsort(first[of], kind="stable")]
+            groups = numpy.cumsum(self._begins(order, positions)) - 1
+            cuts = numpy.flatnonzero(numpy.diff(groups // self._per_update)) + 1
+            found += [update for update in numpy.split(positions, cuts) if len(update)]
         # Each update when its last row comes, so that the mixture's order is kept.
-        return sorted(found, key=lambda positions: int(positions[-1]))
+        return sorted(found, key=lambda positions: int(positions.max()))
+
+    def _begins(self, order: Order, positions: NDArray[numpy.intp]) -> NDArray[numpy.bool_]:
+        """Whether a group begins at each of the positions; the first always does."""
+        begins = numpy.ones(len(positions), dtype=bool)
+        if self._packing:
+            shown = self._shown(order, positions)
+            begins[1:] = (shown[1:] != shown[:-1]) | (shown[1:] == 0)
+            places = numpy.arange(len(positions))
+            begins |= (places - numpy.maximum.accumulate(places * begins)) % MOST_IN_ROW == 0
+        return begins
+
+    def _shown(self, order: Order, positions: NDArray[numpy.intp]) -> NDArray[numpy.uint64]:
+        """Keys of the pictures that rows show; 0 where there is none."""
+        shown = numpy.zeros(len(positions), dtype=numpy.uint64)
+        for source in range(len(self._rows.mixture.sources)):
+            here = order.sources[positions] == source
+            shown[here] = self._rows.pictures(source)[order.places[positions][here]]
+        return shown

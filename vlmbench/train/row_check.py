@@ -1,6 +1,6 @@
 """Every row before the first step, in one pass: encoded, compared with evaluation tasks, numbered.
 
-What is remembered of a row is its number, a key of its content and keys of its pictures, some 40
+What is remembered of a row is its number, a key of its content and keys of its pictures, some 50
 bytes; the row itself is read again when it is trained on.
 """
 
@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vlmbench.environment import cpu_cores
 from vlmbench.errors import DataError
 from vlmbench.executors.local import prefetched
+from vlmbench.records import stable_hash
 from vlmbench.train.data.contamination import GuardReport, check, decide
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
@@ -49,6 +50,8 @@ class _Table:
     sources: array[int] = field(default_factory=lambda: array("h"))
     numbers: array[int] = field(default_factory=lambda: array("q"))
     content: array[int] = field(default_factory=lambda: array("Q"))
+    shown: array[int] = field(default_factory=lambda: array("Q"))
+    """See `SourceRows.pictures`."""
     rows_of_pictures: array[int] = field(default_factory=lambda: array("q"))
     pictures: array[int] = field(default_factory=lambda: array("Q"))
     rows_of_examples: array[int] = field(default_factory=lambda: array("q"))
@@ -64,9 +67,10 @@ class _Table:
         self.sources.append(source)
         self.numbers.append(number)
         self.content.append(content_key(examples))
-        shown = {int(image.digest, 16) for example in examples for image in example.images}
-        self.pictures.extend(sorted(shown))
-        self.rows_of_pictures.extend([at] * len(shown))
+        pictures = [image.digest for image in examples[0].images]
+        self.shown.append(int(stable_hash(pictures), 16) if pictures else 0)
+        self.pictures.extend(int(digest, 16) for digest in pictures)
+        self.rows_of_pictures.extend([at] * len(pictures))
         self.rows_of_examples.extend([at] * len(examples))
         if not fits:
             self.too_long[at] = examples[0].id
@@ -182,7 +186,7 @@ def _split(
         held = _held(kept, groups, recipe.validation, recipe.seed)
     sources = numpy.asarray(table.sources)
     everything = SourceRows(
-        numpy.asarray(table.numbers), numpy.asarray(table.content), _shown(table)
+        numpy.asarray(table.numbers), numpy.asarray(table.content), numpy.asarray(table.shown)
     )
     if not (kept & ~held).any():
         raise DataError("There is no row left to train on; check 'data' in the recipe.")
@@ -246,16 +250,3 @@ def _picture_groups(table: _Table) -> NDArray[numpy.intp]:
     _, groups = connected_components(edges, directed=False)
     found: NDArray[numpy.intp] = groups[: len(table)]
     return found
-
-
-def _shown(table: _Table) -> NDArray[numpy.uint64]:
-    """A key of the pictures of each row, 0 where there is none."""
-    import numpy
-
-    keys = numpy.zeros(len(table), dtype=numpy.uint64)
-    pictures = numpy.asarray(table.pictures)
-    numpy.add.at(keys, numpy.asarray(table.rows_of_pictures), pictures)
-    shows = numpy.zeros(len(table), dtype=bool)
-    shows[numpy.asarray(table.rows_of_pictures)] = True
-    keys[shows & (keys == 0)] = 1
-    return keys

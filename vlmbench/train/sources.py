@@ -30,7 +30,7 @@ class SourceRows:
     content: NDArray[numpy.uint64]
     """See `content_key`."""
     pictures: NDArray[numpy.uint64]
-    """The same for rows that show the same pictures; 0 where there is none."""
+    """The same for rows that show the same pictures in the same order; 0 where there is none."""
 
     def at(self, places: NDArray[numpy.intp] | NDArray[numpy.bool_]) -> SourceRows:
         """Some of them."""

@@ -30,7 +30,7 @@ ExampleKey: TypeAlias = tuple[str, str]
 
 _CHUNK = 2048
 """Most examples that are compared at a time."""
-_CHUNK_BYTES = 32 << 20
+_CHUNK_BYTES = 16 << 20
 """Encoded pictures from which on no more examples join them."""
 _SHOWN = 50
 """Findings that a report names."""

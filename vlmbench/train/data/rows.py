@@ -28,7 +28,7 @@ Row: TypeAlias = dict[str, Any]
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 """Kinds of files; of a folder that holds several kinds, the first of these is read."""
-BATCH_ROWS = 32
+BATCH_ROWS = 8
 """Rows of Parquet that are decoded together when a file is read from start to end."""
 
 
