@@ -14,7 +14,8 @@ from vlmbench.errors import DataError
 from vlmbench.train.data.formats import Source
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.sources import SourceRows, TrainingRows, content_key
+from vlmbench.train.recipe import DataSource
+from vlmbench.train.sources import SourceRows, TrainingRows, content_key, open_sources
 
 
 def kept_rows(sources: list[Source], *, memory: int | None = None) -> TrainingRows:
@@ -156,6 +157,17 @@ def test_rows_of_an_update_are_near_each_other(sources: list[Source]) -> None:
     epoch(RowFeed(rows, 3), 0)
     assert set(reads) == set(range(8))
     assert max(reads.values()) <= 2
+
+
+def test_configurations_of_one_data_set_have_names_of_their_own(tmp_path: Path) -> None:
+    entries = [
+        DataSource(path="org/set", config="docvqa"),
+        DataSource(path="org/set", config="chartqa", split="test"),
+        DataSource(path="org/set", name="rest", image_dir="coco"),
+    ]
+    found = open_sources(entries, tmp_path)
+    assert [one.name for one in found] == ["org/set:docvqa", "org/set:chartqa:test", "rest"]
+    assert found[2].image_dir == tmp_path / "coco"
 
 
 def test_a_row_that_changes_behind_the_check_is_refused(tmp_path: Path) -> None:
