@@ -75,9 +75,6 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         longest=loaded.positions,
         quiet=quiet,
     )
-    feed = None
-    if isinstance(rows.training, TrainingRows):
-        feed = RowFeed(rows.training, recipe.examples_per_step)
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
@@ -91,8 +88,14 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, mixed(recipe, feed)),
+        Loop(recipe, trainable, encoder, mixed(recipe, _row_feed(recipe, rows))),
     )
+
+
+def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed | None:
+    if not isinstance(rows.training, TrainingRows):
+        return None
+    return RowFeed(rows.training, recipe.examples_per_step, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
