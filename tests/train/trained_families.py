@@ -88,8 +88,8 @@ def train(key: str, method: str, root: Path) -> TrainedFamily:
         method,
         losses=[row["train/loss"] for row in log if "train/loss" in row],
         unreached=facts["unreached"],
-        live=facts["answers"],
-        written=answers_of(runner, list(read_examples(str(rows)))),
+        live=sorted(facts["answers"]),
+        written=sorted(answers_of(runner, list(read_examples(str(rows))))),
         asked_as_trained=runner.describe()["asked_as_trained"] is True,
     )
     runner.close()
