@@ -23,7 +23,8 @@ from vlmbench.train.export import merge_adapter
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
-from vlmbench.train.trainable import make_trainable, without_peft_warnings
+from vlmbench.train.adapter import without_peft_warnings
+from vlmbench.train.trainable import make_trainable
 
 # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -51,11 +51,18 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     """
     spec = _start(recipe)
     torch.manual_seed(recipe.seed)
-    loaded = load(spec)
+    loaded = load(spec, adapted=False)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
-    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
+    trainable = make_trainable(
+        loaded.model,
+        loaded.family,
+        recipe,
+        base_location(spec),
+        revision=spec.revision,
+        start=spec.options.get("adapter"),
+    )
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
@@ -117,10 +124,10 @@ def _start(recipe: Recipe) -> ModelSpec:
             f"The model {recipe.checkpoint} is not one that transformers loads, so it cannot be "
             "trained here; choose a checkpoint."
         )
-    if "adapter" in spec.options:
+    if "adapter" in spec.options and not recipe.adapted_parts:
         raise ModelError(
-            f"The checkpoint {recipe.checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
+            f"The checkpoint {recipe.checkpoint} is an adapter, which 'method: full' does not train "
+            f"further; merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
         )
     return spec
 

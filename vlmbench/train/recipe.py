@@ -322,11 +322,27 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         _refuse_foreign(stage, path)
         location = f"stage {number} of {path}"
         recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
-        if number < len(stages) and recipes[-1].method != "full":
-            raise ConfigError(
-                f"The next stage cannot start from an adapter: {location} needs 'method: full'."
-            )
+        if number > 1:
+            _check_next(*recipes[-2:], location)
     return StagedRecipe(tuple(recipes), path.parent)
+
+
+def _check_next(earlier: Recipe, stage: Recipe, location: str) -> None:
+    """See that a stage can start from the adapter of an earlier one, if that leaves one."""
+    if not earlier.adapted_parts:
+        return
+    if not stage.adapted_parts:
+        raise ConfigError(
+            f"'method: full' of {location} cannot start from the adapter of the stage before; train "
+            "that in full, or make two recipes with 'vlmbench train export' between them."
+        )
+    before, now = (one.lora.model_dump(exclude={"dropout"}) for one in (earlier, stage))
+    for key in before:
+        if before[key] != now[key]:
+            raise ConfigError(
+                f"'lora.{key}' of {location} is not that of the stage before, whose adapter it goes "
+                "on with; give the same."
+            )
 
 
 class _Stages(Strict):

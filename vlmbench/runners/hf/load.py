@@ -104,8 +104,11 @@ def check_checkpoint(spec: ModelSpec) -> None:
         raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
 
 
-def load(spec: ModelSpec) -> Loaded:
+def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
     """Load processor and model onto the device.
+
+    Args:
+        adapted: With its adapter, if it has one.
 
     Raises:
         VlmbenchError: See `load_input_pipeline`.
@@ -132,7 +135,7 @@ def load(spec: ModelSpec) -> Loaded:
     check_quantized(spec, model)
     if not placed:
         model = model.to(device)
-    if "adapter" in spec.options:
+    if adapted and "adapter" in spec.options:
         add_adapter(model, spec.options["adapter"])
     dtype: torch.dtype = next(
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
