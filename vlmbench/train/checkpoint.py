@@ -101,7 +101,8 @@ def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
 
 def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
     """Loads a checkpoint as any user would, and compares its answers with the live model's."""
-    options = {"max_pixels": live.spec.options["max_pixels"]} if _bounded(live) else {}
+    chosen = live.spec.options
+    options = {key: chosen[key] for key in ("max_pixels", "quantization") if key in chosen}
     spec = resolve_model(
         str(folder), dtype=live.spec.dtype, device=live.spec.device, options=options
     )
@@ -117,10 +118,6 @@ def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
                 f"The checkpoint that was written answers row '{example.id}' with '{one[:40]}', "
                 f"and the model in memory with '{other[:40]}'; it is not kept."
             )
-
-
-def _bounded(live: LiveModel) -> bool:
-    return "max_pixels" in live.spec.options
 
 
 def write_state(

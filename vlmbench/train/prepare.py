@@ -141,11 +141,12 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
 
 
 def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
-    half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
+    half = recipe.bf16 and recipe.method != "full" and torch.cuda.is_available()
+    quantized = {"quantization": "4bit"} if recipe.method == "qlora" else {}
     spec = resolve_model(
         checkpoint,
         dtype="bfloat16" if half else "float32",
-        options=recipe.model_options,
+        options={**recipe.model_options, **quantized},
     )
     if spec.runner != "hf":
         raise ModelError(

@@ -217,7 +217,8 @@ class Recipe(Strict):
     """Name of the checkpoint, also on the leaderboard."""
     description: str = ""
     model: Model
-    method: Literal["full", "lora"] = "lora"
+    method: Literal["full", "lora", "qlora"] = "lora"
+    """`qlora`: an adapter on a base whose language model is in 4 bit."""
     lora: LoraConfig = Field(default_factory=LoraConfig)
     train: tuple[PartName, ...] | None = None
     """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
@@ -305,7 +306,7 @@ class Recipe(Strict):
     @property
     def adapted_parts(self) -> tuple[PartName, ...]:
         """Parts that get an adapter."""
-        return self.lora.parts if self.method == "lora" else ()
+        return () if self.method == "full" else self.lora.parts
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""
@@ -423,15 +424,15 @@ def _check_next(earlier: Recipe, stage: Recipe, location: str) -> None:
         return
     if not stage.adapted_parts:
         raise ConfigError(
-            f"'method: full' of {location} cannot start from the adapter of the stage before; train "
-            "that in full, or make two recipes with 'vlmbench train export' between them."
+            f"'method: full' of {location} cannot start from the adapter of the stage before; "
+            "train that in full, or make two recipes with 'vlmbench train export' between them."
         )
     before, now = (one.lora.model_dump(exclude={"dropout"}) for one in (earlier, stage))
     for key in before:
         if before[key] != now[key]:
             raise ConfigError(
-                f"'lora.{key}' of {location} is not that of the stage before, whose adapter it goes "
-                "on with; give the same."
+                f"'lora.{key}' of {location} is not that of the stage before, whose adapter it "
+                "goes on with; give the same."
             )
 
 

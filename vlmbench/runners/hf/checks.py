@@ -16,9 +16,6 @@ from vlmbench.models.resolve import ModelSpec
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""
 
-OUT_STEP, IN_STEP = 32, 64
-"""What bitsandbytes packs four-bit weights in, on a CPU with AVX-512 for bfloat16."""
-
 
 def check_attention(chosen: str | Mapping[str, str] | None) -> None:
     """See that transformers has an attention of this name; it may not suit the model.
@@ -61,22 +58,6 @@ def check_weights(spec: ModelSpec, report: Mapping[str, Any]) -> None:
 
 def _shape(size: Any) -> str:
     return " x ".join(map(str, size))
-
-
-def check_quantized(spec: ModelSpec, model: Any) -> None:
-    """See that a CPU can compute with the layers of four bits.
-
-    Raises:
-        ModelError: One has a shape that bitsandbytes cannot pack for this CPU.
-    """
-    for name, layer in model.named_modules():
-        packs = getattr(layer, "support_avx512bf16_for_cpu", False) and layer.weight.is_cpu
-        if packs and (layer.in_features % IN_STEP or layer.out_features % OUT_STEP):
-            raise ModelError(
-                f"--quantization 4bit cannot run {spec.location} on this CPU ({name} is "
-                f"{layer.out_features} x {layer.in_features}, and bitsandbytes packs multiples of "
-                f"{OUT_STEP} x {IN_STEP}); use 8bit, or a GPU."
-            )
 
 
 def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:

@@ -13,14 +13,14 @@ from vlmbench.models.checkpoints import model_path
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement, quantization
+from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement
 from vlmbench.runners.hf.checks import (
     check_attention,
     check_chat_template,
-    check_quantized,
     check_tokenizer,
     check_weights,
 )
+from vlmbench.runners.hf.quantize import compute_as_chosen, quantization
 
 if TYPE_CHECKING:
     import torch
@@ -118,8 +118,9 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
 
     device = pick_device(spec.device)
     placed = placement(spec, device)
+    auto = model_class(spec, pipeline.config, pipeline.family)
     with as_model_error(spec):
-        model, report = model_class(spec, pipeline.config, pipeline.family).from_pretrained(
+        model, report = auto.from_pretrained(
             source_of(spec),
             revision=spec.revision,
             config=pipeline.config,
@@ -128,11 +129,11 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `check_weights` names them
             **attention(pipeline.family, spec.options),
-            **quantization(spec, device),
+            **quantization(spec, device, pipeline.family, auto, pipeline.config),
             **placed,
         )
     check_weights(spec, report)
-    check_quantized(spec, model)
+    compute_as_chosen(model)
     if not placed:
         model = model.to(device)
     if adapted and "adapter" in spec.options:
