@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from made_colors import color_rows, data_recipe, write_rows
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.resolve import resolve_model
-from vlmbench.runners.hf.load import load
+from vlmbench.runners.hf.load import check_checkpoint, load
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
@@ -103,6 +104,32 @@ def test_an_adapter_of_another_form(
 def test_full_training_needs_the_merged_model(first: Path, rows: Path) -> None:
     with pytest.raises(ModelError, match=r"'method: full' .+ 'vlmbench train export"):
         prepared(data_recipe(rows, first, method="full"))
+
+
+def test_an_adapter_of_other_weights_is_refused(
+    first: Path, seedling: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(seedling, tmp_path / "other")
+    (other / "notes.txt").write_text("Not a weight.")
+    on_other = resolve_model(str(other), options={"adapter": str(first)})
+    check_checkpoint(on_other)
+    changed = load_file(other / "model.safetensors")
+    changed[min(changed)] += 1
+    save_file(changed, other / "model.safetensors", metadata={"format": "pt"})
+    for use in (check_checkpoint, load):
+        with pytest.raises(ModelError, match=r"was trained on other weights \(.+; give the model"):
+            use(on_other)
+
+
+def test_rule_24_an_adapter_without_what_was_trained_beside_it_is_refused(
+    first: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(first, tmp_path / "adapter")
+    file = folder / "adapter_model.safetensors"
+    kept = {name: value for name, value in held(first).items() if "merger.mlp" not in name}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks model\.visual\.merger\.mlp\.0\.bias, which was"):
+        load(resolve_model(str(folder)))
 
 
 @pytest.mark.parametrize(

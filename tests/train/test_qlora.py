@@ -23,14 +23,18 @@ from vlmbench.train.run import train_by_recipe
 needs_bitsandbytes = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
 )
-RATES = {"language": 0.01, "connector": 0.005}
 
 
-def prepared(folder: Path, seedling: Path) -> Prepared:
+CHANGES = {
+    "train": ["connector"],
+    "learning_rate": {"language": 0.01, "connector": 0.005},
+    "max_steps": 12,
+}
+
+
+def prepared(folder: Path, seedling: Path, method: str = "qlora") -> Prepared:
     write_rows(folder / "rows.parquet", color_rows(24))
-    path = data_recipe(
-        folder, seedling, method="qlora", train=["connector"], learning_rate=RATES, max_steps=12
-    )
+    path = data_recipe(folder, seedling, method=method, **CHANGES)
     return prepare(parse_recipe(read_recipe(path), path).stages[-1], folder)
 
 
@@ -38,14 +42,7 @@ def prepared(folder: Path, seedling: Path) -> Prepared:
 def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("qlora")
     write_rows(folder / "rows.parquet", color_rows(24))
-    path = data_recipe(
-        folder,
-        seedling,
-        method="qlora",
-        train=["connector"],
-        learning_rate=RATES,
-        max_steps=12,
-    )
+    path = data_recipe(folder, seedling, method="qlora", **CHANGES)
     return train_by_recipe(path, out=folder / "out", quiet=True)
 
 
@@ -65,10 +62,18 @@ def test_only_layers_of_the_language_model_are_in_four_bits(seedling: Path, tmp_
 
 
 @needs_bitsandbytes
-def test_it_learns_and_says_how_to_run_it(trained: Path) -> None:
+def test_it_learns_nearly_as_lora_does(trained: Path, seedling: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
     found = [line["train/loss"] for line in lines if "train/loss" in line]
-    assert found[-1] < 0.7 * found[0]
+    whole = [report.loss for report in prepared(tmp_path, seedling, "lora").loop.run()]
+    fallen = whole[0] - whole[-1]
+    assert fallen > 0.3
+    assert found == pytest.approx(whole, abs=0.2 * fallen)
+    assert found != whole
+
+
+@needs_bitsandbytes
+def test_it_says_how_to_run_it(trained: Path) -> None:
     readme = (trained / "README.md").read_text()
     assert "- Method: qlora, of the parts language; in full beside it: connector" in readme
     assert "Run it with `--quantization 4bit`, as it was trained" in readme

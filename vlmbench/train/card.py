@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
+from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.records import RunRecord, stable_hash
 from vlmbench.train.config import TrainConfig
 from vlmbench.train.data.examples import Example
@@ -49,6 +50,7 @@ def checkpoint_facts(
 ) -> dict[str, Any]:
     """What checkpoint.json says: what was trained from what, on what, for how long."""
     recipe, spec, rows = ready.recipe, ready.spec, ready.rows
+    base = model_path(spec.location)
     return {
         "name": recipe.name,
         "step": progress.step,
@@ -56,7 +58,9 @@ def checkpoint_facts(
             "location": spec.location,
             "revision": spec.revision,
             "fingerprint": spec.fingerprint,
+            "weights": weights_digest(base) if base.is_dir() else None,
         },
+        "beside": sorted(ready.trainable.beside),
         "prompt": ready.encoder.digest,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": {

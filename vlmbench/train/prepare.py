@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from vlmbench.errors import ModelError
+from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
@@ -141,11 +141,14 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
 
 
 def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
-    half = recipe.bf16 and recipe.method != "full" and torch.cuda.is_available()
+    if recipe.fp16 and not torch.cuda.is_available():
+        raise ConfigError("'fp16: true' needs a CUDA GPU; write 'bf16: true', or leave both out.")
+    half = "float16" if recipe.fp16 else "bfloat16"
+    is_half = recipe.fp16 or (recipe.bf16 and torch.cuda.is_available())
     quantized = {"quantization": "4bit"} if recipe.method == "qlora" else {}
     spec = resolve_model(
         checkpoint,
-        dtype="bfloat16" if half else "float32",
+        dtype=half if is_half and recipe.method != "full" else "float32",
         options={**recipe.model_options, **quantized},
     )
     if spec.runner != "hf":

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     JsonValue,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -71,7 +72,6 @@ CALLED_HERE = {
     "batch_size": "per_device_train_batch_size",
     "num_epochs": "num_train_epochs",
     "epochs": "num_train_epochs",
-    "warmup_steps": "warmup_ratio",
     "lr_scheduler": "lr_scheduler_type",
     "optimizer": "optim",
     "cutoff_len": "max_length",
@@ -86,6 +86,17 @@ CALLED_HERE = {
     "resume_from_checkpoint": "--resume of 'vlmbench train run'",
 }
 """Keys of other trainers. An alias that means almost the same would be worse than an error."""
+
+Schedule: TypeAlias = Literal[
+    "linear",
+    "cosine",
+    "constant",
+    "constant_with_warmup",
+    "cosine_with_min_lr",
+    "warmup_stable_decay",
+    "polynomial",
+]
+"""Schedules of transformers."""
 
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
@@ -200,14 +211,25 @@ class Evaluate(Strict):
     best: str | None = Field(default=None, pattern=r"^validation\.(loss|[a-z_]+\.[a-z_0-9]+)$")
     """`validation.` and a metric, or `validation.loss`: the checkpoint with the best value is kept.
     None keeps the last."""
+    keep: PositiveInt = 1
+    """So many of the best checkpoints are kept, the others than the best as `best-step-N`."""
     patience: PositiveInt | None = None
     """Stop after so many checks without a better value of `best`."""
 
     @model_validator(mode="after")
-    def _patient_for_something(self) -> Evaluate:
+    def _best_of_something(self) -> Evaluate:
         if self.patience is not None and self.best is None:
             raise ValueError("'patience' needs 'best', the value that has to get better")
+        if self.keep > 1 and self.best is None:
+            raise ValueError("'keep' needs 'best', the value that says which are the best")
         return self
+
+
+class Ema(Strict):
+    """An exponential moving average of the trained weights."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """How much of the average an update keeps."""
 
 
 class Recipe(Strict):
@@ -233,14 +255,25 @@ class Recipe(Strict):
     per_device_train_batch_size: PositiveInt = 8
     gradient_accumulation_steps: PositiveInt = 1
     warmup_ratio: float = Field(default=0.03, ge=0, le=1)
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: NonNegativeInt | None = None
+    """Instead of `warmup_ratio`."""
+    lr_scheduler_type: Schedule = "linear"
+    lr_scheduler_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """What transformers' schedule of that name takes, such as `min_lr_rate`."""
     weight_decay: NonNegativeFloat = 0.0
     max_grad_norm: PositiveFloat = 1.0
     optim: Literal["adamw", "muon"] = "adamw"
     """`muon` takes `learning_rate` for the matrices inside the layers; see `optim_args`."""
     optim_args: OptimizerArguments = Field(default_factory=OptimizerArguments)
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    adam_epsilon: PositiveFloat = 1e-8
+    ema: Ema | None = None
+    """Evaluate and save the average instead of the last weights."""
     bf16: bool = False
     """Arithmetic in bfloat16; weights that are trained stay float32."""
+    fp16: bool = False
+    """Arithmetic in float16 with a scaled loss, on a GPU; weights that are trained stay float32."""
     gradient_checkpointing: bool = False
     max_length: PositiveInt | None = None
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
@@ -268,6 +301,11 @@ class Recipe(Strict):
                 raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
             if self.optim == "muon":
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
+        if self.bf16 and self.fp16:
+            raise ValueError("give either 'bf16' or 'fp16'")
+        of_adam = {"adam_beta1", "adam_beta2", "adam_epsilon"} & self.model_fields_set
+        if self.optim == "muon" and of_adam:
+            raise ValueError(f"'{min(of_adam)}' needs 'optim: adamw'; Muon's are fixed")
         if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
             raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
         is_fraction = self.validation is not None and self.validation.fraction is not None

@@ -15,6 +15,7 @@ from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement
 from vlmbench.runners.hf.checks import (
+    check_adapter,
     check_attention,
     check_chat_template,
     check_tokenizer,
@@ -73,6 +74,8 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
 
     source = source_of(spec)
     check_attention(spec.options.get("attention"))
+    if "adapter" in spec.options:
+        check_adapter(spec, Path(spec.options["adapter"]))
     with as_model_error(spec):
         config = transformers.AutoConfig.from_pretrained(
             source, revision=spec.revision, trust_remote_code=False

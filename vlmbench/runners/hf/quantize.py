@@ -6,6 +6,7 @@ image encoders in four bits give nonsense.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import logging
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ def quantization(
     make_config: Any = transformers.BitsAndBytesConfig
     if bits == "8bit":
         return {"quantization_config": make_config(load_in_8bit=True)}
+    with torch.device("meta"):
+        outline = auto.from_config(copy.deepcopy(config))
     named = torch.bfloat16 if spec.dtype == "auto" else getattr(torch, spec.dtype)
     compute = torch.float32 if device.type == "cpu" and spec.dtype == "auto" else named
     return {
@@ -53,7 +56,7 @@ def quantization(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=compute,
-            llm_int8_skip_modules=_kept_whole(kind, auto, config),
+            llm_int8_skip_modules=kept_whole(kind, outline),
         )
     }
 
@@ -68,20 +71,19 @@ def compute_as_chosen(model: Any) -> None:
             layer.support_avx512bf16_for_cpu = False
 
 
-def _kept_whole(kind: ModelFamily, auto: Any, config: Any) -> list[str] | None:
-    """Modules whose weights stay as they are; None for transformers' choice, the output head."""
-    import torch
+def kept_whole(kind: ModelFamily, model: Any) -> list[str] | None:
+    """Modules whose weights are not kept in four bits: all but the language model's layers.
 
+    None for transformers' choice, the output head, where the family's parts are not known.
+    """
     if kind.parts is None:
         return None
-    with torch.device("meta"):
-        outline = auto.from_config(config)
-    head = outline.get_output_embeddings()
+    head = model.get_output_embeddings()
     return [
         *(*kind.parts.vision, *kind.parts.connector, *kind.parts.other),
         *(
             name
-            for name, module in outline.named_modules()
+            for name, module in model.named_modules()
             if module is head or type(module).__name__ in kind.parts.connector_classes
         ),
     ]
