@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -28,7 +29,7 @@ class Average:
 
     def __init__(self, trainable: Trainable, decay: float) -> None:
         self._trained = {name: parameter for name, _, parameter in trainable.trained()}
-        self._blend = get_ema_multi_avg_fn(decay)
+        self._blend: Any = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.weights = {
             name: parameter.detach().float().clone() for name, parameter in self._trained.items()
         }

@@ -451,7 +451,7 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         location = f"stage {number} of {path}"
         recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
         if number > 1:
-            _check_next(*recipes[-2:], location)
+            _check_next(recipes[-2], recipes[-1], location)
     _check_start(recipes[0], path)
     return StagedRecipe(tuple(recipes), path.parent)
 
