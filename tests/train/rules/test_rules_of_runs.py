@@ -165,7 +165,7 @@ def test_rule_25_a_merged_adapter_answers_as_before(
     seedling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(tmp_path / "rows.parquet", color_rows(12))
-    path = data_recipe(tmp_path, seedling, learning_rate=0.05)
+    path = data_recipe(tmp_path, seedling, learning_rate=0.02, max_steps=24)
     tuned = train_by_recipe(path, out=tmp_path / "adapter", quiet=True)
     merged = tmp_path / "merged"
     assert main(["train", "export", str(tuned), "-o", str(merged)]) == 0
