@@ -27,7 +27,7 @@ def demo_command(options: argparse.Namespace) -> int:
     )
     answer = ["--tasks", TASKS, "--out", runs, "--no-cache"]
     resume = ["--resume"] if any(Path(tuned).glob("checkpoint-*")) else []
-    finished = Path(tuned, "training.json").exists()
+    finished = Path(tuned, "checkpoint.json").exists()
     steps = [
         ("Two baselines and tiny-ja answer four tasks", ["run", "--model", MODELS, *answer]),
         (
@@ -42,6 +42,10 @@ def demo_command(options: argparse.Namespace) -> int:
         (
             "Is the fresh checkpoint better?",
             ["gate", "check", f"{runs}/tiny-ja-tune", "--baseline", baseline],
+        ),
+        (
+            "How much better, and can the difference be trusted?",
+            ["compare", f"{runs}/tiny-ja", f"{runs}/tiny-ja-tune"],
         ),
         ("A leaderboard of all of them", ["report", runs, "--out", site]),
     ]
