@@ -50,9 +50,9 @@ def train_stage(
             number. The last good checkpoint stays.
     """
     last = _claim(target, resume=resume)
+    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
-    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     ready = prepare(recipe, folder)
     with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
         _Training(ready, target, log).run(last)

@@ -48,9 +48,10 @@ def explained_write_errors(target: Path) -> Iterator[None]:
         reason = _why_not_written(error)
         if reason is None:
             raise
+        begun = any(target.glob("checkpoint-*"))
         raise UsageError(
             f"The training stopped because a file in {target} could not be written ({reason}); "
-            "make room, then go on with --resume."
+            f"make room, then {'go on with --resume' if begun else 'start it again'}."
         ) from error
 
 

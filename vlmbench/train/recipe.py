@@ -407,6 +407,10 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         ConfigError: A key is unknown or belongs to another trainer, or a value is wrong.
     """
     values = _with_numbers(values)
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} is wrong: a recipe is made of keys and values; see docs/training.md."
+        )
     _refuse_foreign(values, path)
     top = {key: value for key, value in values.items() if key != "stages"}
     listed = values.get("stages")
