@@ -43,10 +43,6 @@ def demo_command(options: argparse.Namespace) -> int:
             "Is the fresh checkpoint better?",
             ["gate", "check", f"{runs}/tiny-ja-tune", "--baseline", baseline],
         ),
-        (
-            "How much better, and can the difference be trusted?",
-            ["compare", f"{runs}/tiny-ja", f"{runs}/tiny-ja-tune"],
-        ),
         ("A leaderboard of all of them", ["report", runs, "--out", site]),
     ]
     for position, (title, command) in enumerate(steps, 1):
