@@ -15,9 +15,12 @@ from safetensors.torch import load_file
 from vlmbench.errors import DataError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.train.fit import StepLog
+from vlmbench.train.packing_check import packing_is_exact
 from vlmbench.train.prepare import FROM_NOTHING, Prepared, prepare
 from vlmbench.train.recipe import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
+from vlmbench.train.synthetic.examples import group_examples
+from vlmbench.train.synthetic.split import FAMILIES
 
 
 def prepared(folder: Path, model: Path, **changes: Any) -> Prepared:
@@ -120,6 +123,19 @@ def test_pictures_that_do_not_fit_stop_before_the_first_step(
 ) -> None:
     with pytest.raises(DataError, match=r"take up to \d+ tokens .* and 12 are allowed"):
         prepared(tmp_path, seedling, max_length=12)
+
+
+def test_the_questions_on_a_picture_share_a_row_and_lose_nothing(
+    seedling: Path, tmp_path: Path
+) -> None:
+    ready = prepared(tmp_path, seedling)
+    for family in FAMILIES:
+        group = group_examples(family, "shared", questions=4, kinds={}, source=family)
+        batch = ready.encoder.batch([group])
+        assert len(batch.labels) == 1
+        assert len(batch.examples) == len(group)
+        if len(group) > 1:
+            assert packing_is_exact(ready.trainable.model, ready.encoder, [group]), family
 
 
 def test_from_nothing_in_stages(tmp_path: Path) -> None:
