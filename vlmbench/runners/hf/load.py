@@ -162,6 +162,11 @@ def prepare_libraries(spec: ModelSpec) -> None:
     if not model_path(spec.location).is_dir():
         go_offline_if_unreachable()
     set_thread_env()
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Keeps libraries from showing bars and remarks of their own."""
     # It would tell which kernels this machine lacks, needed or not, once transformers' schedules or
     # peft import it, and of each layer of each answer that it computes in half precision.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
