@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import (
     Field,
@@ -86,6 +86,9 @@ CALLED_HERE = {
 """Keys of other trainers. An alias that means almost the same would be worse than an error."""
 
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+Tracker: TypeAlias = Literal["trackio", "wandb", "tensorboard"]
 
 
 class ModelChoice(Strict):
@@ -195,6 +198,8 @@ class Recipe(Strict):
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
+    report_to: Tracker | Literal["none"] | tuple[Tracker, ...] = "none"
+    """Libraries that losses and checks are passed on to."""
     seed: int = 0
 
     @model_validator(mode="after")
@@ -217,6 +222,13 @@ class Recipe(Strict):
         """Parts of which something is trained, in their order."""
         chosen = self.lora.parts if self.method == "lora" else self.train
         return tuple(part for part in PART_NAMES if part in chosen)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """What `report_to` names."""
+        if isinstance(self.report_to, tuple):
+            return self.report_to
+        return () if self.report_to == "none" else (self.report_to,)
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""
