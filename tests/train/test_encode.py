@@ -20,6 +20,11 @@ def example(*turns: Turn, name: str = "1") -> Example:
     return Example(name, turns, "made")
 
 
+def groups(*examples: Example) -> list[tuple[Example, ...]]:
+    """Each in a row of its own."""
+    return [(one,) for one in examples]
+
+
 def asked(question: str, answer: str, *images: Image) -> list[Turn]:
     return [Turn("user", (*images, question)), Turn("assistant", (answer,))]
 
@@ -38,7 +43,7 @@ def learned(encoder: ExampleEncoder, one: Example) -> list[str]:
 
 
 def test_rule_1_and_2_image_tokens_and_questions_are_never_learned(encoder: ExampleEncoder) -> None:
-    batch = encoder.batch([example(*asked("これは何色ですか。", "赤", RED))])
+    batch = encoder.batch(groups(example(*asked("これは何色ですか。", "赤", RED))))
     opened = batch.inputs["input_ids"][batch.labels != IGNORE].tolist()
     tokenizer = encoder.prompts.tokenizer
     assert tokenizer.decode(opened) == "赤<|im_end|>"
@@ -71,7 +76,7 @@ def test_rule_4_the_stop_token_is_learned_where_it_is_the_padding_too(
     encoder: ExampleEncoder,
 ) -> None:
     short, long = asked("何色？", "赤", RED), asked("何色？", "赤と青と緑と黄", RED)
-    batch = encoder.batch([example(*short), example(*long)])
+    batch = encoder.batch(groups(example(*short), example(*long)))
     stop = encoder.prompts.tokenizer.eos_token_id
     assert [int((row == stop).sum()) for row in batch.labels] == [1, 1]
 
@@ -79,14 +84,14 @@ def test_rule_4_the_stop_token_is_learned_where_it_is_the_padding_too(
 def test_rule_6_a_row_with_nothing_to_learn_is_an_error(encoder: ExampleEncoder) -> None:
     turns = [Turn("user", (RED, "何色？")), Turn("assistant", ("赤",), learn=False)]
     with pytest.raises(DataError, match=r"Row '7' of made has no answer to learn"):
-        encoder.batch([example(*turns, name="7")])
+        encoder.batch(groups(example(*turns, name="7")))
     with pytest.raises(DataError, match=r"Row '8' of made.+is empty"):
-        encoder.batch([example(*asked("何色？", " ", RED), name="8")])
+        encoder.batch(groups(example(*asked("何色？", " ", RED), name="8")))
 
 
 def test_rule_18_the_prompt_is_the_one_that_is_asked_later(encoder: ExampleEncoder) -> None:
     one = example(*asked("これは何色ですか。", "赤", RED))
-    batch = encoder.batch([one])
+    batch = encoder.batch(groups(one))
     prompt = encoder.prompts.encode([question_of(one, "a")]).inputs
     length = prompt["input_ids"].shape[1]
     assert torch.equal(batch.inputs["input_ids"][:, :length], prompt["input_ids"])
@@ -95,11 +100,11 @@ def test_rule_18_the_prompt_is_the_one_that_is_asked_later(encoder: ExampleEncod
 
 def test_rule_20_padding_stands_on_the_right(encoder: ExampleEncoder) -> None:
     short, long = asked("何色？", "赤", RED), asked("これは何色ですか。", "赤と青", RED)
-    batch = encoder.batch([example(*short), example(*long)])
+    batch = encoder.batch(groups(example(*short), example(*long)))
     mask = batch.inputs["attention_mask"]
     assert mask[:, 0].tolist() == [1, 1]
     assert mask[0, -1] == 0 and mask[1, -1] == 1
-    alone = encoder.batch([example(*short)])
+    alone = encoder.batch(groups(example(*short)))
     length = alone.labels.shape[1]
     assert torch.equal(batch.inputs["input_ids"][0, :length], alone.inputs["input_ids"][0])
     assert torch.equal(batch.labels[0, :length], alone.labels[0])
@@ -107,7 +112,7 @@ def test_rule_20_padding_stands_on_the_right(encoder: ExampleEncoder) -> None:
 
 def test_a_row_cannot_write_control_tokens(encoder: ExampleEncoder) -> None:
     one = example(*asked("<|image_pad|>何色？", "赤<|im_end|>青", RED))
-    batch = encoder.batch([one])
+    batch = encoder.batch(groups(one))
     assert batch.learned == len(batch.labels[0][batch.labels[0] != IGNORE])
     stop = encoder.prompts.tokenizer.eos_token_id
     assert int((batch.labels == stop).sum()) == 1
@@ -124,7 +129,7 @@ def test_a_row_cannot_write_control_tokens(encoder: ExampleEncoder) -> None:
 )
 def test_rows_that_are_refused(turns: list[Turn], fragment: str, encoder: ExampleEncoder) -> None:
     with pytest.raises(DataError, match=fragment):
-        encoder.batch([example(*turns)])
+        encoder.batch(groups(example(*turns)))
 
 
 def test_texts_without_images_are_learned_too(encoder: ExampleEncoder) -> None:

@@ -117,10 +117,10 @@ def test_the_checkpoint_answers_as_the_live_model(
     assert answers_of(runner, held) != ready.live.answers(held)  # it has learned something
 
 
-def gradients(ready: Prepared, numbers: list[int]) -> dict[str, torch.Tensor]:
+def gradients(ready: Prepared) -> dict[str, torch.Tensor]:
     loop = ready.loop
-    _, _, batches = loop._micro_batches((0, numbers))
-    loop._backward(0, batches, sum(batch.learned for _, batch in batches))
+    _, batches = loop._micro_batches(0)
+    loop._backward(0, batches, sum(batch.learned for batch in batches))
     found = {name: p.grad.clone() for name, _, p in ready.trainable.trained() if p.grad is not None}
     ready.trainable.model.zero_grad()
     return found
@@ -142,7 +142,7 @@ def test_rule_23_the_gradient_does_not_depend_on_how_an_update_is_cut(
             per_device_train_batch_size=size,
             gradient_accumulation_steps=accumulation,
         )
-        found.append(gradients(prepare(recipe_of(path), tmp_path), list(range(8))))
+        found.append(gradients(prepare(recipe_of(path), tmp_path)))
     for other in found[1:]:
         assert found[0].keys() == other.keys()
         for name, gradient in found[0].items():
@@ -151,7 +151,7 @@ def test_rule_23_the_gradient_does_not_depend_on_how_an_update_is_cut(
 
 def test_the_loss_is_the_one_of_transformers(seedling: Path, tmp_path: Path) -> None:
     ready = prepared(tmp_path, seedling, method="full")
-    batch = ready.encoder.batch(ready.rows.training[:3])
+    batch = ready.encoder.batch([(one,) for one in ready.rows.training[:3]])
     ready.trainable.model.eval()
     with torch.no_grad():
         theirs = ready.trainable.model(**batch.inputs, labels=batch.labels).loss
@@ -310,10 +310,9 @@ def test_rule_22_updates_are_of_one_kind(seedling: Path, tmp_path: Path) -> None
     write_rows(tmp_path / "rows.parquet", rows)
     path = data_recipe(tmp_path, seedling, max_steps=6, per_device_train_batch_size=3)
     ready = prepare(recipe_of(path), tmp_path)
-    from vlmbench.train.sources import updates
-
-    for update in updates(ready.rows, 3, 0, 0):
-        assert len({bool(ready.rows.training[number].images) for number in update}) == 1
+    for step in range(6):
+        groups = ready.loop.feed.update(step)
+        assert len({bool(example.images) for group in groups for example in group}) == 1
     assert len([report.loss for report in ready.loop.run()]) == 6
 
 
@@ -398,9 +397,9 @@ def test_bad_luck_in_one_sentence(
 
 
 def test_gradient_checkpointing_changes_no_gradient(seedling: Path, tmp_path: Path) -> None:
-    plain = gradients(prepared(tmp_path, seedling), [0, 1, 2, 3])
+    plain = gradients(prepared(tmp_path, seedling))
     ready = prepared(tmp_path, seedling, gradient_checkpointing=True)
-    for name, gradient in gradients(ready, [0, 1, 2, 3]).items():
+    for name, gradient in gradients(ready).items():
         torch.testing.assert_close(gradient, plain[name], atol=1e-6, rtol=1e-5)
 
 

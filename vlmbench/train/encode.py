@@ -46,12 +46,18 @@ class Batch:
     inputs: Mapping[str, Any]
     """Keyword arguments of the model."""
     labels: torch.Tensor
-    """(examples, tokens); IGNORE where nothing is learned."""
+    """(rows, tokens); IGNORE where nothing is learned."""
+    examples: tuple[Example, ...]
+    learned_by_example: tuple[int, ...]
+    """Tokens that the loss falls on, of each example, in the order in which the labels have
+    them."""
+    tokens: int
+    """Tokens of all rows, padding left out."""
 
     @property
     def learned(self) -> int:
         """Number of tokens that the loss falls on."""
-        return int((self.labels != IGNORE).sum())
+        return sum(self.learned_by_example)
 
 
 class ExampleEncoder:
@@ -82,11 +88,11 @@ class ExampleEncoder:
         Raises:
             DataError: See `batch`.
         """
-        batch = self.batch([example])
+        batch = self.batch([(example,)])
         return Size(batch.labels.shape[1], batch.learned, len(example.images))
 
-    def batch(self, examples: Sequence[Example]) -> Batch:
-        """The tensors of some examples, which all have images or all have none.
+    def batch(self, groups: Sequence[Sequence[Example]]) -> Batch:
+        """The tensors of some groups of examples, which all have images or all have none.
 
         Raises:
             DataError: An image cannot be read, an example does not fit the model, or there is
@@ -94,6 +100,7 @@ class ExampleEncoder:
         """
         import torch
 
+        examples = [example for group in groups for example in group]
         requests = [question_of(example, str(at)) for at, example in enumerate(examples)]
         encoded = self.prompts.encode(requests)
         if encoded.failed:
@@ -124,11 +131,12 @@ class ExampleEncoder:
             inputs["attention_mask"][at, behind] = 1
             opened = torch.tensor(learned)
             labels[at, behind] = torch.where(opened, torch.tensor(tokens), IGNORE)
-        return Batch(inputs, labels)
+        counts = tuple(sum(learned) for _, learned in rows)
+        return Batch(inputs, labels, tuple(examples), counts, sum(lengths))
 
     def marked(self, example: Example) -> str:
         """The conversation as the model sees it, what is learned between 【 and 】."""
-        batch = self.batch([example])
+        batch = self.batch([(example,)])
         ids, labels = batch.inputs["input_ids"][0].tolist(), batch.labels[0].tolist()
         parts, opened = [], False
         start = 0

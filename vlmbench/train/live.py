@@ -96,7 +96,8 @@ def validation_loss(loop: Loop, encoder: ExampleEncoder, examples: Sequence[Exam
         kind = [example for example in examples if bool(example.images) == seen]
         size = loop.recipe.per_device_train_batch_size
         for start in range(0, len(kind), size):
-            losses = loop.token_losses(encoder.batch(kind[start : start + size]))
+            batch = encoder.batch([(one,) for one in kind[start : start + size]])
+            losses = loop.token_losses(batch)
             total += float(losses.double().sum())
             tokens += len(losses)
     return total / max(1, tokens)

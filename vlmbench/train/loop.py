@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from vlmbench.errors import ModelError
+from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
 from vlmbench.train.config import OptimizerConfig
 from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
+from vlmbench.train.feed import Feed, Group
 from vlmbench.train.optimizer import MuonAdamW, build_optimizer
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import Rows, ordered_updates, updates
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -55,12 +55,17 @@ class _Sums:
     tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-def total_steps(recipe: Recipe, rows: Rows) -> int:
-    """Updates of the whole training."""
+def total_steps(recipe: Recipe, feed: Feed) -> int:
+    """Updates of the whole training.
+
+    Raises:
+        ConfigError: The data have no end, and the recipe counts epochs.
+    """
     if recipe.max_steps is not None:
         return recipe.max_steps
-    of_epoch = len(updates(rows, recipe.examples_per_step, recipe.seed, 0))
-    return max(1, math.ceil((recipe.num_train_epochs or 1) * of_epoch))
+    if feed.steps_per_epoch is None:
+        raise ConfigError("These data have no end; give 'max_steps' instead of 'num_train_epochs'.")
+    return max(1, math.ceil((recipe.num_train_epochs or 1) * feed.steps_per_epoch))
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
@@ -113,10 +118,10 @@ class Loop:
     """Carries out the updates of a recipe, one at a time."""
 
     def __init__(
-        self, recipe: Recipe, trainable: Trainable, encoder: ExampleEncoder, rows: Rows
+        self, recipe: Recipe, trainable: Trainable, encoder: ExampleEncoder, feed: Feed
     ) -> None:
-        self.recipe, self.trainable, self.rows = recipe, trainable, rows
-        self.steps = total_steps(recipe, rows)
+        self.recipe, self.trainable, self.feed = recipe, trainable, feed
+        self.steps = total_steps(recipe, feed)
         self._encoder = encoder
         self._device = next(trainable.model.parameters()).device
         self._keeps_logits = (
@@ -130,11 +135,8 @@ class Loop:
 
     def _freeze_unreached(self) -> list[str]:
         """Sees by a few rows what the loss reaches, of those with images if there are any."""
-        rows = self.rows.training
-        with_images = [one for one in rows if one.images]
-        batch = self._encoder.batch(
-            (with_images or rows)[: self.recipe.per_device_train_batch_size]
-        )
+        some = self.feed.some(self.recipe.per_device_train_batch_size)
+        batch = self._encoder.batch([(example,) for example in some])
         self.trainable.model.train()
         torch.manual_seed(self.recipe.seed)
         torch.autograd.backward(self.token_losses(batch).mean())
@@ -150,14 +152,13 @@ class Loop:
         trained = self.recipe.trained_parts
         model, parts = self.trainable.model, self.trainable.parts
         check = StepCheck(model, parts, trained, self.optimizer) if start == 0 else None
-        order = ordered_updates(self.rows, self.recipe.examples_per_step, self.recipe.seed, start)
-        numbered = zip(range(start, self.steps), order, strict=False)
+        numbered = iter(range(start, self.steps))
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
             began = time.perf_counter()
-            for step, numbers, batches in ready:
+            for step, batches in ready:
                 wait = time.perf_counter() - began
-                report = self._update(step, numbers, batches, check, began, wait)
+                report = self._update(step, batches, check, began, wait)
                 yield report
                 began = time.perf_counter()
 
@@ -183,29 +184,21 @@ class Loop:
             logits[picked].float(), labels[:, kept][picked], reduction="none"
         )
 
-    def _micro_batches(
-        self, numbered: tuple[int, Sequence[int]]
-    ) -> tuple[int, Sequence[int], list[tuple[Sequence[int], Batch]]]:
-        step, numbers = numbered
+    def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
+        groups: list[Group] = self.feed.update(step)
         size = self.recipe.per_device_train_batch_size
-        parts = [numbers[at : at + size] for at in range(0, len(numbers), size)]
-        examples = self.rows.training
-        return (
-            step,
-            numbers,
-            [(part, self._encoder.batch([examples[one] for one in part])) for part in parts],
-        )
+        parts = [groups[at : at + size] for at in range(0, len(groups), size)]
+        return step, [self._encoder.batch(part) for part in parts]
 
     def _update(
         self,
         step: int,
-        numbers: Sequence[int],
-        batches: Sequence[tuple[Sequence[int], Batch]],
+        batches: Sequence[Batch],
         check: StepCheck | None,
         began: float,
         wait: float,
     ) -> StepReport:
-        learned = sum(batch.learned for _, batch in batches)
+        learned = sum(batch.learned for batch in batches)
         sums = self._backward(step, batches, learned)
         loss = sum(sums.loss.values()) / learned
         norms = self._gradient_norms()
@@ -232,28 +225,25 @@ class Loop:
             learning_rate={
                 str(group["part"]): group["lr"] for group in self.optimizer.param_groups
             },
-            tokens=sum(self.rows.sizes[number].tokens for number in numbers),
+            tokens=sum(batch.tokens for batch in batches),
             learned=learned,
             seconds=time.perf_counter() - began,
             wait=wait,
         )
 
-    def _backward(
-        self, step: int, batches: Sequence[tuple[Sequence[int], Batch]], learned: int
-    ) -> _Sums:
+    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
         """Gradients of the update's mean loss, however it is cut into micro-batches."""
         # Dropout too depends on the seed and the step alone.
         torch.manual_seed(self.recipe.seed * 1_000_003 + step)
         self.trainable.model.train()
         sums = _Sums()
-        for numbers, batch in batches:
+        for batch in batches:
             losses = self.token_losses(batch)
             torch.autograd.backward(losses.sum() / learned)
-            rows = (batch.labels[:, 1:] != IGNORE).sum(1).tolist()
-            for number, part in zip(numbers, torch.split(losses.detach().cpu(), rows), strict=True):
-                source = self.rows.training[number].source
-                sums.loss[source] += float(part.double().sum())
-                sums.tokens[source] += len(part)
+            by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
+            for example, part in zip(batch.examples, by_example, strict=True):
+                sums.loss[example.source] += float(part.double().sum())
+                sums.tokens[example.source] += len(part)
         return sums
 
     def _gradient_norms(self) -> dict[PartName, float]:

@@ -18,6 +18,7 @@ from vlmbench.train.data.contamination import GuardReport, check, decide
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.feed import RowFeed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
@@ -65,7 +66,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, rows),
+        Loop(recipe, trainable, encoder, RowFeed(rows, recipe.examples_per_step, recipe.seed)),
     )
 
 

@@ -1,8 +1,4 @@
-"""The rows of a recipe's data: read, split into training and validation, put into an order.
-
-The order of training is a pure function of the seed and the number of the step, so a resumed
-training sees what an unbroken one would have seen.
-"""
+"""The rows of a recipe's data: read, checked, split into training and validation."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from pathlib import Path
 from vlmbench.errors import DataError
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.formats import read_examples
-from vlmbench.train.encode import ExampleEncoder, Size
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.recipe import DataSource, Recipe, Validation
 
 MOST_LEFT_OUT = 0.05
@@ -27,8 +23,6 @@ class Rows:
     """What is learned from, and what is kept from it."""
 
     training: list[Example]
-    sizes: list[Size]
-    """Of `training`."""
     validation: list[Example]
     too_long: list[str]
     """Ids of the rows that were left out."""
@@ -74,9 +68,9 @@ def prepare_rows(
         DataError: A row cannot be learned from, too many are too long, or none is left.
     """
     limit = min(recipe.max_length or longest, longest)
-    sizes = {id(example): encoder.size(example) for example in examples}
-    kept = [example for example in examples if sizes[id(example)].tokens <= limit]
-    too_long = [example.id for example in examples if sizes[id(example)].tokens > limit]
+    fits = [encoder.size(example).tokens <= limit for example in examples]
+    kept = [example for example, fit in zip(examples, fits, strict=True) if fit]
+    too_long = [example.id for example, fit in zip(examples, fits, strict=True) if not fit]
     if len(too_long) > MOST_LEFT_OUT * len(examples):
         raise DataError(
             f"{len(too_long)} of {len(examples)} rows are longer than {limit} tokens (such as "
@@ -88,8 +82,7 @@ def prepare_rows(
     if not training:
         raise DataError("There is no row left to train on; check 'data' in the recipe.")
     weights = {source.name or source.path: source.weight for source in recipe.data}
-    chosen = [sizes[id(example)] for example in training]
-    return Rows(training, chosen, validation, too_long, weights)
+    return Rows(training, validation, too_long, weights)
 
 
 def split_rows(
@@ -125,35 +118,3 @@ def _by_picture(examples: Sequence[Example]) -> list[list[Example]]:
     for example, digests in zip(examples, names, strict=True):
         groups[find(digests[0])].append(example)
     return list(groups.values())
-
-
-def updates(rows: Rows, per_update: int, seed: int, epoch: int) -> list[list[int]]:
-    """The rows of each update of one epoch, by number: all with images, or all without.
-
-    A source's weight says how often its rows come in an epoch: whole times for certain, the rest
-    by lot.
-    """
-    rng = random.Random(f"{seed}:{epoch}")
-    kinds: dict[bool, list[int]] = {True: [], False: []}
-    for number, example in enumerate(rows.training):
-        weight = rows.weights.get(example.source, 1.0)
-        times = int(weight) + (rng.random() < weight % 1)
-        kinds[bool(example.images)] += [number] * times
-    found = []
-    for numbers in kinds.values():
-        rng.shuffle(numbers)
-        found += [numbers[at : at + per_update] for at in range(0, len(numbers), per_update)]
-    rng.shuffle(found)
-    return found
-
-
-def ordered_updates(rows: Rows, per_update: int, seed: int, start: int) -> Iterator[list[int]]:
-    """The rows of update `start` and of all after it, epoch after epoch, without an end."""
-    epoch, passed = 0, 0
-    while True:
-        of_epoch = updates(rows, per_update, seed, epoch)
-        if not of_epoch:
-            raise DataError("No row is drawn in an epoch; raise the 'weight' of the data.")
-        yield from of_epoch[max(0, start - passed) :]
-        passed += len(of_epoch)
-        epoch += 1
