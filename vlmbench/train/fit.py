@@ -31,9 +31,8 @@ from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import updates
 from vlmbench.train.trackers import Trackers, check_trackers
-from vlmbench.train.watching import PageUpdates, StageNumber, start_facts
+from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
 
 FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit", "report_to")
 """What a resumed training may do otherwise: it changes no weight."""
@@ -46,7 +45,7 @@ def train_stage(
     *,
     resume: bool = False,
     quiet: bool = False,
-    stage: StageNumber = StageNumber(1, 1),
+    stage: StageNumber = ONLY_STAGE,
     watch: Callable[[], object] | None = None,
 ) -> Path:
     """Trains by one stage of a recipe into a directory, which `vlmbench run` then loads.
@@ -66,10 +65,10 @@ def train_stage(
         return target
     check_trackers(recipe.trackers)
     ready = prepare(recipe, folder)
-    of_epoch = len(updates(ready.rows, recipe.examples_per_step, recipe.seed, 0))
     listeners: list[Listener] = [PageUpdates(watch)] if watch else []
     if recipe.trackers:
         listeners.append(Trackers(recipe.trackers, recipe.name, target))
+    of_epoch = ready.loop.feed.steps_per_epoch
     log = StepLog(target, ready.loop.steps, of_epoch=of_epoch, quiet=quiet, listeners=listeners)
     with explained_write_errors(target), log:
         _Training(ready, target, log, stage).run(last)

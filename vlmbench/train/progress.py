@@ -54,7 +54,7 @@ class StepLog:
 
     Args:
         steps: Updates of the whole training.
-        of_epoch: Updates of an epoch.
+        of_epoch: Updates of an epoch; None where rows have no end.
         listeners: Called with each line once it is in the file.
     """
 
@@ -63,7 +63,7 @@ class StepLog:
         target: Path,
         steps: int,
         *,
-        of_epoch: int,
+        of_epoch: int | None,
         quiet: bool,
         listeners: Sequence[Listener] = (),
     ) -> None:
@@ -99,8 +99,8 @@ class StepLog:
         self._began -= max((row["elapsed"] for row in kept), default=0.0)
         self._file.unlink(missing_ok=True)
         self._append({"step": 0, "start": start})
-        with self._file.open("a", encoding="utf-8") as handle:
-            handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
+        for row in kept:
+            self._write(row)
         self._bar.start()
         self._bar.update(self._task, completed=step)
 
@@ -125,7 +125,7 @@ class StepLog:
                 "train/grad_norm_by_part": report.grad_norm,
                 "train/learning_rate": max(report.learning_rate.values()),
                 "train/learning_rate_by_part": report.learning_rate,
-                "train/epoch": round(report.step / self._of_epoch, 4),
+                "train/epoch": self._of_epoch and round(report.step / self._of_epoch, 4),
                 "train/global_step": report.step,
                 "train/num_tokens": self._tokens,
                 "train/learned_tokens": report.learned,
@@ -142,10 +142,14 @@ class StepLog:
 
     def _append(self, row: Mapping[str, Any]) -> None:
         row = {**row, "elapsed": round(time.monotonic() - self._began, 2)}
-        with self._file.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._write(row)
         for listener in self._listeners:
             listener(row)
+
+    def _write(self, row: Mapping[str, Any]) -> None:
+        # Texts may hold lone surrogates, which UTF-8 cannot encode but JSON can escape.
+        with self._file.open("a", encoding="utf-8", errors="backslashreplace") as handle:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 class TrainingLog(TrainerCallback):

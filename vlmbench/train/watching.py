@@ -34,7 +34,10 @@ class StageNumber(NamedTuple):
     """Which of a recipe's stages, from 1."""
 
     number: int
-    count: int
+    total: int
+
+
+ONLY_STAGE = StageNumber(1, 1)
 
 
 class PageUpdates:
@@ -58,9 +61,7 @@ class PageUpdates:
         self._next = now + max(REFRESH_SECONDS, (now - began) / MOST_OF_THE_TIME)
 
 
-def start_facts(
-    ready: Prepared, stage: StageNumber, probes: Sequence[Example]
-) -> dict[str, Any]:
+def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) -> dict[str, Any]:
     """What is known before the first update, as JSON values; the first line of log.jsonl.
 
     Args:
