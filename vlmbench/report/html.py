@@ -120,6 +120,7 @@ class _Pages:
             best=[self.board.best(column) for column in columns],
             diagnosed=diagnostics_of([task], entries, self.found),
             card=card,
+            trained=[one for one in entries if one.runs[task.name].record.overlap is not None],
             judges=judges_of(task, entries),
             comparisons=comparisons,
             mismatches=[*mismatches.itertuples()],

@@ -69,6 +69,7 @@ def checkpoint_facts(
         "tasks": {record.task: _task_facts(record) for record in records},
         "unreached": ready.loop.unreached,
         "guard": ready.guard.as_dict(),
+        "earlier_guards": list(ready.live.guards[1:]),
         "vlmbench": __version__,
         "commit": source_commit(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -11,6 +11,7 @@ from vlmbench.errors import ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
+from vlmbench.models.training_data import guard_results
 from vlmbench.records import stable_hash
 from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
@@ -57,7 +58,8 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder)
+    guards = (guarded.as_dict(), *guard_results(spec))
+    live = LiveModel(named, loaded, encoder, guards)
     return Prepared(
         recipe,
         spec,

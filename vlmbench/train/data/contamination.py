@@ -202,25 +202,6 @@ def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
     return dropped
 
 
-def clean_samples(report: Mapping[str, Any], task: str, samples: Iterable[str]) -> set[str]:
-    """The samples of a task that training did not see, for the score on the clean part.
-
-    Args:
-        report: `GuardReport.as_dict`, as checkpoint.json has it.
-        samples: Ids of all of the task's samples.
-
-    Raises:
-        DataError: The training data was not compared with this task.
-    """
-    if task not in report["samples"]:
-        compared = ", ".join(sorted(report["samples"])) or "nothing"
-        raise DataError(
-            f"The training data was compared with {compared}, not with task '{task}'; name it "
-            "under 'guard: {against: [...]}' and train again."
-        )
-    return set(samples) - set(report["seen"].get(task, ()))
-
-
 class _Touch(NamedTuple):
     """An example meets a sample, by a picture or id."""
 
