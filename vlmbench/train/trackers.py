@@ -46,8 +46,10 @@ class Trackers:
     """
 
     def __init__(self, names: Sequence[str], run: str, folder: Path) -> None:
+        from accelerate import PartialState
         from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
+        PartialState()  # which accelerate's trackers want to be there
         self._trackers: list[Any] = []
         for name in names:
             kind = LOGGER_TYPE_TO_CLASS[name]
