@@ -18,7 +18,10 @@ from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.errors import ConfigError, DependencyError, ModelError
 from vlmbench.report.training import write_training_page
+from vlmbench.train.card import checkpoint_facts
+from vlmbench.train.checkpoint import Progress
 from vlmbench.train.loop import StepReport
+from vlmbench.train.prepare import prepare
 from vlmbench.train.progress import StepLog
 from vlmbench.train.recipe import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
@@ -159,6 +162,38 @@ def test_the_readme_is_a_card_that_the_hub_reads(watched: Watched) -> None:
         in card.text
     )
     assert "rows (" in card.text and "more (" in card.text
+
+
+def test_a_run_of_the_checkpoint_knows_what_it_was_trained_on(
+    watched: Watched, tmp_path: Path
+) -> None:
+    from vlmbench.evaluate import run
+    from vlmbench.executors.local import LocalExecutor
+    from vlmbench.models.resolve import resolve_model
+    from vlmbench.tasks.registry import load_task
+
+    spec, task = resolve_model(str(watched.out)), load_task("ja-vqa")
+    record = run(spec, task, executor=LocalExecutor(batch_size=4), out=tmp_path, limit=4)
+    assert record.overlap is not None
+    assert record.overlap.compared
+    assert SEEN in record.overlap.seen
+    assert record.overlap.rows == {"picture": 1}
+    assert [one.n for one in record.clean] == [3]
+
+
+def test_a_training_goes_on_with_what_the_one_before_it_saw(
+    watched: Watched, tmp_path: Path
+) -> None:
+    from vlmbench.models.training_data import training_overlap
+
+    write_rows(tmp_path / "rows.parquet", color_rows(8))
+    path = data_recipe(tmp_path, watched.out, guard={"against": ["ja-vqa"]})
+    ready = prepare(parse_recipe(read_recipe(path), path).stages[0], tmp_path)
+    overlap = training_overlap(ready.live.guards, "ja-vqa")
+    assert overlap is not None and SEEN in overlap.seen
+    facts = checkpoint_facts(ready, Progress(0, None, 0, 0, 0.0, 0.0), [])
+    assert facts["guard"]["seen"] == {}
+    assert SEEN in facts["earlier_guards"][0]["seen"]["ja-vqa"]
 
 
 def test_a_stopped_training_says_why_until_it_is_resumed(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     guards = (guarded.as_dict(), *guard_results(spec))
-    live = LiveModel(named, loaded, encoder, guards)
+    live = LiveModel(named, loaded, encoder, trainable, guards)
     return Prepared(
         recipe,
         spec,

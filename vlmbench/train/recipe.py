@@ -175,8 +175,9 @@ class Recipe(Strict):
     model: str | ModelChoice
     method: Literal["full", "lora"] = "lora"
     lora: LoraConfig = Field(default_factory=LoraConfig)
-    train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
-    """Parts that method `full` trains; the others stay as they are."""
+    train: tuple[PartName, ...] | None = None
+    """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
+    The others stay as they are."""
     data: tuple[DataSource, ...] = Field(min_length=1)
     validation: Validation | None = None
     guard: Guard = Field(default_factory=Guard)
@@ -206,6 +207,13 @@ class Recipe(Strict):
     def _consistent(self) -> Recipe:
         if (self.max_steps is None) == (self.num_train_epochs is None):
             raise ValueError("give either 'max_steps' or 'num_train_epochs'")
+        if not self.trained_parts:
+            raise ValueError("'train' names no part, so nothing would be trained")
+        if twice := set(self.full_parts) & set(self.adapted_parts):
+            raise ValueError(
+                f"the part '{min(twice)}' is in 'train' and in 'lora.parts'; an adapter adds "
+                "nothing to a part that is trained in full, so leave it out of one of them"
+            )
         best = self.evaluate.best if self.evaluate else None
         if best is not None and self.validation is None:
             raise ValueError(f"'evaluate.best: {best}' needs 'validation', the rows it is of")
@@ -220,7 +228,7 @@ class Recipe(Strict):
     @property
     def trained_parts(self) -> tuple[PartName, ...]:
         """Parts of which something is trained, in their order."""
-        chosen = self.lora.parts if self.method == "lora" else self.train
+        chosen = {*self.full_parts, *self.adapted_parts}
         return tuple(part for part in PART_NAMES if part in chosen)
 
     @property
@@ -229,6 +237,18 @@ class Recipe(Strict):
         if isinstance(self.report_to, tuple):
             return self.report_to
         return () if self.report_to == "none" else (self.report_to,)
+
+    @property
+    def full_parts(self) -> tuple[PartName, ...]:
+        """Parts whose own weights are trained, alone or beside an adapter."""
+        if self.train is None:
+            return PART_NAMES if self.method == "full" else ()
+        return tuple(part for part in PART_NAMES if part in self.train)
+
+    @property
+    def adapted_parts(self) -> tuple[PartName, ...]:
+        """Parts that get an adapter."""
+        return self.lora.parts if self.method == "lora" else ()
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""
