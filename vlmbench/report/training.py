@@ -34,7 +34,7 @@ MOST_ROWS = 25
 """Checks in the table, and answers of a sample; of more, these are spread evenly."""
 
 _PACKAGE = resources.files("vlmbench.report")
-_STRINGS = ("skip", "language_button", "scroll_table")
+_STRINGS = ("skip", "language_button")
 """Words that the page shares with the report."""
 
 
@@ -85,10 +85,10 @@ class StageView:
     """Rows of the table."""
 
     @property
-    def best_name(self) -> str | None:
-        """Of the value that the best checkpoint is chosen by."""
+    def other_best(self) -> str | None:
+        """The value that the best checkpoint is chosen by, if it is not the loss."""
         name: str | None = self.log.start["best"]
-        return name
+        return None if name == "validation.loss" else name
 
 
 def write_training_page(folder: Path) -> Path:
@@ -125,7 +125,7 @@ def training_page(stages: Sequence[StageLog], *, now: datetime) -> str:
         name=last.start["name"],
         last=last,
         views=[_view(stage) for stage in reversed(stages)],
-        now=now.isoformat(timespec="seconds"),
+        now=f"{now:%Y-%m-%d %H:%M:%S} UTC",
         short=short_number,
         clock=clock,
     )
