@@ -22,6 +22,7 @@ def start(name: str = "made", *, stage: int = 1, stages: int = 1, **changes: Any
         "rows_per_update": 4,
         "seed": 0,
         "rows": {"one": 30, "two": 10},
+        "generated": 1,
         "validation_rows": 5,
         "too_long": {"count": 2, "first": ["long-1", "long-2"]},
         "best": "validation.match.exact",

@@ -100,6 +100,7 @@ def test_samples_guard_and_left_out_rows_are_there(page: str) -> None:
     assert "+2 more pictures" in text
     assert "Left out as too long : long-1, long-2" in text
     assert "Left out by the guard 3" in text
+    assert "Training rows 40 Generated sources 1 Validation rows 5" in text
     assert "ja-vqa 332 0 1 0 0" in text
     assert "one · row-9" in text
     assert page.count('<img src="data:image/') == 2

@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +68,10 @@ def checkpoint_facts(
             "sources": dict(Counter(example.source for example in rows.training)),
             "too_long": rows.too_long,
             "digest": rows_digest(rows.training),
+            "generated": [
+                {**source.model_dump(mode="json"), "seed": recipe.seed}
+                for source in recipe.synthetic_sources
+            ],
         },
         "best": progress.best,
         "best_step": progress.best_step,
@@ -149,9 +153,7 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
         f"- Start: {base if head.get('base_model') else Path(base).name}\n"
         f"- Method: {_method_line(recipe)}\n{note}"
-        f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
-        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
-        f"- Sources: {_sources(data['sources'])}\n"
+        f"{''.join(_data_lines(recipe, data))}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
@@ -182,6 +184,23 @@ def _choice_line(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"Chosen by {of_rows}, {facts['best']:.4f} at step {facts['step']}; no sample of a task "
         "had a say in it"
     )
+
+
+def _data_lines(recipe: Recipe, data: dict[str, Any]) -> Iterator[str]:
+    if recipe.row_sources:
+        yield (
+            f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for "
+            f"validation, {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+            f"- Sources: {_sources(data['sources'])}\n"
+        )
+    for source in recipe.synthetic_sources:
+        mixture = source.synthetic.mixture
+        families = ", ".join(f"{name} {weight:g}" for name, weight in mixture.items())
+        yield (
+            "- Data: pictures of the training split of vlmbench's embedded suite, drawn while "
+            f"training ({families}); sources and licences of the art are in the suite's "
+            "ATTRIBUTION.md\n"
+        )
 
 
 def _method_line(recipe: Recipe) -> str:

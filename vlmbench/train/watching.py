@@ -81,13 +81,14 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
         "rows_per_update": recipe.examples_per_step,
         "seed": recipe.seed,
         "rows": dict(Counter(example.source for example in rows.training)),
+        "generated": len(recipe.synthetic_sources),
         "validation_rows": len(rows.validation),
         "too_long": {"count": len(rows.too_long), "first": rows.too_long[:_NAMED]},
         "best": evaluate.best if evaluate else None,
         "tasks": sorted(evaluate.tasks) if evaluate else [],
         "trained_tasks": sorted(
             source.path.removeprefix("task:")
-            for source in recipe.data
+            for source in recipe.row_sources
             if source.path.startswith("task:")
         ),
         "guard": {
