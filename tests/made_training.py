@@ -34,6 +34,16 @@ def start(name: str = "made", *, stage: int = 1, stages: int = 1, **changes: Any
             "samples": {"ja-vqa": 332},
             "counts": {"picture": {"ja-vqa": 1}},
             "unreadable": {"count": 0, "first": []},
+            "left_out": [
+                {
+                    "source": "two",
+                    "example": "row-3",
+                    "kind": "leak",
+                    "by": "ids",
+                    "task": "ja-vqa",
+                    "sample": "scene-3",
+                }
+            ],
             "hits": [
                 {
                     "source": "one",
@@ -110,9 +120,9 @@ def write_log(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return folder
 
 
-def running(**changes: Any) -> list[dict[str, Any]]:
+def running(name: str = "made", **changes: Any) -> list[dict[str, Any]]:
     """Ten of twenty updates, three checks of which the second was the best."""
-    rows = [{"step": 0, "start": start(**changes), "elapsed": 0.0}, check(0, "", 0.2, None)]
+    rows = [{"step": 0, "start": start(name, **changes), "elapsed": 0.0}, check(0, "", 0.2, None)]
     rows += [update(step) for step in range(1, 6)] + [check(5, "赤", 0.6, 5)]
     return [*rows, *(update(step) for step in range(6, 11)), check(10, "赤", 0.5, 5)]
 

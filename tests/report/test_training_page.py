@@ -103,6 +103,7 @@ def test_samples_guard_and_left_out_rows_are_there(page: str) -> None:
     assert "Training rows 40 Generated sources 1 Validation rows 5" in text
     assert "ja-vqa 332 0 1 0 0" in text
     assert "one · row-9" in text
+    assert "two · row-3: Same picture and question , ja-vqa · scene-3 (ids)" in text
     assert page.count('<img src="data:image/') == 2
 
 
@@ -111,6 +112,7 @@ def test_no_text_becomes_markup(tmp_path: Path) -> None:
     facts = start(HOSTILE, rows={HOSTILE: 1}, model=HOSTILE, best=None, tasks=[HOSTILE])
     facts["samples"][0] |= {"question": HOSTILE, "reference": HOSTILE, "id": HOSTILE}
     facts["guard"]["hits"][0] |= {"example": HOSTILE, "source": HOSTILE, "images": [HOSTILE]}
+    facts["guard"]["left_out"][0] |= {"example": HOSTILE, "by": HOSTILE, "sample": HOSTILE}
     facts["too_long"] = {"count": 1, "first": [HOSTILE]}
     rows = [{"step": 0, "start": facts, "elapsed": 0.0}]
     rows.append(update(1) | {"train/loss_by_source": {HOSTILE: 1.0, "\ud800": 2.0}})

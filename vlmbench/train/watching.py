@@ -94,6 +94,7 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
         "guard": {
             name: guard[name] for name in ("examples", "dropped", "samples", "counts", "unreadable")
         }
+        | {"left_out": guard["left_out"][:_NAMED]}
         | {"hits": _with_pictures(guard["hits"][:_HITS], [*rows.training, *rows.validation])},
         "samples": [
             {

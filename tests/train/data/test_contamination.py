@@ -327,6 +327,8 @@ def test_the_report_says_what_was_trained_on(index: EvaluationIndex) -> None:
     dropped = decide(report, Guard(on_hit="drop", same_picture="drop"))
     left = report.without(dropped).as_dict()
     assert left["dropped"] == 2
+    assert [one["example"] for one in left["left_out"]] == ["1", "2"]
+    assert left["hits"] == []
     without = training_overlap([left], "ja-vqa")
     assert without is not None and (without.seen, without.dropped) == ((), 2)
     other = training_overlap([values, left], "jmmmu")

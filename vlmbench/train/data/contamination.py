@@ -91,6 +91,8 @@ class GuardReport:
     """Number of samples by task."""
     dropped: int = 0
     """Examples left out because of their findings, which `findings` has no more."""
+    left_out: tuple[Finding, ...] = ()
+    """The findings of these."""
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -109,7 +111,13 @@ class GuardReport:
     def without(self, dropped: Collection[ExampleKey]) -> GuardReport:
         """The report on what is left when some examples are dropped."""
         kept = tuple(finding for finding in self.findings if finding.key not in dropped)
-        return replace(self, findings=kept, dropped=self.dropped + len(dropped))
+        left = tuple(finding for finding in self.findings if finding.key in dropped)
+        return replace(
+            self,
+            findings=kept,
+            dropped=self.dropped + len(dropped),
+            left_out=(*self.left_out, *left),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, for checkpoint.json and the card.
@@ -128,6 +136,7 @@ class GuardReport:
             "samples": dict(self.samples),
             "counts": self.counts,
             "hits": _shown(self.of_kind("leak", "picture")),
+            "left_out": _shown(self.left_out),
             "listed": _shown(self.of_kind("listed")),
             "same_text": _shown(self.of_kind("text")),
             "seen": {task: sorted(ids) for task, ids in sorted(seen.items())},
