@@ -77,6 +77,7 @@ def checkpoint_facts(
         "best_step": progress.best_step,
         "tasks": {record.task: _task_facts(record) for record in records},
         "unreached": ready.loop.unreached,
+        "packing": ready.loop.packing,
         "guard": ready.guard.as_dict(),
         "earlier_guards": list(ready.live.guards[1:]),
         "vlmbench": __version__,

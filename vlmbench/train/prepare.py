@@ -67,7 +67,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
-    feed = RowFeed(rows, recipe.examples_per_step, recipe.seed) if recipe.row_sources else None
+    feed = _row_feed(recipe, rows) if recipe.row_sources else None
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
@@ -84,6 +84,10 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         live,
         Loop(recipe, trainable, encoder, mixed(recipe, feed)),
     )
+
+
+def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed:
+    return RowFeed(rows, recipe.examples_per_step, recipe.seed, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
