@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 from made_colors import color_rows, data_recipe, write_rows
 
-from vlmbench.errors import ConfigError, DependencyError, ModelError
+from vlmbench.errors import ConfigError, DependencyError, ModelError, UsageError
 from vlmbench.report.training import write_training_page
 from vlmbench.train.card import checkpoint_facts
 from vlmbench.train.checkpoint import Progress
@@ -245,6 +245,7 @@ def test_a_missing_library_is_named_before_anything_is_loaded(tmp_path: Path) ->
     path = data_recipe(tmp_path, "no-such-model", report_to="wandb")
     with pytest.raises(DependencyError, match=r"report_to: wandb.*pip install wandb"):
         train_by_recipe(path, out=tmp_path / "out", quiet=True)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -257,6 +258,14 @@ def test_report_to_is_a_name_or_a_list(value: Any, names: tuple[str, ...], tmp_p
     wrong = data_recipe(tmp_path, "tiny-ja", report_to="mlflow")
     with pytest.raises(ConfigError, match="report_to"):
         parse_recipe(read_recipe(wrong), wrong)
+
+
+def test_a_library_that_does_not_start_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    (tmp_path / "tensorboard").write_text("a file where its folder should be")
+    with pytest.raises(UsageError, match="report_to: tensorboard' cannot begin") as caught:
+        Trackers(["tensorboard"], "run", tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_trackio_keeps_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

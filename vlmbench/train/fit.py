@@ -59,11 +59,11 @@ def train_stage(
         VlmbenchError: See `prepare`; the directory holds a training already, or the loss is no
             number. The last good checkpoint stays.
     """
+    check_trackers(recipe.trackers)
     last = _claim(target, resume=resume)
     keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
-    check_trackers(recipe.trackers)
     ready = prepare(recipe, folder)
     listeners: list[Listener] = [PageUpdates(watch)] if watch else []
     if recipe.trackers:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import DependencyError
+from vlmbench.errors import DependencyError, UsageError
 
 PROJECT = "vlmbench"
 """What trackio and wandb call all trainings together, unless WANDB_PROJECT or TRACKIO_PROJECT says
@@ -43,6 +43,9 @@ class Trackers:
         names: As accelerate spells them: tensorboard, trackio, wandb.
         run: Name of the training.
         folder: Where files go that a library writes for itself.
+
+    Raises:
+        UsageError: A library does not start.
     """
 
     def __init__(self, names: Sequence[str], run: str, folder: Path) -> None:
@@ -58,7 +61,14 @@ class Trackers:
             else:
                 project = os.environ.get(f"{name.upper()}_PROJECT", PROJECT)
                 tracker = kind(project, name=run)
-            tracker.start()
+            try:
+                tracker.start()
+            except Exception as error:  # each library has errors of its own, such as for logging in
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise UsageError(
+                    f"'report_to: {name}' cannot begin ({reason}); correct that, or leave it out "
+                    "of the recipe."
+                ) from error
             self._trackers.append(tracker)
 
     def __call__(self, row: Mapping[str, Any]) -> None:
