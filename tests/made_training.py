@@ -42,6 +42,8 @@ def start(name: str = "made", *, stage: int = 1, stages: int = 1, **changes: Any
                     "by": "ids",
                     "task": "ja-vqa",
                     "sample": "scene-3",
+                    "images": [],
+                    "more": 0,
                 }
             ],
             "hits": [

@@ -103,7 +103,7 @@ def test_samples_guard_and_left_out_rows_are_there(page: str) -> None:
     assert "Training rows 40 Generated sources 1 Validation rows 5" in text
     assert "ja-vqa 332 0 1 0 0" in text
     assert "one · row-9" in text
-    assert "two · row-3: Same picture and question , ja-vqa · scene-3 (ids)" in text
+    assert "Row two · row-3 Sample ja-vqa · scene-3 Found by ids Same picture and question" in text
     assert page.count('<img src="data:image/') == 2
 
 

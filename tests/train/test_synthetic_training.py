@@ -71,7 +71,7 @@ def test_it_learns_and_says_what_it_was_shown(whole: Path, seedling: Path) -> No
     assert found[-1] < 0.7 * found[0]
     updates = [row for row in log_of(whole) if "train/loss" in row]
     assert all(row["train/loss_by_source"].keys() == {"single"} for row in updates)
-    rates = [row["train/learning_rate"] for row in updates]
+    rates = [row["train/learning_rate_by_part"] for row in updates]
     assert rates[1] == pytest.approx({"matrices": 0.02, "rest": 0.01})
     assert rates[0] == pytest.approx({"matrices": 0.01, "rest": 0.005})  # of two warm-up steps
     checks = [row for row in log_of(whole) if "eval/validation.match.exact" in row]

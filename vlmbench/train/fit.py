@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ModelError, UsageError
+from vlmbench.errors import DataError, ModelError, UsageError
 from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
@@ -64,7 +65,7 @@ def train_stage(
     keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
-    ready = prepare(recipe, folder)
+    ready = prepare(recipe, folder, quiet=quiet)
     listeners: list[Listener] = [PageUpdates(watch)] if watch else []
     if recipe.trackers:
         listeners.append(Trackers(recipe.trackers, recipe.name, target))
@@ -195,6 +196,12 @@ class _Training:
 
     def _resume(self, last: Path) -> None:
         """Restores weights, optimizer and place, and sees by a stored loss that all is there."""
+        facts = json.loads((last / CARD).read_text(encoding="utf-8"))
+        if facts["data"]["digest"] != self._ready.rows.digest:
+            raise DataError(
+                f"The rows are others than those that {last} was trained on; put the data back, or "
+                "train anew into another directory with --out."
+            )
         self._progress = read_state(last, self._ready.trainable, self._ready.loop.optimizer)
         self._began -= self._progress.seconds
         now = self._probe_loss()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import PIL.Image
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
+from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.examples import Example
 from vlmbench.train.prepare import Prepared
 
@@ -25,7 +25,7 @@ _NAMED = 20
 _PICTURES = 4
 """Of a row that are shown."""
 _HITS = 8
-"""Findings of the guard whose pictures are shown."""
+"""Findings of the guard that are shown, of rows that were left out and of those that were not."""
 _EDGE = 160
 """Pixels of a thumbnail's longer edge."""
 
@@ -80,7 +80,7 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
         "parts": list(recipe.trained_parts),
         "rows_per_update": recipe.examples_per_step,
         "seed": recipe.seed,
-        "rows": dict(Counter(example.source for example in rows.training)),
+        "rows": rows.counts,
         "generated": len(recipe.synthetic_sources),
         "validation_rows": len(rows.validation),
         "too_long": {"count": len(rows.too_long), "first": rows.too_long[:_NAMED]},
@@ -94,8 +94,10 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
         "guard": {
             name: guard[name] for name in ("examples", "dropped", "samples", "counts", "unreadable")
         }
-        | {"left_out": guard["left_out"][:_NAMED]}
-        | {"hits": _with_pictures(guard["hits"][:_HITS], [*rows.training, *rows.validation])},
+        | {
+            name: [_with_pictures(hit, ready.guard) for hit in guard[name][:_HITS]]
+            for name in ("hits", "left_out")
+        },
         "samples": [
             {
                 "id": one.id,
@@ -103,31 +105,20 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
                 "question": one.question,
                 "reference": one.answers[0],
                 "held_out": id(one) in held,
-                **_pictures(one),
+                **_pictures(one.images),
             }
             for one in probes
         ],
     }
 
 
-def _with_pictures(
-    hits: Sequence[Mapping[str, Any]], examples: Sequence[Example]
-) -> list[dict[str, Any]]:
-    wanted = {(hit["source"], hit["example"]) for hit in hits}
-    found = {(one.source, one.id): one for one in examples if (one.source, one.id) in wanted}
-    rows = []
-    for hit in hits:
-        example = found.get((hit["source"], hit["example"]))
-        rows.append({**hit, **(_pictures(example) if example else {"images": [], "more": 0})})
-    return rows
+def _with_pictures(hit: Mapping[str, Any], guard: GuardReport) -> dict[str, Any]:
+    return {**hit, **_pictures(guard.shown.get((hit["source"], hit["example"]), ()))}
 
 
-def _pictures(example: Example) -> dict[str, Any]:
-    images = [thumbnail(image) for image in example.images[:_PICTURES]]
-    return {
-        "images": [one for one in images if one],
-        "more": max(0, len(example.images) - _PICTURES),
-    }
+def _pictures(images: Sequence[Image]) -> dict[str, Any]:
+    small = [thumbnail(image) for image in images[:_PICTURES]]
+    return {"images": [one for one in small if one], "more": max(0, len(images) - _PICTURES)}
 
 
 def thumbnail(image: Image) -> str | None:
