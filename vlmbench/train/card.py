@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
+from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.records import RunRecord
 from vlmbench.train.config import TrainConfig
 from vlmbench.train.recipe import Recipe
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
-_ADAPTER_PACKAGES = {"full": (), "lora": ("peft",)}
+_ADAPTER_PACKAGES = {"full": (), "lora": ("peft",), "qlora": ("peft", "bitsandbytes")}
 
 
 def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
@@ -50,6 +51,7 @@ def checkpoint_facts(
 ) -> dict[str, Any]:
     """What checkpoint.json says: what was trained from what, on what, for how long."""
     recipe, spec, rows = ready.recipe, ready.spec, ready.rows
+    base = model_path(spec.location)
     return {
         "name": recipe.name,
         "step": progress.step,
@@ -57,7 +59,9 @@ def checkpoint_facts(
             "location": spec.location,
             "revision": spec.revision,
             "fingerprint": spec.fingerprint,
+            "weights": weights_digest(base) if base.is_dir() else None,
         },
+        "beside": sorted(ready.trainable.beside),
         "prompt": ready.encoder.digest,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": {
@@ -135,7 +139,9 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         head["model-index"] = [{"name": recipe.name, "results": results}]
     data = facts["data"]
     pixels = recipe.model_options.get("max_pixels")
-    note = f"- Run it with `--max-pixels {pixels}`, as it was trained\n" if pixels else ""
+    flags = [f"--max-pixels {pixels}"] if pixels else []
+    flags += ["--quantization 4bit"] if recipe.method == "qlora" else []
+    note = f"- Run it with `{' '.join(flags)}`, as it was trained\n" if flags else ""
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
@@ -167,7 +173,9 @@ def _choice_line(recipe: Recipe, facts: dict[str, Any]) -> str:
         return f"Chosen as the last one, of step {facts['step']}"
     of_rows = f"{best} on the {facts['data']['validation_rows']} validation rows"
     if facts["step"] != facts["best_step"]:
-        return f"Saved to go on from; the best by {of_rows} is that of step {facts['best_step']}"
+        return (
+            f"Of step {facts['step']}; the best by {of_rows} is that of step {facts['best_step']}"
+        )
     return (
         f"Chosen by {of_rows}, {facts['best']:.4f} at step {facts['step']}; no sample of a task "
         "had a say in it"
