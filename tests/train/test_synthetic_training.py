@@ -75,7 +75,7 @@ def test_it_learns_and_says_what_it_was_shown(whole: Path, seedling: Path) -> No
     assert rates[1] == pytest.approx({"matrices": 0.02, "rest": 0.01})
     assert rates[0] == pytest.approx({"matrices": 0.01, "rest": 0.005})  # of two warm-up steps
     checks = [row for row in log_of(whole) if "eval/validation.match.exact" in row]
-    assert [row["step"] for row in checks] == [3, 6, 9]
+    assert [row["step"] for row in checks] == [0, 3, 6, 9]
     facts = json.loads((whole / "checkpoint.json").read_text())
     assert facts["data"]["generated"] == [{**COLORS, "name": None, "weight": 1.0, "seed": 3}]
     assert facts["data"]["validation_rows"] == 4  # each with the one question that there is
