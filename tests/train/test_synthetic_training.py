@@ -82,7 +82,8 @@ def test_it_learns_and_says_what_it_was_shown(whole: Path, seedling: Path) -> No
     assert facts["best"] == max(row["eval/validation.match.exact"] for row in checks)
     readme = (whole / "README.md").read_text()
     assert "drawn while training (single 1)" in readme
-    assert f"base_model: {seedling}" in readme
+    assert f"- Start: {seedling.name}" in readme
+    assert "base_model" not in readme  # a folder is nothing that the Hub knows
 
 
 def test_resumed_equals_never_interrupted(
