@@ -191,7 +191,7 @@ def test_a_training_goes_on_with_what_the_one_before_it_saw(
     ready = prepare(parse_recipe(read_recipe(path), path).stages[0], tmp_path)
     overlap = training_overlap(ready.live.guards, "ja-vqa")
     assert overlap is not None and SEEN in overlap.seen
-    facts = checkpoint_facts(ready, Progress(0, None, 0, 0, 0.0, 0.0), [])
+    facts = checkpoint_facts(ready, Progress(0, None, 0, 0, {}, 0.0, 0.0), [])
     assert facts["guard"]["seen"] == {}
     assert SEEN in facts["earlier_guards"][0]["seen"]["ja-vqa"]
 
