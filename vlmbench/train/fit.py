@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,33 +32,49 @@ from vlmbench.train.live import validation_loss, validation_score
 from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.progress import StepLog
+from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.trackers import Trackers, check_trackers
+from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
 
-FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit")
+FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit", "report_to")
 """What a resumed training may do otherwise: it changes no weight."""
 
 
 def train_stage(
-    recipe: Recipe, folder: Path, target: Path, *, resume: bool = False, quiet: bool = False
+    recipe: Recipe,
+    folder: Path,
+    target: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    stage: StageNumber = ONLY_STAGE,
+    watch: Callable[[], object] | None = None,
 ) -> Path:
     """Trains by one stage of a recipe into a directory, which `vlmbench run` then loads.
 
     Args:
         folder: Where the recipe lies.
         resume: Go on from the last checkpoint of an interrupted training in `target`.
+        watch: Called when there is something new to see in `target`.
 
     Raises:
         VlmbenchError: See `prepare`; the directory holds a training already, or the loss is no
             number. The last good checkpoint stays.
     """
+    check_trackers(recipe.trackers)
     last = _claim(target, resume=resume)
     keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
     ready = prepare(recipe, folder, quiet=quiet)
-    with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
-        _Training(ready, target, log).run(last)
+    listeners: list[Listener] = [PageUpdates(watch)] if watch else []
+    if recipe.trackers:
+        listeners.append(Trackers(recipe.trackers, recipe.name, target))
+    of_epoch = ready.loop.feed.steps_per_epoch
+    log = StepLog(target, ready.loop.steps, of_epoch=of_epoch, quiet=quiet, listeners=listeners)
+    with explained_write_errors(target), log:
+        _Training(ready, target, log, stage).run(last)
     return target
 
 
@@ -81,19 +97,22 @@ def _claim(target: Path, *, resume: bool) -> Path | None:
 class _Training:
     """The updates of a stage with what happens between them."""
 
-    def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
+    def __init__(self, ready: Prepared, target: Path, log: StepLog, stage: StageNumber) -> None:
         self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
         self._progress = Progress(0, None, 0, 0, {}, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
         self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
+        self._start = start_facts(ready, stage, self._probes)
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""
         ready = self._ready
         if last is None:
             try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
-            self._log.begin(0)
+            self._log.begin(0, self._start)
+            if self._recipe.evaluate is not None:
+                self._check(0)
         else:
             self._resume(last)
         with contextlib.closing(ready.loop.run(self._progress.step)) as reports:
@@ -132,7 +151,9 @@ class _Training:
         best = recipe.evaluate.best
         if best is not None:
             row[f"eval/{best}"] = value = self._value(best, row)
-            self._compare(best, value, step)
+            if step:  # the model as it came is no result of the training
+                self._compare(best, value, step)
+                row["best_step"] = self._progress.best_step
         self._log.check(step, row)
 
     def _samples(self) -> list[dict[str, str]]:
@@ -208,7 +229,7 @@ class _Training:
                 f"The checkpoint {last} gives a loss of {now:.4f} on rows where it gave "
                 f"{self._progress.probe_loss:.4f} when it was saved; train anew."
             )
-        self._log.begin(self._progress.step)
+        self._log.begin(self._progress.step, self._start)
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.train.recipe import parse_recipe, read_recipe
 
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
+Watch: TypeAlias = Callable[[Path], object]
+"""Called with a training's directory when there is something new to see in it."""
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -33,6 +38,7 @@ def train_by_recipe(
     resume: bool = False,
     overrides: list[str] | None = None,
     quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Path:
     """Trains by a recipe and returns the checkpoint directory, which `vlmbench run` loads.
 
@@ -45,6 +51,7 @@ def train_by_recipe(
         resume: Go on from the last checkpoint of an interrupted training in `out`; a finished one
             is left as it is.
         overrides: `key=value` pairs that replace values of the recipe.
+        watch: Called with the directory when there is something new to see in it.
 
     Raises:
         ConfigError: The recipe does not follow the schema.
@@ -58,13 +65,21 @@ def train_by_recipe(
         raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
 
     from vlmbench.train.fit import train_stage
+    from vlmbench.train.watching import StageNumber
 
     start: Path | None = None
-    for stage, folder in zip(recipe.stages, folders, strict=True):
+    for number, (stage, folder) in enumerate(zip(recipe.stages, folders, strict=True), 1):
         if start is not None:
             stage = stage.starting_from(str(start))
-        goes_on = resume and _began(folder)
-        start = train_stage(stage, recipe.folder, folder, resume=goes_on, quiet=quiet)
+        start = train_stage(
+            stage,
+            recipe.folder,
+            folder,
+            resume=resume and _began(folder),
+            quiet=quiet,
+            stage=StageNumber(number, len(folders)),
+            watch=partial(watch, target) if watch else None,
+        )
     return target
 
 
