@@ -111,7 +111,7 @@ def _adapter(folder: Path, seedling: Path) -> str:
     ("checkpoint", "sentence"),
     [
         (_damaged, "cannot be loaded"),
-        (_adapter, "is an adapter, which is not trained further"),
+        (_adapter, "merge it first with"),
         (lambda folder, _: str(folder / "gone"), "gone"),
         (lambda *_: "qwen2-vl-2", "Did you mean 'qwen2-vl-2b'"),
         (lambda *_: "baseline:majority", "is not one that transformers loads"),
