@@ -16,7 +16,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.models.training_data import guard_results
 from vlmbench.records import stable_hash
-from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
+from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, quiet_libraries, source_of
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.evaluation_index import EvaluationIndex
@@ -142,6 +142,7 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
         yield _spec(recipe, recipe.checkpoint)
         return
     assert recipe.scratch is not None  # ModelChoice holds one of the two
+    quiet_libraries()
     with tempfile.TemporaryDirectory() as folder:
         write_scratch(recipe.scratch, vocabulary_texts(), Path(folder))
         yield _spec(recipe, folder)
