@@ -9,6 +9,7 @@ from pathlib import Path
 from vlmbench.cli.console import print_list
 from vlmbench.errors import UsageError
 from vlmbench.train.config import load_config
+from vlmbench.train.distributed import launched
 from vlmbench.train.recipe import StagedRecipe, is_own_data, parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
@@ -17,15 +18,17 @@ def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     if options.dry_run:
         return train_check_command(options)
-    checkpoint = train_by_recipe(
-        find_recipe(options.recipe),
-        out=options.out,
-        resume=options.resume,
-        overrides=options.set,
-        quiet=options.quiet,
-    )
-    print(f"The checkpoint: {checkpoint}")
-    print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
+    with launched() as processes:
+        checkpoint = train_by_recipe(
+            find_recipe(options.recipe),
+            out=options.out,
+            resume=options.resume,
+            overrides=options.set,
+            quiet=options.quiet,
+        )
+        if processes.is_main:
+            print(f"The checkpoint: {checkpoint}")
+            print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
     return 0
 
 
@@ -101,7 +104,10 @@ def train_check_command(options: argparse.Namespace) -> int:
     from vlmbench.train.preview import check_recipe
 
     recipe = _own_data(options)
-    checked = check_recipe(recipe.stages[0], recipe.folder)
+    with launched() as processes:
+        checked = check_recipe(recipe.stages[0], recipe.folder)
+    if not processes.is_main:
+        return 0
     print_list([asdict(part) for part in checked.parts], json=False)
     print(
         f"Rows: {checked.training_rows} to train on, {checked.validation_rows} for validation, "

@@ -20,6 +20,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, answers_of
+from vlmbench.train.sharding import load_optimizer_state, sharded_like, state_to_save
 from vlmbench.train.trainable import Trainable
 
 CARD = "checkpoint.json"
@@ -90,10 +91,12 @@ def try_checkpoint(beside: Path, trainable: Trainable, live: LiveModel, probe: E
 
 
 def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
+    saved = trainable.adapter or trainable.model
+    state = state_to_save(saved)
     if trainable.adapter is None:
-        trainable.model.save_pretrained(folder)
+        saved.save_pretrained(folder, state_dict=state)
     else:  # peft would look for the base's configuration, to see whether its vocabulary grew
-        trainable.adapter.save_pretrained(folder, save_embedding_layers=False)
+        saved.save_pretrained(folder, save_embedding_layers=False, state_dict=state)
     (folder / "README.md").unlink(missing_ok=True)  # peft's, which says nothing
     live.loaded.processor.save_pretrained(folder)
     template = folder / "chat_template.jinja"
@@ -126,10 +129,11 @@ def _bounded(live: LiveModel) -> bool:
     return "max_pixels" in live.spec.options
 
 
-def write_state(
-    folder: Path, trainable: Trainable, optimizer: torch.optim.Optimizer, progress: Progress
-) -> None:
+def write_state(folder: Path, trainable: Trainable, optimizer: Any, progress: Progress) -> None:
     """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
+
+    Args:
+        optimizer: Its `optimizer_state`.
 
     A file's names are not always those in memory, and a loader that takes them for the same
     restores nothing without a word (huggingface/transformers issue 43701).
@@ -137,7 +141,7 @@ def write_state(
     weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
-    torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}, part)
+    torch.save({"weights": weights, "optimizer": optimizer, "progress": values}, part)
     part.replace(folder / STATE)
 
 
@@ -158,8 +162,8 @@ def read_state(folder: Path, trainable: Trainable, optimizer: torch.optim.Optimi
         )
     with torch.no_grad():
         for name, parameter in current.items():
-            parameter.copy_(saved[name])
-    optimizer.load_state_dict(state["optimizer"])
+            parameter.copy_(sharded_like(saved[name], parameter))
+    load_optimizer_state(optimizer, state["optimizer"])
     return Progress(**state["progress"])
 
 

@@ -7,7 +7,7 @@ import inspect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,13 @@ from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
 from vlmbench.train.config import OptimizerConfig
+from vlmbench.train.distributed import ALONE, Processes
 from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
 from vlmbench.train.feed import Feed, Group
 from vlmbench.train.optimizer import MuonAdamW, build_optimizer
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.sharding import shard, whole
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -47,12 +49,34 @@ class StepReport:
     """Of these, seconds in which the loop waited for data."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a process learns from in one update."""
+
+    step: int
+    batches: list[Batch]
+    idle: list[Batch]
+    """Run through without effect: every process takes part in each forward and backward pass."""
+
+
 @dataclass(slots=True)
 class _Sums:
     """Losses of an update, summed over tokens."""
 
     loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    learned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    tokens: int = 0
+    """Of all rows."""
+    wait: float = 0.0
+    """Seconds; the longest of a process."""
+
+    def add(self, other: _Sums) -> None:
+        """Takes in what another process found."""
+        for source in other.loss:
+            self.loss[source] += other.loss[source]
+            self.learned[source] += other.learned[source]
+        self.tokens += other.tokens
+        self.wait = max(self.wait, other.wait)
 
 
 def total_steps(recipe: Recipe, feed: Feed) -> int:
@@ -118,19 +142,32 @@ class Loop:
     """Carries out the updates of a recipe, one at a time."""
 
     def __init__(
-        self, recipe: Recipe, trainable: Trainable, encoder: ExampleEncoder, feed: Feed
+        self,
+        recipe: Recipe,
+        trainable: Trainable,
+        encoder: ExampleEncoder,
+        feed: Feed,
+        processes: Processes = ALONE,
     ) -> None:
         self.recipe, self.trainable, self.feed = recipe, trainable, feed
+        self.processes = processes
         self.steps = total_steps(recipe, feed)
         self._encoder = encoder
-        self._device = next(trainable.model.parameters()).device
+        self._device = processes.device or next(trainable.model.parameters()).device
         self._keeps_logits = (
             "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
         )
         if recipe.gradient_checkpointing:
             _enable_checkpointing(trainable.model)
+        if processes.shards:
+            shard(trainable.model)
+        self._synchronized = trainable.model
+        """Runs the model such that gradients are those of all processes."""
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
+        # Rows without images leave out what looks at them.
+        sees = set(recipe.trained_parts) != {"language"}
+        self._synchronized = processes.replicated(trainable.model, find_unused=sees)
         self.optimizer = make_optimizer(trainable, recipe)
 
     def _freeze_unreached(self) -> list[str]:
@@ -156,15 +193,16 @@ class Loop:
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
             began = time.perf_counter()
-            for step, batches in ready:
+            for share in ready:
                 wait = time.perf_counter() - began
-                report = self._update(step, batches, check, began, wait)
+                report = self._update(share, check, began, wait)
                 yield report
                 began = time.perf_counter()
 
     def token_losses(self, batch: Batch) -> torch.Tensor:
         """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
-        model = self.trainable.model
+        # One process may evaluate alone, so only what is learned from goes through all of them.
+        model = self._synchronized if torch.is_grad_enabled() else self.trainable.model
         inputs = {
             name: value.to(self._device) if torch.is_tensor(value) else value
             for name, value in batch.inputs.items()
@@ -184,22 +222,28 @@ class Loop:
             logits[picked].float(), labels[:, kept][picked], reduction="none"
         )
 
-    def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
+    def _micro_batches(self, step: int) -> _Share:
         groups: list[Group] = self.feed.update(step)
         size = self.recipe.per_device_train_batch_size
-        parts = [groups[at : at + size] for at in range(0, len(groups), size)]
-        return step, [self._encoder.batch(part) for part in parts]
+        own = self.processes.share(groups)
+        parts = [own[at : at + size] for at in range(0, len(own), size)]
+        largest = math.ceil(len(groups) / self.processes.count)
+        missing = math.ceil(largest / size) - len(parts)
+        return _Share(
+            step,
+            [self._encoder.batch(part) for part in parts],
+            [self._encoder.batch(groups[:1])] * missing,
+        )
 
     def _update(
-        self,
-        step: int,
-        batches: Sequence[Batch],
-        check: StepCheck | None,
-        began: float,
-        wait: float,
+        self, share: _Share, check: StepCheck | None, began: float, wait: float
     ) -> StepReport:
-        learned = sum(batch.learned for batch in batches)
-        sums = self._backward(step, batches, learned)
+        step = share.step
+        own = sum(batch.learned for batch in share.batches)
+        learned = sum(self.processes.gather(own))
+        sums = _Sums(wait=wait)
+        for found in self.processes.gather(self._backward(share, learned)):
+            sums.add(found)
         loss = sum(sums.loss.values()) / learned
         norms = self._gradient_norms()
         wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
@@ -220,38 +264,52 @@ class Loop:
         return StepReport(
             step=step + 1,
             loss=loss,
-            loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
+            loss_by_source={name: sums.loss[name] / sums.learned[name] for name in sums.loss},
             grad_norm=norms,
             learning_rate={
                 str(group["part"]): group["lr"] for group in self.optimizer.param_groups
             },
-            tokens=sum(batch.tokens for batch in batches),
+            tokens=sums.tokens,
             learned=learned,
             seconds=time.perf_counter() - began,
-            wait=wait,
+            wait=sums.wait,
         )
 
-    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
-        """Gradients of the update's mean loss, however it is cut into micro-batches."""
-        # Dropout too depends on the seed and the step alone.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + step)
+    def _backward(self, share: _Share, learned: int) -> _Sums:
+        """Gradients of the update's mean loss, however it is cut into micro-batches.
+
+        Args:
+            learned: Answer tokens of the update, in all processes.
+        """
+        # Dropout too depends on the seed and the step alone, and differs between processes.
+        number = share.step + (self.processes.rank << 40)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
-        sums = _Sums()
-        for batch in batches:
-            losses = self.token_losses(batch)
-            torch.autograd.backward(losses.sum() / learned)
+        sums = _Sums(tokens=sum(batch.tokens for batch in share.batches))
+        batches = [*share.batches, *share.idle]
+        for at, batch in enumerate(batches):
+            # Gradients are the mean of those of the processes.
+            weight = self.processes.count if at < len(share.batches) else 0
+            with self.processes.accumulating(self._synchronized, last=at + 1 == len(batches)):
+                losses = self.token_losses(batch)
+                torch.autograd.backward(losses.sum() * weight / learned)
+            if not weight:
+                continue
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
             for example, part in zip(batch.examples, by_example, strict=True):
                 sums.loss[example.source] += float(part.double().sum())
-                sums.tokens[example.source] += len(part)
+                sums.learned[example.source] += len(part)
         return sums
 
     def _gradient_norms(self) -> dict[PartName, float]:
-        squares: dict[PartName, float] = defaultdict(float)
+        gradients: dict[PartName, list[torch.Tensor]] = defaultdict(list)
         for _, part, parameter in self.trainable.trained():
             if parameter.grad is not None:
-                squares[part] += float(parameter.grad.norm()) ** 2
-        return {part: math.sqrt(square) for part, square in squares.items()}
+                gradients[part].append(parameter.grad)
+        return {
+            part: float(whole(torch.nn.utils.get_total_norm(found)))
+            for part, found in gradients.items()
+        }
 
 
 def _enable_checkpointing(model: Any) -> None:

@@ -17,6 +17,7 @@ from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.contamination import GuardReport, check, decide
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
+from vlmbench.train.distributed import Processes, join
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
 from vlmbench.train.live import LiveModel
@@ -49,15 +50,17 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
+    processes = join()
     spec = _start(recipe)
     torch.manual_seed(recipe.seed)
-    loaded = load(spec)
+    loaded = _load(spec, processes)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder)
+    feed = RowFeed(rows, recipe.examples_per_step * processes.count, recipe.seed)
     return Prepared(
         recipe,
         spec,
@@ -66,8 +69,18 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, RowFeed(rows, recipe.examples_per_step, recipe.seed)),
+        Loop(recipe, trainable, encoder, feed, processes),
     )
+
+
+def _load(spec: ModelSpec, processes: Processes) -> Loaded:
+    """The model; where each process will hold a part of it, one GPU need not hold it all."""
+    if not processes.shards:
+        return load(spec)
+    if "quantization" in spec.options:
+        raise ModelError("Quantized weights are not sharded; train without FSDP.")
+    loaded = load(replace(spec, device="cpu"))
+    return replace(loaded, device=processes.device or loaded.device)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
