@@ -119,8 +119,8 @@ def test_the_checkpoint_answers_as_the_live_model(
 
 def gradients(ready: Prepared) -> dict[str, torch.Tensor]:
     loop = ready.loop
-    share = loop._micro_batches(0)
-    loop._backward(share, sum(batch.learned for batch in share.batches))
+    _, share = loop._micro_batches(0)
+    loop._backward(0, share, sum(batch.learned for batch in share.batches))
     found = {name: p.grad.clone() for name, _, p in ready.trainable.trained() if p.grad is not None}
     ready.trainable.model.zero_grad()
     return found

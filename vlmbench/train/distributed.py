@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(days=2)
 """How long the others wait for the main one, which may evaluate for hours. The launcher ends them
 at once when a process dies, so that nothing hangs for so long."""
-GRACE = 5.0
-"""Seconds that an error waits before it is shown by other processes than the main one: within
-them the launcher ends a process whose error is the main one's too, or only follows from it."""
+GRACE = timedelta(seconds=10)
+"""How long another process than the main one keeps an error back, in case that one meets it too."""
 _LOST = ("onnection closed", "onnection reset", "onnection refused", "roken pipe")
 """What torch says when it waits for a process that has ended."""
 
@@ -96,7 +95,6 @@ class Processes:
         return DistributedDataParallel(
             model,
             device_ids=None if self.device.type == "cpu" else [self.device],
-            broadcast_buffers=False,  # they are the same everywhere, and do not change
             find_unused_parameters=find_unused,
         )
 
@@ -156,14 +154,14 @@ def launched() -> Iterator[Processes]:
     processes = join()
     try:
         yield processes
-    except VlmbenchError:
-        if not processes.is_main:
-            time.sleep(GRACE)
+    except VlmbenchError as error:
+        if processes.count > 1 and _told_by_main(processes):
+            raise SystemExit(error.exit_code) from error
         raise
     except RuntimeError as error:
         if processes.count == 1 or not any(sign in str(error) for sign in _LOST):
             raise
-        time.sleep(GRACE)
+        time.sleep(GRACE.total_seconds())  # in which the launcher ends this process, too
         raise UsageError(
             "Another process of this training ended; see its message, then go on with --resume."
         ) from error
@@ -171,3 +169,22 @@ def launched() -> Iterator[Processes]:
         import torch
 
         torch.distributed.destroy_process_group()
+
+
+def _told_by_main(processes: Processes) -> bool:
+    """Whether the main process failed too, and so says why; that one itself only takes note."""
+    from torch.distributed import DistNetworkError, DistStoreError
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    failed = "vlmbench/main-failed"
+    store = _get_default_store()
+    try:
+        if processes.is_main:
+            store.set(failed, "yes")
+            return False
+        store.wait([failed], GRACE)
+    except DistStoreError:  # not within this time
+        return False
+    except DistNetworkError:  # the launcher is ending all of them
+        return True
+    return True

@@ -53,7 +53,6 @@ class StepReport:
 class _Share:
     """What a process learns from in one update."""
 
-    step: int
     batches: list[Batch]
     idle: list[Batch]
     """Run through without effect: every process takes part in each forward and backward pass."""
@@ -193,9 +192,9 @@ class Loop:
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
             began = time.perf_counter()
-            for share in ready:
+            for step, share in ready:
                 wait = time.perf_counter() - began
-                report = self._update(share, check, began, wait)
+                report = self._update(step, share, check, began, wait)
                 yield report
                 began = time.perf_counter()
 
@@ -222,27 +221,26 @@ class Loop:
             logits[picked].float(), labels[:, kept][picked], reduction="none"
         )
 
-    def _micro_batches(self, step: int) -> _Share:
+    def _micro_batches(self, step: int) -> tuple[int, _Share]:
         groups: list[Group] = self.feed.update(step)
         size = self.recipe.per_device_train_batch_size
         own = self.processes.share(groups)
         parts = [own[at : at + size] for at in range(0, len(own), size)]
         largest = math.ceil(len(groups) / self.processes.count)
         missing = math.ceil(largest / size) - len(parts)
-        return _Share(
-            step,
+        share = _Share(
             [self._encoder.batch(part) for part in parts],
             [self._encoder.batch(groups[:1])] * missing,
         )
+        return step, share
 
     def _update(
-        self, share: _Share, check: StepCheck | None, began: float, wait: float
+        self, step: int, share: _Share, check: StepCheck | None, began: float, wait: float
     ) -> StepReport:
-        step = share.step
         own = sum(batch.learned for batch in share.batches)
         learned = sum(self.processes.gather(own))
         sums = _Sums(wait=wait)
-        for found in self.processes.gather(self._backward(share, learned)):
+        for found in self.processes.gather(self._backward(step, share, learned)):
             sums.add(found)
         loss = sum(sums.loss.values()) / learned
         norms = self._gradient_norms()
@@ -275,14 +273,14 @@ class Loop:
             wait=sums.wait,
         )
 
-    def _backward(self, share: _Share, learned: int) -> _Sums:
+    def _backward(self, step: int, share: _Share, learned: int) -> _Sums:
         """Gradients of the update's mean loss, however it is cut into micro-batches.
 
         Args:
             learned: Answer tokens of the update, in all processes.
         """
         # Dropout too depends on the seed and the step alone, and differs between processes.
-        number = share.step + (self.processes.rank << 40)
+        number = step + (self.processes.rank << 40)
         torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
         sums = _Sums(tokens=sum(batch.tokens for batch in share.batches))

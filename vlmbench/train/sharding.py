@@ -27,17 +27,22 @@ def shard(model: Any) -> None:
         if type(module).__name__ in layers:
             fully_shard(module, reshard_after_forward=_reshards())
     fully_shard(model)
+    # The class that torch makes for it has a name of its own, which peft would write down.
+    type(model).__name__ = type(model).__name__.removeprefix("FSDP")
 
 
 @contextlib.contextmanager
-def whole_weights(model: torch.nn.Module) -> Iterator[None]:
+def whole_weights(model: Any) -> Iterator[None]:
     """Inside, each process holds all weights, so that one alone can run the model and save it."""
-    units = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    units: list[Any] = [one for one in model.modules() if isinstance(one, FSDPModule)]
     for unit in units:
         unit.set_reshard_after_forward(False, recurse=False)
         unit.unshard()
+        # torch's mark, by which transformers would have every process take part in generating.
+        unit._is_fsdp_managed_module = False
     yield
     for unit in units:
+        unit._is_fsdp_managed_module = True
         # torch keeps the outermost one's gathered until the backward pass, which begins with it.
         unit.set_reshard_after_forward(unit is not model and _reshards(), recurse=False)
         unit.reshard()
