@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -64,6 +64,10 @@ def checkpoint_facts(
             "validation_rows": len(rows.validation),
             "too_long": rows.too_long,
             "digest": rows_digest(rows.training),
+            "generated": [
+                {**source.model_dump(mode="json"), "seed": recipe.seed}
+                for source in recipe.synthetic_sources
+            ],
         },
         "best": progress.best,
         "tasks": {record.task: _task_facts(record) for record in records},
@@ -119,7 +123,9 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         }
         for task, values in facts["tasks"].items()
     ]
-    head: dict[str, Any] = {"base_model": facts["base"]["location"]}
+    head: dict[str, Any] = {}
+    if recipe.scratch is None:
+        head["base_model"] = facts["base"]["location"]
     if recipe.method == "lora":
         head["library_name"] = "peft"
     if results:
@@ -131,14 +137,38 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
         f"- Start: {facts['base']['location']}\n"
-        f"- Method: {recipe.method}, of the parts {', '.join(recipe.trained_parts)}\n{note}"
-        f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
-        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+        f"- Method: {_method_line(recipe)}\n{note}"
+        f"{''.join(_data_lines(recipe, data))}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
         f"- {_guard_line(facts['guard'])}\n"
     )
+
+
+def _data_lines(recipe: Recipe, data: dict[str, Any]) -> Iterator[str]:
+    if recipe.row_sources:
+        yield (
+            f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for "
+            f"validation, {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+        )
+    for source in recipe.synthetic_sources:
+        mixture = source.synthetic.mixture
+        families = ", ".join(f"{name} {weight:g}" for name, weight in mixture.items())
+        yield (
+            "- Data: pictures of the training split of vlmbench's embedded suite, drawn while "
+            f"training ({families}); sources and licences of the art are in the suite's "
+            "ATTRIBUTION.md\n"
+        )
+
+
+def _method_line(recipe: Recipe) -> str:
+    if recipe.method == "full":
+        return f"full, of the parts {', '.join(recipe.full_parts)}"
+    adapted = f"{recipe.method}, of the parts {', '.join(recipe.adapted_parts)}"
+    if not recipe.full_parts:
+        return adapted
+    return f"{adapted}; in full beside it: {', '.join(recipe.full_parts)}, in the adapter's file"
 
 
 def _guard_line(guard: dict[str, Any]) -> str:

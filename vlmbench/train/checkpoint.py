@@ -20,7 +20,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, answers_of
-from vlmbench.train.sharding import load_optimizer_state, sharded_like, state_to_save
+from vlmbench.train.sharding import load_optimizer_state, sharded_like
 from vlmbench.train.trainable import Trainable
 
 CARD = "checkpoint.json"
@@ -91,12 +91,7 @@ def try_checkpoint(beside: Path, trainable: Trainable, live: LiveModel, probe: E
 
 
 def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
-    saved = trainable.adapter or trainable.model
-    state = state_to_save(saved)
-    if trainable.adapter is None:
-        saved.save_pretrained(folder, state_dict=state)
-    else:  # peft would look for the base's configuration, to see whether its vocabulary grew
-        saved.save_pretrained(folder, save_embedding_layers=False, state_dict=state)
+    trainable.save(folder)
     (folder / "README.md").unlink(missing_ok=True)  # peft's, which says nothing
     live.loaded.processor.save_pretrained(folder)
     template = folder / "chat_template.jinja"

@@ -16,6 +16,7 @@ from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import open_encoder, prepare
 from vlmbench.train.recipe import Recipe
@@ -52,9 +53,10 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
     encoder = open_encoder(recipe)
     sources = [
         source.model_copy(update={"limit": min(count, source.limit or count)})
-        for source in recipe.data
+        for source in recipe.row_sources
     ]
-    return [_previewed(encoder, one) for one in load_examples(sources, folder)]
+    drawn = [one for feed in synthetic_feeds(recipe) for one in feed.some(count)]
+    return [_previewed(encoder, one) for one in [*load_examples(sources, folder), *drawn]]
 
 
 def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
@@ -119,6 +121,8 @@ class CheckedRecipe:
 
     parts: list[PartRow]
     training_rows: int
+    generated_sources: int
+    """Sources whose pictures are drawn, which have no end."""
     validation_rows: int
     too_long: int
     dropped_by_guard: int
@@ -140,7 +144,6 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
         VlmbenchError: What would stop the training.
     """
     ready = prepare(recipe, folder)
-    rows = [*ready.rows.validation, *ready.rows.training]
     reports, ends = [], [time.perf_counter()]
     with closing(ready.loop.run()) as updates:
         for report in islice(updates, TIMED_STEPS):
@@ -151,12 +154,13 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     with tempfile.TemporaryDirectory() as temporary, whole_weights(ready.trainable.model):
         folder = Path(temporary)
         ready.loop.processes.by_main(
-            lambda: try_checkpoint(folder, ready.trainable, ready.live, rows[0])
+            lambda: try_checkpoint(folder, ready.trainable, ready.live, ready.loop.feed.some(1)[0])
         )
     memory = peak_memory()
     return CheckedRecipe(
         parts=describe(ready.trainable.model, ready.trainable.parts),
         training_rows=len(ready.rows.training),
+        generated_sources=len(recipe.synthetic_sources),
         validation_rows=len(ready.rows.validation),
         too_long=len(ready.rows.too_long),
         dropped_by_guard=ready.guard.dropped,
