@@ -1,7 +1,9 @@
 """Several processes that train, started as a user starts them.
 
-As a program, it is what one of them does: it trains by the recipes of a folder, and the main
-process keeps what came of each in `result.pt` beside the recipe.
+As a program, this is what one of them does: "updates=RECIPE" keeps in `result.pt` beside the recipe
+what the updates come to, "training=RECIPE" writes a checkpoint into `out` beside it, "resumed" does
+so too after an interruption, and "no-number" has losses that are none in one process and keeps in
+`told-0.txt` and `told-1.txt` what each process would say of it.
 """
 
 from __future__ import annotations
@@ -15,19 +17,18 @@ from typing import Any
 
 import torch
 
-TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-ACCELERATE = (
-    "accelerate.commands.launch",
-    "--multi_gpu",
-    "--num_processes",
-    "2",
-    "--num_machines",
-    "1",
-    "--mixed_precision",
-    "no",
-    "--dynamo_backend",
-    "no",
-)
+from vlmbench.errors import ModelError
+from vlmbench.train.distributed import Processes, launched
+from vlmbench.train.encode import Batch
+from vlmbench.train.loop import Loop
+from vlmbench.train.prepare import Prepared, prepare
+from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.run import train_by_recipe
+from vlmbench.train.sharding import whole
+
+TORCHRUN = ("torch.distributed.run", "--nproc_per_node", "2", "--standalone")
+ACCELERATE = ("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2")
+"""With ACCELERATE_USE_CPU; `--cpu` would start one process without a word."""
 
 
 def start(
@@ -40,7 +41,7 @@ def start(
             **os.environ,
             "CUDA_VISIBLE_DEVICES": "",
             "ACCELERATE_USE_CPU": "1",
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
             **(environment or {}),
         },
         stdout=subprocess.PIPE,
@@ -49,41 +50,92 @@ def start(
     )
 
 
-def train_together(*recipes: Path, environment: Mapping[str, str] | None = None) -> None:
-    """Runs this program in two processes, for the recipes of some folders."""
-    names = [str(path) for path in recipes]
-    done = start(TORCHRUN, __file__, *names, environment=environment)
-    _, told = done.communicate()
-    assert done.returncode == 0, told
+def run_together(*wanted: str, environment: Mapping[str, str] | None = None) -> None:
+    """Runs this program in two processes."""
+    running = start(TORCHRUN, __file__, *wanted, environment=environment)
+    _, told = running.communicate()
+    assert running.returncode == 0, told
+
+
+def prepared(path: Path) -> Prepared:
+    """The last stage of a recipe, ready."""
+    return prepare(parse_recipe(read_recipe(path), path).stages[-1], path.parent)
 
 
 def result(path: Path) -> dict[str, Any]:
-    """What the updates of a recipe came to, in as many processes as there are."""
-    from vlmbench.train.prepare import prepare
-    from vlmbench.train.recipe import parse_recipe, read_recipe
-    from vlmbench.train.sharding import whole
-
-    ready = prepare(parse_recipe(read_recipe(path), path).stages[-1], path.parent)
+    """What the updates by a recipe come to, in as many processes as there are."""
+    ready = prepared(path)
     reports = list(ready.loop.run())
     return {
         "weights": {name: whole(p.detach()).clone() for name, _, p in ready.trainable.trained()},
         "losses": [report.loss for report in reports],
-        "by_source": [report.loss_by_source for report in reports],
         "norms": [report.grad_norm for report in reports],
-        "counts": [(report.tokens, report.learned) for report in reports],
+        "tokens": [(report.tokens, report.learned) for report in reports],
     }
 
 
-def main() -> None:
-    """Trains by each recipe that is named."""
-    from vlmbench.train.distributed import launched
+class Killed(BaseException):
+    """Ends a training where a kill would, without another process."""
 
-    with launched() as processes:
-        for name in sys.argv[1:]:
-            found = result(Path(name))
+
+def interrupted(path: Path, out: Path, *, before: int) -> None:
+    """A training that ends before an update."""
+    update = Loop._update
+
+    def killed(self: Loop, step: int, *rest: Any) -> Any:
+        if step == before:
+            raise Killed
+        return update(self, step, *rest)
+
+    Loop._update = killed  # type: ignore[method-assign]
+    try:
+        train_by_recipe(path, out=out, quiet=True)
+    except Killed:
+        pass
+    finally:
+        Loop._update = update  # type: ignore[method-assign]
+
+
+def without_numbers(path: Path, processes: Processes) -> None:
+    """Updates whose losses are no numbers in the second process."""
+    loop = prepared(path).loop
+    losses = loop.token_losses
+
+    def spoilt(batch: Batch) -> torch.Tensor:
+        return losses(batch) * torch.nan
+
+    if processes.rank == 1:
+        loop.token_losses = spoilt  # type: ignore[method-assign]
+    told = path.with_name(f"told-{processes.rank}.txt")
+    try:
+        with launched():
+            list(loop.run())
+    except ModelError as error:
+        told.write_text(str(error), encoding="utf-8")
+    except SystemExit as end:
+        told.write_text(f"{end.code}: {end.__cause__}", encoding="utf-8")
+
+
+def act(wanted: str, processes: Processes) -> None:
+    """Does what the top of this file says."""
+    how, _, name = wanted.partition("=")
+    path = Path(name)
+    out = path.with_name("out")
+    match how:
+        case "updates":
+            found = result(path)
             if processes.is_main:
-                torch.save(found, Path(name).with_name("result.pt"))
+                torch.save(found, path.with_name("result.pt"))
+        case "training":
+            train_by_recipe(path, out=out, quiet=True)
+        case "resumed":
+            interrupted(path, out, before=7)
+            train_by_recipe(path, out=out, resume=True, quiet=True)
+        case _:
+            without_numbers(path, processes)
 
 
 if __name__ == "__main__":
-    main()
+    with launched() as these:
+        for argument in sys.argv[1:]:
+            act(argument, these)
