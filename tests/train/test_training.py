@@ -120,8 +120,8 @@ def test_the_checkpoint_answers_as_the_live_model(
 
 def gradients(ready: Prepared) -> dict[str, torch.Tensor]:
     loop = ready.loop
-    _, share = loop._micro_batches(0)
-    loop._backward(0, share, sum(batch.learned for batch in share.batches))
+    _, batches = loop._micro_batches(0)
+    loop._backward(0, batches, sum(batch.learned for batch in batches))
     found = {name: p.grad.clone() for name, _, p in ready.trainable.trained() if p.grad is not None}
     ready.trainable.model.zero_grad()
     return found

@@ -84,11 +84,13 @@ class Processes:
     def replicated(self, model: Any, *, find_unused: bool) -> Any:
         """The model, wrapped such that its backward pass averages gradients over the processes.
 
+        None where a process is alone, or the model's own backward pass does so (FSDP).
+
         Args:
             find_unused: Whether an update may leave out some of what is trained.
         """
         if self.count == 1 or self.shards:
-            return model
+            return None
         from torch.nn.parallel import DistributedDataParallel
 
         assert self.device is not None
@@ -98,9 +100,9 @@ class Processes:
             find_unused_parameters=find_unused,
         )
 
-    def accumulating(self, replicated: Any, *, last: bool) -> AbstractContextManager[None]:
+    def accumulating(self, replicated: Any | None, *, last: bool) -> AbstractContextManager[None]:
         """Gradients of all but an update's last backward pass stay in their process at first."""
-        if self.count == 1 or self.shards or last:
+        if replicated is None or last:
             return nullcontext()
         waits: AbstractContextManager[None] = replicated.no_sync()
         return waits

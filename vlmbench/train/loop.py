@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,13 +15,16 @@ import torch
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
+from vlmbench.train.batch import Batch
 from vlmbench.train.distributed import ALONE, Processes
-from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
-from vlmbench.train.feed import Feed, Group
+from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.feed import Feed
+from vlmbench.train.losses import token_losses
 from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
+from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sharding import shard, whole
+from vlmbench.train.sharding import shard, whole, whole_weights
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -46,15 +48,6 @@ class StepReport:
     seconds: float
     wait: float
     """Of these, seconds in which the loop waited for data."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """What a process learns from in one update."""
-
-    batches: list[Batch]
-    idle: list[Batch]
-    """Run through without effect: every process takes part in each forward and backward pass."""
 
 
 @dataclass(slots=True)
@@ -149,21 +142,20 @@ class Loop:
         self.processes = processes
         self.steps = total_steps(recipe, feed)
         self._encoder = encoder
-        self._device = processes.device or next(trainable.model.parameters()).device
-        self._keeps_logits = (
-            "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
-        )
+        self.packing: PackingResult = "nothing to pack"
+        """Whether the examples of a group share a row; known once there is such a group."""
         if recipe.gradient_checkpointing:
             _enable_checkpointing(trainable.model)
         if processes.shards:
             shard(trainable.model)
-        self._synchronized = trainable.model
-        """Runs the model such that gradients are those of all processes."""
+        self._device = next(trainable.model.parameters()).device
+        self._replicated = None
+        """Runs the model such that all processes get the mean of their gradients."""
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
         # Rows without images leave out what looks at them.
         sees = set(recipe.trained_parts) != {"language"}
-        self._synchronized = processes.replicated(trainable.model, find_unused=sees)
+        self._replicated = processes.replicated(trainable.model, find_unused=sees)
         self.optimizer = make_optimizer(trainable, recipe)
 
     def _freeze_unreached(self) -> list[str]:
@@ -189,55 +181,63 @@ class Loop:
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
             began = time.perf_counter()
-            for step, share in ready:
+            for step, batches in ready:
                 wait = time.perf_counter() - began
-                report = self._update(step, share, check, began, wait)
+                report = self._update(step, batches, check, began, wait)
                 yield report
                 began = time.perf_counter()
 
     def token_losses(self, batch: Batch) -> torch.Tensor:
         """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
-        # One process may evaluate alone, so only what is learned from goes through all of them.
-        model = self._synchronized if torch.is_grad_enabled() else self.trainable.model
-        inputs = {
-            name: value.to(self._device) if torch.is_tensor(value) else value
-            for name, value in batch.inputs.items()
-        }
-        labels = batch.labels.to(self._device)[:, 1:]
-        learned = labels != IGNORE
-        # Only what comes before an answer token goes through the output layer, which would
-        # otherwise cost more than all the rest where the vocabulary is large.
-        kept = learned.any(0).nonzero().flatten()
-        arguments = {"logits_to_keep": kept} if self._keeps_logits else {}
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            logits = model(**inputs, use_cache=False, **arguments).logits
-        if not self._keeps_logits:
-            logits = logits[:, kept]
-        picked = learned[:, kept]
-        return torch.nn.functional.cross_entropy(
-            logits[picked].float(), labels[:, kept][picked], reduction="none"
-        )
+            # One process may evaluate alone, so only what is learned from goes through all.
+            through = self._replicated if torch.is_grad_enabled() else None
+            return token_losses(self.trainable.model, batch, through=through)
 
-    def _micro_batches(self, step: int) -> tuple[int, _Share]:
-        groups: list[Group] = self.feed.update(step)
+    def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
+        groups, count = self.feed.update(step), self.processes.count
+        # Processes may learn of it at different updates, and have to divide each alike.
+        if self.packing == "not exact for this family" and count == 1:
+            groups = [(example,) for group in groups for example in group]
         size = self.recipe.per_device_train_batch_size
         own = self.processes.share(groups)
-        parts = [own[at : at + size] for at in range(0, len(own), size)]
-        largest = math.ceil(len(groups) / self.processes.count)
-        missing = math.ceil(largest / size) - len(parts)
-        share = _Share(
-            [self._encoder.batch(part) for part in parts],
-            [self._encoder.batch(groups[:1])] * missing,
-        )
-        return step, share
+        batches = [self._encoder.batch(own[at : at + size]) for at in range(0, len(own), size)]
+        if len(batches) < math.ceil(math.ceil(len(groups) / count) / size):
+            batches.append(_idle(self._encoder.batch([groups[0][:1]])))
+        return step, batches
+
+    def _check_packing(self, batches: Sequence[Batch]) -> None:
+        """Sees by the first rows of several examples whether sharing one changes their loss."""
+        if self.packing != "nothing to pack":
+            return
+        packed = next((batch for batch in batches if batch.segments is not None), None)
+        if not any(self.processes.gather(packed is not None)):
+            return
+        model = self.trainable.model
+        with whole_weights(model):
+            own = check_packing(model, self._encoder, packed) if packed else self.packing
+            found = set(self.processes.gather(own)) - {"nothing to pack"}
+        self.packing = max(found, default=self.packing)  # of the two, "not exact ..." comes last
+
+    def _kept_apart(self, batch: Batch) -> Batch:
+        """The batch, with a row for each example where sharing one would change its loss."""
+        if batch.segments is None or self.packing == "exact":
+            return batch
+        return self._encoder.batch([(example,) for example in batch.examples])
 
     def _update(
-        self, step: int, share: _Share, check: StepCheck | None, began: float, wait: float
+        self,
+        step: int,
+        batches: Sequence[Batch],
+        check: StepCheck | None,
+        began: float,
+        wait: float,
     ) -> StepReport:
-        own = sum(batch.learned for batch in share.batches)
-        learned = sum(self.processes.gather(own))
+        self._check_packing(batches)
+        batches = [self._kept_apart(batch) for batch in batches]
+        learned = sum(self.processes.gather(sum(batch.learned for batch in batches)))
         sums = _Sums(wait=wait)
-        for found in self.processes.gather(self._backward(step, share, learned)):
+        for found in self.processes.gather(self._backward(step, batches, learned)):
             sums.add(found)
         loss = sum(sums.loss.values()) / learned
         norms = self._gradient_norms()
@@ -270,7 +270,7 @@ class Loop:
             wait=sums.wait,
         )
 
-    def _backward(self, step: int, share: _Share, learned: int) -> _Sums:
+    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
         """Gradients of the update's mean loss, however it is cut into micro-batches.
 
         Args:
@@ -280,12 +280,11 @@ class Loop:
         number = step + (self.processes.rank << 40)
         torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
-        sums = _Sums(tokens=sum(batch.tokens for batch in share.batches))
-        batches = [*share.batches, *share.idle]
-        for at, batch in enumerate(batches):
-            # Gradients are the mean of those of the processes.
-            weight = self.processes.count if at < len(share.batches) else 0
-            with self.processes.accumulating(self._synchronized, last=at + 1 == len(batches)):
+        sums = _Sums(tokens=sum(batch.tokens for batch in batches))
+        for batch in batches:
+            # Processes get the mean of their gradients, so each has to be as many times as large.
+            weight = self.processes.count if batch.examples else 0
+            with self.processes.accumulating(self._replicated, last=batch is batches[-1]):
                 losses = self.token_losses(batch)
                 torch.autograd.backward(losses.sum() * weight / learned)
             if not weight:
@@ -305,6 +304,14 @@ class Loop:
             part: float(whole(torch.nn.utils.get_total_norm(found)))
             for part, found in gradients.items()
         }
+
+
+def _idle(batch: Batch) -> Batch:
+    """A batch that is run through and not learned from, by a process that has none of its own.
+
+    All processes take part in each forward and backward pass.
+    """
+    return replace(batch, examples=(), learned_by_example=(), tokens=0)
 
 
 def _enable_checkpointing(model: Any) -> None:

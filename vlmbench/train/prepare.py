@@ -69,7 +69,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
     per_update = recipe.examples_per_step * processes.count
-    feed = RowFeed(rows, per_update, recipe.seed) if recipe.row_sources else None
+    feed = _row_feed(recipe, rows, per_update) if recipe.row_sources else None
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
@@ -95,6 +95,10 @@ def _load(spec: ModelSpec, processes: Processes) -> Loaded:
         raise ModelError("Quantized weights are not sharded; train without FSDP.")
     loaded = load(replace(spec, device="cpu"))
     return replace(loaded, device=processes.device or loaded.device)
+
+
+def _row_feed(recipe: Recipe, rows: Rows, per_update: int) -> RowFeed:
+    return RowFeed(rows, per_update, recipe.seed, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
