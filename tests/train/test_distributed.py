@@ -22,19 +22,26 @@ from vlmbench.train.distributed import Processes
 from vlmbench.train.run import train_by_recipe
 
 FSDP = {"ACCELERATE_USE_FSDP": "true"}
-METHODS: dict[str, dict[str, Any]] = {"full": {"method": "full"}, "lora": {}}
+METHODS: dict[str, dict[str, Any]] = {
+    "full": {"method": "full"},
+    "lora": {},
+    "packed": {"packing": True},
+}
 
 
 def updates(folder: Path, seedling: Path, *, size: int, **changes: Any) -> Path:
     """A recipe whose six updates have 8, 8 and 1 rows with images, and 8 and 1 rows without.
 
-    In two processes of 2 rows at a time, one row leaves a process without any.
+    In two processes of 2 rows at a time, one row leaves a process without any. With packing some
+    rows show the same picture.
     """
     rows = color_rows(26)
     for number, row in enumerate(rows):  # answers of different lengths, or a mean of means agrees
         row["texts"][0]["assistant"] *= 1 + number % 5
         if number >= 17:
             row["images"] = []
+        elif number % 4 == 3 and changes.get("packing"):
+            row["images"] = rows[number - 1]["images"]
     folder.mkdir()
     write_rows(folder / "rows.parquet", rows)
     return data_recipe(
@@ -114,7 +121,7 @@ def test_two_processes_learn_what_one_does(
     method, expected = alone
     assert_same(torch.load(replicated / method / "result.pt"), expected)
     without_images = [norms for norms in expected["norms"] if "vision" not in norms]
-    assert without_images and (method == "lora" or len(without_images) < len(expected["norms"]))
+    assert without_images and (method != "full" or len(without_images) < len(expected["norms"]))
 
 
 def test_two_processes_that_share_the_weights_learn_what_one_does(

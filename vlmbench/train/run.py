@@ -11,6 +11,7 @@ from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.resolve import resolve_model
 from vlmbench.train.config import TrainConfig, load_config
+from vlmbench.train.distributed import join
 from vlmbench.train.output import (
     clear,
     explained_write_errors,
@@ -67,6 +68,11 @@ def train_by_recipe(
     if is_own_data(values):
         return train_on_data(parse_recipe(values, recipe), out=out, resume=resume, quiet=quiet)
     config = load_config(recipe, overrides)
+    if join().count > 1:
+        raise UsageError(
+            f"The recipe {recipe.stem} has the older form, which one process trains by; start it "
+            "without a launcher."
+        )
     target = out or Path("checkpoints") / config.name
     last = last_checkpoint(target, resume=resume)
     keep_recipe(config, target, resume=resume)
