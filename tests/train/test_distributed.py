@@ -49,7 +49,7 @@ def updates(folder: Path, seedling: Path, *, size: int, **changes: Any) -> Path:
         seedling,
         per_device_train_batch_size=size,
         gradient_accumulation_steps=2,
-        learning_rate=1e-3,
+        learning_rate=1e-4,
         max_grad_norm=0.5,
         **changes,
     )
