@@ -21,7 +21,6 @@ from vlmbench.train.loop import Loop, rate_factor
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
-from vlmbench.train.sources import split_rows
 
 
 def recipe_of(path: Path) -> Recipe:
@@ -326,10 +325,8 @@ def test_validation_rows_share_no_picture_with_training(seedling: Path, tmp_path
     held = {image.digest for one in ready.rows.validation for image in one.images}
     assert held and not seen & held
     assert len(ready.rows.validation) == 6
-    by_row = recipe_of(data_recipe(tmp_path, seedling, validation={"rows": 6, "by": "row"}))
-    assert by_row.validation is not None
-    examples = [*ready.rows.training, *ready.rows.validation]
-    assert len(split_rows(examples, by_row.validation, 0)[1]) == 6
+    by_row = recipe_of(data_recipe(tmp_path, seedling, validation={"rows": 7, "by": "row"}))
+    assert len(prepare(by_row, tmp_path).rows.validation) == 7
 
 
 def test_stages_follow_one_another(seedling: Path, tmp_path: Path) -> None:

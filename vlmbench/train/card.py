@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
-from vlmbench.records import RunRecord, stable_hash
+from vlmbench.records import RunRecord
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.data.examples import Example
 from vlmbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def checkpoint_facts(
             "training_rows": len(rows.training),
             "validation_rows": len(rows.validation),
             "too_long": rows.too_long,
-            "digest": rows_digest(rows.training),
+            "digest": rows.digest,
             "generated": [
                 {**source.model_dump(mode="json"), "seed": recipe.seed}
                 for source in recipe.synthetic_sources
@@ -84,17 +83,6 @@ def checkpoint_facts(
             name: version(name) for name in (*_PACKAGES, *_ADAPTER_PACKAGES[recipe.method])
         },
     }
-
-
-def rows_digest(examples: Sequence[Example]) -> str:
-    """Hash of what is learned: texts and image digests of every row, in their order."""
-    return stable_hash(
-        [
-            [turn.role, [part if isinstance(part, str) else part.digest for part in turn.parts]]
-            for example in examples
-            for turn in example.turns
-        ]
-    )
 
 
 def _task_facts(record: RunRecord) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ModelError, UsageError
+from vlmbench.errors import DataError, ModelError, UsageError
 from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
@@ -57,7 +58,8 @@ def train_stage(
     finished, last = processes.by_main(lambda: _claim(recipe, target, processes, resume=resume))
     if finished:
         return target
-    ready = prepare(recipe, folder)
+    quiet = quiet or not processes.is_main
+    ready = prepare(recipe, folder, quiet=quiet)
     log = StepLog(target, ready.loop.steps, quiet=quiet)
     with explained_write_errors(target), log if processes.is_main else contextlib.nullcontext():
         _Training(ready, target, log).run(last)
@@ -212,7 +214,13 @@ class _Training:
         return validation_loss(self._ready.loop, self._ready.encoder, self._probes)
 
     def _resume(self, last: Path) -> None:
-        """Sees by a stored loss that all is there again."""
+        """Sees by the rows and by a stored loss that all is there again."""
+        facts = json.loads((last / CARD).read_text(encoding="utf-8"))
+        if facts["data"]["digest"] != self._ready.rows.digest:
+            raise DataError(
+                f"The rows are others than those that {last} was trained on; put the data back, or "
+                "train anew into another directory with --out."
+            )
         self._began -= self._progress.seconds
         now = self._probe_loss()
         if not abs(now - self._progress.probe_loss) <= PROBE_TOLERANCE:

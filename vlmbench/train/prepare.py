@@ -17,18 +17,19 @@ from vlmbench.models.spec import ModelSpec
 from vlmbench.records import stable_hash
 from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
-from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.evaluation_index import EvaluationIndex
-from vlmbench.train.data.examples import Example
+from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.distributed import Processes, join
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.generated import check_sizes, generated_validation, guard_sample, mixed
+from vlmbench.train.generated import check_sizes, generated_validation, mixed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.row_check import check_rows
 from vlmbench.train.scratch import write_scratch
-from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.sources import Rows, TrainingRows, open_sources
 from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
 
@@ -50,11 +51,12 @@ class Prepared:
     loop: Loop
 
 
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
+def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     """Loads the model and the rows, and checks every row.
 
     Args:
         folder: Where the recipe lies.
+        quiet: Show no progress.
 
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
@@ -66,10 +68,17 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     if recipe.scratch is not None:
         spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
-    rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
+    sources = open_sources(recipe.row_sources, folder)
+    rows, guarded = check_rows(
+        recipe,
+        Mixture(sources, seed=recipe.seed) if sources else None,
+        encoder,
+        _evaluated(recipe),
+        longest=loaded.positions,
+        quiet=quiet,
+    )
     per_update = recipe.examples_per_step * processes.count
-    feed = _row_feed(recipe, rows, per_update) if recipe.row_sources else None
+    feed = _row_feed(recipe, rows, per_update)
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
@@ -97,8 +106,10 @@ def _load(spec: ModelSpec, processes: Processes) -> Loaded:
     return replace(loaded, device=processes.device or loaded.device)
 
 
-def _row_feed(recipe: Recipe, rows: Rows, per_update: int) -> RowFeed:
-    return RowFeed(rows, per_update, recipe.seed, packing=recipe.packing)
+def _row_feed(recipe: Recipe, rows: Rows, per_update: int) -> RowFeed | None:
+    if not isinstance(rows.training, TrainingRows):
+        return None
+    return RowFeed(rows.training, per_update, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
@@ -122,20 +133,11 @@ def open_encoder(recipe: Recipe) -> ExampleEncoder:
     return ExampleEncoder(pipeline, spec.options, listed)
 
 
-def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
-    """The rows without those that evaluation tasks ask about, and what was found.
-
-    Raises:
-        DataError: Some are found and the recipe does not say to leave them out.
-    """
+def _evaluated(recipe: Recipe) -> EvaluationIndex:
+    """What must not be trained on: the tasks that the recipe evaluates or names."""
     evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
-    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
-    # Generated pictures are reported and never refused: the tasks' were drawn from other seeds.
-    drawn = guard_sample(recipe) if tasks else []
-    report = check([*examples, *drawn], EvaluationIndex.of_tasks(tasks))
-    dropped = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
-    kept = [example for example in examples if (example.source, example.id) not in dropped]
-    return kept, report.without(dropped)
+    names = dict.fromkeys((*evaluated, *recipe.guard.against))
+    return EvaluationIndex.of_tasks([load_task(name) for name in names])
 
 
 @contextmanager

@@ -142,15 +142,20 @@ class DataSource(Strict):
     folder if it is there."""
     format: str = "auto"
     name: str | None = None
-    """What messages and losses call it; the path unless given."""
+    """What messages and losses call it; path, config and split unless given."""
     split: str | None = None
     config: str | None = None
     weight: PositiveFloat = 1.0
-    """How often its rows are seen, relative to the other sources."""
+    """How often each of its rows is seen in an epoch."""
     limit: PositiveInt | None = None
-    """Only so many rows from the start."""
+    """Only so many rows, drawn evenly with the seed."""
     prompt: str = ""
     """What the user says in layouts that have captions and no question."""
+    image_dir: str | None = None
+    """Where image files are that rows name; beside the data unless given. Relative to the recipe's
+    folder."""
+    streaming: bool = False
+    """Read a Hub data set's Parquet files over the network and keep no copy."""
 
 
 def _form(entry: Any) -> str:
