@@ -18,6 +18,8 @@ from vlmbench.train.checkpoint import (
     CARD,
     PROBE_TOLERANCE,
     Progress,
+    best_folder,
+    keep_best,
     keep_newest,
     last_whole,
     publish,
@@ -98,7 +100,7 @@ class _Training:
 
     def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
         self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
-        self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
+        self._progress = Progress(0, None, 0, 0, {}, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
         self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
@@ -109,7 +111,9 @@ class _Training:
         if last is None:
             self._by_main(self._begin)
         else:
-            self._progress = read_state(last, self._ready.trainable, loop.optimizer)
+            self._progress = read_state(
+                last, self._ready.trainable, loop.optimizer, loop.load_state_dict
+            )
             self._by_main(self._resume, last)
         with contextlib.closing(loop.run(self._progress.step)) as reports:
             self._steps(reports)
@@ -140,13 +144,17 @@ class _Training:
             self._progress = replace(self._progress, step=report.step)
             last = report.step == self._ready.loop.steps
             if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
-                self._by_main(self._check, report.step)
+                self._by_main(self._averaged_check, report.step)
             if not last and report.step % self._recipe.save_steps == 0:
                 state = optimizer_state(self._ready.loop.optimizer, keep=is_main)
                 self._by_main(self._save_place, report.step, state)
             patience = evaluate.patience if evaluate else None
             if patience is not None and self._progress.checks_without_gain >= patience:
                 break
+
+    def _averaged_check(self, step: int) -> None:
+        with self._ready.loop.averaged():
+            self._check(step)
 
     def _check(self, step: int) -> None:
         """Loss and answers on validation rows, answers to tasks, fixed samples."""
@@ -182,29 +190,34 @@ class _Training:
         return validation_score(metric, validation, self._ready.live.answers(validation))
 
     def _compare(self, best: str, value: float, step: int) -> None:
-        before = self._progress.best
-        lower_is_better = best == "validation.loss"
-        if before is None or (value < before if lower_is_better else value > before):
-            self._progress = replace(
-                self._progress, best=value, best_step=step, checks_without_gain=0
-            )
-            self._save(self._target / "best")
+        """Keeps the checkpoint if it is one of the best so far."""
+        assert self._recipe.evaluate is not None
+        sign = 1 if best == "validation.loss" else -1  # a loss is better where it is lower
+        now = self._progress
+        if now.best is None or sign * value < sign * now.best:
+            now = replace(now, best=value, best_step=step, checks_without_gain=0)
         else:
-            gainless = self._progress.checks_without_gain + 1
-            self._progress = replace(self._progress, checks_without_gain=gainless)
+            now = replace(now, checks_without_gain=now.checks_without_gain + 1)
+        ranked = sorted({**now.kept, step: value}.items(), key=lambda one: (sign * one[1], one[0]))
+        self._progress = replace(now, kept=dict(ranked[: self._recipe.evaluate.keep]))
+        if step in self._progress.kept:
+            self._save(best_folder(self._target, step))
+        keep_best(self._target, self._progress.kept)
 
     def _save_place(self, step: int, optimizer: Any) -> None:
         """A checkpoint to go on from."""
         folder = self._target / f"checkpoint-{step}"
         self._save(folder)
-        write_state(folder, self._ready.trainable, optimizer, self._now())
+        loop = self._ready.loop
+        write_state(folder, self._ready.trainable, optimizer, self._now(), loop.state_dict())
         keep_newest(self._target, self._recipe.save_total_limit)
 
     def _save(self, folder: Path) -> None:
         ready = self._ready
-        facts = checkpoint_facts(ready, self._now(), self._records)
-        readme = checkpoint_readme(self._recipe, facts)
-        write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
+        with ready.loop.averaged():
+            facts = checkpoint_facts(ready, self._now(), self._records)
+            readme = checkpoint_readme(self._recipe, facts)
+            write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
 
     def _now(self) -> Progress:
         seconds = time.monotonic() - self._began
@@ -221,6 +234,14 @@ class _Training:
                 f"The rows are others than those that {last} was trained on; put the data back, or "
                 "train anew into another directory with --out."
             )
+        # What was better later comes again; of what it then replaced, the folder is gone.
+        found = {
+            step: value
+            for step, value in self._progress.kept.items()
+            if best_folder(self._target, step).exists()
+        }
+        self._progress = replace(self._progress, kept=found)
+        keep_best(self._target, found)
         self._began -= self._progress.seconds
         now = self._probe_loss()
         if not abs(now - self._progress.probe_loss) <= PROBE_TOLERANCE:
@@ -232,9 +253,9 @@ class _Training:
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
-        best = self._target / "best"
-        final = best
-        if not best.exists():
+        if self._progress.kept:
+            final = best_folder(self._target, next(iter(self._progress.kept)))
+        else:
             final = self._target / "final"
             self._save(final)
         for folder in self._target.glob("checkpoint-*"):

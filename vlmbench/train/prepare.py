@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from vlmbench.errors import ModelError
+from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
@@ -64,7 +64,7 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     processes = join()
     torch.manual_seed(recipe.seed)
     with _start(recipe) as spec:
-        loaded = _load(spec, processes)
+        loaded = _load(recipe, spec, processes)
     if recipe.scratch is not None:
         spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
@@ -81,7 +81,14 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     feed = _row_feed(recipe, rows, per_update)
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
-    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
+    trainable = make_trainable(
+        loaded.model,
+        loaded.family,
+        recipe,
+        base_location(spec),
+        revision=spec.revision,
+        start=spec.options.get("adapter"),
+    )
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
@@ -96,13 +103,20 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     )
 
 
-def _load(spec: ModelSpec, processes: Processes) -> Loaded:
+def _load(recipe: Recipe, spec: ModelSpec, processes: Processes) -> Loaded:
     """The model; where each process will hold a part of it, one GPU need not hold it all."""
     if not processes.shards:
-        return load(spec)
-    if "quantization" in spec.options:
-        raise ModelError("Quantized weights are not sharded; train without FSDP.")
-    loaded = load(replace(spec, device="cpu"))
+        return load(spec, adapted=False)
+    for key, is_set in {
+        "method: qlora": "quantization" in spec.options,
+        "ema": recipe.ema is not None,
+        "fp16": recipe.fp16,
+    }.items():
+        if is_set:
+            raise ConfigError(
+                f"'{key}' does not go with FSDP; leave it out, or train without FSDP."
+            )
+    loaded = load(replace(spec, device="cpu"), adapted=False)
     return replace(loaded, device=processes.device or loaded.device)
 
 
@@ -153,21 +167,25 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
 
 
 def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
-    half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
+    if recipe.fp16 and not torch.cuda.is_available():
+        raise ConfigError("'fp16: true' needs a CUDA GPU; write 'bf16: true', or leave both out.")
+    half = "float16" if recipe.fp16 else "bfloat16"
+    is_half = recipe.fp16 or (recipe.bf16 and torch.cuda.is_available())
+    quantized = {"quantization": "4bit"} if recipe.method == "qlora" else {}
     spec = resolve_model(
         checkpoint,
-        dtype="bfloat16" if half else "float32",
-        options=recipe.model_options,
+        dtype=half if is_half and recipe.method != "full" else "float32",
+        options={**recipe.model_options, **quantized},
     )
     if spec.runner != "hf":
         raise ModelError(
             f"The model {checkpoint} is not one that transformers loads, so it cannot be "
             "trained here; choose a checkpoint."
         )
-    if "adapter" in spec.options:
+    if "adapter" in spec.options and not recipe.adapted_parts:
         raise ModelError(
-            f"The checkpoint {checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {checkpoint} -o DIR'."
+            f"The checkpoint {checkpoint} is an adapter, which 'method: full' cannot train; merge "
+            f"it first with 'vlmbench train export {checkpoint} -o DIR'."
         )
     return spec
 
