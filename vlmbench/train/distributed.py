@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(days=2)
 """How long the others wait for the main one, which may evaluate for hours. The launcher ends them
 at once when a process dies, so that nothing hangs for so long."""
-GRACE = timedelta(seconds=10)
-"""How long another process than the main one keeps an error back, in case that one meets it too."""
+GRACE = 10.0
+"""Seconds for which another process than the main one keeps an error back, in case that one meets
+it too."""
 _LOST = ("onnection closed", "onnection reset", "onnection refused", "roken pipe")
 """What torch says when it waits for a process that has ended."""
 
@@ -163,7 +164,7 @@ def launched() -> Iterator[Processes]:
     except RuntimeError as error:
         if processes.count == 1 or not any(sign in str(error) for sign in _LOST):
             raise
-        time.sleep(GRACE.total_seconds())  # in which the launcher ends this process, too
+        time.sleep(GRACE)  # in which the launcher ends this process, too
         raise UsageError(
             "Another process of this training ended; see its message, then go on with --resume."
         ) from error
@@ -175,7 +176,7 @@ def launched() -> Iterator[Processes]:
 
 def _told_by_main(processes: Processes) -> bool:
     """Whether the main process failed too, and so says why; that one itself only takes note."""
-    from torch.distributed import DistNetworkError, DistStoreError
+    from torch.distributed import DistNetworkError
     from torch.distributed.distributed_c10d import _get_default_store
 
     failed = "vlmbench/main-failed"
@@ -184,9 +185,9 @@ def _told_by_main(processes: Processes) -> bool:
         if processes.is_main:
             store.set(failed, "yes")
             return False
-        store.wait([failed], GRACE)
-    except DistStoreError:  # not within this time
-        return False
+        until = time.monotonic() + GRACE
+        while not store.check([failed]) and time.monotonic() < until:
+            time.sleep(0.1)
+        return bool(store.check([failed]))
     except DistNetworkError:  # the launcher is ending all of them
         return True
-    return True
