@@ -71,18 +71,19 @@ def test_it_learns_and_says_what_it_was_shown(whole: Path, seedling: Path) -> No
     assert found[-1] < 0.7 * found[0]
     updates = [row for row in log_of(whole) if "train/loss" in row]
     assert all(row["train/loss_by_source"].keys() == {"single"} for row in updates)
-    rates = [row["train/learning_rate"] for row in updates]
+    rates = [row["train/learning_rate_by_part"] for row in updates]
     assert rates[1] == pytest.approx({"matrices": 0.02, "rest": 0.01})
     assert rates[0] == pytest.approx({"matrices": 0.01, "rest": 0.005})  # of two warm-up steps
     checks = [row for row in log_of(whole) if "eval/validation.match.exact" in row]
-    assert [row["step"] for row in checks] == [3, 6, 9]
+    assert [row["step"] for row in checks] == [0, 3, 6, 9]
     facts = json.loads((whole / "checkpoint.json").read_text())
     assert facts["data"]["generated"] == [{**COLORS, "name": None, "weight": 1.0, "seed": 3}]
     assert facts["data"]["validation_rows"] == 4  # each with the one question that there is
     assert facts["best"] == max(row["eval/validation.match.exact"] for row in checks)
     readme = (whole / "README.md").read_text()
     assert "drawn while training (single 1)" in readme
-    assert f"base_model: {seedling}" in readme
+    assert f"- Start: {seedling.name}" in readme
+    assert "base_model" not in readme  # a folder is nothing that the Hub knows
 
 
 def test_resumed_equals_never_interrupted(

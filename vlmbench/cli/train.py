@@ -18,6 +18,7 @@ def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     if options.dry_run:
         return train_check_command(options)
+    page = _Page()
     with launched() as processes:
         checkpoint = train_by_recipe(
             find_recipe(options.recipe),
@@ -25,11 +26,31 @@ def train_run_command(options: argparse.Namespace) -> int:
             resume=options.resume,
             overrides=options.set,
             quiet=options.quiet,
+            watch=page.write,
         )
-        if processes.is_main:
-            print(f"The checkpoint: {checkpoint}")
-            print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
+    if not processes.is_main:
+        return 0
+    print(f"The checkpoint: {checkpoint}")
+    if page.path is not None:
+        print(f"How it went: {page.path}")
+    print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
     return 0
+
+
+class _Page:
+    """Writes the page of a training, and says once where it stands."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes it."""
+        from vlmbench.report.training import write_training_page
+
+        path = write_training_page(folder)
+        if self.path is None:
+            print(f"Watch it: {path}", flush=True)
+        self.path = path
 
 
 def train_list_command(options: argparse.Namespace) -> int:

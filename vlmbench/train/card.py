@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vlmbench.train.prepare import Prepared
     from vlmbench.train.progress import TrainingLog
 
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
 _ADAPTER_PACKAGES = {"full": (), "lora": ("peft",), "qlora": ("peft", "bitsandbytes")}
 
@@ -65,6 +67,7 @@ def checkpoint_facts(
         "data": {
             "training_rows": len(rows.training),
             "validation_rows": len(rows.validation),
+            "sources": rows.counts,
             "too_long": rows.too_long,
             "digest": rows.digest,
             "generated": [
@@ -73,10 +76,12 @@ def checkpoint_facts(
             ],
         },
         "best": progress.best,
+        "best_step": progress.best_step,
         "tasks": {record.task: _task_facts(record) for record in records},
         "unreached": ready.loop.unreached,
         "packing": ready.loop.packing,
         "guard": ready.guard.as_dict(),
+        "earlier_guards": list(ready.live.guards[1:]),
         "vlmbench": __version__,
         "commit": source_commit(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -90,10 +95,19 @@ def checkpoint_facts(
 
 
 def _task_facts(record: RunRecord) -> list[dict[str, Any]]:
+    """Headline metrics on the part that was answered, and on what of it was not trained on."""
+    headlines = [one for one in record.estimates if one.headline and one.slice is None]
     return [
-        {"metric": one.metric, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for one in record.estimates
-        if one.headline and one.slice is None
+        {
+            "metric": one.metric,
+            "part": part,
+            "value": one.value,
+            "low": one.low,
+            "high": one.high,
+            "n": one.n,
+        }
+        for part, estimates in (("all", headlines), ("clean", record.clean))
+        for one in estimates
     ]
 
 
@@ -106,21 +120,22 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
             "task": {"type": "image-text-to-text"},
             "dataset": {"name": f"{task} (part)", "type": task},
             "metrics": [
-                {
-                    "type": one["metric"],
-                    "value": one["value"],
-                    "name": f"{one['metric']}, n={one['n']}",
-                }
+                {"type": one["metric"], "value": one["value"], "name": _metric_name(one)}
                 for one in values
+                if one["value"] is not None
             ],
         }
         for task, values in facts["tasks"].items()
+        if any(one["value"] is not None for one in values)
     ]
-    head: dict[str, Any] = {}
-    if recipe.scratch is None:
-        head["base_model"] = facts["base"]["location"]
-    if recipe.method != "full":
-        head["library_name"] = "peft"
+    base = facts["base"]["location"]
+    head: dict[str, Any] = {
+        "library_name": "transformers" if recipe.method == "full" else "peft",
+        "pipeline_tag": "image-text-to-text",
+        "tags": ["vlmbench"],
+    }
+    if _HUB_NAME.fullmatch(base) and not Path(base).exists():  # the Hub refuses anything else
+        head["base_model"] = base
     if results:
         head["model-index"] = [{"name": recipe.name, "results": results}]
     data = facts["data"]
@@ -131,13 +146,40 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
-        f"- Start: {facts['base']['location']}\n"
+        f"- Start: {base if head.get('base_model') else Path(base).name}\n"
         f"- Method: {_method_line(recipe)}\n{note}"
         f"{''.join(_data_lines(recipe, data))}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
+        f"- {_choice_line(recipe, facts)}\n"
         f"- {_guard_line(facts['guard'])}\n"
+        f"- Losses, checks and sample answers: log.jsonl, as a page training.html\n"
+    )
+
+
+def _metric_name(one: dict[str, Any]) -> str:
+    where = " on samples not trained on" if one["part"] == "clean" else ""
+    return f"{one['metric']}{where}, n={one['n']}"
+
+
+def _sources(rows: dict[str, int]) -> str:
+    return ", ".join(f"{Path(name).name} ({count})" for name, count in rows.items())
+
+
+def _choice_line(recipe: Recipe, facts: dict[str, Any]) -> str:
+    """On what the checkpoint was chosen."""
+    best = recipe.evaluate.best if recipe.evaluate else None
+    if best is None or facts["best"] is None:
+        return f"Chosen as the last one, of step {facts['step']}"
+    of_rows = f"{best} on the {facts['data']['validation_rows']} validation rows"
+    if facts["step"] != facts["best_step"]:
+        return (
+            f"Of step {facts['step']}; the best by {of_rows} is that of step {facts['best_step']}"
+        )
+    return (
+        f"Chosen by {of_rows}, {facts['best']:.4f} at step {facts['step']}; no sample of a task "
+        "had a say in it"
     )
 
 
@@ -146,6 +188,7 @@ def _data_lines(recipe: Recipe, data: dict[str, Any]) -> Iterator[str]:
         yield (
             f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for "
             f"validation, {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+            f"- Sources: {_sources(data['sources'])}\n"
         )
     for source in recipe.synthetic_sources:
         mixture = source.synthetic.mixture

@@ -17,13 +17,14 @@ import torch
 
 from vlmbench.errors import ModelError
 from vlmbench.models.resolve import resolve_model
+from vlmbench.models.training_data import CHECKPOINT_FACTS
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, answers_of
 from vlmbench.train.sharding import load_optimizer_state, sharded_like
 from vlmbench.train.trainable import Trainable
 
-CARD = "checkpoint.json"
+CARD = CHECKPOINT_FACTS
 """Written last: says that a directory holds a whole checkpoint."""
 STATE = "state.pt"
 TRIED_EXAMPLES = 4

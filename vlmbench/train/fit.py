@@ -33,39 +33,61 @@ from vlmbench.train.live import validation_loss, validation_score
 from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.progress import StepLog
+from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.sharding import optimizer_state, whole_weights
+from vlmbench.train.trackers import Trackers, check_trackers
+from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
 
-FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit")
+FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit", "report_to")
 """What a resumed training may do otherwise: it changes no weight."""
 _DIVISION = ("per_device_train_batch_size", "gradient_accumulation_steps", "processes")
 """Their product says what an update learns from; it may be divided otherwise."""
 
 
 def train_stage(
-    recipe: Recipe, folder: Path, target: Path, *, resume: bool = False, quiet: bool = False
+    recipe: Recipe,
+    folder: Path,
+    target: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    stage: StageNumber = ONLY_STAGE,
+    watch: Callable[[], object] | None = None,
 ) -> Path:
     """Trains by one stage of a recipe into a directory, which `vlmbench run` then loads.
 
     Args:
         folder: Where the recipe lies.
         resume: Go on from the last checkpoint of an interrupted training in `target`.
+        watch: Called when there is something new to see in `target`.
 
     Raises:
         VlmbenchError: See `prepare`; the directory holds a training already, or the loss is no
             number. The last good checkpoint stays.
     """
+    check_trackers(recipe.trackers)
     processes = join()
     finished, last = processes.by_main(lambda: _claim(recipe, target, processes, resume=resume))
     if finished:
         return target
     quiet = quiet or not processes.is_main
     ready = prepare(recipe, folder, quiet=quiet)
-    log = StepLog(target, ready.loop.steps, quiet=quiet)
+    log = _log(ready, target, watch, quiet=quiet)
     with explained_write_errors(target), log if processes.is_main else contextlib.nullcontext():
-        _Training(ready, target, log).run(last)
+        _Training(ready, target, log, stage).run(last)
     return target
+
+
+def _log(
+    ready: Prepared, target: Path, watch: Callable[[], object] | None, *, quiet: bool
+) -> StepLog:
+    recipe, loop = ready.recipe, ready.loop
+    listeners: list[Listener] = [PageUpdates(watch)] if watch else []
+    if recipe.trackers and loop.processes.is_main:
+        listeners.append(Trackers(recipe.trackers, recipe.name, target))
+    of_epoch = loop.feed.steps_per_epoch
+    return StepLog(target, loop.steps, of_epoch=of_epoch, quiet=quiet, listeners=listeners)
 
 
 def _claim(
@@ -98,12 +120,13 @@ def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
 class _Training:
     """The updates of a stage with what happens between them."""
 
-    def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
+    def __init__(self, ready: Prepared, target: Path, log: StepLog, stage: StageNumber) -> None:
         self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
         self._progress = Progress(0, None, 0, 0, {}, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
         self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
+        self._start = start_facts(ready, stage, self._probes)
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""
@@ -133,7 +156,9 @@ class _Training:
     def _begin(self) -> None:
         ready = self._ready
         try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
-        self._log.begin(0)
+        self._log.begin(0, self._start)
+        if self._recipe.evaluate is not None:
+            self._check(0)
 
     def _steps(self, reports: Iterator[StepReport]) -> None:
         evaluate = self._recipe.evaluate
@@ -172,7 +197,9 @@ class _Training:
         best = recipe.evaluate.best
         if best is not None:
             row[f"eval/{best}"] = value = self._value(best, row)
-            self._compare(best, value, step)
+            if step:  # the model as it came is no result of the training
+                self._compare(best, value, step)
+                row["best_step"] = self._progress.best_step
         self._log.check(step, row)
 
     def _samples(self) -> list[dict[str, str]]:
@@ -249,7 +276,7 @@ class _Training:
                 f"The checkpoint {last} gives a loss of {now:.4f} on rows where it gave "
                 f"{self._progress.probe_loss:.4f} when it was saved; train anew."
             )
-        self._log.begin(self._progress.step)
+        self._log.begin(self._progress.step, self._start)
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""

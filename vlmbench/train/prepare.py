@@ -14,6 +14,7 @@ from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
+from vlmbench.models.training_data import guard_results
 from vlmbench.records import stable_hash
 from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
@@ -90,7 +91,8 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         start=spec.options.get("adapter"),
     )
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder, trainable)
+    guards = (guarded.as_dict(), *guard_results(spec))
+    live = LiveModel(named, loaded, encoder, trainable, guards)
     return Prepared(
         recipe,
         spec,

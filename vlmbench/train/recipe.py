@@ -104,6 +104,9 @@ Schedule: TypeAlias = Literal[
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+Tracker: TypeAlias = Literal["trackio", "wandb", "tensorboard"]
+
+
 class ModelChoice(Strict):
     """The model to start from, where its name does not say it all."""
 
@@ -290,6 +293,8 @@ class Recipe(Strict):
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
+    report_to: Tracker | Literal["none"] | tuple[Tracker, ...] = "none"
+    """Libraries that losses and checks are passed on to."""
     seed: int = 0
 
     @model_validator(mode="after")
@@ -344,6 +349,13 @@ class Recipe(Strict):
         """Parts of which something is trained, in their order."""
         chosen = {*self.full_parts, *self.adapted_parts}
         return tuple(part for part in PART_NAMES if part in chosen)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """What `report_to` names."""
+        if isinstance(self.report_to, tuple):
+            return self.report_to
+        return () if self.report_to == "none" else (self.report_to,)
 
     @property
     def full_parts(self) -> tuple[PartName, ...]:
