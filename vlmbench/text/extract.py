@@ -111,6 +111,12 @@ def boxed(text: str) -> str | None:
     return None
 
 
+def tagged_answer(text: str) -> str | None:
+    """The last <answer> element or "answer" in JSON, None without one."""
+    found = _TAGGED.findall(text) or _FIELD.findall(text)
+    return str(found[-1]) if found else None
+
+
 def marked_answer(text: str) -> str | None:
     """What the text itself marks as its answer, None when it marks none.
 
@@ -120,8 +126,8 @@ def marked_answer(text: str) -> str | None:
     """
     if (content := boxed(text)) is not None:
         return content
-    if tagged := _TAGGED.findall(text) or _FIELD.findall(text):
-        return str(tagged[-1])
+    if (tagged := tagged_answer(text)) is not None:
+        return tagged
     cues = [*_CUE.finditer(text), *_HEADED.finditer(text)]
     if not cues:
         return None
