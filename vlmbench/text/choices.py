@@ -39,11 +39,12 @@ _SHORT = 40
 
 _CUE = re.compile(
     "(?:"
-    "(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|選択|アンサー)(?:番号|記号|肢)?"
+    "(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|アンサー)(?:番号|記号)?"
+    "|選択肢?(?:番号|記号)?(?=は|:|を|として|の中)"
     "|(?:正しい|適切な|適当な|該当する|当てはまる|あてはまる|ふさわしい|妥当な|誤っている|間違っている|誤りな|不適切な|一致する|合う|近い"
     "|適切でない|正しくない|異なる)[ぁ-ん一-鿿]{0,6}?(?:は|が|:)"
     "|(?:したがって|従って|よって|ゆえに|以上より|以上から|つまり|最終的に|結果として?|残る|残った)"
-    r"|\b(?:answer|option|choice|match|choose|select|pick|go with|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
+    r"|\b(?:answer|(?:option|choice|match)(?= (?:is|would|must|should|here)|:)|choose|select|pick|go with|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
     ")"
     "(?:は|が|の|を|も|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|一番|適切な|正しい|明らかに|おそらく|たぶん|やはり"
     "|is|are|would be|must be|should be|letter|option|choice|final|most likely|here|the|to"
@@ -88,9 +89,11 @@ _DENIED_BEFORE = re.compile(
 _ALL_BUT = re.compile(f"^{CLOSE}以外[^。、]{{0,8}}?(?:は|が|も)")
 _REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{1,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
 _COMPARED = re.compile(f"^{CLOSE}よりも?")
+_NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
+"""What may stand before an option that is all that is said."""
 _UNSURE = re.compile(f"^{CLOSE}(?:の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも))")
 _SEPARATOR = re.compile(
-    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}", re.IGNORECASE
+    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}", re.IGNORECASE
 )
 _APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}")
 _NONE_OF_THEM = re.compile(
@@ -321,6 +324,8 @@ def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iter
 
 def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
     groups = _groups(clause, choices)
+    if any(len(group.options) == len(choices) > 2 for group in groups):
+        return  # the options copied out, or all of them
     left, found = [], False
     for at, group in enumerate(groups):
         behind = clause[group.end : groups[at + 1].start if at + 1 < len(groups) else None]
@@ -358,7 +363,7 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | bool | None:
         or _DENIED.match(behind)
     ):
         return None
-    alone = not before.strip(" #>-・→⇒👉*「『(") and _ENDS.match(behind)
+    alone = _NAMED.fullmatch(before) and _ENDS.match(behind)
     if cued or alone or _IS_RIGHT.match(behind) or (group.is_label and _IS.match(behind)):
         also = not cued and not alone and bool(re.match(f"{CLOSE}番?[はも]", behind))
         return _Claim(group.options, _Strength.CHOSEN, also)
