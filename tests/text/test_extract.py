@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.text.extract import boxed, marked_answer, says, stated_quantity, without_reasoning
+from vlmbench.text.extract import boxed, marked_answer, says, stated_quantity
+from vlmbench.text.reasoning import without_reasoning
 
 SAID = [
     ("答えは東京タワーです。", "東京タワー", True),

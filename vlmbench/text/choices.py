@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.extract import answer_lines, boxed, candidates, tagged_answer
+from vlmbench.text.extract import boxed, candidates, tagged_answer
 from vlmbench.text.japanese import answer_form, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 from vlmbench.text.option_mentions import (
@@ -28,6 +28,7 @@ from vlmbench.text.option_mentions import (
     Mention,
     option_mentions,
 )
+from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import Statement, statements, without_struck
 

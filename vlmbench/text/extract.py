@@ -16,12 +16,11 @@ from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
+from vlmbench.text.reasoning import answer_lines
 
 EXTRACTION = "final-ja3"
 """Version of this module's rules, including `same_answer`."""
 
-_THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
-_THINK_START = re.compile("<(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
 _FIELD = re.compile('"(?:final_?)?(?:answer|答え|回答|解答)" ?: ?"([^"\n]{0,400})"', re.IGNORECASE)
 _AS_FOLLOWS = re.compile("(?:以下|次|下記)の(?:通り|とおり)(?:です|である)?[。:]?\\s{0,4}")
@@ -84,20 +83,6 @@ _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
 _IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
-_HEAD, _LAST = 4000, 8000
-
-
-def without_reasoning(text: str) -> str:
-    """What follows the last reasoning block.
-
-    A block that is never closed has no answer behind it: only what precedes it is left, in most
-    cases nothing. Text without such a block stays as it is.
-    """
-    ends = list(_THINK_END.finditer(text))
-    rest = text[ends[-1].end() :] if ends else text
-    if opened := _THINK_START.search(rest):
-        return rest[: opened.start()]
-    return rest
 
 
 def boxed(text: str) -> str | None:
@@ -205,18 +190,6 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
     if isinstance(found, Date) and isinstance(wanted, Date):
         return found.specifies(wanted)
     return found == wanted
-
-
-def answer_lines(text: str) -> str:
-    """The answer after its reasoning, each line normalized.
-
-    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000, where final
-    answers are.
-    """
-    text = without_reasoning(text)
-    if len(text) > _HEAD + _LAST:
-        text = text[:_HEAD] + "\n" + text[-_LAST:]
-    return "\n".join(normalize(line) for line in text.splitlines()).strip()
 
 
 def _statements(lines: str) -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from vlmbench.text.extract import answer_lines
+from vlmbench.text.reasoning import answer_lines
 
 REFUSAL_FORM = "refusal1"
 """Version of `is_refusal`."""
