@@ -2,7 +2,8 @@
 
 All cases in hand_made/*.jsonl were written by hand for this project, with the reader's verdict
 written down before the program's was looked at; there is no other source. Afterwards six
-verdicts were corrected and two dozen cases left out on which readers may differ. Where the program
+verdicts were corrected, nine more when writings (㈱, 03(1234), 3対2, 元日, 税込 ...) were first read,
+and two dozen cases left out on which readers may differ. Where the program
 disagrees, the case stays and is named in KNOWN with the reason.
 """
 
@@ -23,8 +24,6 @@ CASES = Path(__file__).parent / "hand_made"
 KNOWN = {
     ("ふじさん", "富士山"): "the dictionary has one reading of a word, here フジヤマ",
     ("日本", "にほん"): "the dictionary has one reading of a word, here ニッポン",
-    ("2対1", "2:1"): "ratios are not read",
-    ("半分", "1/2"): "a half is read as 50 %, which is not the number 0.5",
     ("2匹の猫", "猫2匹"): "a counted thing is not taken apart",
     ("みかんとりんご", "りんご、みかん"): "と inside hiragana may belong to a word, as in とまと",
     ("インターフェース", "インタフェース"): "a long vowel inside a word makes another word",

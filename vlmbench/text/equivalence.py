@@ -8,6 +8,7 @@ import re
 from typing import TypeAlias
 
 from vlmbench.text.dates import Clock, Date, read_clock, read_date
+from vlmbench.text.eras import bare_era_year
 from vlmbench.text.japanese import answer_form
 from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, read_quantity, read_range
@@ -29,6 +30,7 @@ _LISTED = re.compile(
 
 _SPAN = re.compile("〜|から|(?<=[0-9])-(?=[0-9]{1,2}:)")
 
+_HALVES = {"半分", "半数", "half"}
 _ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
 
 
@@ -55,6 +57,11 @@ def same_answer(answer: str, reference: str) -> bool:
         return True
     if word_for(first) == word_for(second) or same_writing(first, second):
         return True
+    if {first, second} & _HALVES and any(one in ("1/2", "0.5", "2分の1") for one in (first, second)):
+        return True
+    years = bare_era_year(first), bare_era_year(second)
+    if any(years):
+        first, second = (f"{year}年" if year else form for year, form in zip(years, (first, second), strict=True))
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
         return _same_value(known, wanted)

@@ -25,6 +25,19 @@ def gregorian(text: str) -> str:
     return _ERA.sub(_year, text)
 
 
+_BARE = re.compile(r"(?:(?P<letter>[mtshr])\.?|(?P<kanji>[明大昭平令]))(?P<year>[0-9]{1,2})年?")
+
+
+def bare_era_year(form: str) -> int | None:
+    """The year that an era's letter or first kanji and a number are by themselves: R6, H30, 令6."""
+    found = _BARE.fullmatch(form)
+    if not found or not int(found["year"]):
+        return None
+    kanji = found["kanji"]
+    era = _LETTERS[found["letter"]] if found["letter"] else next(e for e in _LAST_YEAR_BEFORE if e[0] == kanji)
+    return _LAST_YEAR_BEFORE[era] + int(found["year"])
+
+
 def _year(found: re.Match[str]) -> str:
     if found["letter"]:
         era, year = _LETTERS[found["letter"].casefold()], float(found["short"])

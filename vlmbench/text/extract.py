@@ -14,11 +14,15 @@ from collections.abc import Iterator
 
 from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.japanese import answer_form, normalize
+from vlmbench.text.japanese import answer_form
+from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 from vlmbench.text.reasoning import answer_lines
+from vlmbench.text.refusal import is_refusal
+from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
+from vlmbench.text.statements import SENTENCE_END, Statement, statements
 
-EXTRACTION = "final-ja3"
+EXTRACTION = "final-ja4"
 """Version of this module's rules, including `same_answer`."""
 
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
@@ -40,15 +44,14 @@ _CONCLUSION = re.compile(
     "|therefore|hence|thus|so the answer is)[、,]?\\s?",
     re.IGNORECASE,
 )
-# The full stop of a number or an abbreviation does not end a sentence.
-_SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
 _NOT_BUT = re.compile(
     "(?:では|じゃ)なく(?:て)?、?|[^。\n]{0,40}\\bnot\\b[^.,\n]{0,40}[,.]|rather than"
 )
 _DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なかった|ない|違います|わかりません)$")
 _VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
 _TAIL = re.compile(
-    "(?:(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
+    "(?:(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
+    "|に(?:違い|間違い)(?:ありません|ない|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
     "|に?なります|となる|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
 )
 _THERE_IS = re.compile(
@@ -74,6 +77,14 @@ _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
 _STATE = re.compile("(?<=[一-鿿])して(?:います|いる|いました|いた)$")
+_QUOTED = re.compile("「([^「」]{1,60})」(?:と(?:いう|あ[るり]|書|表示|記|読|いっ)|の(?:文字|表示|看板))")
+_CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
+_MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
+_RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
+_ALONGSIDE = re.compile("(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで")
+"""Between two things that are said side by side: 色は赤で、番号は3です."""
+_CAME_TO = re.compile("(?:[てで、]|まで|から)(?P<value>[^てで、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$")
+_BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
@@ -81,6 +92,7 @@ _CLAUSE = re.compile(
 _TOPIC = re.compile("(?<![でにと])は")
 _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
+_WHEN = re.compile("(?<=[0-9年月日時])には?(?=[0-9約])")
 _IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
 _SHORT = 200
 
@@ -148,18 +160,36 @@ def says(text: str, reference: str) -> bool:
     it). A reference inside a longer word, one that is denied (犬ではなく猫です) and one of
     several alternatives (東京か大阪) do not count.
     """
+    if is_refusal(text) and not is_refusal(reference):
+        return False
+    text = plain(text)
+    if (wanted := bare_yes_no(answer_form(reference))) is not None:
+        return wanted is _says_yes(text)
     if same_answer(text, reference):
         return True
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if moment := read_date(reference) or read_clock(reference):
         return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
-    wanted = read_quantity(reference)
-    return bool(wanted and (found := stated_quantity(text)) and found.close_to(wanted))
+    quantity = read_quantity(reference)
+    return bool(quantity and (found := stated_quantity(text)) and found.close_to(quantity))
+
+
+def _says_yes(text: str) -> bool | None:
+    """Yes (True) or no (False): what the answer marks, begins with, or states last; None if neither."""
+    lines = answer_lines(text)
+    if marked := marked_answer(lines):
+        return yes_or_no(answer_form(marked))
+    whole = answer_form(lines.replace("\n", "。"))
+    if begins_with_yes_or_no(whole):
+        return yes_or_no(whole)
+    verdicts = [yes_or_no(answer_form(statement)) for statement in _statements(lines)]
+    return next((verdict for verdict in reversed(verdicts) if verdict is not None), None)
 
 
 def stated_quantity(text: str) -> Quantity | None:
     """The quantity that a text gives as its answer, None if there is none or more than one."""
+    text = plain(text)
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
@@ -193,20 +223,31 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 
 
 def _statements(lines: str) -> list[str]:
+    """What the answer comes to: the marked answer, a conclusion, else the first and last statement."""
     marked = marked_answer(lines)
     if marked:
         return [marked]
     if conclusions := list(_CONCLUSION.finditer(lines)):
         return [_first_sentence(lines[conclusions[-1].end() :])]
-    sentences = [part.strip() for part in _SENTENCE_END.split(lines) if part and part.strip()]
-    if len(sentences) > 1:
-        first, last = sentences[0], sentences[-1]
-        return [first, last] if len(first) <= 20 else [last]
-    return sentences
+    stated = list(statements(lines))
+    withdrawn = max((at for at, one in enumerate(stated) if one.withdraws), default=0)
+    found = [list(_said(one)) for one in stated[withdrawn:]]
+    if len(found) > 1:
+        first, last = found[0], found[-1]
+        return [*first, *last] if sum(map(len, first)) <= 20 else last
+    return found[0] if found else []
+
+
+def _said(statement: Statement) -> Iterator[str]:
+    """The main clause, and what stands before が where the main clause only adds to it."""
+    main, *conceded = statement.clauses
+    yield main.strip()
+    if conceded and _BESIDES.search(answer_form(main)):
+        yield conceded[0].strip()
 
 
 def _first_sentence(text: str) -> str:
-    found = _SENTENCE_END.search(text)
+    found = SENTENCE_END.search(text)
     return text[: found.start()].strip() if found else text.strip()
 
 
@@ -222,6 +263,17 @@ def _parts(statement: str) -> list[str]:
     bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
+    if len(quoted := _QUOTED.findall(statement)) == 1:
+        parts += quoted
+    for piece in _ALONGSIDE.split(bare)[:-1]:
+        parts += [*_tails(piece), _CALLED.sub("", piece)]
+        if superlative := _SUPERLATIVE.search(piece):
+            parts.append(superlative["subject"])
+    if came := _CAME_TO.search(statement):
+        parts.append(came["value"])
+    if compared := _MORE_THAN.match(bare):
+        parts.append(_RATHER.sub("", bare[compared.end() :]))
+    parts += [_CALLED.sub("", part) for part in parts[2:] if _CALLED.search(part)]
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
@@ -244,8 +296,11 @@ def _tails(bare: str) -> list[str]:
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
         tails.append(after)
-    tails += [bare.rpartition(mark)[2] for mark in ("=", "ので", "ことから") if mark in bare]
-    for particle in (_TOPIC, _PLACE, _SUBJECT):
+    for mark in ("=", "ので", "ことから"):
+        if mark in bare:
+            behind = bare.rpartition(mark)[2].lstrip("、")
+            tails += [behind, *_tails(behind)]
+    for particle in (_TOPIC, _PLACE, _SUBJECT, _WHEN):
         found = list(particle.finditer(bare))
         if len(found) == 1:
             tails.append(bare[found[0].end() :])

@@ -19,16 +19,18 @@ _QUARTER = re.compile(r"^(?:(?:19|20)[0-9]{2}年度?の?)?(?:q([1-4])|([1-4])q|�
 _HALF = {"上半期": "上期", "下半期": "下期", "前半期": "上期", "後半期": "下期"}
 _TAX = re.compile(r"\(?(?:税(込|抜|別)み?き?(?:価格)?|消費税込み?)\)?:?")
 _UNIT_PRICE = re.compile(r"(?<=円)/[0-9]*(?:[a-z]{1,2}|個|本|枚|人|月|日|年|時間)$")
-_REGION = re.compile("(?<=..)[都府県市]$")
+_REGION = re.compile("(?<=..)[都県市]$")
 _FAREWELL_DAYS = {"元旦": "1月1日", "元日": "1月1日", "大晦日": "12月31日", "大みそか": "12月31日"}
 
 
 def same_writing(first: str, second: str) -> bool:
-    """Whether two answers in `answer_form` are one name, identifier, score or period.
+    """Whether an answer is its reference as a name, identifier, score or period.
+
+    Both in `answer_form`, the answer first.
 
     Company forms (株式会社, ㈱), the hyphens and brackets of a telephone number or postal code, the ways to
-    write a score, a quarter or half of a business year, 都 府 県 or 市 behind a place where the other
-    one has none, a note on tax (if not both have one and they differ), and the amount of a unit price
+    write a score, a quarter or half of a business year, 都 県 or 市 behind a place where the
+    reference has none, a note on tax (if not both have one and they differ), and the amount of a unit price
     are matters of writing. Digits of identifiers must be equal.
     """
     return any(rule(first, second) for rule in _RULES)
@@ -66,8 +68,7 @@ def _same_period(first: str, second: str) -> bool:
 
 
 def _same_place(first: str, second: str) -> bool:
-    longer, shorter = (first, second) if len(first) > len(second) else (second, first)
-    return bool(_REGION.search(longer)) and longer[:-1] == shorter
+    return bool(_REGION.search(first)) and first[:-1] == second
 
 
 def _same_price(first: str, second: str) -> bool:
