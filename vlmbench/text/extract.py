@@ -32,7 +32,7 @@ _BOX = re.compile(r"\\boxed\s{0,4}\{")
 
 _NOUN = "答え|解答|回答|正解|正答|結論|答|アンサー|answer"
 _CUE = re.compile(
-    rf"(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
+    rf"(?:^|(?<=\n))a\s?:\s?|(?<!この)(?<!その)(?<!上記の)(?<!以上の)(?<!this )(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
     r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
     re.IGNORECASE,
 )
@@ -77,12 +77,14 @@ _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
 _STATE = re.compile("(?<=[一-鿿])して(?:います|いる|いました|いた)$")
+_QUOTED_ENGLISH = re.compile("\\b(?:says?|reads?|written|called|named|labell?ed) [\"'“]([^\"'”]{1,60})[\"'”]")
 _QUOTED = re.compile("「([^「」]{1,60})」(?:と(?:いう|あ[るり]|書|表示|記|読|いっ)|の(?:文字|表示|看板))")
 _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
 _ALONGSIDE = re.compile("(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで")
 """Between two things that are said side by side: 色は赤で、番号は3です."""
+_AND = re.compile(", and |; ")
 _CAME_TO = re.compile("(?:[てで、]|まで|から)(?P<value>[^てで、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$")
 _BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
@@ -163,10 +165,10 @@ def says(text: str, reference: str) -> bool:
     if is_refusal(text) and not is_refusal(reference):
         return False
     text = plain(text)
-    if (wanted := bare_yes_no(answer_form(reference))) is not None:
-        return wanted is _says_yes(text)
     if same_answer(text, reference):
         return True
+    if (wanted := bare_yes_no(answer_form(reference))) is not None:
+        return wanted is _says_yes(text)
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if moment := read_date(reference) or read_clock(reference):
@@ -263,8 +265,9 @@ def _parts(statement: str) -> list[str]:
     bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
-    if len(quoted := _QUOTED.findall(statement)) == 1:
+    if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
+    parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
     for piece in _ALONGSIDE.split(bare)[:-1]:
         parts += [*_tails(piece), _CALLED.sub("", piece)]
         if superlative := _SUPERLATIVE.search(piece):

@@ -67,7 +67,8 @@ _CHANGE = re.compile(
 )
 _LESS = ("減", "低", "下", "ダ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
-_POINT = re.compile("(?<=[〇零一二三四五六七八九])・(?=[〇零一二三四五六七八九])")
+_POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
+_DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
 _SPEED = re.compile("^(?P<per>時速|分速|秒速)(?P<rest>.+)$")
 _PER = {"時速": "/h", "分速": "/分", "秒速": "/s"}
 _SCALED = re.compile(
@@ -96,7 +97,7 @@ _ANY_UNIT = "|".join(
 )
 _IN_TEXT = re.compile(
     f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|"
-    r"(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
+    r"(?<![√.])(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
     f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
     f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
     rf"|(?<![a-z])(?:{'|'.join(_ENGLISH)})(?![a-z])"
@@ -206,7 +207,8 @@ def find_quantities(text: str) -> list[Quantity]:
 
 def _in_usual_writing(form: str) -> str:
     """Old numerals, 三・五, 10%減 (-10%), 時速60km (60km/h) and 1,200百万円 as the rest is written."""
-    form = _POINT.sub(".", form.translate(_OLD_NUMERALS))
+    form = form.translate(_OLD_NUMERALS)
+    form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
     if change := _CHANGE.search(form):
         sign = "-" if change["word"].startswith(_LESS) else "+"
         return sign + form[: change.start()].lstrip("+-")
