@@ -33,6 +33,7 @@ _FRAME = re.compile(
     r"<\|(?:START_RESPONSE|END_RESPONSE|begin_of_solution|end_of_solution|end|return)\|>",
     re.IGNORECASE,
 )
+_MAY_REASON = re.compile(r"[<◁]|\[/?THINK\]|\Aanalysis", re.IGNORECASE)
 _HEAD, _LAST = 4000, 8000
 
 
@@ -42,6 +43,8 @@ def without_reasoning(text: str) -> str:
     A block that is never closed has no answer behind it: only what precedes it is left, in most
     cases nothing. Text without such a block stays as it is.
     """
+    if not _MAY_REASON.search(text):
+        return text
     ends = list(_END.finditer(text))
     if ends:
         text = text[ends[-1].end() :].lstrip()
@@ -49,7 +52,7 @@ def without_reasoning(text: str) -> str:
         text = text[found.end() :]
     if opened := _START.search(text):
         return text[: opened.start()]
-    return _FRAME.sub("", text) if "<|" in text else text
+    return _FRAME.sub("", text)
 
 
 def ends_in_reasoning(text: str) -> bool:
