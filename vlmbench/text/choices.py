@@ -25,7 +25,6 @@ from vlmbench.text.option_mentions import (
     LETTERS,
     OPEN,
     UNKNOWN_COUNT,
-    Mention,
     option_mentions,
 )
 from vlmbench.text.reasoning import answer_lines
@@ -60,7 +59,10 @@ _RIGHT = (
     "|ベスト|近い|自然(?!では)|よい|良い|いい(?!え)|選|○|◯|〇|✓|✔|✅|is (?:the )?(?:most )?(?:correct|right|best|answer|appropriate)"
     "|matches|fits|it is|最適)"
 )
-_IS_RIGHT = re.compile(f"^{CLOSE}(?:番|の選択肢|の方|のほう)?(?:こそ)?(?:が|は|も|だけが|:|→)?[^。、]{{0,12}}?{_RIGHT}", re.IGNORECASE)
+_IS_RIGHT = re.compile(
+    f"^{CLOSE}(?:番|の選択肢|の方|のほう)?(?:こそ)?(?:が|は|も|だけが|:|→)?[^。、]{{0,12}}?{_RIGHT}",
+    re.IGNORECASE,
+)
 _IS = re.compile(
     f"^{CLOSE}番? ?(?:で ?す|です|だ(?=[。、]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな|で(?:確定|決まり|間違い|いい|良い|よい|お願い)"
     "|と(?:な[るり]|し|判断|考え|思[いうわ]|推[測定察]|結論|回答|解答|答|断定|決|みな|見な|言え|いえ|分か|わか|読み取|特定|予想|確信|感じ)"
@@ -92,9 +94,12 @@ _REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{1,20}}?)?(?:では|じゃ|で�
 _COMPARED = re.compile(f"^{CLOSE}よりも?")
 _NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
 """What may stand before an option that is all that is said."""
-_UNSURE = re.compile(f"^{CLOSE}(?:の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも))")
+_UNSURE = re.compile(
+    f"^{CLOSE}(?:の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも))"
+)
 _SEPARATOR = re.compile(
-    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}", re.IGNORECASE
+    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
+    re.IGNORECASE,
 )
 _APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}")
 _NONE_OF_THEM = re.compile(
@@ -164,9 +169,7 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     a number itself.
     """
     lines = answer_lines(text)
-    if (content := boxed(lines)) is not None:
-        lines = content
-    elif (content := tagged_answer(lines)) is not None:
+    if (content := boxed(lines)) is not None or (content := tagged_answer(lines)) is not None:
         lines = content
     if not lines or is_refusal(lines):
         return None
@@ -232,7 +235,9 @@ def _without_copies(lines: str, choices: Sequence[str]) -> tuple[list[tuple[int,
     return items, _without_list("\n".join(kept), choices)
 
 
-_HEAD = re.compile(rf"^[#>\-・•●■→⇒✅☑✔👉 ]{{0,6}}{OPEN}(?:選択肢|option|choice)? ?$", re.IGNORECASE)
+_HEAD = re.compile(
+    rf"^[#>\-・•●■→⇒✅☑✔👉 ]{{0,6}}{OPEN}(?:選択肢|option|choice)? ?$", re.IGNORECASE
+)
 _HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–/|→=…]|(?<= )\S)")
 
 
@@ -256,7 +261,8 @@ def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
 def _without_list(lines: str, choices: Sequence[str]) -> str:
     """The lines without a list of the options in one sentence: A 金閣寺、B 銀閣寺、C 清水寺."""
     pieces = [
-        rf"{OPEN}{LETTERS[i]}{CLOSE}[.:)、 ]{{0,3}}{re.escape(choice)}" for i, choice in enumerate(choices[:26])
+        rf"{OPEN}{LETTERS[i]}{CLOSE}[.:)、 ]{{0,3}}{re.escape(choice)}"
+        for i, choice in enumerate(choices[:26])
     ]
     if len(pieces) < 2:
         return lines
@@ -383,9 +389,12 @@ def _groups(clause: str, choices: Sequence[str]) -> list[_Group]:
             groups.append(mine)
             continue
         before, between = groups[-1], clause[groups[-1].end : one.start]
-        if before.is_label and not label and _APPOSITION.fullmatch(between):
-            groups[-1] = _Group(before.options, before.start, one.end, is_label=True)
-        elif not before.is_label and label and before.options == mine.options and _APPOSITION.fullmatch(between):
+        if (before.is_label and not label and _APPOSITION.fullmatch(between)) or (
+            not before.is_label
+            and label
+            and before.options == mine.options
+            and _APPOSITION.fullmatch(between)
+        ):
             groups[-1] = _Group(before.options, before.start, one.end, is_label=True)
         elif before.is_label == label and _SEPARATOR.fullmatch(between):
             groups[-1] = _Group(before.options | mine.options, before.start, one.end, label)

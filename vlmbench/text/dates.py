@@ -112,9 +112,7 @@ def read_clock(text: str) -> Clock | None:
         hour = 0
     elif half == "深夜" and hour == 11:
         hour = 23
-    elif half in ("午後", "夕方", "夜", "pm") and hour < 12:
-        hour += 12
-    elif half == "昼" and hour < 6:
+    elif (half in ("午後", "夕方", "夜", "pm") and hour < 12) or (half == "昼" and hour < 6):
         hour += 12
     elif half in ("午前", "深夜", "am") and hour == 12:
         hour = 0

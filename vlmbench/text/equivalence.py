@@ -57,11 +57,15 @@ def same_answer(answer: str, reference: str) -> bool:
         return True
     if word_for(first) == word_for(second) or same_writing(first, second):
         return True
-    if {first, second} & _HALVES and any(one in ("1/2", "0.5", "2分の1") for one in (first, second)):
+    if {first, second} & _HALVES and any(
+        one in ("1/2", "0.5", "2分の1") for one in (first, second)
+    ):
         return True
     years = bare_era_year(first), bare_era_year(second)
     if any(years):
-        first, second = (f"{year}年" if year else form for year, form in zip(years, (first, second), strict=True))
+        first, second = (
+            f"{year}年" if year else form for year, form in zip(years, (first, second), strict=True)
+        )
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
         return _same_value(known, wanted)

@@ -34,7 +34,11 @@ def bare_era_year(form: str) -> int | None:
     if not found or not int(found["year"]):
         return None
     kanji = found["kanji"]
-    era = _LETTERS[found["letter"]] if found["letter"] else next(e for e in _LAST_YEAR_BEFORE if e[0] == kanji)
+    era = (
+        _LETTERS[found["letter"]]
+        if found["letter"]
+        else next(e for e in _LAST_YEAR_BEFORE if e[0] == kanji)
+    )
     return _LAST_YEAR_BEFORE[era] + int(found["year"])
 
 

@@ -19,8 +19,8 @@ from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
-from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 from vlmbench.text.statements import SENTENCE_END, Statement, statements
+from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
 EXTRACTION = "final-ja4"
 """Version of this module's rules, including `same_answer`."""
@@ -77,15 +77,23 @@ _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
 _STATE = re.compile("(?<=[一-鿿])して(?:います|いる|いました|いた)$")
-_QUOTED_ENGLISH = re.compile("\\b(?:says?|reads?|written|called|named|labell?ed) [\"'“]([^\"'”]{1,60})[\"'”]")
-_QUOTED = re.compile("「([^「」]{1,60})」(?:と(?:いう|あ[るり]|書|表示|記|読|いっ)|の(?:文字|表示|看板))")
+_QUOTED_ENGLISH = re.compile(
+    "\\b(?:says?|reads?|written|called|named|labell?ed) [\"'“]([^\"'”]{1,60})[\"'”]"
+)
+_QUOTED = re.compile(
+    "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|書|表示|記|読|いっ)|の(?:文字|表示|看板))"
+)
 _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
-_ALONGSIDE = re.compile("(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで")
+_ALONGSIDE = re.compile(
+    "(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで"
+)
 """Between two things that are said side by side: 色は赤で、番号は3です."""
 _AND = re.compile(", and |; ")
-_CAME_TO = re.compile("(?:[てで、]|まで|から)(?P<value>[^てで、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$")
+_CAME_TO = re.compile(
+    "(?:[てで、]|まで|から)(?P<value>[^てで、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
+)
 _BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(

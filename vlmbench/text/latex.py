@@ -1,6 +1,6 @@
 """LaTeX that models write around numbers, as plain text.
 
-    \\frac{3}{4}   1.5\\times10^{3}   1{,}234   50\\%   90^{\\circ}   \\text{赤}   $x$   \\(x\\)
+\\frac{3}{4}   1.5\\times10^{3}   1{,}234   50\\%   90^{\\circ}   \\text{赤}   $x$   \\(x\\)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a text names options of a multiple-choice question, in whatever way.
 
-    B   （Ｂ）   イ   2番   選択肢2   三番目の選択肢   最初の選択肢   the third option   東京タワー
+B   （Ｂ）   イ   2番   選択肢2   三番目の選択肢   最初の選択肢   the third option   東京タワー
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ OPEN = r"[「『(\[{【〔〈《<\"'`*$_ ]{0,6}"
 CLOSE = r"[」』)\]}】〕〉》>\"'`*$_ ]{0,6}"
 
 _DIGITS = "一二三四五六七八九"
-_ENGLISH_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth".split()
+_ENGLISH_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+]
 _CHOICE_WORD = "(?:の?(?:選択肢|答え|もの|候補)|(?=です|が正|だと|を選|にし)|(?=[。.]?$))"
 _ORDINAL = re.compile(
     f"(?<![一-鿿])(?:(?P<end>下|後ろ|最後)から|(?:上から|前から)?)(?P<n>[1-9{_DIGITS}])(?:つ目|番目){_CHOICE_WORD}"
@@ -144,7 +154,9 @@ def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
     for position, choice in enumerate(choices):
         if (pattern := _written(choice)) is None:
             continue
-        found += [Mention(one.start(), one.end(), position, "text") for one in pattern.finditer(text)]
+        found += [
+            Mention(one.start(), one.end(), position, "text") for one in pattern.finditer(text)
+        ]
     return found
 
 

@@ -108,7 +108,9 @@ def _sentences(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_question(sentence: str, end: str) -> bool:
-    return len(sentence) > 4 and ("?" in end or bool(re.search("(?:です|ます|でしょう|の)か$", sentence)))
+    return len(sentence) > 4 and (
+        "?" in end or bool(re.search("(?:です|ます|でしょう|の)か$", sentence))
+    )
 
 
 def _stated_clauses(sentence: str) -> list[str]:

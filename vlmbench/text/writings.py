@@ -1,7 +1,7 @@
 """Forms that are matters of writing in short answers, beside those of a single word.
 
-    ㈱日立 (株)日立 株式会社日立    03(1234)5678 0312345678    3対2 3-2 3勝2敗    Q3 第3四半期
-    東京都 東京    1,980円(税込) 税込み1980円    198円/100g 198円
+㈱日立 (株)日立 株式会社日立    03(1234)5678 0312345678    3対2 3-2 3勝2敗    Q3 第3四半期
+東京都 東京    1,980円(税込) 税込み1980円    198円/100g 198円
 """
 
 from __future__ import annotations
