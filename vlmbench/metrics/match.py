@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from vlmbench.metrics.base import Answer, Range, metric
 from vlmbench.records import MetricScore, Scalar
-from vlmbench.text.choices import CHOICE_FORM, LETTERS, choice_index, read_choice
+from vlmbench.text.choices import CHOICE_FORM, choice_index, read_choice
 from vlmbench.text.containment import CONTAINMENT, contains_words
 from vlmbench.text.edits import edit_distance
 from vlmbench.text.equivalence import EQUIVALENCE, members, same_answer
 from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantity
 from vlmbench.text.japanese import answer_form, surface_form, tokenizer_identity
 from vlmbench.text.numbers import Quantity, is_count, is_label, read_quantity
+from vlmbench.text.option_mentions import LETTERS
 
 
 def _equivalence(options: Mapping[str, Scalar]) -> list[str]:

@@ -30,9 +30,10 @@ _FIELD = re.compile('"(?:final_?)?(?:answer|答え|回答|解答)" ?: ?"([^"\n]{
 _AS_FOLLOWS = re.compile("(?:以下|次|下記)の(?:通り|とおり)(?:です|である)?[。:]?\\s{0,4}")
 _BOX = re.compile(r"\\boxed\s{0,4}\{")
 
-_NOUN = "答え|解答|回答|正解|正答|結論|答|アンサー|answer"
+_NOUN = "答え|解答|回答|正解|正答|結論|(?<![一-鿿])答|アンサー|answer"
 _CUE = re.compile(
-    rf"(?:^|(?<=\n))a\s?:\s?|(?<!この)(?<!その)(?<!上記の)(?<!以上の)(?<!this )(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
+    r"(?:^|(?<=\n))a\s?:\s?|(?<!この)(?<!その)(?<!上記の)(?<!以上の)(?<!this )"
+    rf"(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
     r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
     re.IGNORECASE,
 )
@@ -81,29 +82,38 @@ _QUOTED_ENGLISH = re.compile(
     "\\b(?:says?|reads?|written|called|named|labell?ed) [\"'“]([^\"'”]{1,60})[\"'”]"
 )
 _QUOTED = re.compile(
-    "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|書|表示|記|読|いっ)|の(?:文字|表示|看板))"
+    "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|いっ|[^、。「]{0,10}(?:書|示|記|読|描|刻|印|貼))"
+    "|の(?:文字|表示|看板))"
 )
 _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
 _ALONGSIDE = re.compile(
     "(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで"
+    "|(?<=[ぁ-ん])(?<![いのまれんつけそこ])で、|(?<=[一-鿿])く、"
 )
 """Between two things that are said side by side: 色は赤で、番号は3です."""
-_AND = re.compile(", and |; ")
+_NEXT = re.compile("(?:次|その次|2番|第2|続)")
+"""What comes after the answer in an order."""
+_AND = re.compile(", (?:and|which|who|where|with|located|built) |; ")
 _CAME_TO = re.compile(
-    "(?:[てで、]|まで|から)(?P<value>[^てで、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
+    "(?:^|[てではに、]|まで|から)(?P<value>[^てではに、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
 )
 _BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
 )
-_TOPIC = re.compile("(?<![でにと])は")
+_TOPIC = re.compile("(?<![でにと])は(?!い(?:[」』、。,]|$))")
 _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
-_WHEN = re.compile("(?<=[0-9年月日時])には?(?=[0-9約])")
-_IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
+_WHEN = re.compile("(?<=[0-9年度月日時期末])には?(?=[0-9約])")
+_IS = re.compile(
+    r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b"
+    r"(?: (?:wearing|holding|riding|eating|playing|carrying|reading|using|drinking|driving|called"
+    r"|named|located in|made of|pointing (?:to|at))\b)?",
+    re.IGNORECASE,
+)
 _SHORT = 200
 
 
@@ -186,7 +196,7 @@ def says(text: str, reference: str) -> bool:
 
 
 def _says_yes(text: str) -> bool | None:
-    """Yes (True) or no (False): what the answer marks, begins with, or states last; None if neither."""
+    """Whether the answer marks, begins with or states last a yes; None if neither yes nor no."""
     lines = answer_lines(text)
     if marked := marked_answer(lines):
         return yes_or_no(answer_form(marked))
@@ -233,7 +243,7 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 
 
 def _statements(lines: str) -> list[str]:
-    """What the answer comes to: the marked answer, a conclusion, else the first and last statement."""
+    """The marked answer, or a conclusion, else the first and the last statement."""
     marked = marked_answer(lines)
     if marked:
         return [marked]
@@ -267,7 +277,7 @@ def _parts(statement: str) -> list[str]:
         statement = statement[-_SHORT * 2 :]
     *_, statement = _NOT_BUT.split(statement)
     statement = statement.strip(" 、,")
-    bare = _TAIL.sub("", answer_form(statement))
+    bare = _TAIL.sub("", answer_form(_without_last_denial(statement)))
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
     bare = _PERHAPS.sub("", bare)
@@ -276,7 +286,10 @@ def _parts(statement: str) -> list[str]:
     if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
     parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
-    for piece in _ALONGSIDE.split(bare)[:-1]:
+    alongside = _ALONGSIDE.split(bare)
+    if len(alongside) > 1 and not _NEXT.match(alongside[-1]):
+        parts += _tails(alongside[-1])
+    for piece in alongside[:-1]:
         parts += [*_tails(piece), _CALLED.sub("", piece)]
         if superlative := _SUPERLATIVE.search(piece):
             parts.append(superlative["subject"])
@@ -295,6 +308,12 @@ def _parts(statement: str) -> list[str]:
     parts = [_TAIL.sub("", _PERHAPS.sub("", part)).strip() for part in parts]
     parts += [found[1] for part in parts if (found := _HEAD_NOUN.search(part))]
     return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
+
+
+def _without_last_denial(statement: str) -> str:
+    """What is left of 「バイオリンであり、ピアノではありません」 without its last clause."""
+    said, mark, denied = statement.rpartition("であり、")
+    return said if mark and _DENIED.search(answer_form(denied)) else statement
 
 
 def _tails(bare: str) -> list[str]:

@@ -69,8 +69,8 @@ _LESS = ("減", "低", "下", "ダ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
 _POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
 _DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
-_SPEED = re.compile("^(?P<per>時速|分速|秒速)(?P<rest>.+)$")
-_PER = {"時速": "/h", "分速": "/分", "秒速": "/s"}
+_SPEED = re.compile("^(?P<per>[時分秒]速|毎[時分秒])(?P<rest>.+)$")
+_PER = {"時": "/h", "分": "/分", "秒": "/s"}
 _SCALED = re.compile(
     "(?P<number>[0-9][0-9,.]*)(?P<scale>百万|千|十億)(?P<unit>円|人|ドル|トン|台|個|件|株)"
 )
@@ -89,6 +89,7 @@ _DURATION = re.compile(
 )
 _TENTHS = re.compile(f"(?P<tenths>{_PART})割(?:(?P<percent>{_PART})分)?(?:(?P<mille>{_PART})厘)?")
 _BOUND = re.compile("以上|以下|未満|以内|以降|以前|超|余り|弱|強|数|何")
+_GOES_ON = re.compile(f"{_BOUND.pattern}|[√π]")
 _IDENTIFIER = re.compile("0[0-9]+")
 _BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
@@ -200,20 +201,20 @@ def find_quantities(text: str) -> list[Quantity]:
     found = (
         read_quantity(match[0].rstrip(",."))
         for match in _IN_TEXT.finditer(text)
-        if not _BOUND.match(text, match.end())
+        if not _GOES_ON.match(text, match.end())
     )
     return [quantity for quantity in found if quantity]
 
 
 def _in_usual_writing(form: str) -> str:
-    """Old numerals, 三・五, 10%減 (-10%), 時速60km (60km/h) and 1,200百万円 as the rest is written."""
+    """Old numerals, 三・五, 10%減 (-10%) and 時速60km (60km/h) as the rest is written."""
     form = form.translate(_OLD_NUMERALS)
     form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
     if change := _CHANGE.search(form):
         sign = "-" if change["word"].startswith(_LESS) else "+"
         return sign + form[: change.start()].lstrip("+-")
     if speed := _SPEED.match(form):
-        return speed["rest"] + _PER[speed["per"]]
+        return speed["rest"] + _PER[speed["per"].strip("速毎")]
     return form
 
 

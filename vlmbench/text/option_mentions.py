@@ -101,7 +101,8 @@ def _latin(count: int) -> re.Pattern[str]:
     return re.compile(
         r"(?:(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])|(?<=多分)|(?<=選択肢)|(?<=回答)|(?<=解答)|(?<=正解)|(?<=答え))"
         f"{one}"
-        r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席|点|線|列|図|室|階)"
+        r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席|点|線|列"
+        "|図|室|階)"
         # "A cat" and "I think" begin with a word, "A is right" with a label.
         r"|(?<=[AI]) (?!(?:is|are|or|and|was|because) )[a-z][a-z])",
         re.IGNORECASE,
@@ -111,17 +112,16 @@ def _latin(count: int) -> re.Pattern[str]:
 @functools.cache
 def _kana(count: int) -> re.Pattern[str]:
     labels = KANA[:count]
-    return re.compile(
-        f"(?:(?<![ァ-ヺー一-鿿ぁ-んA-Za-z])|(?<=[{labels}][とかやも])|(?<=は)|(?<=なく)|(?<=[選択]肢)|(?<=[のが])(?=[{labels}](?:です|だ|で[あす]|が正)))"
-        f"[{labels}](?![ァ-ヺー一-鿿])"
-    )
+    return re.compile(f"(?:(?<![ァ-ヺー一-鿿A-Za-z])|(?<=肢))[{labels}](?![ァ-ヺー一-鿿])")
 
 
 @functools.cache
 def _number(count: int, *, bare: bool) -> re.Pattern[str]:
     one = "|".join(str(number) for number in range(count, 0, -1))
     unit = r"[0-9]|[.,][0-9]|\s?[^\s番がはをでだにとか、。,.:;)」\]】}*!?(\-のも目・|/→=…]"
-    marked = "" if bare else f"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番))"
+    marked = (
+        "" if bare else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\)))"
+    )
     return re.compile(
         rf"(?<![0-9.,\-△▲¥$第約から]){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
     )

@@ -1,6 +1,7 @@
 """The answer behind the reasoning that a model writes before it.
 
-    <think>…</think>東京    [THINK]…[/THINK]東京    ◁think▷…◁/think▷東京    <seed:think>…</seed:think>東京
+    <think>…</think>東京    [THINK]…[/THINK]東京    ◁think▷…◁/think▷東京
+    <seed:think>…</seed:think>東京
     <|channel|>analysis<|message|>…<|end|>…<|channel|>final<|message|>東京
     <|START_THINKING|>…<|END_THINKING|><|START_RESPONSE|>東京<|END_RESPONSE|>
 

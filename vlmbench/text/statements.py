@@ -27,14 +27,16 @@ _SUPPOSES = re.compile(
 _ABOUT = re.compile(
     "^(?:なお、)?(?:この|上記の|以上の|その)(?:答え|回答|解答|結論|判断)(?:は|が|に|の)"
     "|^(?:なぜなら|というのも|理由(?:は|として|:|$)|根拠(?:は|として|:|$)|解説(?:は|:|$))"
-    "|^(?:this|the|my) (?:answer|conclusion|choice) (?:is|was) (?:based|derived|because|taken|obtained)"
+    "|^(?:this|the|my) (?:answer|conclusion|choice) (?:is|was) "
+    "(?:based|derived|because|taken|obtained)"
     "|^this is (?:because|based)|^(?:because|reason|explanation)\\b",
     re.IGNORECASE,
 )
 _WITHDRAWS = re.compile(
     "^(?:いや(?!な)|いえ(?=[、,])|訂正|すみません|失礼|間違え|間違い(?:ました|でした)|待って|待てよ"
     "|ではなく|じゃなくて|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
-    "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry|let me (?:re|look|correct))",
+    "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
+    "|let me (?:re|look|correct))",
     re.IGNORECASE,
 )
 _CONCEDES = re.compile(
@@ -44,7 +46,9 @@ _CONCEDES = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile("\\b(?:because|since|as (?:it|the|there)|due to|given that)\\b", re.IGNORECASE)
-_STRUCK = re.compile("~~[^~\n]{1,200}~~")
+_OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
+_STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
+_ITEM_LABEL = re.compile(r"[\s(*\-・]{0,4}(?:[A-Za-zァ-ヺ]|[0-9]{1,2})[)*]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Statement:
 
 
 def without_struck(text: str) -> str:
-    """The text without what Markdown strikes out: ~~A~~ C."""
+    """The text without what Markdown or HTML strikes out: ~~A~~ C."""
     return _STRUCK.sub(" ", text)
 
 
@@ -82,12 +86,13 @@ def statements(lines: str) -> list[Statement]:
 def _statements(lines: str) -> Iterator[Statement]:
     sentences = [
         (part.strip(), end)
-        for line in without_struck(lines).split("\n")
-        for part, end in _sentences(line)
+        for at, line in enumerate(without_struck(lines).split("\n"))
+        for part, end in _sentences(line, first=not at)
         if part.strip()
     ]
     for at, (sentence, end) in enumerate(sentences):
-        if at < len(sentences) - 1 and _is_question(sentence, end):
+        is_last = at == len(sentences) - 1
+        if _is_question(sentence, end) and (not is_last or _OR.match(sentence)):
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
@@ -98,16 +103,23 @@ def _statements(lines: str) -> Iterator[Statement]:
             )
 
 
-def _sentences(line: str) -> Iterator[tuple[str, str]]:
-    """The sentences of a line, each with what ends it."""
+def _sentences(line: str, *, first: bool) -> Iterator[tuple[str, str]]:
+    """The sentences of a line, each with what ends it.
+
+    The full stop behind an item's label (C. Ueno is …) ends none, but where the answer begins.
+    """
     start = 0
     for found in SENTENCE_END.finditer(line):
+        is_item = bool(line[found.end() :].strip()) and (start or not first)
+        if is_item and found[0] == "." and _ITEM_LABEL.fullmatch(line, start, found.start()):
+            continue
         yield line[start : found.start()], found[0]
         start = found.end()
     yield line[start:], ""
 
 
 def _is_question(sentence: str, end: str) -> bool:
+    """Whether a sentence asks; unless it is the last one, which may be an unsure answer."""
     return len(sentence) > 4 and (
         "?" in end or bool(re.search("(?:です|ます|でしょう|の)か$", sentence))
     )

@@ -28,10 +28,10 @@ def same_writing(first: str, second: str) -> bool:
 
     Both in `answer_form`, the answer first.
 
-    Company forms (株式会社, ㈱), the hyphens and brackets of a telephone number or postal code, the ways to
-    write a score, a quarter or half of a business year, 都 県 or 市 behind a place where the
-    reference has none, a note on tax (if not both have one and they differ), and the amount of a unit price
-    are matters of writing. Digits of identifiers must be equal.
+    Company forms (株式会社, ㈱), the hyphens and brackets of a telephone number or postal code, the
+    ways to write a score, a quarter or half of a business year, 都 県 or 市 behind a place where
+    the reference has none, a note on tax (if not both have one and they differ), and the amount of
+    a unit price are matters of writing. Digits of identifiers must be equal.
     """
     return any(rule(first, second) for rule in _RULES)
 
