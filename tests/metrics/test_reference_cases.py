@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from locations import CASES
 
@@ -30,7 +31,7 @@ FOLDERS = {
 
 PERFECT = {
     **dict.fromkeys(("overlap.rouge_l", "ocr.similarity", "ocr.character_f1", "match.anls"), 1.0),
-    **dict.fromkeys(("overlap.bleu", "overlap.chrf"), 100.0),
+    **dict.fromkeys(("overlap.bleu", "overlap.chrf"), 1.0),
     "caption.cider_d": 10.0,
     "ocr.cer": 0.0,
 }
@@ -70,7 +71,9 @@ def test_short_answers() -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_folders(folder: str) -> None:
     for case in lines(CASES / folder / "p.jsonl"):
-        answer = Answer(case["prediction"], tuple(case["references"]), tuple(case["choices"]))
+        answer = Answer(
+            case["prediction"], tuple(case["references"]), tuple(case.get("choices", ()))
+        )
         for name in FOLDERS[folder]:
             assert load_metric(name).score(answer).vector == (case["expected"],), case["id"]
 
@@ -81,5 +84,5 @@ def test_reasoning_is_no_part_of_a_perfect_answer(name: str) -> None:
     answers = [Answer(case["prediction"], tuple(case["references"])) for case in cases]
     metric = load_metric(name).prepare([answer.references for answer in answers])
     vectors = [score.vector for score in metric.score_all(answers)]
-    total = [sum(column) for column in zip(*filter(None, vectors), strict=True)]
+    total = np.array(vectors).sum(axis=0)
     assert metric.combine(total, len(answers)) == pytest.approx(PERFECT[name])

@@ -89,11 +89,12 @@ class Definition:
     lower_is_better: bool = False
     judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
+    sees_reasoning: bool = False
 
     @property
     def reads_reasoning(self) -> bool:
         """Whether a reasoning block is part of the answer, as it is to the programs reproduced."""
-        return self.name.startswith("compat_")
+        return self.sees_reasoning or self.name.startswith("compat_")
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -236,6 +237,7 @@ def metric(
     lower_is_better: bool = False,
     judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
+    sees_reasoning: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -257,6 +259,7 @@ def metric(
         lower_is_better: The value counts what is wrong.
         judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
+        sees_reasoning: The function gets the whole text, not only what follows its reasoning.
     """
 
     def register(function: _Function) -> _Function:
@@ -276,6 +279,7 @@ def metric(
             lower_is_better,
             judge_prompt,
             extremes,
+            sees_reasoning,
         )
         return function
 

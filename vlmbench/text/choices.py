@@ -302,7 +302,7 @@ def _denies_at_end(clause: str, end: int) -> bool:
 
 def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option all of whose content words a clause has, in whatever order."""
-    said = content_words(clause)
+    said = content_words(re.split("ではなく|じゃなく", clause)[-1])
     found = [
         i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
     ]

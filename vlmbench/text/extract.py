@@ -34,7 +34,10 @@ _NOUN = "答え|解答|回答|正解|正答|結論|(?<![一-鿿])答|アンサ�
 _CUE = re.compile(
     r"(?:^|(?<=\n))a\s?:\s?|(?<!この)(?<!その)(?<!上記の)(?<!以上の)(?<!this )"
     rf"(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
-    r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
+    r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?"
+    # How an answer was found is none: 答えは表から読み取りました, the answer is based on the table.
+    r"(?!\s?(?:derived|based|obtained|taken|calculated|computed|found) )"
+    r"(?![^。\n]{1,30}(?:から|に基づ|を?(?:元|基|もと)に)[^。\n]{0,12}(?:ました|ています)(?:。|\n|$))",
     re.IGNORECASE,
 )
 _HEADED = re.compile(
@@ -89,7 +92,7 @@ _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
 _ALONGSIDE = re.compile(
-    "(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|ており、|、次いで"
+    "(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|[てで]おり、|、次いで"
     "|(?<=[ぁ-ん])(?<![いのまれんつけそこ])で、|(?<=[一-鿿])く、"
 )
 """Between two things that are said side by side: 色は赤で、番号は3です."""
@@ -290,7 +293,9 @@ def _parts(statement: str) -> list[str]:
     if len(alongside) > 1 and not _NEXT.match(alongside[-1]):
         parts += _tails(alongside[-1])
     for piece in alongside[:-1]:
-        parts += [*_tails(piece), _CALLED.sub("", piece)]
+        tails = _tails(piece)
+        parts += [*tails, *(tail.partition("を")[0] for tail in tails if "を" in tail)]
+        parts.append(_CALLED.sub("", piece))
         if superlative := _SUPERLATIVE.search(piece):
             parts.append(superlative["subject"])
     if came := _CAME_TO.search(statement):

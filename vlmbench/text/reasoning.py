@@ -35,6 +35,12 @@ _FRAME = re.compile(
     re.IGNORECASE,
 )
 _MAY_REASON = re.compile(r"[<◁]|\[/?THINK\]|\Aanalysis", re.IGNORECASE)
+_MARK = re.compile(
+    rf"</?(?:{_WORDS})>|\[/?THINK\]|◁/?think▷|<\|(?:channel|message|start|end|return)\|>"
+    r"|<\|(?:START|END)_(?:THINKING|RESPONSE)\|>|<\|(?:begin|end)_of_(?:thought|solution)\|>"
+    r"|<\|thought_(?:start|end)\|>",
+    re.IGNORECASE,
+)
 _HEAD, _LAST = 4000, 8000
 
 
@@ -54,6 +60,11 @@ def without_reasoning(text: str) -> str:
     if opened := _START.search(text):
         return text[: opened.start()]
     return _FRAME.sub("", text)
+
+
+def is_reasoning_mark(token: str) -> bool:
+    """Whether a special token is such a mark or a part of one, so that it must not get lost."""
+    return bool(_MARK.fullmatch(token))
 
 
 def ends_in_reasoning(text: str) -> bool:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SENTENCE_END = re.compile(r"[。!?\n]+|\.(?=\s|$)")
+SENTENCE_END = re.compile(r"[。!?\n]+|\.(?=\s|$)|;(?=\s)")
 """The full stop of a number or an abbreviation does not end a sentence."""
 
 _SUPPOSES = re.compile(
@@ -33,7 +33,8 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _WITHDRAWS = re.compile(
-    "^(?:いや(?!な)|いえ(?=[、,])|訂正|すみません|失礼|間違え|間違い(?:ました|でした)|待って|待てよ"
+    "^[→⇒※*( ]{0,4}(?:いや(?!な)|いえ(?=[、,])|訂正|すみません|失礼"
+    "|間違え|間違い(?:ました|でした)|待って|待てよ"
     "|ではなく|じゃなくて|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
     "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
     "|let me (?:re|look|correct))",
@@ -46,6 +47,11 @@ _CONCEDES = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile("\\b(?:because|since|as (?:it|the|there)|due to|given that)\\b", re.IGNORECASE)
+_ASIDE = re.compile(
+    "\\((?:理由|根拠|解説|説明|補足|注|※|because\\b|reason\\b|note\\b)[^()\n]{1,200}\\)",
+    re.IGNORECASE,
+)
+"""A reason or note in parentheses."""
 _OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
 _STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
 _ITEM_LABEL = re.compile(r"[\s(*\-・]{0,4}(?:[A-Za-zァ-ヺ]|[0-9]{1,2})[)*]{0,3}")
@@ -87,12 +93,14 @@ def _statements(lines: str) -> Iterator[Statement]:
     sentences = [
         (part.strip(), end)
         for at, line in enumerate(without_struck(lines).split("\n"))
-        for part, end in _sentences(line, first=not at)
+        for part, end in _sentences(_ASIDE.sub("", line), first=not at)
         if part.strip()
     ]
     for at, (sentence, end) in enumerate(sentences):
         is_last = at == len(sentences) - 1
-        if _is_question(sentence, end) and (not is_last or _OR.match(sentence)):
+        if _is_question(sentence, end) and (
+            not is_last or _OR.match(sentence) or sentence.count("ですか") > 1
+        ):
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:

@@ -9,7 +9,9 @@ from vlmbench.text.japanese import normalize
 from vlmbench.text.mecab import features
 
 _CONTENT = ("名詞", "動詞", "形容詞", "形状詞")
-_EMPTY = frozenset({"為る", "居る", "有る", "成る", "事", "物", "様", "其れ", "此れ"})
+_EMPTY = frozenset(
+    {"為る", "因る", "依る", "拠る", "居る", "有る", "成る", "事", "物", "様", "其れ", "此れ"}
+)
 """Lemmas of verbs and nouns that only hold a sentence together."""
 _ENGLISH = re.compile("[a-z]+")
 _ENDING = re.compile("(?:ing|ed|es|s|e)$")
