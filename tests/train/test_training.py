@@ -17,11 +17,10 @@ from made_colors import color_rows, data_recipe, write_rows
 from safetensors.torch import load_file
 
 from vlmbench.errors import DataError, ModelError, UsageError
-from vlmbench.train.loop import Loop, rate_factor
+from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
-from vlmbench.train.sources import split_rows
 
 
 def recipe_of(path: Path) -> Recipe:
@@ -63,6 +62,7 @@ def resumable(folder: Path, seedling: Path) -> Path:
         folder,
         seedling,
         lora={"r": 4, "alpha": 8, "dropout": 0.1},
+        train=["connector"],
         max_steps=8,
         save_steps=3,
         validation={"rows": 4, "by": "picture"},
@@ -87,7 +87,7 @@ def test_what_a_training_by_lora_leaves(whole: Path) -> None:
     assert (facts["step"], facts["data"]["training_rows"]) == (8, 20)
     assert facts["data"]["validation_rows"] == 4
     assert losses(whole)[-1] < losses(whole)[0]
-    assert [row["step"] for row in log_of(whole) if "eval/loss" in row] == [4, 8]
+    assert [row["step"] for row in log_of(whole) if "eval/loss" in row] == [0, 4, 8]
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -111,7 +111,7 @@ def test_the_checkpoint_answers_as_the_live_model(
     ready = prepare(recipe_of(path), tmp_path)
     runner = HFRunner()
     runner.prepare(resolve_model(str(out)))
-    samples = next(row["samples"] for row in log_of(out) if "samples" in row)
+    samples = [row["samples"] for row in log_of(out) if "samples" in row][-1]
     held = ready.rows.validation
     assert answers_of(runner, held) == [one["answer"] for one in samples[: len(held)]]
     assert answers_of(runner, held) != ready.live.answers(held)  # it has learned something
@@ -196,7 +196,8 @@ def test_rule_14_killed_and_resumed_equals_never_killed(
     train_by_recipe(path, out=out, resume=True, quiet=True)
     assert same(adapter(out), adapter(whole))
     assert losses(out) == losses(whole)
-    assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
+    names = {path.name for path in out.iterdir()}
+    assert names - {"training.html"} == {path.name for path in whole.iterdir()}
 
 
 class Killed(BaseException):
@@ -325,10 +326,8 @@ def test_validation_rows_share_no_picture_with_training(seedling: Path, tmp_path
     held = {image.digest for one in ready.rows.validation for image in one.images}
     assert held and not seen & held
     assert len(ready.rows.validation) == 6
-    by_row = recipe_of(data_recipe(tmp_path, seedling, validation={"rows": 6, "by": "row"}))
-    assert by_row.validation is not None
-    examples = [*ready.rows.training, *ready.rows.validation]
-    assert len(split_rows(examples, by_row.validation, 0)[1]) == 6
+    by_row = recipe_of(data_recipe(tmp_path, seedling, validation={"rows": 7, "by": "row"}))
+    assert len(prepare(by_row, tmp_path).rows.validation) == 7
 
 
 def test_stages_follow_one_another(seedling: Path, tmp_path: Path) -> None:
@@ -359,20 +358,6 @@ def test_training_data_that_a_task_asks_about_is_refused(seedling: Path, tmp_pat
     dropping = {"guard": {"same_picture": "drop"}, **changes}
     ready = prepare(recipe_of(data_recipe(tmp_path, seedling, **dropping)), tmp_path)
     assert (len(ready.rows.training), ready.guard.dropped) == (7, 1)
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),  # two steps of warm-up, then four
-    [
-        ("linear", [0.5, 1, 1, 0.75, 0.5, 0.25]),
-        ("constant", [0.5, 1, 1, 1, 1, 1]),
-        ("cosine", [0.5, 1, 1, 0.853553, 0.5, 0.146447]),  # (1 + cos(pi * k / 4)) / 2
-    ],
-)
-def test_schedules(kind: str, expected: list[float], tmp_path: Path) -> None:
-    path = data_recipe(tmp_path, "tiny-ja", lr_scheduler_type=kind, warmup_ratio=1 / 3)
-    found = [rate_factor(recipe_of(path), step, 6) for step in range(6)]
-    assert found == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,36 @@ def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     if options.dry_run:
         return train_check_command(options)
+    page = _Page()
     checkpoint = train_by_recipe(
         find_recipe(options.recipe),
         out=options.out,
         resume=options.resume,
         overrides=options.set,
         quiet=options.quiet,
+        watch=page.write,
     )
     print(f"The checkpoint: {checkpoint}")
+    if page.path is not None:
+        print(f"How it went: {page.path}")
     print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
     return 0
+
+
+class _Page:
+    """Writes the page of a training, and says once where it stands."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes it."""
+        from vlmbench.report.training import write_training_page
+
+        path = write_training_page(folder)
+        if self.path is None:
+            print(f"Watch it: {path}", flush=True)
+        self.path = path
 
 
 def train_list_command(options: argparse.Namespace) -> int:
@@ -103,6 +123,8 @@ def train_check_command(options: argparse.Namespace) -> int:
     recipe = _own_data(options)
     checked = check_recipe(recipe.stages[0], recipe.folder)
     print_list([asdict(part) for part in checked.parts], json=False)
+    if checked.generated_sources:
+        print(f"Generated sources: {checked.generated_sources}, whose pictures have no end")
     print(
         f"Rows: {checked.training_rows} to train on, {checked.validation_rows} for validation, "
         f"{checked.too_long} too long, {checked.dropped_by_guard} left out by the guard"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,16 @@ import torch
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
-from vlmbench.train.config import OptimizerConfig
-from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
-from vlmbench.train.feed import Feed, Group
-from vlmbench.train.optimizer import MuonAdamW, build_optimizer
+from vlmbench.train.average import Average
+from vlmbench.train.batch import Batch
+from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.feed import Feed
+from vlmbench.train.losses import token_losses
+from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
+from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.schedule import rate_schedule
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -36,7 +40,7 @@ class StepReport:
     """Mean over the answer tokens of the update, in nats."""
     loss_by_source: dict[str, float]
     grad_norm: dict[PartName, float]
-    """Of each trained part, before clipping."""
+    """Of each trained part, before clipping; of none where `fp16` passed over the update."""
     learning_rate: dict[str, float]
     tokens: int
     """Of all rows of the update."""
@@ -68,34 +72,17 @@ def total_steps(recipe: Recipe, feed: Feed) -> int:
     return max(1, math.ceil((recipe.num_train_epochs or 1) * feed.steps_per_epoch))
 
 
-def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Part of the highest learning rate in update `step`, from 0."""
-    warmup = math.ceil(recipe.warmup_ratio * steps)
-    if step < warmup:
-        return (step + 1) / warmup
-    reached = (step - warmup) / max(1, steps - warmup)
-    match recipe.lr_scheduler_type:
-        case "linear":
-            return 1 - reached
-        case "cosine":
-            return 0.5 * (1 + math.cos(math.pi * reached))
-        case "constant":
-            return 1.0
-
-
 def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
 
-    Each group says by `peak` how high its learning rate gets, and by `part` whose it is.
+    Each group says by `peak` how high its learning rate gets, and by `part` what is in it.
     """
     if recipe.optim == "muon":
-        rate = recipe.rate("language")
-        settings = OptimizerConfig(
-            muon_learning_rate=rate, adamw_learning_rate=rate, weight_decay=recipe.weight_decay
-        )
-        muon: MuonAdamW = build_optimizer(trainable.model, settings)
+        rate = recipe.rate(recipe.trained_parts[0])
+        rest = recipe.optim_args.adamw_learning_rate or rate
+        muon: MuonAdamW = build_optimizer(trainable.model, Rates(rate, rest, recipe.weight_decay))
         for group in muon.param_groups:
-            group["peak"], group["part"] = rate, "language"
+            group["peak"] = group["lr"]
         return muon
     grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
     for _, part, parameter in trainable.trained():
@@ -110,7 +97,9 @@ def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimize
                 "part": part,
             }
             for (part, decays), parameters in grouped.items()
-        ]
+        ],
+        betas=(recipe.adam_beta1, recipe.adam_beta2),
+        eps=recipe.adam_epsilon,
     )
 
 
@@ -124,14 +113,35 @@ class Loop:
         self.steps = total_steps(recipe, feed)
         self._encoder = encoder
         self._device = next(trainable.model.parameters()).device
-        self._keeps_logits = (
-            "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
-        )
+        self.packing: PackingResult = "nothing to pack"
+        """Whether the examples of a group share a row; known once there is such a group."""
         if recipe.gradient_checkpointing:
             _enable_checkpointing(trainable.model)
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
         self.optimizer = make_optimizer(trainable, recipe)
+        self._rate = rate_schedule(recipe, self.steps)
+        self._average = Average(trainable, recipe.ema.decay) if recipe.ema else None
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=recipe.fp16)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model with the weights that are evaluated and saved: by `ema` the averaged ones."""
+        return self._average.in_place() if self._average else contextlib.nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next updates depend on, beside weights and optimizer."""
+        average = self._average.weights if self._average else {}
+        return {"average": average, "scaler": self._scaler.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state_dict` gave.
+
+        Raises:
+            ModelError: It is of another training.
+        """
+        if self._average is not None:
+            self._average.load(state["average"])
+        self._scaler.load_state_dict(state["scaler"])
 
     def _freeze_unreached(self) -> list[str]:
         """Sees by a few rows what the loss reaches, of those with images if there are any."""
@@ -164,31 +174,28 @@ class Loop:
 
     def token_losses(self, batch: Batch) -> torch.Tensor:
         """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
-        model = self.trainable.model
-        inputs = {
-            name: value.to(self._device) if torch.is_tensor(value) else value
-            for name, value in batch.inputs.items()
-        }
-        labels = batch.labels.to(self._device)[:, 1:]
-        learned = labels != IGNORE
-        # Only what comes before an answer token goes through the output layer, which would
-        # otherwise cost more than all the rest where the vocabulary is large.
-        kept = learned.any(0).nonzero().flatten()
-        arguments = {"logits_to_keep": kept} if self._keeps_logits else {}
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            logits = model(**inputs, use_cache=False, **arguments).logits
-        if not self._keeps_logits:
-            logits = logits[:, kept]
-        picked = learned[:, kept]
-        return torch.nn.functional.cross_entropy(
-            logits[picked].float(), labels[:, kept][picked], reduction="none"
-        )
+        half = torch.float16 if self.recipe.fp16 else torch.bfloat16
+        enabled = self.recipe.fp16 or self.recipe.bf16
+        with torch.autocast(self._device.type, half, enabled=enabled):
+            return token_losses(self.trainable.model, batch)
 
     def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
-        groups: list[Group] = self.feed.update(step)
+        groups = self.feed.update(step)
+        if self.packing == "not exact for this family":
+            groups = [(example,) for group in groups for example in group]
         size = self.recipe.per_device_train_batch_size
         parts = [groups[at : at + size] for at in range(0, len(groups), size)]
         return step, [self._encoder.batch(part) for part in parts]
+
+    def _kept_apart(self, batch: Batch) -> Batch:
+        """The batch, with a row for each example where sharing one would change its loss."""
+        if batch.segments is None:
+            return batch
+        if self.packing == "nothing to pack":
+            self.packing = check_packing(self.trainable.model, self._encoder, batch)
+        if self.packing == "exact":
+            return batch
+        return self._encoder.batch([(example,) for example in batch.examples])
 
     def _update(
         self,
@@ -198,30 +205,37 @@ class Loop:
         began: float,
         wait: float,
     ) -> StepReport:
+        batches = [self._kept_apart(batch) for batch in batches]
         learned = sum(batch.learned for batch in batches)
         sums = self._backward(step, batches, learned)
         loss = sum(sums.loss.values()) / learned
+        self._scaler.unscale_(self.optimizer)
         norms = self._gradient_norms()
         wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
-        if wrong is not None:
+        # A scaled gradient may leave float16's range; then the scaler passes over the update.
+        skipped = self._scaler.is_enabled() and math.isfinite(loss) and wrong is not None
+        if wrong is not None and not (skipped and self._scaler.get_scale() > 1):
             raise ModelError(
                 f"The loss or a gradient of step {step + 1} is {wrong}; lower "
                 "'learning_rate' and go on from the last checkpoint with --resume."
             )
-        factor = rate_factor(self.recipe, step, self.steps)
+        factor = self._rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         parameters = [parameter for *_, parameter in self.trainable.trained()]
         torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
-        self.optimizer.step()
-        if check is not None and not check.done:
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update(first=step == 0)
+        if check is not None and not check.done and not skipped:
             check.after_step()
         self.optimizer.zero_grad(set_to_none=True)
         return StepReport(
             step=step + 1,
             loss=loss,
             loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
-            grad_norm=norms,
+            grad_norm={} if skipped else norms,
             learning_rate={
                 str(group["part"]): group["lr"] for group in self.optimizer.param_groups
             },
@@ -239,7 +253,7 @@ class Loop:
         sums = _Sums()
         for batch in batches:
             losses = self.token_losses(batch)
-            torch.autograd.backward(losses.sum() / learned)
+            torch.autograd.backward(self._scaler.scale(losses.sum() / learned))
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
             for example, part in zip(batch.examples, by_example, strict=True):
                 sums.loss[example.source] += float(part.double().sum())

@@ -15,11 +15,13 @@ from pathlib import Path
 from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.data.examples import Example
+from vlmbench.train.data.formats import ExampleSource
 from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import open_encoder, prepare
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import load_examples
+from vlmbench.train.sources import open_sources
 
 TIMED_STEPS = 3
 """Updates of which the last two are timed: the first one is slower."""
@@ -49,11 +51,13 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
         VlmbenchError: The model's processor or a row cannot be read.
     """
     encoder = open_encoder(recipe)
-    sources = [
-        source.model_copy(update={"limit": min(count, source.limit or count)})
-        for source in recipe.data
+    rows = [
+        example
+        for source in open_sources(recipe.row_sources, folder)
+        for example in islice(ExampleSource(source).examples(), count)
     ]
-    return [_previewed(encoder, one) for one in load_examples(sources, folder)]
+    drawn = [one for feed in synthetic_feeds(recipe) for one in feed.some(count)]
+    return [_previewed(encoder, one) for one in [*rows, *drawn]]
 
 
 def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
@@ -118,6 +122,8 @@ class CheckedRecipe:
 
     parts: list[PartRow]
     training_rows: int
+    generated_sources: int
+    """Sources whose pictures are drawn, which have no end."""
     validation_rows: int
     too_long: int
     dropped_by_guard: int
@@ -138,8 +144,7 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     Raises:
         VlmbenchError: What would stop the training.
     """
-    ready = prepare(recipe, folder)
-    rows = [*ready.rows.validation, *ready.rows.training]
+    ready = prepare(recipe, folder, quiet=False)
     reports, ends = [], [time.perf_counter()]
     with closing(ready.loop.run()) as updates:
         for report in islice(updates, TIMED_STEPS):
@@ -148,11 +153,12 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     timed = max(1, len(reports) - 1)
     seconds = (ends[-1] - ends[-1 - timed]) / timed
     with tempfile.TemporaryDirectory() as temporary:
-        try_checkpoint(Path(temporary), ready.trainable, ready.live, rows[0])
+        try_checkpoint(Path(temporary), ready.trainable, ready.live, ready.loop.feed.some(1)[0])
     memory = peak_memory()
     return CheckedRecipe(
         parts=describe(ready.trainable.model, ready.trainable.parts),
         training_rows=len(ready.rows.training),
+        generated_sources=len(recipe.synthetic_sources),
         validation_rows=len(ready.rows.validation),
         too_long=len(ready.rows.too_long),
         dropped_by_guard=ready.guard.dropped,

@@ -1,7 +1,6 @@
-"""A recipe for training on a user's own data: YAML -> Recipe, a stage each.
+"""A recipe for training: YAML -> Recipe, a stage each.
 
-Scalars are spelled as Hugging Face's TrainingArguments spell them. The recipes of the embedded
-model, which draw their own pictures, have another form: see config.py.
+Scalars are spelled as Hugging Face's TrainingArguments spell them.
 """
 
 from __future__ import annotations
@@ -10,23 +9,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    Discriminator,
     Field,
     JsonValue,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     model_validator,
 )
 
-from vlmbench.errors import ConfigError
+from vlmbench.errors import ConfigError, UsageError
 from vlmbench.models.families import PartName
-from vlmbench.schema import Strict, parse, read_yaml
-from vlmbench.train.config import replace_value
+from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.data.contamination import Guard
 from vlmbench.train.parts import PART_NAMES
+from vlmbench.train.scratch import ScratchSpec
+from vlmbench.train.synthetic.spec import SyntheticSource
 
 CALLED_HERE = {
     "model_name_or_path": "model",
@@ -42,6 +45,8 @@ CALLED_HERE = {
     "train_type": "method",
     "adapter": "method",
     "use_peft": "method: lora",
+    "load_in_4bit": "method: qlora",
+    "quantization_bit": "method: qlora",
     "lora_r": "lora.r",
     "lora_rank": "lora.r",
     "rank": "lora.r",
@@ -69,9 +74,9 @@ CALLED_HERE = {
     "batch_size": "per_device_train_batch_size",
     "num_epochs": "num_train_epochs",
     "epochs": "num_train_epochs",
-    "warmup_steps": "warmup_ratio",
     "lr_scheduler": "lr_scheduler_type",
     "optimizer": "optim",
+    "ema_decay": "ema.decay",
     "cutoff_len": "max_length",
     "sequence_len": "max_length",
     "max_seq_length": "max_length",
@@ -85,16 +90,52 @@ CALLED_HERE = {
 }
 """Keys of other trainers. An alias that means almost the same would be worse than an error."""
 
+Schedule: TypeAlias = Literal[
+    "linear",
+    "cosine",
+    "constant",
+    "constant_with_warmup",
+    "cosine_with_min_lr",
+    "warmup_stable_decay",
+    "polynomial",
+]
+"""Schedules of transformers."""
+
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+Tracker: TypeAlias = Literal["trackio", "wandb", "tensorboard"]
 
 
 class ModelChoice(Strict):
     """The model to start from, where its name does not say it all."""
 
-    checkpoint: str
+    checkpoint: str | None = None
     """An alias, a checkpoint directory or hf:org/name, as for `vlmbench run --model`."""
+    scratch: ScratchSpec | None = None
+    """Instead of a checkpoint: random weights of these sizes, and a tokenizer that is trained on
+    what the embedded tasks say."""
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelChoice:
+        if (self.scratch is None) == (self.checkpoint is None):
+            raise ValueError("give either 'scratch' or 'checkpoint'")
+        if self.scratch is not None and self.max_pixels is not None:
+            raise ValueError("'max_pixels' of a model from nothing stands under 'scratch'")
+        return self
+
+
+def _model_form(value: Any) -> str:
+    return "ModelChoice" if isinstance(value, Mapping | ModelChoice) else "str"
+
+
+Model: TypeAlias = Annotated[
+    Annotated[str, Tag("str")] | Annotated[ModelChoice, Tag("ModelChoice")],
+    Discriminator(_model_form),
+]
+"""A name as for `vlmbench run --model`, or more than that."""
 
 
 class LoraConfig(Strict):
@@ -118,15 +159,42 @@ class DataSource(Strict):
     folder if it is there."""
     format: str = "auto"
     name: str | None = None
-    """What messages and losses call it; the path unless given."""
+    """What messages and losses call it; path, config and split unless given."""
     split: str | None = None
     config: str | None = None
     weight: PositiveFloat = 1.0
-    """How often its rows are seen, relative to the other sources."""
+    """How often each of its rows is seen in an epoch."""
     limit: PositiveInt | None = None
-    """Only so many rows from the start."""
+    """Only so many rows, drawn evenly with the seed."""
     prompt: str = ""
     """What the user says in layouts that have captions and no question."""
+    image_dir: str | None = None
+    """Where image files are that rows name; beside the data unless given. Relative to the recipe's
+    folder."""
+    streaming: bool = False
+    """Read a Hub data set's Parquet files over the network and keep no copy."""
+
+
+def _form(entry: Any) -> str:
+    """Which of the two kinds of source an entry of `data` is, by the name of its class."""
+    is_drawn = isinstance(entry, SyntheticSource) or (
+        isinstance(entry, Mapping) and "synthetic" in entry
+    )
+    return "SyntheticSource" if is_drawn else "DataSource"
+
+
+AnySource: TypeAlias = Annotated[
+    Annotated[DataSource, Tag("DataSource")] | Annotated[SyntheticSource, Tag("SyntheticSource")],
+    Discriminator(_form),
+]
+"""Rows to learn from, or pictures that are drawn for it."""
+
+
+class OptimizerArguments(Strict):
+    """What an optimizer takes beside the values that all have."""
+
+    adamw_learning_rate: PositiveFloat | None = None
+    """For what Muon leaves to AdamW: all that is no inner matrix; `learning_rate` if not given."""
 
 
 class Validation(Strict):
@@ -134,6 +202,7 @@ class Validation(Strict):
 
     fraction: float | None = Field(default=None, gt=0, lt=1)
     rows: PositiveInt | None = None
+    """Of generated pictures, so many of each source, with all their questions."""
     by: Literal["picture", "row"] = "picture"
     """`picture`: all rows that show the same picture stay together."""
 
@@ -153,14 +222,25 @@ class Evaluate(Strict):
     best: str | None = Field(default=None, pattern=r"^validation\.(loss|[a-z_]+\.[a-z_0-9]+)$")
     """`validation.` and a metric, or `validation.loss`: the checkpoint with the best value is kept.
     None keeps the last."""
+    keep: PositiveInt = 1
+    """So many of the best checkpoints are kept, the others than the best as `best-step-N`."""
     patience: PositiveInt | None = None
     """Stop after so many checks without a better value of `best`."""
 
     @model_validator(mode="after")
-    def _patient_for_something(self) -> Evaluate:
+    def _best_of_something(self) -> Evaluate:
         if self.patience is not None and self.best is None:
             raise ValueError("'patience' needs 'best', the value that has to get better")
+        if self.keep > 1 and self.best is None:
+            raise ValueError("'keep' needs 'best', the value that says which are the best")
         return self
+
+
+class Ema(Strict):
+    """An exponential moving average of the trained weights."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """How much of the average an update keeps."""
 
 
 class Recipe(Strict):
@@ -169,12 +249,14 @@ class Recipe(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)
     """Name of the checkpoint, also on the leaderboard."""
     description: str = ""
-    model: str | ModelChoice
-    method: Literal["full", "lora"] = "lora"
+    model: Model
+    method: Literal["full", "lora", "qlora"] = "lora"
+    """`qlora`: an adapter on a base whose language model is in 4 bit."""
     lora: LoraConfig = Field(default_factory=LoraConfig)
-    train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
-    """Parts that method `full` trains; the others stay as they are."""
-    data: tuple[DataSource, ...] = Field(min_length=1)
+    train: tuple[PartName, ...] | None = None
+    """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
+    The others stay as they are."""
+    data: tuple[AnySource, ...] = Field(min_length=1)
     validation: Validation | None = None
     guard: Guard = Field(default_factory=Guard)
     evaluate: Evaluate | None = None
@@ -184,23 +266,48 @@ class Recipe(Strict):
     per_device_train_batch_size: PositiveInt = 8
     gradient_accumulation_steps: PositiveInt = 1
     warmup_ratio: float = Field(default=0.03, ge=0, le=1)
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: NonNegativeInt | None = None
+    """Instead of `warmup_ratio`."""
+    lr_scheduler_type: Schedule = "linear"
+    lr_scheduler_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """What transformers' schedule of that name takes, such as `min_lr_rate`."""
     weight_decay: NonNegativeFloat = 0.0
     max_grad_norm: PositiveFloat = 1.0
     optim: Literal["adamw", "muon"] = "adamw"
+    """`muon` takes `learning_rate` for the matrices inside the layers; see `optim_args`."""
+    optim_args: OptimizerArguments = Field(default_factory=OptimizerArguments)
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    adam_epsilon: PositiveFloat = 1e-8
+    ema: Ema | None = None
+    """Evaluate and save the average instead of the last weights."""
     bf16: bool = False
     """Arithmetic in bfloat16; weights that are trained stay float32."""
+    fp16: bool = False
+    """Arithmetic in float16 with a scaled loss, on a GPU; weights that are trained stay float32."""
     gradient_checkpointing: bool = False
+    packing: bool = False
+    """Rows that show the same pictures are learned in one, which looks at these once;
+    `per_device_train_batch_size` counts them together then."""
     max_length: PositiveInt | None = None
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
+    report_to: Tracker | Literal["none"] | tuple[Tracker, ...] = "none"
+    """Libraries that losses and checks are passed on to."""
     seed: int = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if (self.max_steps is None) == (self.num_train_epochs is None):
             raise ValueError("give either 'max_steps' or 'num_train_epochs'")
+        if not self.trained_parts:
+            raise ValueError("'train' names no part, so nothing would be trained")
+        if twice := set(self.full_parts) & set(self.adapted_parts):
+            raise ValueError(
+                f"the part '{min(twice)}' is in 'train' and in 'lora.parts'; an adapter adds "
+                "nothing to a part that is trained in full, so leave it out of one of them"
+            )
         best = self.evaluate.best if self.evaluate else None
         if best is not None and self.validation is None:
             raise ValueError(f"'evaluate.best: {best}' needs 'validation', the rows it is of")
@@ -210,26 +317,72 @@ class Recipe(Strict):
                 raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
             if self.optim == "muon":
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
+        if self.bf16 and self.fp16:
+            raise ValueError("give either 'bf16' or 'fp16'")
+        of_adam = {"adam_beta1", "adam_beta2", "adam_epsilon"} & self.model_fields_set
+        if self.optim == "muon" and of_adam:
+            raise ValueError(f"'{min(of_adam)}' needs 'optim: adamw'; Muon's are fixed")
+        if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
+            raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
+        is_fraction = self.validation is not None and self.validation.fraction is not None
+        if is_fraction and self.synthetic_sources:
+            raise ValueError("'validation' of generated pictures, which have no end, needs 'rows'")
         return self
+
+    @property
+    def row_sources(self) -> tuple[DataSource, ...]:
+        """The sources that are rows."""
+        return tuple(source for source in self.data if isinstance(source, DataSource))
+
+    @property
+    def synthetic_sources(self) -> tuple[SyntheticSource, ...]:
+        """The sources that are drawn."""
+        return tuple(source for source in self.data if isinstance(source, SyntheticSource))
+
+    @property
+    def scratch(self) -> ScratchSpec | None:
+        """Sizes of the model, if training starts from nothing."""
+        return None if isinstance(self.model, str) else self.model.scratch
 
     @property
     def trained_parts(self) -> tuple[PartName, ...]:
         """Parts of which something is trained, in their order."""
-        chosen = self.lora.parts if self.method == "lora" else self.train
+        chosen = {*self.full_parts, *self.adapted_parts}
         return tuple(part for part in PART_NAMES if part in chosen)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """What `report_to` names."""
+        if isinstance(self.report_to, tuple):
+            return self.report_to
+        return () if self.report_to == "none" else (self.report_to,)
+
+    @property
+    def full_parts(self) -> tuple[PartName, ...]:
+        """Parts whose own weights are trained, alone or beside an adapter."""
+        if self.train is None:
+            return PART_NAMES if self.method == "full" else ()
+        return tuple(part for part in PART_NAMES if part in self.train)
+
+    @property
+    def adapted_parts(self) -> tuple[PartName, ...]:
+        """Parts that get an adapter."""
+        return () if self.method == "full" else self.lora.parts
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""
         choice = self.model
         if not isinstance(choice, str):
             return self.model_copy(
-                update={"model": choice.model_copy(update={"checkpoint": checkpoint})}
+                update={
+                    "model": choice.model_copy(update={"checkpoint": checkpoint, "scratch": None})
+                }
             )
         return self.model_copy(update={"model": checkpoint})
 
     @property
-    def checkpoint(self) -> str:
-        """The model to start from, as `--model` names it."""
+    def checkpoint(self) -> str | None:
+        """The model to start from, as `--model` names it; None to start from nothing."""
         return self.model if isinstance(self.model, str) else self.model.checkpoint
 
     @property
@@ -261,6 +414,22 @@ class StagedRecipe:
     def name(self) -> str:
         """Name of the checkpoint."""
         return self.stages[-1].name
+
+
+def replace_value(data: Any, override: str) -> None:
+    """Puts the value of one `key=value` into its place.
+
+    Raises:
+        UsageError: It is no pair, or goes through a value without keys.
+    """
+    key, value = read_pair(override, "--set", example="max_steps=10")
+    place = data
+    *parents, last = key.split(".")
+    for parent in parents:
+        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
+    place[last] = value
 
 
 def is_own_data(values: Any) -> bool:
@@ -295,18 +464,45 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
     top = {key: value for key, value in values.items() if key != "stages"}
     listed = values.get("stages")
     if listed is None:
-        return StagedRecipe((parse(Recipe, top, location=str(path)),), path.parent)
+        recipe = parse(Recipe, top, location=str(path))
+        _check_start(recipe, path)
+        return StagedRecipe((recipe,), path.parent)
     stages = parse(_Stages, {"stages": listed}, location=str(path)).stages
     recipes = []
     for number, stage in enumerate(stages, 1):
         _refuse_foreign(stage, path)
         location = f"stage {number} of {path}"
         recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
-        if number < len(stages) and recipes[-1].method != "full":
-            raise ConfigError(
-                f"The next stage cannot start from an adapter: {location} needs 'method: full'."
-            )
+        if number > 1:
+            _check_next(recipes[-2], recipes[-1], location)
+    _check_start(recipes[0], path)
     return StagedRecipe(tuple(recipes), path.parent)
+
+
+def _check_next(earlier: Recipe, stage: Recipe, location: str) -> None:
+    """See that a stage can start from the adapter of an earlier one, if that leaves one."""
+    if not earlier.adapted_parts:
+        return
+    if not stage.adapted_parts:
+        raise ConfigError(
+            f"'method: full' of {location} cannot start from the adapter of the stage before; "
+            "train that in full, or make two recipes with 'vlmbench train export' between them."
+        )
+    before, now = (one.lora.model_dump(exclude={"dropout"}) for one in (earlier, stage))
+    for key in before:
+        if before[key] != now[key]:
+            raise ConfigError(
+                f"'lora.{key}' of {location} is not that of the stage before, whose adapter it "
+                "goes on with; give the same."
+            )
+
+
+def _check_start(recipe: Recipe, path: Path) -> None:
+    if recipe.scratch is not None and (recipe.method, recipe.trained_parts) != ("full", PART_NAMES):
+        raise ConfigError(
+            f"The model of {path} starts from nothing, so all of it must be trained; write "
+            "'method: full' and leave out 'train'."
+        )
 
 
 class _Stages(Strict):

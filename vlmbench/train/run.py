@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from vlmbench.environment import set_thread_env
 from vlmbench.errors import ModelError, UsageError, unknown_name
@@ -23,6 +25,8 @@ from vlmbench.train.recipe import StagedRecipe, is_own_data, parse_recipe, read_
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
 TRAINABLE_TYPE = "qwen2_vl"
 """The `model_type` whose prompts the collator can pack."""
+Watch: TypeAlias = Callable[[Path], object]
+"""Called with a training's directory when there is something new to see in it."""
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -48,6 +52,7 @@ def train_by_recipe(
     resume: bool = False,
     overrides: list[str] | None = None,
     quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Path:
     """Trains by a recipe and returns the checkpoint directory, which `vlmbench run` loads.
 
@@ -57,6 +62,7 @@ def train_by_recipe(
         resume: Go on from the last checkpoint of an interrupted training in `out`; a finished one
             is left as it is.
         overrides: `key=value` pairs that replace values of the recipe.
+        watch: Called with the directory when there is something new to see in it.
 
     Raises:
         ConfigError: The recipe does not follow the schema.
@@ -65,7 +71,8 @@ def train_by_recipe(
     """
     values = read_recipe(recipe, overrides)
     if is_own_data(values):
-        return train_on_data(parse_recipe(values, recipe), out=out, resume=resume, quiet=quiet)
+        staged = parse_recipe(values, recipe)
+        return train_on_data(staged, out=out, resume=resume, quiet=quiet, watch=watch)
     config = load_config(recipe, overrides)
     target = out or Path("checkpoints") / config.name
     last = last_checkpoint(target, resume=resume)
@@ -94,7 +101,12 @@ def train_by_recipe(
 
 
 def train_on_data(
-    recipe: StagedRecipe, *, out: Path | None = None, resume: bool = False, quiet: bool = False
+    recipe: StagedRecipe,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Path:
     """Trains by a recipe on a user's own rows, a stage after the other.
 
@@ -105,6 +117,7 @@ def train_on_data(
         VlmbenchError: See `train_stage`.
     """
     from vlmbench.train.fit import train_stage
+    from vlmbench.train.watching import StageNumber
 
     target = out or Path("checkpoints") / recipe.name
     start: Path | None = None
@@ -114,7 +127,15 @@ def train_on_data(
         if start is not None:
             stage = stage.starting_from(str(start))
         goes_on = resume and (is_last or folder.exists()) and _began(folder)
-        start = train_stage(stage, recipe.folder, folder, resume=goes_on, quiet=quiet)
+        start = train_stage(
+            stage,
+            recipe.folder,
+            folder,
+            resume=goes_on,
+            quiet=quiet,
+            stage=StageNumber(number, len(recipe.stages)),
+            watch=partial(watch, target) if watch else None,
+        )
     return target
 
 

@@ -6,16 +6,16 @@ docs/contamination.md says what counts as a copy, how well each kind is found an
 from __future__ import annotations
 
 import importlib.metadata
-import itertools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench import __version__
 from vlmbench.errors import DataError
+from vlmbench.records import Image
 from vlmbench.schema import Strict
 from vlmbench.train.data.evaluation_index import EvaluationIndex, EvaluationSample, known_ids
 from vlmbench.train.data.examples import Example
@@ -30,9 +30,13 @@ ExampleKey: TypeAlias = tuple[str, str]
 """An example's source and id; the id alone is unique only within the source."""
 
 _CHUNK = 2048
-"""Examples compared at a time."""
+"""Most examples that are compared at a time."""
+_CHUNK_BYTES = 16 << 20
+"""Encoded pictures from which on no more examples join them."""
 _SHOWN = 50
 """Findings that a report names."""
+_PICTURED = 8
+"""Findings whose pictures a report keeps."""
 _LONG_ANSWER = 10
 """Characters from which on equal answers about one picture are no accident."""
 
@@ -66,6 +70,8 @@ class Finding:
     """The shared id, where it is the evidence."""
     touched: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Task and id of all samples that this finding is about."""
+    position: int = field(default=0, compare=False)
+    """Of the example among those that were compared, from 0."""
 
     @property
     def key(self) -> ExampleKey:
@@ -91,6 +97,10 @@ class GuardReport:
     """Number of samples by task."""
     dropped: int = 0
     """Examples left out because of their findings, which `findings` has no more."""
+    left_out: tuple[Finding, ...] = ()
+    """The findings of these."""
+    shown: Mapping[ExampleKey, tuple[Image, ...]] = field(default_factory=dict, repr=False)
+    """The pictures of the first examples with a hit, to look at."""
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -109,7 +119,13 @@ class GuardReport:
     def without(self, dropped: Collection[ExampleKey]) -> GuardReport:
         """The report on what is left when some examples are dropped."""
         kept = tuple(finding for finding in self.findings if finding.key not in dropped)
-        return replace(self, findings=kept, dropped=self.dropped + len(dropped))
+        left = tuple(finding for finding in self.findings if finding.key in dropped)
+        return replace(
+            self,
+            findings=kept,
+            dropped=self.dropped + len(dropped),
+            left_out=(*self.left_out, *left),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, for checkpoint.json and the card.
@@ -128,6 +144,7 @@ class GuardReport:
             "samples": dict(self.samples),
             "counts": self.counts,
             "hits": _shown(self.of_kind("leak", "picture")),
+            "left_out": _shown(self.left_out),
             "listed": _shown(self.of_kind("listed")),
             "same_text": _shown(self.of_kind("text")),
             "seen": {task: sorted(ids) for task, ids in sorted(seen.items())},
@@ -152,21 +169,23 @@ def check(
     findings: list[Finding] = []
     texts: list[Finding] = []
     same_text: Counter[str] = Counter()
+    shown: dict[ExampleKey, tuple[Image, ...]] = {}
     count = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         matcher = PictureMatcher(index, pool)
-        stream = iter(examples)
-        while chunk := list(itertools.islice(stream, _CHUNK)):
-            count += len(chunk)
+        for chunk in _chunks(examples):
             matcher.add(image for example in chunk for image in example.images)
-            for example in chunk:
+            for position, example in enumerate(chunk, count):
                 finding = _finding(example, index, matcher.matches)
                 if finding is not None and finding.kind == "text":
                     # Templates make these by the million, so that all but the first are counted.
                     same_text.update({task for task, _ in finding.touched})
                     texts.extend([finding] if len(texts) < _SHOWN else [])
                 elif finding is not None:
-                    findings.append(finding)
+                    findings.append(replace(finding, position=position))
+                    if finding.kind != "listed" and len(shown) < _PICTURED:
+                        shown[finding.key] = example.images
+            count += len(chunk)
     lost = [
         f"sample '{sample.id}' of task '{sample.task}'"
         for sample in index.samples
@@ -176,10 +195,24 @@ def check(
         findings=(*findings, *texts),
         same_text=dict(sorted(same_text.items())),
         examples=count,
-        pictures=len(matcher.matches),
+        pictures=matcher.pictures,
         unreadable=(*matcher.unreadable, *lost),
         samples=dict(Counter(sample.task for sample in index.samples)),
+        shown=shown,
     )
+
+
+def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    chunk: list[Example] = []
+    size = 0
+    for example in examples:
+        chunk.append(example)
+        size += sum(len(image.data) for image in example.images)
+        if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
@@ -202,25 +235,6 @@ def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
     return dropped
 
 
-def clean_samples(report: Mapping[str, Any], task: str, samples: Iterable[str]) -> set[str]:
-    """The samples of a task that training did not see, for the score on the clean part.
-
-    Args:
-        report: `GuardReport.as_dict`, as checkpoint.json has it.
-        samples: Ids of all of the task's samples.
-
-    Raises:
-        DataError: The training data was not compared with this task.
-    """
-    if task not in report["samples"]:
-        compared = ", ".join(sorted(report["samples"])) or "nothing"
-        raise DataError(
-            f"The training data was compared with {compared}, not with task '{task}'; name it "
-            "under 'guard: {against: [...]}' and train again."
-        )
-    return set(samples) - set(report["seen"].get(task, ()))
-
-
 class _Touch(NamedTuple):
     """An example meets a sample, by a picture or id."""
 
@@ -236,7 +250,7 @@ def _finding(
     """The strongest finding of an example."""
     hits: list[_Touch] = []
     listed: list[_Touch] = []
-    pictures = (match for image in example.images for match in matches[image.digest])
+    pictures = (match for image in example.images for match in matches.get(image.digest, ()))
     for match in sorted(pictures, key=lambda match: (match.by != "pixels", match)):
         distance = None if match.by == "pixels" else match.distance
         touches = [_Touch(one, match.by, distance) for one in index.showing(match.picture)]
@@ -343,6 +357,7 @@ def _shown(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     for finding in findings[:_SHOWN]:
         row = {key: value for key, value in asdict(finding).items() if value is not None}
         row["touched"] = len(finding.touched)
+        del row["position"]
         rows.append(row)
     return rows
 
