@@ -103,7 +103,7 @@ def contains(answer: Answer, *, whole_words: bool = True) -> float:
 @metric(
     compares="numbers",
     source="Antol et al., VQA, 2015; leave-one-out as in the official evaluation",
-    identity=_equivalence,
+    identity=_extraction,
 )
 def vqa(answer: Answer) -> float:
     """Mean agreement with annotators, from 0 to 1, higher is better.

@@ -47,11 +47,18 @@ _WITHDRAWS_ALL = re.compile(
 _HEAD = re.compile(
     rf"^[#>\-・•●■→⇒✅☑✔👉 ]{{0,6}}{OPEN}(?:選択肢|option|choice)? ?$", re.IGNORECASE
 )
+_MAY_BE_HEAD = re.compile(
+    r"\W{0,14}(?:選択肢|option|choice)?\W{0,8}(?:[A-Za-z0-9ァ-ヺ]|[一二三四五六七八九])"
+    "(?:番|[^A-Za-zァ-ヺ一-鿿]|$)",
+    re.IGNORECASE,
+)
 _HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–/|→=…]|(?<= )\S)")
 
 
 def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
     """The option whose label begins a line, and what else the line says than its text."""
+    if not _MAY_BE_HEAD.match(line):
+        return None
     mentions = option_mentions(line, choices)
     if not mentions or mentions[0].kind in ("ordinal", "text"):
         return None
@@ -69,6 +76,8 @@ def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
 
 def _without_list(lines: str, choices: Sequence[str]) -> str:
     """The lines without a list of the options in one sentence: A 金閣寺、B 銀閣寺、C 清水寺."""
+    if not all(choice in lines for choice in choices[:26]):
+        return lines
     pieces = [
         rf"{OPEN}{LETTERS[i]}{CLOSE}[.:)、 ]{{0,3}}{re.escape(choice)}"
         for i, choice in enumerate(choices[:26])

@@ -143,7 +143,8 @@ def _whole_text(lines: str, choices: Sequence[str]) -> int | None:
         # 札幌 for 札幌市, where no other option begins so.
         begun = [i for i, option in enumerate(options) if option.startswith(form)]
         found = begun if all(len(options[i]) <= 2 * len(form) for i in begun) else []
-    if not found and "\n" not in lines:
+    longest = max(map(len, choices), default=0)
+    if not found and "\n" not in lines and len(lines) <= 2 * longest + _SHORT:
         found = [i for i, choice in enumerate(choices) if same_answer(lines, choice)]
     return found[0] if len(found) == 1 else None
 

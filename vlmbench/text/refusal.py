@@ -11,6 +11,7 @@ that something cannot be judged.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from vlmbench.text.reasoning import answer_lines
@@ -77,6 +78,7 @@ _GOES_ON = re.compile("[, ](?:but|however|although|though) ")
 _END = re.compile(r"[。！？!?\n]+|\.(?:\s|$)")
 
 
+@functools.lru_cache(maxsize=1 << 10)
 def is_refusal(text: str) -> bool:
     """Whether the answer declines to answer; the rules stand at the top of this file."""
     for sentence in _END.split(answer_lines(text)):

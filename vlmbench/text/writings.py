@@ -10,6 +10,8 @@ import re
 
 from vlmbench.text.japanese import answer_form
 
+_MAY_VARY = re.compile(r"[0-9〒税株都県市期元]|会社|\(有|大晦日|大みそか|inc|ltd")
+"""What at least one of two such forms has."""
 _COMPANY = re.compile(r"株式会社|有限会社|合同会社|\((?:株|有)\)|,?(?:inc|ltd|co\.,ltd)\.?$")
 _IDENTIFIER_PACKAGING = re.compile(r"^(?:〒|tel:?|電話(?:番号)?:?)|[-() .・/]")
 _IDENTIFIER = re.compile(r"0[0-9]{8,10}|[0-9]{7}|0120[0-9]{6}")
@@ -33,6 +35,8 @@ def same_writing(first: str, second: str) -> bool:
     the reference has none, a note on tax (if not both have one and they differ), and the amount of
     a unit price are matters of writing. Digits of identifiers must be equal.
     """
+    if not _MAY_VARY.search(f"{first}\n{second}"):
+        return False
     return any(rule(first, second) for rule in _RULES)
 
 
