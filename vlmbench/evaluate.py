@@ -20,7 +20,15 @@ from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
 from vlmbench.models.resolve import ModelSpec, resolve_model
-from vlmbench.records import JournalSample, Request, Response, RunRecord, Sample
+from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
+from vlmbench.records import (
+    JournalSample,
+    Request,
+    Response,
+    RunRecord,
+    Sample,
+    TrainingOverlap,
+)
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
@@ -48,6 +56,7 @@ def run(
     max_errors: int | None = None,
     variant: Variant | None = None,
     keep_images: bool = False,
+    guards: Sequence[GuardResult] | None = None,
     progress: Progress = lambda done, total, errors: None,
     notify: Callable[[str], None] = lambda sentence: None,
 ) -> RunRecord:
@@ -63,6 +72,7 @@ def run(
         variant: A perturbed form of the questions; its run has a directory of its own.
         keep_images: Store each image once below `<out>/images`, so that pages show it where the
             data is not.
+        guards: What the guards of the model's trainings found; its checkpoint says so if None.
         progress: Called with the numbers of samples that are done, in all, and of errors.
         notify: Called with what a person should know, a sentence each.
 
@@ -85,7 +95,9 @@ def run(
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
     images = ImageFolder.below(out) if keep_images else None
     session = Session(_now(), limit, seed, versions(), total)
-    with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
+    overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
+    header = make_header(model, task, variant, overlap)
+    with Journal(directory.journal, header, fresh=fresh) as journal:
         if journal.task_changes and journal.content.responses:
             notify(_kept_answers(directory, journal))
         if corpus is not None:
@@ -245,7 +257,12 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     return dataclasses.replace(model, answers=answers)
 
 
-def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None) -> Header:
+def make_header(
+    model: ModelSpec,
+    task: TaskSpec,
+    variant: Variant | None = None,
+    overlap: TrainingOverlap | None = None,
+) -> Header:
     """What the journal of this model on this task is about."""
     return Header(
         model=model.as_dict(),
@@ -261,6 +278,7 @@ def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None
             **({"variant": variant.fingerprint} if variant else {}),
         },
         variant=variant.as_dict() if variant else None,
+        overlap=overlap,
     )
 
 

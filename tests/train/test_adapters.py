@@ -108,7 +108,7 @@ def test_merged_with_the_connector_it_answers_alike(beside: Path, tmp_path: Path
 
 def test_each_part_has_its_own_learning_rate(beside: Path) -> None:
     rows = [json.loads(line) for line in (beside / "log.jsonl").read_text().splitlines()]
-    rates = rows[1]["train/learning_rate"]
+    rates = rows[1]["train/learning_rate_by_part"]
     assert rates["language"] == 2 * rates["connector"]
 
 

@@ -17,12 +17,14 @@ from typing import Any
 import torch
 
 from vlmbench.errors import ModelError
+from vlmbench.models.training_data import CHECKPOINT_FACTS
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, questions_of
 from vlmbench.train.reload import fresh_answers, reloaded_answers
+from vlmbench.train.sharding import load_optimizer_state, sharded_like
 from vlmbench.train.trainable import Trainable
 
-CARD = "checkpoint.json"
+CARD = CHECKPOINT_FACTS
 """Written last: says that a directory holds a whole checkpoint."""
 STATE = "state.pt"
 FINAL = "final"
@@ -131,13 +133,14 @@ def _compare(probes: Sequence[Example], written: Sequence[str], live: Sequence[s
 def write_state(
     folder: Path,
     trainable: Trainable,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Mapping[str, Any],
     progress: Progress,
     loop: Mapping[str, Any],
 ) -> None:
     """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
 
     Args:
+        optimizer: Its `optimizer_state`.
         loop: The state of the loop.
 
     A file's names are not always those in memory, and a loader that takes them for the same
@@ -146,7 +149,7 @@ def write_state(
     weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
-    state = {"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}
+    state = {"weights": weights, "optimizer": optimizer, "progress": values}
     torch.save({**state, "loop": dict(loop)}, part)
     part.replace(folder / STATE)
 
@@ -176,8 +179,8 @@ def read_state(
         )
     with torch.no_grad():
         for name, parameter in current.items():
-            parameter.copy_(saved[name])
-    optimizer.load_state_dict(state["optimizer"])
+            parameter.copy_(sharded_like(saved[name], parameter))
+    load_optimizer_state(optimizer, state["optimizer"])
     load_loop(state["loop"])
     return Progress(**state["progress"])
 

@@ -15,6 +15,7 @@ from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.models.spec import ModelSpec
+from vlmbench.models.training_data import GuardResult
 from vlmbench.records import Request, RunRecord
 from vlmbench.runners.base import Runner
 from vlmbench.runners.hf.inputs import Encoder
@@ -57,6 +58,8 @@ class LiveModel:
     loaded: Loaded
     encoder: ExampleEncoder
     trainable: Trainable
+    guards: tuple[GuardResult, ...] = ()
+    """Of this training and of those before it."""
 
     def answers(self, examples: Sequence[Example]) -> list[str]:
         """The generated answer to the first question of each example."""
@@ -72,7 +75,15 @@ class LiveModel:
         executor = _LiveExecutor(self._runner())
         with self.trainable.as_loaded():
             return [
-                run(self.spec, load_task(name), executor=executor, out=out, limit=limit, seed=seed)
+                run(
+                    self.spec,
+                    load_task(name),
+                    executor=executor,
+                    out=out,
+                    limit=limit,
+                    seed=seed,
+                    guards=self.guards,
+                )
                 for name, limit in limits.items()
             ]
 

@@ -14,13 +14,11 @@ from typing import Any
 
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.spec import ModelSpec
+from vlmbench.models.training_data import CHECKPOINT_FACTS
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart, stable_hash
 from vlmbench.runners.hf.adapt import bounds_in_force
 from vlmbench.runners.hf.inputs import PROBE, Encoder
 from vlmbench.runners.hf.load import InputPipeline
-
-CARD = "checkpoint.json"
-"""What `vlmbench train run` says of a checkpoint, the digest among it."""
 
 
 def prompt_digest(pipeline: InputPipeline, encoder: Encoder) -> str:
@@ -44,7 +42,7 @@ def trained_digest(spec: ModelSpec) -> str | None:
     """The digest of the prompts that a checkpoint was trained on; None where nothing says so."""
     folder = Path(spec.options.get("adapter") or model_path(spec.location))
     try:
-        card = json.loads((folder / CARD).read_bytes())
+        card = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
     except (OSError, ValueError):
         return None
     found = card.get("prompt") if isinstance(card, Mapping) else None
