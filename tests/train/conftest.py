@@ -1,15 +1,11 @@
-"""A very small Qwen2-VL to train from, and recipes that take seconds."""
+"""A very small Qwen2-VL to train from, and what a training of it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
-from made_recipes import make_recipe
-
-WriteRecipe = Callable[..., Path]
+from made_recipes import drawn_recipe
 
 
 @pytest.fixture(scope="session")
@@ -40,16 +36,10 @@ def seedling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def write_recipe(tmp_path: Path, seedling: Path) -> WriteRecipe:
-    """`make_recipe` in the test's own folder."""
-    return partial(make_recipe, tmp_path, seedling)
-
-
 @pytest.fixture(scope="session")
 def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a training that nothing interrupted."""
     from vlmbench.train.run import train_by_recipe
 
     folder = tmp_path_factory.mktemp("trained")
-    return train_by_recipe(make_recipe(folder, seedling), out=folder / "out", quiet=True)
+    return train_by_recipe(drawn_recipe(folder, seedling), out=folder / "out", quiet=True)

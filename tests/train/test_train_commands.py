@@ -46,9 +46,11 @@ def test_check_tells_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_recipe_without_rows_cannot_be_previewed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "preview", "tiny-ja"]) == 2
-    assert "draws its own pictures" in capsys.readouterr().err
+def test_generated_pictures_are_previewed_by_family(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "preview", "tiny-ja-tune", "--count", "6"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("【") == 6
+    assert "chart chart:" in shown
 
 
 def test_rule_25_a_merged_adapter_answers_as_before(
@@ -69,6 +71,8 @@ def test_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert {one["name"] for one in listed} == {path.stem for path in SHIPPED_RECIPES.glob("*.yaml")}
+    embedded = next(one for one in listed if one["name"] == "tiny-ja")
+    assert (embedded["stages"], embedded["steps"]) == (3, 3600)
 
 
 def test_the_recipe_for_cauldron_ja_runs_on_a_small_model_and_rows(

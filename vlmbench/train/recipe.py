@@ -417,24 +417,30 @@ class StagedRecipe:
 
 
 def replace_value(data: Any, override: str) -> None:
-    """Puts the value of one `key=value` into its place.
+    """Puts the value of one `key=value` into its place; stages are counted from 0.
 
     Raises:
-        UsageError: It is no pair, or goes through a value without keys.
+        UsageError: It is no pair, goes through a value without keys, or each stage has a value of
+            its own there.
     """
     key, value = read_pair(override, "--set", example="max_steps=10")
-    place = data
     *parents, last = key.split(".")
+    stages = data.get("stages") if isinstance(data, dict) else None
+    own = [at for at, one in enumerate(stages or ()) if isinstance(one, dict) and key in one]
+    if own:
+        raise UsageError(
+            f"'--set {override}' would change nothing where a stage says otherwise; write --set "
+            f"stages.{own[0]}.{override} for the first of these."
+        )
+    place = data
     for parent in parents:
-        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        if isinstance(place, list) and parent.isdecimal() and int(parent) < len(place):
+            place = place[int(parent)]
+        else:
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
     place[last] = value
-
-
-def is_own_data(values: Any) -> bool:
-    """Whether the YAML of a recipe has this form, and not that of the embedded model's."""
-    return isinstance(values, Mapping) and not isinstance(values.get("data"), Mapping)
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Any:
@@ -445,7 +451,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Any:
 
     Raises:
         ConfigError: The file is not YAML.
-        UsageError: An override is no pair, or goes through a value without keys.
+        UsageError: An override is no pair, or its value has no place.
     """
     values = read_yaml(path)
     for override in overrides or []:
@@ -460,6 +466,10 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         ConfigError: A key is unknown or belongs to another trainer, or a value is wrong.
     """
     values = _with_numbers(values)
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} is wrong: a recipe is made of keys and values; see docs/training.md."
+        )
     _refuse_foreign(values, path)
     top = {key: value for key, value in values.items() if key != "stages"}
     listed = values.get("stages")

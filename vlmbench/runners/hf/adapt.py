@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +46,6 @@ def import_peft(needed_by: str) -> Any:
         raise DependencyError(
             f"{needed_by} peft; install it with pip install 'vlmbench-ja[adapters]'."
         )
-    # It would tell which of its kernels this machine lacks, needed or not.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import peft
 
     return peft
