@@ -18,7 +18,8 @@ CUE = re.compile(
     "|誤りな|不適切な|一致する|合う|近い|適切でない|正しくない|異なる)[ぁ-ん一-鿿]{0,6}?(?:は|が|:)"
     "|(?:したがって|従って|よって|ゆえに|以上より|以上から|つまり|最終的に|結果として?|残る|残った)"
     r"|\b(?:answer|(?:option|choice|match)(?= (?:is|would|must|should|here)|:)|choose|select|pick"
-    r"|go with|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
+    r"|go with|points? to|leads? to|corresponds? to|settled? on"
+    r"|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
     ")"
     "(?:は|が|の|を|も|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|一番|適切な|正しい|明らかに|おそらく"
     "|たぶん|やはり|is|are|would be|must be|should be|letter|option|choice|final|most likely|here"
@@ -49,6 +50,8 @@ IS = re.compile(
     r"|\b ?(?:it is|is it)\b)"
 )
 ENDS = re.compile(rf"^{CLOSE}番?[。.!?✅\s)]*$")
+LEADS = re.compile(f"^{CLOSE}[、,:]")
+"""Behind an option that the whole answer begins with: A、傘をさしているからです."""
 ANY_VERB = re.compile(f"^{CLOSE}番?(?:と|に|を|が|で|であ)[^はも、。]{{1,25}}$")
 DENIED = re.compile(
     f"^{CLOSE}(?:番|の選択肢|の方)? ?(?:[(「][^)」\n]{{0,30}}[)」])?"

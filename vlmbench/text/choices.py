@@ -160,6 +160,8 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
         if statement.withdraws and own:
             claims.clear()
         claims += own
+    if not claims:
+        claims += _leading(lines, choices)
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -283,6 +285,13 @@ def _mentioned(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
                 kept |= group.options
     if kept:
         yield _Claim(kept, _Strength.MENTIONED)
+
+
+def _leading(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
+    """The label that the answer begins with, set off from what follows."""
+    group, before, behind = next(_placed_groups(lines.partition("\n")[0], choices), (None, "", ""))
+    if group and group.is_label and not before and phrases.LEADS.match(behind):
+        yield _Claim(group.options, _Strength.STATED)
 
 
 def _says_text(clause: str, choices: Sequence[str]) -> frozenset[int] | None:

@@ -105,7 +105,8 @@ def _latin(count: int) -> re.Pattern[str]:
         r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席|点|線|列"
         "|図|室|階)"
         # "A cat" and "I think" begin with a word, "A is right" with a label.
-        r"|(?<=[AI]) (?!(?:is|are|or|and|was|because) )[a-z][a-z])",
+        r"|(?<=[AI]) (?!(?:is|are|or|and|was|because|fits|matches|seems|looks|would|must|can|shows"
+        r"|appears|makes|has) )[a-z][a-z])",
         re.IGNORECASE,
     )
 
