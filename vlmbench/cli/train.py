@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlmbench.cli.console import print_list
 from vlmbench.errors import UsageError
+from vlmbench.train.distributed import launched
 from vlmbench.train.recipe import StagedRecipe, parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
@@ -17,14 +18,17 @@ def train_run_command(options: argparse.Namespace) -> int:
     if options.dry_run:
         return train_check_command(options)
     page = _Page()
-    checkpoint = train_by_recipe(
-        find_recipe(options.recipe),
-        out=options.out,
-        resume=options.resume,
-        overrides=options.set,
-        quiet=options.quiet,
-        watch=page.write,
-    )
+    with launched() as processes:
+        checkpoint = train_by_recipe(
+            find_recipe(options.recipe),
+            out=options.out,
+            resume=options.resume,
+            overrides=options.set,
+            quiet=options.quiet,
+            watch=page.write,
+        )
+    if not processes.is_main:
+        return 0
     print(f"The checkpoint: {checkpoint}")
     if page.path is not None:
         print(f"How it went: {page.path}")
@@ -122,7 +126,10 @@ def train_check_command(options: argparse.Namespace) -> int:
     from vlmbench.train.preview import check_recipe
 
     recipe = _recipe(options)
-    checked = check_recipe(recipe.stages[0], recipe.folder)
+    with launched() as processes:
+        checked = check_recipe(recipe.stages[0], recipe.folder)
+    if not processes.is_main:
+        return 0
     print_list([asdict(part) for part in checked.parts], json=False)
     if checked.generated_sources:
         print(f"Generated sources: {checked.generated_sources}, whose pictures have no end")

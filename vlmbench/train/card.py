@@ -66,6 +66,7 @@ def checkpoint_facts(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "minutes": round(progress.seconds / 60, 2),
         "machine": f"{platform.machine()}, {_device()}",
+        "processes": ready.loop.processes.count,
         "packages": {
             name: version(name) for name in (*_PACKAGES, *_ADAPTER_PACKAGES[recipe.method])
         },

@@ -21,6 +21,7 @@ from vlmbench.models.training_data import CHECKPOINT_FACTS
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, answers_of
+from vlmbench.train.sharding import load_optimizer_state, sharded_like
 from vlmbench.train.trainable import Trainable
 
 CARD = CHECKPOINT_FACTS
@@ -126,13 +127,14 @@ def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
 def write_state(
     folder: Path,
     trainable: Trainable,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Mapping[str, Any],
     progress: Progress,
     loop: Mapping[str, Any],
 ) -> None:
     """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
 
     Args:
+        optimizer: Its `optimizer_state`.
         loop: The state of the loop.
 
     A file's names are not always those in memory, and a loader that takes them for the same
@@ -141,7 +143,7 @@ def write_state(
     weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
-    state = {"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}
+    state = {"weights": weights, "optimizer": optimizer, "progress": values}
     torch.save({**state, "loop": dict(loop)}, part)
     part.replace(folder / STATE)
 
@@ -171,8 +173,8 @@ def read_state(
         )
     with torch.no_grad():
         for name, parameter in current.items():
-            parameter.copy_(saved[name])
-    optimizer.load_state_dict(state["optimizer"])
+            parameter.copy_(sharded_like(saved[name], parameter))
+    load_optimizer_state(optimizer, state["optimizer"])
     load_loop(state["loop"])
     return Progress(**state["progress"])
 
