@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,34 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads answers of the user's, or writes there."""
     os.environ["VLMBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_process() -> Iterator[pytest.MonkeyPatch]:
+    """A checkpoint's second look, which has a process of its own, takes none here: seconds each.
+
+    The tests that are about it ask for `own_process`.
+    """
+
+    def answered(folder: Path) -> None:
+        from vlmbench.train import reload
+
+        reload.answer(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vlmbench.train.reload.run_process", answered)
+        yield patch
+
+
+@pytest.fixture
+def own_process(one_process: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets a checkpoint be looked at by a process of its own, as outside of tests."""
+    from vlmbench.train import reload
+
+    replaced = reload.run_process
+    one_process.undo()
+    yield
+    one_process.setattr("vlmbench.train.reload.run_process", replaced)
 
 
 TEXTS = (

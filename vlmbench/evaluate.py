@@ -107,7 +107,17 @@ def run(
         requests = pending_requests(
             task, journal, asked, counter, variant, limit=limit, seed=seed, images=images
         )
-        generate(model, requests, asked, executor, journal, session, counter, max_errors=max_errors)
+        generate(
+            model,
+            requests,
+            asked,
+            executor,
+            journal,
+            session,
+            counter,
+            max_errors=max_errors,
+            notify=notify,
+        )
     return derive(directory, journal.content, task, metrics)
 
 
@@ -312,6 +322,7 @@ def generate(
     counter: ProgressCounter,
     *,
     max_errors: int | None = None,
+    notify: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask."""
     any_left, requests = peeked(requests)
@@ -320,6 +331,8 @@ def generate(
         return
     responses = executor.map(model, requests)
     session.environment = {**session.environment, **executor.describe()}
+    if session.environment.get("asked_as_trained") is False:
+        notify(_asked_otherwise(model))
     journal.begin(session)
     counter.show_start()
     with closing(responses):
@@ -345,6 +358,14 @@ def _kept_answers(directory: RunDir, journal: Journal) -> str:
     return (
         f"The task's {changes} changed since {directory.journal} was begun; its {count} answers "
         "are kept and scored anew."
+    )
+
+
+def _asked_otherwise(model: ModelSpec) -> str:
+    return (
+        f"{model.name} was trained on prompts that differ from those of this run in their image "
+        "tokens, chat template or system prompt, so it may answer worse than it can; see how to "
+        "run it in the README.md of its directory."
     )
 
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from made_recipes import drawn_recipe
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_collections() -> Iterator[None]:
+    """Closing a model collects garbage; what is imported by then need not be looked through."""
+    import peft  # noqa: F401
+    import transformers  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +57,14 @@ def trained(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("trained")
     return train_by_recipe(drawn_recipe(folder, seedling), out=folder / "out", quiet=True)
+
+
+@pytest.fixture(scope="session")
+def whole(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training by LoRA with dropout, on rows, that nothing interrupted."""
+    from made_trainings import resumable
+
+    from vlmbench.train.run import train_by_recipe
+
+    folder = tmp_path_factory.mktemp("whole")
+    return train_by_recipe(resumable(folder, seedling), out=folder / "out", quiet=True)

@@ -9,7 +9,6 @@ import pytest
 from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.cli.main import main
-from vlmbench.models.resolve import resolve_model
 from vlmbench.train.recipe import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, train_by_recipe
 
@@ -51,20 +50,6 @@ def test_generated_pictures_are_previewed_by_family(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert shown.count("【") == 6
     assert "chart chart:" in shown
-
-
-def test_rule_25_a_merged_adapter_answers_as_before(
-    seedling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_rows(tmp_path / "rows.parquet", color_rows(12))
-    path = data_recipe(tmp_path, seedling, learning_rate=0.05)
-    adapter = train_by_recipe(path, out=tmp_path / "adapter", quiet=True)
-    merged = tmp_path / "merged"
-    assert main(["train", "export", str(adapter), "-o", str(merged)]) == 0
-    assert "32 answers are the same as before" in capsys.readouterr().out
-    assert "adapter" not in resolve_model(str(merged)).options
-    assert main(["train", "export", str(merged), "-o", str(tmp_path / "twice")]) == 2
-    assert "is no adapter" in capsys.readouterr().err
 
 
 def test_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,12 +15,16 @@ from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
+    FINAL,
     PROBE_TOLERANCE,
     Progress,
     best_folder,
+    is_almost_finished,
+    is_unfinished,
     keep_best,
     keep_newest,
     last_whole,
+    prove_checkpoint,
     publish,
     read_state,
     try_checkpoint,
@@ -95,16 +98,20 @@ def _claim(
 ) -> tuple[bool, Path | None]:
     """Whether all is done already, and where to go on; None to begin."""
     last = _last_checkpoint(target, resume=resume)
+    if is_almost_finished(target):
+        publish(target)
+    if (target / CARD).is_file():
+        return True, None
     values = recipe.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *_DIVISION})
     values[" * ".join(_DIVISION)] = recipe.examples_per_step * processes.count
     keep_values(values, target, resume=resume)
-    return (target / CARD).is_file(), last
+    return False, last
 
 
 def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
     """Where to go on; None to begin."""
     finished = (target / CARD).is_file()
-    unfinished = any(target.glob("checkpoint-*"))
+    unfinished = is_unfinished(target)
     if not resume and unfinished:
         raise UsageError(
             f"{target} holds a training that is not finished; add --resume to go on with it, "
@@ -155,6 +162,7 @@ class _Training:
 
     def _begin(self) -> None:
         ready = self._ready
+        keep_best(self._target, ())  # those of an earlier training are not this one's
         try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
         self._log.begin(0, self._start)
         if self._recipe.evaluate is not None:
@@ -281,14 +289,13 @@ class _Training:
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
         if self._progress.kept:
-            final = best_folder(self._target, next(iter(self._progress.kept)))
+            chosen = best_folder(self._target, next(iter(self._progress.kept)))
         else:
-            final = self._target / "final"
-            self._save(final)
-        for folder in self._target.glob("checkpoint-*"):
-            shutil.rmtree(folder)
-        (self._target / "recipe.json").unlink(missing_ok=True)
-        publish(final, self._target)
+            chosen = self._target / "last"
+            self._save(chosen)
+        prove_checkpoint(chosen, self._ready.live, self._probes)
+        chosen.rename(self._target / FINAL)
+        publish(self._target)
 
 
 def _headline(record: RunRecord) -> dict[str, Any] | None:

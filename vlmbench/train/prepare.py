@@ -25,7 +25,7 @@ from vlmbench.train.distributed import Processes, join
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
 from vlmbench.train.generated import check_sizes, generated_validation, mixed
-from vlmbench.train.live import LiveModel
+from vlmbench.train.live import LiveModel, check_metric
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.row_check import check_rows
@@ -62,6 +62,9 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
+    best = recipe.evaluate.best if recipe.evaluate else None
+    if best is not None and best != "validation.loss":
+        check_metric(best.removeprefix("validation."))
     processes = join()
     torch.manual_seed(recipe.seed)
     with _start(recipe) as spec:

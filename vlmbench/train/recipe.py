@@ -319,9 +319,11 @@ class Recipe(Strict):
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
         if self.bf16 and self.fp16:
             raise ValueError("give either 'bf16' or 'fp16'")
-        of_adam = {"adam_beta1", "adam_beta2", "adam_epsilon"} & self.model_fields_set
-        if self.optim == "muon" and of_adam:
-            raise ValueError(f"'{min(of_adam)}' needs 'optim: adamw'; Muon's are fixed")
+        for key in ("adam_beta1", "adam_beta2", "adam_epsilon"):
+            # A checkpoint writes the defaults down, too, and its recipe can be trained again.
+            changed = getattr(self, key) != type(self).model_fields[key].default
+            if self.optim == "muon" and changed:
+                raise ValueError(f"'{key}' needs 'optim: adamw'; Muon's are fixed")
         if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
             raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
         is_fraction = self.validation is not None and self.validation.fraction is not None

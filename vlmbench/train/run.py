@@ -85,4 +85,6 @@ def train_by_recipe(
 
 def _began(folder: Path) -> bool:
     """Whether a stage got as far as something to go on from."""
-    return (folder / "checkpoint.json").exists() or any(folder.glob("checkpoint-*"))
+    from vlmbench.train.checkpoint import CARD, is_unfinished
+
+    return (folder / CARD).is_file() or is_unfinished(folder)

@@ -118,6 +118,17 @@ def bound_pixels(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) 
     _keep_order(kind, processor, options)
 
 
+def bounds_in_force(kind: ModelFamily, processor: Any) -> list[Any]:
+    """What the processor keeps images to, as the family counts it; None for what it has not."""
+    found: list[Any] = []
+    for bound in (kind.pixels.min, kind.pixels.max):
+        try:
+            found.append(None if bound is None else _look_up(processor, bound.attribute))
+        except (AttributeError, KeyError, TypeError):
+            found.append(None)
+    return found
+
+
 def _keep_order(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) -> None:
     """Refuse a lower bound above the checkpoint's own upper one, which would win."""
     least, most = kind.pixels.min, kind.pixels.max
