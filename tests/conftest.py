@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -33,24 +35,25 @@ def one_process() -> Iterator[pytest.MonkeyPatch]:
     """
 
     def answered(folder: Path) -> None:
-        from vlmbench.train import reload
-
-        reload.answer(folder)
+        _reload().answer(folder)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vlmbench.train.reload.run_process", answered)
+        patch.setattr(_reload(), "run_process", answered)
         yield patch
 
 
 @pytest.fixture
 def own_process(one_process: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets a checkpoint be looked at by a process of its own, as outside of tests."""
-    from vlmbench.train import reload
-
-    replaced = reload.run_process
+    replaced = _reload().run_process
     one_process.undo()
     yield
-    one_process.setattr("vlmbench.train.reload.run_process", replaced)
+    one_process.setattr(_reload(), "run_process", replaced)
+
+
+def _reload() -> ModuleType:
+    """The module; `vlmbench.train` alone may be the function of that name."""
+    return importlib.import_module("vlmbench.train.reload")
 
 
 TEXTS = (
