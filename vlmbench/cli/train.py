@@ -102,6 +102,8 @@ def train_check_command(options: argparse.Namespace) -> int:
 
     recipe = _own_data(options)
     checked = check_recipe(recipe.stages[0], recipe.folder)
+    if len(recipe.stages) > 1:
+        print(f"Stage 1 of {len(recipe.stages)} ({recipe.stages[0].objective}):")
     print_list([asdict(part) for part in checked.parts], json=False)
     print(
         f"Rows: {checked.training_rows} to train on, {checked.validation_rows} for validation, "

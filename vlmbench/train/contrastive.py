@@ -215,8 +215,14 @@ def _learning_rate(step: int, config: ContrastiveConfig) -> float:
     return config.learning_rate * (config.steps - step) / rest
 
 
-_CHECKPOINT = "contrastive.pt"
+STATE = "contrastive.pt"
+"""The file that a training goes on from."""
 _FREE_TO_CHANGE = ("chunk_size", "save_every")
+
+
+def saved_step(out: Path) -> int:
+    """Steps that the checkpoint in a directory has behind it."""
+    return int(torch.load(out / STATE, weights_only=True)["step"])
 
 
 def _identity(config: ContrastiveConfig) -> dict[str, Any]:
@@ -238,9 +244,9 @@ def _save(
         "weights": {name: value.detach() for name, value in learned.items()},
         "optimizer": optimizer.state_dict(),
     }
-    scratch = out / f"{_CHECKPOINT}.part"
+    scratch = out / f"{STATE}.part"
     torch.save(state, scratch)
-    scratch.replace(out / _CHECKPOINT)
+    scratch.replace(out / STATE)
 
 
 def _load(
@@ -250,7 +256,7 @@ def _load(
     config: ContrastiveConfig,
 ) -> int:
     """Where to go on."""
-    file = out / _CHECKPOINT
+    file = out / STATE
     if not file.is_file():
         raise UsageError(f"There is no checkpoint to resume from in {out}; leave out --resume.")
     state = torch.load(file, weights_only=True)

@@ -25,6 +25,8 @@ from vlmbench.train.checkpoint import (
     write_checkpoint,
     write_state,
 )
+from vlmbench.train.contrastive import STATE as CONTRASTIVE_STATE
+from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.live import validation_loss, validation_score
 from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
@@ -55,6 +57,9 @@ def train_stage(
         return target
     ready = prepare(recipe, folder)
     with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
+        if recipe.objective == "contrastive":
+            ContrastiveStage(ready).run(target, log, resume=resume)
+            return target
         _Training(ready, target, log).run(last)
     return target
 
@@ -62,7 +67,7 @@ def train_stage(
 def _claim(target: Path, *, resume: bool) -> Path | None:
     """Where to go on; None to begin."""
     finished = (target / CARD).is_file()
-    unfinished = any(target.glob("checkpoint-*"))
+    unfinished = any(target.glob("checkpoint-*")) or (target / CONTRASTIVE_STATE).exists()
     if not resume and unfinished:
         raise UsageError(
             f"{target} holds a training that is not finished; add --resume to go on with it, "

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
+from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.parts import PartRow, describe
-from vlmbench.train.prepare import open_encoder, prepare
+from vlmbench.train.prepare import Prepared, open_encoder, prepare
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.sources import load_examples
+from vlmbench.train.starts import started
 
 TIMED_STEPS = 3
 """Updates of which the last two are timed: the first one is slower."""
@@ -48,7 +50,8 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
     Raises:
         VlmbenchError: The model's processor or a row cannot be read.
     """
-    encoder = open_encoder(recipe)
+    with started(recipe) as startable:
+        encoder = open_encoder(startable)
     sources = [
         source.model_copy(update={"limit": min(count, source.limit or count)})
         for source in recipe.data
@@ -138,15 +141,13 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     Raises:
         VlmbenchError: What would stop the training.
     """
-    ready = prepare(recipe, folder)
+    with started(recipe) as startable:
+        return _checked(prepare(startable, folder))
+
+
+def _checked(ready: Prepared) -> CheckedRecipe:
     rows = [*ready.rows.validation, *ready.rows.training]
-    reports, ends = [], [time.perf_counter()]
-    with closing(ready.loop.run()) as updates:
-        for report in islice(updates, TIMED_STEPS):
-            reports.append(report)
-            ends.append(time.perf_counter())
-    timed = max(1, len(reports) - 1)
-    seconds = (ends[-1] - ends[-1 - timed]) / timed
+    tried = _tried_pairs(ready) if ready.recipe.objective == "contrastive" else _tried(ready)
     with tempfile.TemporaryDirectory() as temporary:
         try_checkpoint(Path(temporary), ready.trainable, ready.live, rows[0])
     memory = peak_memory()
@@ -158,7 +159,34 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
         dropped_by_guard=ready.guard.dropped,
         unreached=ready.loop.unreached,
         steps=ready.loop.steps,
-        loss=reports[0].loss,
-        minutes=seconds * ready.loop.steps / 60,
+        loss=tried.loss,
+        minutes=tried.seconds * ready.loop.steps / 60,
         peak_gib=(memory.device or memory.host) / 1024,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A few updates."""
+
+    loss: float
+    """Of the first."""
+    seconds: float
+    """Of a later one."""
+
+
+def _tried(ready: Prepared) -> _Tried:
+    losses, ends = [], [time.perf_counter()]
+    with closing(ready.loop.run()) as updates:
+        for report in islice(updates, TIMED_STEPS):
+            losses.append(report.loss)
+            ends.append(time.perf_counter())
+    timed = max(1, len(losses) - 1)
+    return _Tried(losses[0], (ends[-1] - ends[-1 - timed]) / timed)
+
+
+def _tried_pairs(ready: Prepared) -> _Tried:
+    """With the time for looking at each picture, which a contrastive stage does once."""
+    began = time.perf_counter()
+    losses = ContrastiveStage(ready).trial(TIMED_STEPS)
+    return _Tried(losses[0], (time.perf_counter() - began) / TIMED_STEPS)

@@ -88,13 +88,38 @@ CALLED_HERE = {
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+class Assemble(Strict):
+    """A start that is put together of an image encoder and a language model first."""
+
+    parts: str | None = None
+    """Both, by a name that `vlmbench train fetch-parts` knows."""
+    vision: str | None = None
+    """A checkpoint directory or Hub id; see `vlmbench train init`."""
+    language: str | None = None
+    connector: Literal["mlp", "qformer", "resampler", "cross-attention"] = "mlp"
+
+    @model_validator(mode="after")
+    def _both_parts(self) -> Assemble:
+        named = (self.vision is not None, self.language is not None)
+        if named != ((self.parts is None,) * 2):
+            raise ValueError("give either 'parts' or both 'vision' and 'language'")
+        return self
+
+
 class ModelChoice(Strict):
     """The model to start from, where its name does not say it all."""
 
-    checkpoint: str
+    checkpoint: str | None = None
     """An alias, a checkpoint directory or hf:org/name, as for `vlmbench run --model`."""
+    assemble: Assemble | None = None
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
+
+    @model_validator(mode="after")
+    def _one_start(self) -> ModelChoice:
+        if (self.checkpoint is None) == (self.assemble is None):
+            raise ValueError("give either 'checkpoint' or 'assemble'")
+        return self
 
 
 class LoraConfig(Strict):
@@ -108,6 +133,15 @@ class LoraConfig(Strict):
     """Parts of the model whose linear layers get an adapter."""
     modules: tuple[str, ...] | None = None
     """Only layers whose last name is one of these, such as q_proj; None for all in the parts."""
+
+
+class Contrastive(Strict):
+    """How a stage with `objective: contrastive` compares images and texts."""
+
+    loss: Literal["softmax", "sigmoid"] = "softmax"
+    """CLIP's, or SigLIP's."""
+    pictures: PositiveInt = 2000
+    """Pairs that it takes from the data at most, all of which are in memory as features."""
 
 
 class DataSource(Strict):
@@ -170,6 +204,9 @@ class Recipe(Strict):
     """Name of the checkpoint, also on the leaderboard."""
     description: str = ""
     model: str | ModelChoice
+    objective: Literal["answers", "contrastive"] = "answers"
+    """What is learned: answers, or which text belongs to which image."""
+    contrastive: Contrastive = Field(default_factory=Contrastive)
     method: Literal["full", "lora"] = "lora"
     lora: LoraConfig = Field(default_factory=LoraConfig)
     train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
@@ -202,6 +239,16 @@ class Recipe(Strict):
         if (self.max_steps is None) == (self.num_train_epochs is None):
             raise ValueError("give either 'max_steps' or 'num_train_epochs'")
         best = self.evaluate.best if self.evaluate else None
+        parts = self.trained_parts
+        if self.objective == "contrastive" and (
+            self.method != "full" or "connector" not in parts or "language" in parts
+        ):
+            raise ValueError(
+                "'objective: contrastive' needs 'method: full' and 'train: [connector]' or "
+                "'train: [vision, connector]'"
+            )
+        if self.objective == "contrastive" and best is not None:
+            raise ValueError("'evaluate.best' chooses by answers, so not in a contrastive stage")
         if best is not None and self.validation is None:
             raise ValueError(f"'evaluate.best: {best}' needs 'validation', the rows it is of")
         if isinstance(self.learning_rate, dict):
@@ -223,14 +270,24 @@ class Recipe(Strict):
         choice = self.model
         if not isinstance(choice, str):
             return self.model_copy(
-                update={"model": choice.model_copy(update={"checkpoint": checkpoint})}
+                update={
+                    "model": choice.model_copy(update={"checkpoint": checkpoint, "assemble": None})
+                }
             )
         return self.model_copy(update={"model": checkpoint})
 
     @property
     def checkpoint(self) -> str:
         """The model to start from, as `--model` names it."""
-        return self.model if isinstance(self.model, str) else self.model.checkpoint
+        name = self.model if isinstance(self.model, str) else self.model.checkpoint
+        if name is None:
+            raise ConfigError(f"The start of the recipe {self.name} is not put together yet.")
+        return name
+
+    @property
+    def assembly(self) -> Assemble | None:
+        """How the start is put together, if it is."""
+        return None if isinstance(self.model, str) else self.model.assemble
 
     @property
     def model_options(self) -> dict[str, Any]:

@@ -99,15 +99,18 @@ def train_on_data(
     """Trains by a recipe on a user's own rows, a stage after the other.
 
     Each stage but the last has a directory `stages/<number>` of its own, where the next one
-    starts from; a resumed training passes over those that are finished.
+    starts from, `stages/0` being a start that is put together; a resumed training passes over those that are finished.
 
     Raises:
         VlmbenchError: See `train_stage`.
     """
     from vlmbench.train.fit import train_stage
+    from vlmbench.train.starts import assemble_start
 
     target = out or Path("checkpoints") / recipe.name
-    start: Path | None = None
+    first, start = recipe.stages[0], None
+    if first.assembly is not None:
+        start = assemble_start(first.assembly, first.seed, target / "stages" / "0")
     for number, stage in enumerate(recipe.stages, 1):
         is_last = number == len(recipe.stages)
         folder = target if is_last else target / "stages" / str(number)
@@ -120,7 +123,8 @@ def train_on_data(
 
 def _began(folder: Path) -> bool:
     """Whether a stage got as far as something to go on from."""
-    return (folder / "checkpoint.json").exists() or any(folder.glob("checkpoint-*"))
+    files = (folder / name for name in ("checkpoint.json", "contrastive.pt"))
+    return any(map(Path.exists, files)) or any(folder.glob("checkpoint-*"))
 
 
 def _prepare_torch(config: TrainConfig) -> None:
