@@ -63,6 +63,7 @@ def resumable(folder: Path, seedling: Path) -> Path:
         folder,
         seedling,
         lora={"r": 4, "alpha": 8, "dropout": 0.1},
+        train=["connector"],
         max_steps=8,
         save_steps=3,
         validation={"rows": 4, "by": "picture"},

@@ -130,7 +130,7 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
         f"- Start: {facts['base']['location']}\n"
-        f"- Method: {recipe.method}, of the parts {', '.join(recipe.trained_parts)}\n{note}"
+        f"- Method: {_method_line(recipe)}\n{note}"
         f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
         f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
@@ -138,6 +138,15 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
         f"- {_guard_line(facts['guard'])}\n"
     )
+
+
+def _method_line(recipe: Recipe) -> str:
+    if recipe.method == "full":
+        return f"full, of the parts {', '.join(recipe.full_parts)}"
+    adapted = f"{recipe.method}, of the parts {', '.join(recipe.adapted_parts)}"
+    if not recipe.full_parts:
+        return adapted
+    return f"{adapted}; in full beside it: {', '.join(recipe.full_parts)}, in the adapter's file"
 
 
 def _guard_line(guard: dict[str, Any]) -> str:

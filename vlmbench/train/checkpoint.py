@@ -90,10 +90,7 @@ def try_checkpoint(beside: Path, trainable: Trainable, live: LiveModel, probe: E
 
 
 def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
-    if trainable.adapter is None:
-        trainable.model.save_pretrained(folder)
-    else:  # peft would look for the base's configuration, to see whether its vocabulary grew
-        trainable.adapter.save_pretrained(folder, save_embedding_layers=False)
+    trainable.save(folder)
     (folder / "README.md").unlink(missing_ok=True)  # peft's, which says nothing
     live.loaded.processor.save_pretrained(folder)
     template = folder / "chat_template.jinja"

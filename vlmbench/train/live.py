@@ -23,6 +23,7 @@ from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder, question_of
 from vlmbench.train.loop import Loop
+from vlmbench.train.trainable import Trainable
 
 ANSWER_TOKENS = 64
 """Most tokens of a generated answer to a validation row."""
@@ -54,22 +55,25 @@ class LiveModel:
     spec: ModelSpec
     loaded: Loaded
     encoder: ExampleEncoder
+    trainable: Trainable
 
     def answers(self, examples: Sequence[Example]) -> list[str]:
         """The generated answer to the first question of each example."""
         if not examples:
             return []
         self.loaded.model.eval()
-        return answers_of(self._runner(), examples)
+        with self.trainable.as_loaded():
+            return answers_of(self._runner(), examples)
 
     def tasks(self, limits: Mapping[str, int], out: Path, seed: int) -> list[RunRecord]:
         """The records of runs on some samples of each task, which are kept below `out`."""
         self.loaded.model.eval()
         executor = _LiveExecutor(self._runner())
-        return [
-            run(self.spec, load_task(name), executor=executor, out=out, limit=limit, seed=seed)
-            for name, limit in limits.items()
-        ]
+        with self.trainable.as_loaded():
+            return [
+                run(self.spec, load_task(name), executor=executor, out=out, limit=limit, seed=seed)
+                for name, limit in limits.items()
+            ]
 
     def _runner(self) -> LiveRunner:
         return LiveRunner(self.loaded, self.encoder.prompts, self.spec.options)

@@ -1,7 +1,8 @@
 """The parts of a vision-language model: what is trained, what stays frozen, where LoRA goes.
 
     parts = partition(model, family)                every parameter is in exactly one part
-    train_only(model, parts, ["connector"])         or a LoRA adapter on `lora_targets(...)`
+    train_only(model, parts, ["connector"])         or a LoRA adapter on `lora_targets(...)`,
+    train_beside(model, parts, ["connector"])       and other parts in full beside it
     freeze_unreached(model, parts, ["connector"])   after the backward pass of a probe batch
 
 Parts go by names, so they stay right when an adapter is added to the model. `step_check` sees
@@ -114,11 +115,22 @@ def train_only(model: torch.nn.Module, parts: Parts, chosen: Sequence[str]) -> N
         ModelError: A chosen part is empty or quantized.
     """
     names = checked_parts(chosen)
+    model.requires_grad_(False)
+    train_beside(model, parts, names)
+
+
+def train_beside(model: torch.nn.Module, parts: Parts, chosen: Sequence[str]) -> None:
+    """Trains the chosen parts in full, as float32 weights, beside what is trained already.
+
+    Raises:
+        UsageError: There is no such part, or none was chosen.
+        ModelError: A chosen part is empty or quantized.
+    """
+    names = checked_parts(chosen)
     found = set()
     for name, parameter in model.named_parameters():
         part = _part(parts, name)
         if part not in names:
-            parameter.requires_grad_(False)
             continue
         if not parameter.is_floating_point():
             raise ModelError(

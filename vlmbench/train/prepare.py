@@ -57,7 +57,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder)
+    live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
         recipe,
         spec,

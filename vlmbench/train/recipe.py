@@ -209,8 +209,9 @@ class Recipe(Strict):
     contrastive: Contrastive = Field(default_factory=Contrastive)
     method: Literal["full", "lora"] = "lora"
     lora: LoraConfig = Field(default_factory=LoraConfig)
-    train: tuple[PartName, ...] = Field(default=PART_NAMES, min_length=1)
-    """Parts that method `full` trains; the others stay as they are."""
+    train: tuple[PartName, ...] | None = None
+    """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
+    The others stay as they are."""
     data: tuple[DataSource, ...] = Field(min_length=1)
     validation: Validation | None = None
     guard: Guard = Field(default_factory=Guard)
@@ -238,6 +239,13 @@ class Recipe(Strict):
     def _consistent(self) -> Recipe:
         if (self.max_steps is None) == (self.num_train_epochs is None):
             raise ValueError("give either 'max_steps' or 'num_train_epochs'")
+        if not self.trained_parts:
+            raise ValueError("'train' names no part, so nothing would be trained")
+        if twice := set(self.full_parts) & set(self.adapted_parts):
+            raise ValueError(
+                f"the part '{min(twice)}' is in 'train' and in 'lora.parts'; an adapter adds "
+                "nothing to a part that is trained in full, so leave it out of one of them"
+            )
         best = self.evaluate.best if self.evaluate else None
         parts = self.trained_parts
         if self.objective == "contrastive" and (
@@ -262,8 +270,20 @@ class Recipe(Strict):
     @property
     def trained_parts(self) -> tuple[PartName, ...]:
         """Parts of which something is trained, in their order."""
-        chosen = self.lora.parts if self.method == "lora" else self.train
+        chosen = {*self.full_parts, *self.adapted_parts}
         return tuple(part for part in PART_NAMES if part in chosen)
+
+    @property
+    def full_parts(self) -> tuple[PartName, ...]:
+        """Parts whose own weights are trained, alone or beside an adapter."""
+        if self.train is None:
+            return PART_NAMES if self.method == "full" else ()
+        return tuple(part for part in PART_NAMES if part in self.train)
+
+    @property
+    def adapted_parts(self) -> tuple[PartName, ...]:
+        """Parts that get an adapter."""
+        return self.lora.parts if self.method == "lora" else ()
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""

@@ -1,4 +1,10 @@
-"""A model made ready for training: its parts frozen or trained, or an adapter added."""
+"""A model made ready for training: its parts frozen or trained, or an adapter added.
+
+Parts that are trained in full beside an adapter are trained in place and saved in the adapter's
+file under their own names. So an output head that is tied, a bare parameter (BLIP-2's queries) and
+a module that is never called (a list of mergers) are kept as any other weight is, which peft's
+`modules_to_save` could not do; peft and transformers both put them where they belong.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +12,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlmbench.models.families import ModelFamily, PartName
 from vlmbench.runners.hf.adapt import import_peft
-from vlmbench.train.parts import Parts, lora_targets, partition, train_only, trainable
+from vlmbench.train.parts import (
+    ADAPTER_PREFIX,
+    Parts,
+    lora_targets,
+    partition,
+    train_beside,
+    train_only,
+    trainable,
+)
 from vlmbench.train.recipe import Recipe
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +42,10 @@ class Trainable:
     adapter: Any | None
     """peft's wrapper around it, for saving; None without an adapter."""
     parts: Parts
+    full_parts: tuple[PartName, ...]
+    """Parts whose own weights are trained."""
+    dtype: torch.dtype
+    """In which a loader will have the model's own weights; trained ones are float32."""
 
     def trained(self) -> Iterator[tuple[str, PartName, torch.nn.Parameter]]:
         """Name, part and values of what is trained; a tied weight comes once."""
@@ -32,6 +53,37 @@ class Trainable:
             part = self.parts.part_of(name)
             assert part is not None and part != "other", name  # `train_only` takes no such
             yield name, part, parameter
+
+    @contextmanager
+    def as_loaded(self) -> Iterator[None]:
+        """Weights as whoever loads the checkpoint has them, for as long as answers are generated.
+
+        Under an adapter the base may be in half precision; then what is trained is rounded to
+        that, as transformers does, and exact again afterwards.
+        """
+        exact = {parameter: parameter.data for *_, parameter in self.trained()}
+        for parameter, values in exact.items():
+            parameter.data = values.to(self.dtype)
+        try:
+            yield
+        finally:
+            for parameter, values in exact.items():
+                parameter.data = values
+
+    def save(self, folder: Path) -> None:
+        """Writes the model, or the adapter with what is trained in full beside it."""
+        if self.adapter is None:
+            self.model.save_pretrained(folder)
+            return
+        # peft would look for the base's configuration, to see whether its vocabulary grew.
+        self.adapter.save_pretrained(folder, save_embedding_layers=False)
+        beside = {
+            f"{ADAPTER_PREFIX}{name}": parameter.detach()
+            for name, part, parameter in self.trained()
+            if part in self.full_parts
+        }
+        if beside:
+            _add_tensors(folder / ADAPTER_WEIGHTS, beside)
 
 
 def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: str) -> Trainable:
@@ -45,11 +97,14 @@ def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: st
         ModelError: The family's parts are not known, or a part holds nothing to train.
         DependencyError: An adapter is wanted, and peft is not installed.
     """
-    parts = partition(model, family)
+    parts, dtype = partition(model, family), model.dtype
     if recipe.method == "full":
-        train_only(model, parts, recipe.trained_parts)
-        return Trainable(model, None, parts)
-    return Trainable(model, _add_lora(model, parts, recipe, location), parts)
+        train_only(model, parts, recipe.full_parts)
+        return Trainable(model, None, parts, recipe.full_parts, dtype)
+    adapter = _add_lora(model, parts, recipe, location)
+    if recipe.full_parts:
+        train_beside(model, parts, recipe.full_parts)
+    return Trainable(model, adapter, parts, recipe.full_parts, dtype)
 
 
 def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
@@ -68,6 +123,13 @@ def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return adapter
+
+
+def _add_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    whole = load_file(path) | {name: one.contiguous() for name, one in tensors.items()}
+    save_file(whole, path, metadata={"format": "pt"})
 
 
 @contextmanager
