@@ -14,10 +14,11 @@ from made_tasks import picture
 
 from vlmbench.cli.main import main
 from vlmbench.errors import ModelError, UsageError
+from vlmbench.models.completion import COMPLETION
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 from vlmbench.runners.hf.runner import HFRunner
-from vlmbench.train.assemble import COMPLETION, assemble, init_checkpoint, part_sizes
+from vlmbench.train.assemble import assemble, init_checkpoint, part_sizes
 from vlmbench.train.connector_models import resized_positions
 
 def ask(image: bytes, text: str = "何色ですか。") -> Request:

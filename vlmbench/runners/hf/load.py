@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from vlmbench.environment import set_thread_env
 from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
+from vlmbench.models.completion import COMPLETION, completion_ends
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
@@ -29,6 +31,11 @@ PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
 WEIGHT_FILES = ("*.safetensors", "*.bin")
 
+BASE_MODEL = (
+    "The checkpoint {} brings no chat template, so it is asked as a base model: the question, a "
+    "line break, '答え:', and an answer that ends at a line break."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class InputPipeline:
@@ -42,6 +49,11 @@ class InputPipeline:
     """The checkpoint's processor, or its tokenizer if it sees no images."""
     tokenizer: Any
     chat_template: str
+
+    @property
+    def is_completion(self) -> bool:
+        """Whether it is a base model, which is asked in the form of a text to go on with."""
+        return self.chat_template == COMPLETION
 
     @property
     def positions(self) -> int:
@@ -97,7 +109,8 @@ def check_checkpoint(spec: ModelSpec) -> None:
     Raises:
         VlmbenchError: See `load_input_pipeline`; or a directory holds no weights.
     """
-    load_input_pipeline(spec)
+    if load_input_pipeline(spec).is_completion:
+        print(f"vlmbench: {BASE_MODEL.format(spec.location)}", file=sys.stderr)
     pick_device(spec.device)
     folder = model_path(spec.location)
     if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
@@ -128,6 +141,9 @@ def load(spec: ModelSpec) -> Loaded:
             **quantization(spec, device),
             **placed,
         )
+    if pipeline.is_completion:
+        config = model.generation_config
+        config.eos_token_id = completion_ends(pipeline.tokenizer, config.eos_token_id)
     check_weights(spec, report)
     check_quantized(spec, model)
     if not placed:
@@ -243,6 +259,8 @@ def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: ModelF
         or getattr(tokenizer, "chat_template", None)
         or kind.template
     )
+    if template is None and kind.text_only:
+        return COMPLETION
     if not isinstance(template, str):
         raise ModelError(
             f"The checkpoint {spec.location} brings no chat template; put a chat_template.jinja "

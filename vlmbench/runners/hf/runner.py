@@ -64,6 +64,7 @@ class HFRunner:
             "sees_images": not loaded.family.text_only,
             "images_in_place": self._encoder.images_in_place,
             "system_prompt": self._encoder.system_place,
+            "prompt_form": "completion" if loaded.is_completion else "chat",
             **{
                 package: importlib.metadata.version(package)
                 for option, package in NEEDED.items()
