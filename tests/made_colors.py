@@ -47,11 +47,11 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
-def data_recipe(folder: Path, model: str | Path, **changes: Any) -> Path:
+def data_recipe(folder: Path, model: str | Path | dict[str, Any], **changes: Any) -> Path:
     """Writes a recipe of six steps on `rows.parquet`; a change to None takes a key out."""
     recipe = {
         "name": "colors",
-        "model": str(model),
+        "model": model if isinstance(model, dict) else str(model),
         "method": "lora",
         "lora": {"r": 4, "alpha": 8},
         "data": [{"path": "rows.parquet"}],

@@ -146,12 +146,11 @@ def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> 
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     # Where a value may have several forms, pydantic also says which of them it tried.
     forms = {form.__name__ for form in Strict.__subclasses__()}
-    path = [
-        part for part in first["loc"] if not str(part).startswith("function-") and part not in forms
-    ]
+    tried = [part for part in first["loc"] if not str(part).startswith("function-")]
+    path = [part for part in tried if part not in forms]
     key = ".".join(map(str, path))
     if first["type"] == "extra_forbidden":
-        known = _known_keys(model, path[:-1])
+        known = _known_keys(model, tried[:-1])
         near = near_names(str(path[-1]), known)
         hint = (
             f"did you mean {' or '.join(map(repr, near))}?"
@@ -167,19 +166,21 @@ def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> 
 
 
 def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
-    current: Any = model
+    forms: list[type[BaseModel]] = [model]
     for part in path:
-        fields = getattr(current, "model_fields", None)
-        if isinstance(part, str) and fields is not None and part in fields:
-            current = _schema_in(fields[part].annotation)
-    return list(current.model_fields)
+        field = forms[0].model_fields.get(str(part))
+        if field is not None:
+            forms = list(_schemas_in(field.annotation)) or forms
+        else:  # a place in a list, or the name of the form that was tried
+            forms.sort(key=lambda form: form.__name__ != part)
+    return list(forms[0].model_fields)
 
 
-def _schema_in(annotation: Any) -> Any:
-    """The schema inside `tuple[Schema, ...]`, `Schema | None` and the like."""
+def _schemas_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The schemas inside `tuple[Schema, ...]`, `Schema | Other` and the like."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation
-    inner = [_schema_in(argument) for argument in typing.get_args(annotation)]
-    return next(
-        (one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)), annotation
-    )
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _schemas_in(argument)

@@ -105,7 +105,7 @@ def test_set(override: str, key: str, value: object, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "fragment"),
     [
-        ("steps", "is not of the form key=value; write --set steps=10."),
+        ("steps", "is not of the form key=value; write --set max_steps=10."),
         ("stepz=3", "did you mean 'steps'"),
         ("steps.x=3", "goes through a value that has no keys"),
         ("data.stages.0.share=1", "goes through a value that has no keys"),

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from vlmbench.train.config import OptimizerConfig
-from vlmbench.train.optimizer import MuonAdamW, build_optimizer
+from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
 
-CONFIG = OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
+RATES = Rates(muon=0.02, adamw=0.01)
 
 
 def load(seedling: Path, **changes: Any) -> Any:
@@ -33,7 +32,7 @@ def names(model: Any, part: torch.optim.Optimizer) -> set[str]:
 
 def test_matrices_go_to_muon_and_everything_else_to_adamw(seedling: Path) -> None:
     model = load(seedling)
-    muon, adamw = (names(model, part) for part in build_optimizer(model, CONFIG).parts)
+    muon, adamw = (names(model, part) for part in build_optimizer(model, RATES).parts)
     assert muon | adamw == {name for name, _ in model.named_parameters()}
     assert not muon & adamw
     layer = "model.language_model.layers.0."
@@ -48,7 +47,7 @@ def test_matrices_go_to_muon_and_everything_else_to_adamw(seedling: Path) -> Non
 
 def test_an_output_layer_of_its_own_is_no_inner_matrix(seedling: Path) -> None:
     model = load(seedling, tie_word_embeddings=False)
-    muon, adamw = (names(model, part) for part in build_optimizer(model, CONFIG).parts)
+    muon, adamw = (names(model, part) for part in build_optimizer(model, RATES).parts)
     assert "lm_head.weight" in adamw
     assert "model.language_model.layers.0.mlp.down_proj.weight" in muon
 
@@ -56,7 +55,7 @@ def test_an_output_layer_of_its_own_is_no_inner_matrix(seedling: Path) -> None:
 def test_frozen_weights_are_left_out(seedling: Path) -> None:
     model = load(seedling)
     model.model.visual.requires_grad_(False)
-    optimizer = build_optimizer(model, CONFIG)
+    optimizer = build_optimizer(model, RATES)
     held = set().union(*(names(model, part) for part in optimizer.parts))
     assert held
     assert not any("visual" in name for name in held)
@@ -69,7 +68,7 @@ def small() -> tuple[list[torch.nn.Parameter], MuonAdamW]:
         torch.nn.Parameter(torch.randn(6, 4, generator=generator)),
         torch.nn.Parameter(torch.randn(4, generator=generator)),
     ]
-    return parameters, MuonAdamW(parameters[:1], parameters[1:], CONFIG)
+    return parameters, MuonAdamW(parameters[:1], parameters[1:], RATES)
 
 
 def advance(parameters: list[torch.nn.Parameter], optimizer: MuonAdamW, steps: range) -> None:
@@ -148,6 +147,6 @@ def test_without_the_state_it_would_go_on_differently() -> None:
     advance(parameters, optimizer, range(6))
     stopped, before = small()
     advance(stopped, before, range(3))
-    fresh = MuonAdamW(stopped[:1], stopped[1:], CONFIG)
+    fresh = MuonAdamW(stopped[:1], stopped[1:], RATES)
     advance(stopped, fresh, range(3, 6))
     assert not any(torch.equal(*both) for both in zip(stopped, parameters, strict=True))

@@ -27,7 +27,7 @@ evaluate: {every_steps: 10, tasks: {ja-vqa: 32}}
 
 
 def parsed(folder: Path, overrides: list[str] | None = None, **changes: Any) -> Recipe:
-    path = data_recipe(folder, "tiny-ja", **changes)
+    path = data_recipe(folder, changes.pop("model", "tiny-ja"), **changes)
     return parse_recipe(read_recipe(path, overrides), path).stages[-1]
 
 
@@ -36,6 +36,10 @@ def test_the_recipe_of_the_issue() -> None:
     assert recipe.trained_parts == ("language",)
     assert recipe.rate("language") == 2e-4
     assert recipe.examples_per_step == 4
+
+
+def drawn(**changes: Any) -> dict[str, Any]:
+    return {"data": [{"synthetic": {"mixture": {"grid": 1}, **changes}}]}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,26 @@ def test_the_recipe_of_the_issue() -> None:
         ({"data": []}, "The value of 'data'"),
         ({"optim": "muon", "learning_rate": {"language": 1e-3}}, "one learning rate for all"),
         ({"stages": []}, "The value of 'stages'"),
+        ({"data": [{"path": "a", "formt": "auto"}]}, "'data.0.formt' in"),
+        ({"data": [{"path": "a", "formt": "auto"}]}, "did you mean 'format'"),
+        ({"optim_args": {"adamw_learning_rate": 0.1}}, "needs 'optim: muon'"),
+        ({"optim_args": {"learning_rate": 0.1}}, "did you mean 'adamw_learning_rate'"),
+        (drawn(mixtures={"grid": 1}), "did you mean 'mixture'"),
+        (drawn(mixtures={"grid": 1}), "Unknown key 'data.0.synthetic.mixtures'"),
+        ({"data": [{"synthetic": {"mixture": {"grid": 1}}, "limit": 3}]}, "'data.0.limit'"),
+        ({"data": [{"synthetic": {}}]}, "The key 'data.0.synthetic.mixture' is missing"),
+        (drawn(mixture={"grids": 1}), "The value of 'data.0.synthetic.mixture.grids"),
+        (drawn(mixture={"grid": 0}), "the mixture needs a family whose weight is above 0"),
+        (drawn(mixture={"grid": -1}), "greater than or equal to 0"),
+        (drawn(kinds={"colur": 2}), "Did you mean 'colour' or"),
+        (drawn(kinds={"what": 2}), "unknown kind 'what'. The kinds of this mixture are"),
+        (drawn(mixture={"icon": 1}, kinds={"what": 0}), "kind of the family 'icon' has the weight"),
+        ({**drawn(), "validation": {"fraction": 0.1}}, "have no end, needs 'rows'"),
+        ({"model": {"checkpoint": "a", "scratch": {}}}, "give either 'scratch' or 'checkpoint'"),
+        ({"model": {"max_pixels": 9}}, "give either 'scratch' or 'checkpoint'"),
+        ({"model": {"scratch": {"vocabluary": 9}}}, "did you mean 'vocabulary'"),
+        ({"model": {"scratch": {}}}, "starts from nothing, so all of it must be trained"),
+        ({"model": {"scratch": {}}, "method": "full", "train": ["language"]}, "all of it must be"),
     ],
 )
 def test_mistakes(changes: dict[str, Any], fragment: str, tmp_path: Path) -> None:
@@ -107,3 +131,22 @@ def test_stages_inherit_and_override(tmp_path: Path) -> None:
         6,
     )
     assert (second.method, second.rate("language"), second.max_steps) == ("lora", 0.01, 3)
+
+
+def test_only_the_first_stage_starts_from_nothing(tmp_path: Path) -> None:
+    path = data_recipe(
+        tmp_path,
+        {"scratch": {"vocabulary": 300}},
+        method=None,
+        stages=[{"method": "full"}, {"method": "lora"}],
+    )
+    first, second = parse_recipe(read_recipe(path), path).stages
+    assert first.scratch is not None
+    later = second.starting_from("stages/1")
+    assert (later.scratch, later.checkpoint) == (None, "stages/1")
+
+
+def test_a_recipe_of_both_kinds_of_source(tmp_path: Path) -> None:
+    recipe = parsed(tmp_path, data=[{"path": "rows.parquet"}, *drawn()["data"]])
+    assert [source.path for source in recipe.row_sources] == ["rows.parquet"]
+    assert [source.synthetic.mixture for source in recipe.synthetic_sources] == [{"grid": 1}]

@@ -10,8 +10,7 @@ import torch
 
 from vlmbench.train.check import exact_answers
 from vlmbench.train.collate import PackedCollator
-from vlmbench.train.config import OptimizerConfig
-from vlmbench.train.optimizer import build_optimizer
+from vlmbench.train.optimizer import Rates, build_optimizer
 from vlmbench.train.synthetic.split import training_group
 from vlmbench.train.synthetic_data import Demonstration, MicroBatch, demonstrations
 
@@ -29,9 +28,7 @@ def half_taught(seedling: Path) -> tuple[Any, Any]:
     model: Any = AutoModelForImageTextToText.from_pretrained(seedling)
     processor: Any = AutoProcessor.from_pretrained(seedling)  # type: ignore[no-untyped-call]
     collator = PackedCollator(processor)
-    optimizer = build_optimizer(
-        model, OptimizerConfig(muon_learning_rate=0.02, adamw_learning_rate=0.01)
-    )
+    optimizer = build_optimizer(model, Rates(muon=0.02, adamw=0.01))
     for _ in range(30):
         for batch in BATCHES:
             inputs = collator([batch])

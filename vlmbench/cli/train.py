@@ -105,6 +105,8 @@ def train_check_command(options: argparse.Namespace) -> int:
     if len(recipe.stages) > 1:
         print(f"Stage 1 of {len(recipe.stages)} ({recipe.stages[0].objective}):")
     print_list([asdict(part) for part in checked.parts], json=False)
+    if checked.generated_sources:
+        print(f"Generated sources: {checked.generated_sources}, whose pictures have no end")
     print(
         f"Rows: {checked.training_rows} to train on, {checked.validation_rows} for validation, "
         f"{checked.too_long} too long, {checked.dropped_by_guard} left out by the guard"

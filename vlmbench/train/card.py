@@ -64,6 +64,10 @@ def checkpoint_facts(
             "validation_rows": len(rows.validation),
             "too_long": rows.too_long,
             "digest": rows_digest(rows.training),
+            "generated": [
+                {**source.model_dump(mode="json"), "seed": recipe.seed}
+                for source in recipe.synthetic_sources
+            ],
         },
         "best": progress.best,
         "tasks": {record.task: _task_facts(record) for record in records},
@@ -126,13 +130,14 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     data = facts["data"]
     pixels = recipe.model_options.get("max_pixels")
     note = f"- Run it with `--max-pixels {pixels}`, as it was trained\n" if pixels else ""
+    drawn = "".join(f"- Data: {_generated_line(one)}\n" for one in data["generated"])
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
         f"- Start: {facts['base']['location']}\n"
         f"- Method: {_method_line(recipe)}\n{note}"
         f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
-        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n{drawn}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
@@ -147,6 +152,15 @@ def _method_line(recipe: Recipe) -> str:
     if not recipe.full_parts:
         return adapted
     return f"{adapted}; in full beside it: {', '.join(recipe.full_parts)}, in the adapter's file"
+
+
+def _generated_line(source: dict[str, Any]) -> str:
+    mixture = source["synthetic"]["mixture"]
+    families = ", ".join(f"{name} {weight:g}" for name, weight in mixture.items())
+    return (
+        "pictures of the training split of vlmbench's embedded suite, drawn while training "
+        f"({families}); sources and licences of the art are in the suite's ATTRIBUTION.md"
+    )
 
 
 def _guard_line(guard: dict[str, Any]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from vlmbench.errors import UsageError, unknown_name
-from vlmbench.schema import Strict, parse, read_pair, read_yaml
+from vlmbench.errors import unknown_name
+from vlmbench.schema import Strict, parse, read_yaml
+from vlmbench.train.recipe import replace_value
 from vlmbench.train.scratch import ScratchSpec
 from vlmbench.train.synthetic.split import FAMILIES, FamilyName
 
@@ -124,19 +125,3 @@ def load_config(path: Path, overrides: list[str] | None = None) -> TrainConfig:
     for override in overrides or []:
         replace_value(data, override)
     return parse(TrainConfig, data, location=str(path))
-
-
-def replace_value(data: Any, override: str) -> None:
-    """Puts the value of one `key=value` into its place.
-
-    Raises:
-        UsageError: It is no pair, or goes through a value without keys.
-    """
-    key, value = read_pair(override, "--set", example="steps=10")
-    place = data
-    *parents, last = key.split(".")
-    for parent in parents:
-        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
-    if not isinstance(place, dict):
-        raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
-    place[last] = value

@@ -88,7 +88,7 @@ class _Training:
         self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
-        self._probes = [*ready.rows.validation, *ready.rows.training][:8]
+        self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""

@@ -16,10 +16,9 @@ import torch
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
-from vlmbench.train.config import OptimizerConfig
 from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
 from vlmbench.train.feed import Feed, Group
-from vlmbench.train.optimizer import MuonAdamW, build_optimizer
+from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.step_check import StepCheck
@@ -86,16 +85,14 @@ def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
 def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
 
-    Each group says by `peak` how high its learning rate gets, and by `part` whose it is.
+    Each group says by `peak` how high its learning rate gets, and by `part` what is in it.
     """
     if recipe.optim == "muon":
-        rate = recipe.rate("language")
-        settings = OptimizerConfig(
-            muon_learning_rate=rate, adamw_learning_rate=rate, weight_decay=recipe.weight_decay
-        )
-        muon: MuonAdamW = build_optimizer(trainable.model, settings)
+        rate = recipe.rate(recipe.trained_parts[0])
+        rest = recipe.optim_args.adamw_learning_rate or rate
+        muon: MuonAdamW = build_optimizer(trainable.model, Rates(rate, rest, recipe.weight_decay))
         for group in muon.param_groups:
-            group["peak"], group["part"] = rate, "language"
+            group["peak"] = group["lr"]
         return muon
     grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
     for _, part, parameter in trainable.trained():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,11 +22,18 @@ from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
+from vlmbench.train.generated import check_sizes, generated_validation, guard_sample, mixed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.scratch import write_scratch
+from vlmbench.train.starts import assemble_start
 from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
+
+FROM_NOTHING = "random weights"
+"""Where a model from nothing comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +59,17 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
-    spec = _start(recipe)
     torch.manual_seed(recipe.seed)
-    loaded = load(spec)
+    with _start(recipe) as spec:
+        loaded = load(spec)
+    if recipe.scratch is not None:
+        spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples, guarded = guard_rows(recipe, load_examples(recipe.data, folder))
+    examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
+    feed = RowFeed(rows, recipe.examples_per_step, recipe.seed) if recipe.row_sources else None
+    check_sizes(recipe, encoder, longest=loaded.positions)
+    rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder, trainable)
@@ -66,7 +81,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, RowFeed(rows, recipe.examples_per_step, recipe.seed)),
+        Loop(recipe, trainable, encoder, mixed(recipe, feed)),
     )
 
 
@@ -78,15 +93,15 @@ def open_encoder(recipe: Recipe) -> ExampleEncoder:
     """
     import transformers
 
-    spec = _start(recipe)
-    pipeline = load_input_pipeline(spec)
-    try:
-        generation = transformers.GenerationConfig.from_pretrained(
-            source_of(spec), revision=spec.revision or "main"
-        )
-        ends = generation.eos_token_id
-    except OSError:  # a checkpoint may leave the file out
-        ends = None
+    with _start(recipe) as spec:
+        pipeline = load_input_pipeline(spec)
+        try:
+            generation = transformers.GenerationConfig.from_pretrained(
+                source_of(spec), revision=spec.revision or "main"
+            )
+            ends = generation.eos_token_id
+        except OSError:  # a checkpoint may leave the file out
+            ends = None
     listed = ends if isinstance(ends, list) else [ends]
     return ExampleEncoder(pipeline, spec.options, listed)
 
@@ -99,28 +114,46 @@ def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], 
     """
     evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
     tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
-    report = check(examples, EvaluationIndex.of_tasks(tasks))
-    dropped = decide(report, recipe.guard)
+    # Generated pictures are reported and never refused: the tasks' were drawn from other seeds.
+    drawn = guard_sample(recipe) if tasks else []
+    report = check([*examples, *drawn], EvaluationIndex.of_tasks(tasks))
+    dropped = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
     kept = [example for example in examples if (example.source, example.id) not in dropped]
     return kept, report.without(dropped)
 
 
-def _start(recipe: Recipe) -> ModelSpec:
+@contextmanager
+def _start(recipe: Recipe) -> Iterator[ModelSpec]:
+    """The model to start from, whose files may be gone afterwards."""
+    if recipe.checkpoint is not None:
+        yield _spec(recipe, recipe.checkpoint)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "start"
+        if recipe.assembly is not None:
+            assemble_start(recipe.assembly, recipe.seed, folder)
+        else:
+            assert recipe.scratch is not None  # ModelChoice holds one of the three
+            write_scratch(recipe.scratch, vocabulary_texts(), folder)
+        yield _spec(recipe, str(folder))
+
+
+def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
     half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
     spec = resolve_model(
-        recipe.checkpoint,
+        checkpoint,
         dtype="bfloat16" if half else "float32",
         options=recipe.model_options,
     )
     if spec.runner != "hf":
         raise ModelError(
-            f"The model {recipe.checkpoint} is not one that transformers loads, so it cannot be "
+            f"The model {checkpoint} is not one that transformers loads, so it cannot be "
             "trained here; choose a checkpoint."
         )
     if "adapter" in spec.options:
         raise ModelError(
-            f"The checkpoint {recipe.checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {recipe.checkpoint} -o DIR'."
+            f"The checkpoint {checkpoint} is an adapter, which is not trained further; "
+            f"merge it first with 'vlmbench train export {checkpoint} -o DIR'."
         )
     return spec
 

@@ -17,11 +17,11 @@ from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import Prepared, open_encoder, prepare
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.sources import load_examples
-from vlmbench.train.starts import started
 
 TIMED_STEPS = 3
 """Updates of which the last two are timed: the first one is slower."""
@@ -50,13 +50,13 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
     Raises:
         VlmbenchError: The model's processor or a row cannot be read.
     """
-    with started(recipe) as startable:
-        encoder = open_encoder(startable)
+    encoder = open_encoder(recipe)
     sources = [
         source.model_copy(update={"limit": min(count, source.limit or count)})
-        for source in recipe.data
+        for source in recipe.row_sources
     ]
-    return [_previewed(encoder, one) for one in load_examples(sources, folder)]
+    drawn = [one for feed in synthetic_feeds(recipe) for one in feed.some(count)]
+    return [_previewed(encoder, one) for one in [*load_examples(sources, folder), *drawn]]
 
 
 def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
@@ -121,6 +121,8 @@ class CheckedRecipe:
 
     parts: list[PartRow]
     training_rows: int
+    generated_sources: int
+    """Sources whose pictures are drawn, which have no end."""
     validation_rows: int
     too_long: int
     dropped_by_guard: int
@@ -141,19 +143,15 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     Raises:
         VlmbenchError: What would stop the training.
     """
-    with started(recipe) as startable:
-        return _checked(prepare(startable, folder))
-
-
-def _checked(ready: Prepared) -> CheckedRecipe:
-    rows = [*ready.rows.validation, *ready.rows.training]
+    ready = prepare(recipe, folder)
     tried = _tried_pairs(ready) if ready.recipe.objective == "contrastive" else _tried(ready)
     with tempfile.TemporaryDirectory() as temporary:
-        try_checkpoint(Path(temporary), ready.trainable, ready.live, rows[0])
+        try_checkpoint(Path(temporary), ready.trainable, ready.live, ready.loop.feed.some(1)[0])
     memory = peak_memory()
     return CheckedRecipe(
         parts=describe(ready.trainable.model, ready.trainable.parts),
         training_rows=len(ready.rows.training),
+        generated_sources=len(recipe.synthetic_sources),
         validation_rows=len(ready.rows.validation),
         too_long=len(ready.rows.too_long),
         dropped_by_guard=ready.guard.dropped,

@@ -1,7 +1,6 @@
-"""A recipe for training on a user's own data: YAML -> Recipe, a stage each.
+"""A recipe for training: YAML -> Recipe, a stage each.
 
-Scalars are spelled as Hugging Face's TrainingArguments spell them. The recipes of the embedded
-model, which draw their own pictures, have another form: see config.py.
+Scalars are spelled as Hugging Face's TrainingArguments spell them.
 """
 
 from __future__ import annotations
@@ -10,23 +9,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    Discriminator,
     Field,
     JsonValue,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    Tag,
     model_validator,
 )
 
-from vlmbench.errors import ConfigError
+from vlmbench.errors import ConfigError, UsageError
 from vlmbench.models.families import PartName
-from vlmbench.schema import Strict, parse, read_yaml
-from vlmbench.train.config import replace_value
+from vlmbench.schema import Strict, parse, read_pair, read_yaml
 from vlmbench.train.data.contamination import Guard
 from vlmbench.train.parts import PART_NAMES
+from vlmbench.train.scratch import ScratchSpec
+from vlmbench.train.synthetic.spec import SyntheticSource
 
 CALLED_HERE = {
     "model_name_or_path": "model",
@@ -111,15 +113,32 @@ class ModelChoice(Strict):
 
     checkpoint: str | None = None
     """An alias, a checkpoint directory or hf:org/name, as for `vlmbench run --model`."""
+    scratch: ScratchSpec | None = None
+    """Instead of a checkpoint: random weights of these sizes, and a tokenizer that is trained on
+    what the embedded tasks say."""
     assemble: Assemble | None = None
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
 
     @model_validator(mode="after")
     def _one_start(self) -> ModelChoice:
-        if (self.checkpoint is None) == (self.assemble is None):
-            raise ValueError("give either 'checkpoint' or 'assemble'")
+        starts = (self.checkpoint, self.scratch, self.assemble)
+        if sum(one is not None for one in starts) != 1:
+            raise ValueError("give one of 'checkpoint', 'scratch' and 'assemble'")
+        if self.scratch is not None and self.max_pixels is not None:
+            raise ValueError("'max_pixels' of a model from nothing stands under 'scratch'")
         return self
+
+
+def _model_form(value: Any) -> str:
+    return "ModelChoice" if isinstance(value, Mapping | ModelChoice) else "str"
+
+
+Model: TypeAlias = Annotated[
+    Annotated[str, Tag("str")] | Annotated[ModelChoice, Tag("ModelChoice")],
+    Discriminator(_model_form),
+]
+"""A name as for `vlmbench run --model`, or more than that."""
 
 
 class LoraConfig(Strict):
@@ -163,11 +182,34 @@ class DataSource(Strict):
     """What the user says in layouts that have captions and no question."""
 
 
+def _form(entry: Any) -> str:
+    """Which of the two kinds of source an entry of `data` is, by the name of its class."""
+    is_drawn = isinstance(entry, SyntheticSource) or (
+        isinstance(entry, Mapping) and "synthetic" in entry
+    )
+    return "SyntheticSource" if is_drawn else "DataSource"
+
+
+AnySource: TypeAlias = Annotated[
+    Annotated[DataSource, Tag("DataSource")] | Annotated[SyntheticSource, Tag("SyntheticSource")],
+    Discriminator(_form),
+]
+"""Rows to learn from, or pictures that are drawn for it."""
+
+
+class OptimizerArguments(Strict):
+    """What an optimizer takes beside the values that all have."""
+
+    adamw_learning_rate: PositiveFloat | None = None
+    """For what Muon leaves to AdamW: all that is no inner matrix; `learning_rate` if not given."""
+
+
 class Validation(Strict):
     """Rows that are kept from training; the best checkpoint is chosen by them."""
 
     fraction: float | None = Field(default=None, gt=0, lt=1)
     rows: PositiveInt | None = None
+    """Of generated pictures, so many of each source, with all their questions."""
     by: Literal["picture", "row"] = "picture"
     """`picture`: all rows that show the same picture stay together."""
 
@@ -203,7 +245,7 @@ class Recipe(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)
     """Name of the checkpoint, also on the leaderboard."""
     description: str = ""
-    model: str | ModelChoice
+    model: Model
     objective: Literal["answers", "contrastive"] = "answers"
     """What is learned: answers, or which text belongs to which image."""
     contrastive: Contrastive = Field(default_factory=Contrastive)
@@ -212,7 +254,7 @@ class Recipe(Strict):
     train: tuple[PartName, ...] | None = None
     """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
     The others stay as they are."""
-    data: tuple[DataSource, ...] = Field(min_length=1)
+    data: tuple[AnySource, ...] = Field(min_length=1)
     validation: Validation | None = None
     guard: Guard = Field(default_factory=Guard)
     evaluate: Evaluate | None = None
@@ -226,6 +268,8 @@ class Recipe(Strict):
     weight_decay: NonNegativeFloat = 0.0
     max_grad_norm: PositiveFloat = 1.0
     optim: Literal["adamw", "muon"] = "adamw"
+    """`muon` takes `learning_rate` for the matrices inside the layers; see `optim_args`."""
+    optim_args: OptimizerArguments = Field(default_factory=OptimizerArguments)
     bf16: bool = False
     """Arithmetic in bfloat16; weights that are trained stay float32."""
     gradient_checkpointing: bool = False
@@ -265,7 +309,27 @@ class Recipe(Strict):
                 raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
             if self.optim == "muon":
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
+        if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
+            raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
+        is_fraction = self.validation is not None and self.validation.fraction is not None
+        if is_fraction and self.synthetic_sources:
+            raise ValueError("'validation' of generated pictures, which have no end, needs 'rows'")
         return self
+
+    @property
+    def row_sources(self) -> tuple[DataSource, ...]:
+        """The sources that are rows."""
+        return tuple(source for source in self.data if isinstance(source, DataSource))
+
+    @property
+    def synthetic_sources(self) -> tuple[SyntheticSource, ...]:
+        """The sources that are drawn."""
+        return tuple(source for source in self.data if isinstance(source, SyntheticSource))
+
+    @property
+    def scratch(self) -> ScratchSpec | None:
+        """Sizes of the model, if training starts from nothing."""
+        return None if isinstance(self.model, str) else self.model.scratch
 
     @property
     def trained_parts(self) -> tuple[PartName, ...]:
@@ -291,18 +355,17 @@ class Recipe(Strict):
         if not isinstance(choice, str):
             return self.model_copy(
                 update={
-                    "model": choice.model_copy(update={"checkpoint": checkpoint, "assemble": None})
+                    "model": choice.model_copy(
+                        update={"checkpoint": checkpoint, "scratch": None, "assemble": None}
+                    )
                 }
             )
         return self.model_copy(update={"model": checkpoint})
 
     @property
-    def checkpoint(self) -> str:
-        """The model to start from, as `--model` names it."""
-        name = self.model if isinstance(self.model, str) else self.model.checkpoint
-        if name is None:
-            raise ConfigError(f"The start of the recipe {self.name} is not put together yet.")
-        return name
+    def checkpoint(self) -> str | None:
+        """The model to start from, as `--model` names it; None to start otherwise."""
+        return self.model if isinstance(self.model, str) else self.model.checkpoint
 
     @property
     def assembly(self) -> Assemble | None:
@@ -340,6 +403,22 @@ class StagedRecipe:
         return self.stages[-1].name
 
 
+def replace_value(data: Any, override: str) -> None:
+    """Puts the value of one `key=value` into its place.
+
+    Raises:
+        UsageError: It is no pair, or goes through a value without keys.
+    """
+    key, value = read_pair(override, "--set", example="max_steps=10")
+    place = data
+    *parents, last = key.split(".")
+    for parent in parents:
+        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
+    place[last] = value
+
+
 def is_own_data(values: Any) -> bool:
     """Whether the YAML of a recipe has this form, and not that of the embedded model's."""
     return isinstance(values, Mapping) and not isinstance(values.get("data"), Mapping)
@@ -372,7 +451,9 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
     top = {key: value for key, value in values.items() if key != "stages"}
     listed = values.get("stages")
     if listed is None:
-        return StagedRecipe((parse(Recipe, top, location=str(path)),), path.parent)
+        recipe = parse(Recipe, top, location=str(path))
+        _check_start(recipe, path)
+        return StagedRecipe((recipe,), path.parent)
     stages = parse(_Stages, {"stages": listed}, location=str(path)).stages
     recipes = []
     for number, stage in enumerate(stages, 1):
@@ -383,7 +464,16 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
             raise ConfigError(
                 f"The next stage cannot start from an adapter: {location} needs 'method: full'."
             )
+    _check_start(recipes[0], path)
     return StagedRecipe(tuple(recipes), path.parent)
+
+
+def _check_start(recipe: Recipe, path: Path) -> None:
+    if recipe.scratch is not None and (recipe.method, recipe.train) != ("full", PART_NAMES):
+        raise ConfigError(
+            f"The model of {path} starts from nothing, so all of it must be trained; write "
+            "'method: full' and leave out 'train'."
+        )
 
 
 class _Stages(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
@@ -168,6 +169,17 @@ def build_model(
     generation.pad_token_id = token("<|endoftext|>")
     generation.bos_token_id = None
     return model
+
+
+def write_scratch(spec: ScratchSpec, texts: Iterable[str], folder: Path) -> None:
+    """Writes a checkpoint of these sizes with random weights; seed torch first.
+
+    Args:
+        texts: What the tokenizer is trained on.
+    """
+    tokenizer = build_tokenizer(texts, spec.vocabulary)
+    build_model(tokenizer, spec).save_pretrained(folder)
+    build_processor(tokenizer, spec).save_pretrained(folder)
 
 
 def _sections(half: int) -> list[int]:

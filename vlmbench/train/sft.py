@@ -11,7 +11,7 @@ from transformers.trainer_callback import PrinterCallback, TrainerCallback
 
 from vlmbench.train.collate import IGNORE, PackedCollator
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.optimizer import build_optimizer
+from vlmbench.train.optimizer import Rates, build_optimizer
 from vlmbench.train.synthetic_data import RecipeData, stage_at
 
 
@@ -80,7 +80,9 @@ def build_trainer(
         disable_tqdm=True,
         logging_nan_inf_filter=False,
     )
-    optimizer = build_optimizer(model, config.optimizer)
+    chosen = config.optimizer
+    rates = Rates(chosen.muon_learning_rate, chosen.adamw_learning_rate, chosen.weight_decay)
+    optimizer = build_optimizer(model, rates)
     trainer = AnswerTrainer(
         model=model,
         args=arguments,

@@ -79,9 +79,9 @@ def prepare_rows(
     training, validation = kept, list[Example]()
     if recipe.validation is not None:
         training, validation = split_rows(kept, recipe.validation, recipe.seed)
-    if not training:
+    if not training and recipe.row_sources:
         raise DataError("There is no row left to train on; check 'data' in the recipe.")
-    weights = {source.name or source.path: source.weight for source in recipe.data}
+    weights = {source.name or source.path: source.weight for source in recipe.row_sources}
     return Rows(training, validation, too_long, weights)
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from vlmbench.train.recipe import Assemble, Recipe
+from vlmbench.train.recipe import Assemble
 
 
 def assemble_start(assembly: Assemble, seed: int, folder: Path) -> Path:
@@ -36,14 +33,3 @@ def assemble_start(assembly: Assemble, seed: int, folder: Path) -> Path:
     )
     part.rename(folder)
     return folder
-
-
-@contextmanager
-def started(recipe: Recipe) -> Iterator[Recipe]:
-    """The recipe with a start that can be loaded as long as it is looked at."""
-    if recipe.assembly is None:
-        yield recipe
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        start = assemble_start(recipe.assembly, recipe.seed, Path(scratch) / "start")
-        yield recipe.starting_from(str(start))

@@ -58,34 +58,48 @@ def training_group(
     """
     rng = random.Random(f"train:{family}:{seed}")
     sprites = load_sprites()
-    task, kinds = FAMILIES[family]
-    subject, images = _pictures(family, rng, sprites)
-    odds = [(weights or {}).get(kind, 1.0) for kind in kinds]
+    subject = _subject(family, rng, sprites)
+    images = _drawn(family, subject, rng, sprites)
+    asked = _questions(family, subject, rng, questions, weights or {})
+    if not asked:  # the drawn scene allows none of the wanted kinds: take another one
+        return training_group(family, seed + "+", questions=questions, weights=weights)
+    return TrainingGroup(FAMILIES[family][0], images, asked)
+
+
+def _subject(family: str, rng: random.Random, sprites: Sprites) -> Any:
+    """What the pictures of a group show: a scene, a pair of scenes or a chart."""
+    style = rng.choice(TRAINING_STYLES)
+    if family == "chart":
+        return random_chart(rng, held_out=False)
+    if family == "pair":
+        return random_pair(rng, style, sprites)
+    layout: Any = rng.choice(("grid", "scatter")) if family == "caption" else family
+    return random_scene(rng, layout, style, sprites)
+
+
+def _drawn(
+    family: str, subject: Any, rng: random.Random, sprites: Sprites
+) -> tuple[PIL.Image.Image, ...]:
+    if family == "chart":
+        return (draw_chart(subject, rng, sprites),)
+    scenes = subject if family == "pair" else (subject,)
+    return tuple(draw(scene, rng, sprites, vary=True) for scene in scenes)
+
+
+def _questions(
+    family: str, subject: Any, rng: random.Random, most: int, weights: Mapping[str, float]
+) -> tuple[SyntheticQuestion, ...]:
+    """Different questions on a subject; none if it allows none of the kinds that are drawn."""
+    kinds = FAMILIES[family][1]
+    odds = [weights.get(kind, 1.0) for kind in kinds]
     asked: dict[str, SyntheticQuestion] = {}
-    for _ in range(4 * questions):
+    for _ in range(4 * most):
         question = ask(family, rng.choices(kinds, odds)[0], subject, rng)
         if question is not None:
             asked[question.text] = question
-        if len(asked) == questions:
+        if len(asked) == most:
             break
-    if not asked:  # the drawn scene allows none of the wanted kinds: take another one
-        return training_group(family, seed + "+", questions=questions, weights=weights)
-    return TrainingGroup(task, images, tuple(asked.values()))
-
-
-def _pictures(
-    family: str, rng: random.Random, sprites: Sprites
-) -> tuple[Any, tuple[PIL.Image.Image, ...]]:
-    style = rng.choice(TRAINING_STYLES)
-    if family == "chart":
-        chart = random_chart(rng, held_out=False)
-        return chart, (draw_chart(chart, rng, sprites),)
-    if family == "pair":
-        pair = random_pair(rng, style, sprites)
-        return pair, tuple(draw(scene, rng, sprites, vary=True) for scene in pair)
-    layout: Any = rng.choice(("grid", "scatter")) if family == "caption" else family
-    scene = random_scene(rng, layout, style, sprites)
-    return scene, (draw(scene, rng, sprites, vary=True),)
+    return tuple(asked.values())
 
 
 def ask(family: str, kind: str, subject: Any, rng: random.Random) -> SyntheticQuestion | None:
@@ -126,13 +140,14 @@ def texts_for_vocabulary() -> list[str]:
     Names stand apart from the sentences they occur in: so none grows together with a particle.
     """
     rng = random.Random("vocabulary")
+    sprites = load_sprites()
     names = [*(concept.name for concept in concepts()), *basic_charts.words()]
     texts = [*names, *names]
     cut = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
     for family in FAMILIES:
-        for index in range(600):
-            group = training_group(family, f"vocabulary-{index}", questions=3)
-            for question in group.questions:
+        for _ in range(600):
+            subject = _subject(family, rng, sprites)
+            for question in _questions(family, subject, rng, 3, {}):
                 for text in (question.text, *question.answers[:3]):
                     texts += [*cut.split(text), *cut.findall(text)]
     rng.shuffle(texts)
