@@ -9,7 +9,8 @@ from typing import Any
 import transformers
 
 sys.path.insert(0, str(Path(__file__).parent / "runners/hf"))
-from families.common import TEXT_SIZES, chat_template, enlarge, ids, tokenizer
+from families.common import TEXT_SIZES, enlarge, ids, tokenizer
+from families.common import chat_template as chat_template
 
 SIZES: dict[str, Any] = {
     "hidden_size": 32,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from made_parts import PAIRS, SIZES, save_language, save_vision
+from made_parts import PAIRS, SIZES, chat_template, save_language, save_vision
 from made_tasks import picture
 
 from vlmbench.cli.main import main
@@ -20,6 +19,7 @@ from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.assemble import assemble, init_checkpoint, part_sizes
 from vlmbench.train.connector_models import resized_positions
+
 
 def ask(image: bytes, text: str = "何色ですか。") -> Request:
     parts = (ImagePart(Image(image)), TextPart(text))

@@ -194,7 +194,9 @@ def check_connector(model_type: str) -> None:
 def pairs_of(examples: list[Example]) -> Pairs:
     """The examples that show one image, each image once, with their first answer."""
     single = {one.images[0].digest: one for one in reversed(examples) if len(one.images) == 1}
-    return Pairs([one.images[0] for one in single.values()], [o.answers[0] for o in single.values()])
+    return Pairs(
+        [one.images[0] for one in single.values()], [o.answers[0] for o in single.values()]
+    )
 
 
 def collect_pairs(feed: Feed, most: int) -> Pairs:

@@ -27,8 +27,8 @@ from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.scratch import write_scratch
-from vlmbench.train.starts import assemble_start
 from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.starts import assemble_start
 from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
 

@@ -99,7 +99,8 @@ def train_on_data(
     """Trains by a recipe on a user's own rows, a stage after the other.
 
     Each stage but the last has a directory `stages/<number>` of its own, where the next one
-    starts from, `stages/0` being a start that is put together; a resumed training passes over those that are finished.
+    starts from; a start that is put together has `stages/0`. A resumed training passes over those
+    that are finished.
 
     Raises:
         VlmbenchError: See `train_stage`.
