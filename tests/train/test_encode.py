@@ -10,8 +10,9 @@ from vlmbench.errors import DataError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Image
 from vlmbench.runners.hf.load import load_input_pipeline
+from vlmbench.train.batch import IGNORE
 from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.encode import IGNORE, ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder, question_of
 
 RED = Image(picture(COLORS["赤"], 1))
 

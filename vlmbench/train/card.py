@@ -72,6 +72,7 @@ def checkpoint_facts(
         "best": progress.best,
         "tasks": {record.task: _task_facts(record) for record in records},
         "unreached": ready.loop.unreached,
+        "packing": ready.loop.packing,
         "guard": ready.guard.as_dict(),
         "vlmbench": __version__,
         "commit": source_commit(),

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlmbench.errors import DataError, ModelError
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart, stable_hash
 from vlmbench.runners.hf.inputs import Encoder
 from vlmbench.runners.hf.load import InputPipeline
+from vlmbench.train.batch import IGNORE, Batch, Continuation, assemble
 from vlmbench.train.data.examples import Example, Turn
-
-if TYPE_CHECKING:
-    import torch
-
-IGNORE = -100
-"""Label of a token that carries no loss."""
+from vlmbench.train.shared_prefix import RowPlan, alone, image_tokens, plan_rows
 
 _PROBE = "vlmbenchprobe"
 """A text that no template writes by itself."""
@@ -37,27 +33,6 @@ class Size:
     learned: int
     """Tokens that the loss falls on."""
     images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Examples as tensors, padded on the right."""
-
-    inputs: Mapping[str, Any]
-    """Keyword arguments of the model."""
-    labels: torch.Tensor
-    """(rows, tokens); IGNORE where nothing is learned."""
-    examples: tuple[Example, ...]
-    learned_by_example: tuple[int, ...]
-    """Tokens that the loss falls on, of each example, in the order in which the labels have
-    them."""
-    tokens: int
-    """Tokens of all rows, padding left out."""
-
-    @property
-    def learned(self) -> int:
-        """Number of tokens that the loss falls on."""
-        return sum(self.learned_by_example)
 
 
 class ExampleEncoder:
@@ -78,6 +53,7 @@ class ExampleEncoder:
         """The encoder of `vlmbench run`."""
         self._tokenizer = self.prompts.tokenizer
         self._text_only = pipeline.family.text_only
+        self._image_tokens = image_tokens(pipeline.processor, pipeline.tokenizer, pipeline.config)
         self._stop_id, self._stop_text = self._find_stop(ends)
         self.digest = stable_hash([self._probe_prompt(), self._stop_text, dict(options)])
         """Of how prompts are written; another one means that a run asks otherwise."""
@@ -94,45 +70,62 @@ class ExampleEncoder:
     def batch(self, groups: Sequence[Sequence[Example]]) -> Batch:
         """The tensors of some groups of examples, which all have images or all have none.
 
+        The examples of a group stand in one row where they share their pictures and all that
+        precedes these; else each has a row.
+
         Raises:
             DataError: An image cannot be read, an example does not fit the model, or there is
                 nothing to learn in it.
         """
-        import torch
+        plans = [plan for group in groups for plan in self._plans(group)]
+        encoded = self._encoded([plan.examples[0] for plan in plans])
+        prompts = encoded["attention_mask"].bool()
+        for plan, ids, prompt in zip(plans, encoded["input_ids"], prompts, strict=True):
+            first = plan.questions[0]
+            if first and ids[prompt].tolist()[-len(first) :] != first:
+                # The processor writes the prompt otherwise than the template alone.
+                return self.batch([(one,) for plan in plans for one in plan.examples])
+        rows = [self._continued(plan) for plan in plans]
+        examples = [example for plan in plans for example in plan.examples]
+        return assemble(encoded, rows, examples, self._tokenizer.pad_token_id)
 
-        examples = [example for group in groups for example in group]
-        requests = [question_of(example, str(at)) for at, example in enumerate(examples)]
-        encoded = self.prompts.encode(requests)
+    def _plans(self, group: Sequence[Example]) -> list[RowPlan]:
+        if len(group) == 1:
+            return [alone(group[0])]
+        try:
+            return plan_rows(group, self._prompt_tokens, self._image_tokens)
+        except DataError:  # the row will be named when it is encoded
+            return [alone(one) for one in group]
+
+    def _prompt_tokens(self, examples: Sequence[Example]) -> list[list[int]]:
+        """Of each example's first question as the template writes it."""
+        messages = [self.prompts.conversation(question_of(one, "")) for one in examples]
+        texts = [self.prompts.rendered(one) for one in messages]
+        found = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [list(tokens) for tokens in found]
+
+    def _encoded(self, examples: Sequence[Example]) -> Any:
+        """The inputs of each example's first question."""
+        encoded = self.prompts.encode(
+            [question_of(example, str(at)) for at, example in enumerate(examples)]
+        )
         if encoded.failed:
             problem = encoded.failed[0]
             example = examples[int(problem.sample_id)]
             reason = problem.error.message.rstrip(".") if problem.error else "unknown"
             raise DataError(f"{_place(example)} cannot be learned from ({reason}); leave it out.")
-        prompts = encoded.inputs["attention_mask"].bool()
-        rows = [
-            self._continuation(example, request)
-            for example, request in zip(examples, requests, strict=True)
-        ]
-        lengths = [
-            int(prompt.sum()) + len(tokens)
-            for prompt, (tokens, _) in zip(prompts, rows, strict=True)
-        ]
-        labels = torch.full((len(examples), max(lengths)), IGNORE)
-        inputs = {
-            name: _moved(value, prompts, lengths) if _along_tokens(value, prompts) else value
-            for name, value in encoded.inputs.items()
-            if name != "labels"  # PaliGemma's processor opens those of the prompt
-        }
-        inputs["input_ids"] += (inputs["attention_mask"] == 0) * self._tokenizer.pad_token_id
-        for at, (prompt, (tokens, learned)) in enumerate(zip(prompts, rows, strict=True)):
-            start = int(prompt.sum())
-            behind = slice(start, lengths[at])
-            inputs["input_ids"][at, behind] = torch.tensor(tokens)
-            inputs["attention_mask"][at, behind] = 1
-            opened = torch.tensor(learned)
-            labels[at, behind] = torch.where(opened, torch.tensor(tokens), IGNORE)
-        counts = tuple(sum(learned) for _, learned in rows)
-        return Batch(inputs, labels, tuple(examples), counts, sum(lengths))
+        return encoded.inputs
+
+    def _continued(self, plan: RowPlan) -> Continuation:
+        """What follows the first question of a row: its answer, the next question ..."""
+        row = Continuation(own=len(plan.questions[0]))
+        for number, (example, question) in enumerate(
+            zip(plan.examples, plan.questions, strict=True), 1
+        ):
+            asked = question if number > 1 else []  # the prompt has the first one already
+            tokens, learned = self._continuation(example)
+            row.add(number, [*asked, *tokens], [*[False] * len(asked), *learned])
+        return row
 
     def marked(self, example: Example) -> str:
         """The conversation as the model sees it, what is learned between 【 and 】."""
@@ -148,11 +141,13 @@ class ExampleEncoder:
                 start, opened = at, opens
         return "".join(parts)
 
-    def _continuation(self, example: Example, request: Request) -> tuple[list[int], list[bool]]:
+    def _continuation(self, example: Example) -> tuple[list[int], list[bool]]:
         """The tokens behind the first prompt, and which of them are learned."""
         _, rest = _split(example)
-        messages = self.prompts.conversation(request)
-        before = self.prompts.rendered(messages) if len(rest) > 1 else ""
+        messages, before = list[dict[str, Any]](), ""
+        if len(rest) > 1:
+            messages = self.prompts.conversation(question_of(example, ""))
+            before = self.prompts.rendered(messages)
         tokens: list[int] = []
         learned: list[bool] = []
         for at, turn in enumerate(rest):
@@ -267,25 +262,3 @@ def question_of(example: Example, sample_id: str, *, max_new_tokens: int = 1) ->
 
 def _place(example: Example) -> str:
     return f"Row '{example.id}' of {example.source}"
-
-
-def _along_tokens(value: Any, prompts: torch.Tensor) -> bool:
-    """Whether a tensor says something of each token."""
-    import torch
-
-    return torch.is_tensor(value) and value.shape[:2] == prompts.shape
-
-
-def _moved(value: torch.Tensor, prompts: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-    """What is said of each prompt token, moved to the left of a tensor for the whole conversation.
-
-    Later tokens get zeros, as text tokens have in masks; what has more axes, such as which image
-    a token may look at, goes on as for the prompt's last token.
-    """
-    moved = value.new_zeros((len(prompts), max(lengths), *value.shape[2:]))
-    for row, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
-        kept = value[row][prompt]
-        moved[row, : len(kept)] = kept
-        if value.ndim > 2:
-            moved[row, len(kept) : length] = kept[-1]
-    return moved

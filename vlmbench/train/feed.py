@@ -14,6 +14,10 @@ from vlmbench.train.sources import Rows
 
 Group: TypeAlias = tuple[Example, ...]
 """Examples that stand in one row of a batch, because they show the same pictures; mostly one."""
+Numbers: TypeAlias = tuple[int, ...]
+"""Rows of a group, by their number."""
+MOST_IN_ROW = 16
+"""Most rows of one group; more would make an update's memory a matter of luck."""
 
 
 class Feed(Protocol):
@@ -39,13 +43,18 @@ class RowFeed:
 
     A source's weight says how often its rows come in an epoch: whole times for certain, the rest
     by lot.
+
+    Args:
+        per_update: Groups that an update learns from.
+        packing: Rows that show the same pictures are groups; else each row is one.
     """
 
-    def __init__(self, rows: Rows, per_update: int, seed: int) -> None:
+    def __init__(self, rows: Rows, per_update: int, seed: int, *, packing: bool = False) -> None:
         self._rows, self._per_update, self._seed = rows, per_update, seed
+        self._packing = packing
         self._epochs: list[int] = [0]
         """Number of the first update of each epoch that was looked at."""
-        self._drawn: tuple[int, list[list[int]]] | None = None
+        self._drawn: tuple[int, list[list[Numbers]]] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -61,30 +70,45 @@ class RowFeed:
             if epoch + 1 == len(self._epochs):
                 self._epochs.append(self._epochs[epoch] + len(self._updates(epoch)))
             epoch += 1
-        numbers = self._updates(epoch)[step - self._epochs[epoch]]
-        return [(self._rows.training[number],) for number in numbers]
+        groups = self._updates(epoch)[step - self._epochs[epoch]]
+        return [tuple(self._rows.training[number] for number in group) for group in groups]
 
     def some(self, count: int) -> list[Example]:
         """See `Feed`."""
         rows = self._rows.training
         return ([one for one in rows if one.images] or rows)[:count]
 
-    def _updates(self, epoch: int) -> list[list[int]]:
-        """The rows of each update of an epoch, by number."""
+    def _updates(self, epoch: int) -> list[list[Numbers]]:
+        """The groups of each update of an epoch."""
         if self._drawn is None or self._drawn[0] != epoch:
             self._drawn = (epoch, self._draw(epoch))
         return self._drawn[1]
 
-    def _draw(self, epoch: int) -> list[list[int]]:
+    def _draw(self, epoch: int) -> list[list[Numbers]]:
         rng = random.Random(f"{self._seed}:{epoch}")
         kinds: dict[bool, list[int]] = {True: [], False: []}
         for number, example in enumerate(self._rows.training):
             weight = self._rows.weights.get(example.source, 1.0)
             times = int(weight) + (rng.random() < weight % 1)
             kinds[bool(example.images)] += [number] * times
-        size, found = self._per_update, list[list[int]]()
+        size, found = self._per_update, list[list[Numbers]]()
         for numbers in kinds.values():
             rng.shuffle(numbers)
-            found += [numbers[at : at + size] for at in range(0, len(numbers), size)]
+            groups = self._grouped(numbers)
+            found += [groups[at : at + size] for at in range(0, len(groups), size)]
         rng.shuffle(found)
         return found
+
+    def _grouped(self, numbers: list[int]) -> list[Numbers]:
+        """Rows with the same pictures together, in the order in which the first of each comes."""
+        if not self._packing:
+            return [(number,) for number in numbers]
+        groups: dict[object, list[int]] = {}
+        for number in numbers:
+            shown = tuple(image.digest for image in self._rows.training[number].images)
+            groups.setdefault(shown or number, []).append(number)
+        return [
+            tuple(group[at : at + MOST_IN_ROW])
+            for group in groups.values()
+            for at in range(0, len(group), MOST_IN_ROW)
+        ]

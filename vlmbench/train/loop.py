@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 import time
 from collections import defaultdict
@@ -16,9 +15,12 @@ import torch
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
-from vlmbench.train.encode import IGNORE, Batch, ExampleEncoder
-from vlmbench.train.feed import Feed, Group
+from vlmbench.train.batch import Batch
+from vlmbench.train.encode import ExampleEncoder
+from vlmbench.train.feed import Feed
+from vlmbench.train.losses import token_losses
 from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
+from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.step_check import StepCheck
@@ -121,9 +123,8 @@ class Loop:
         self.steps = total_steps(recipe, feed)
         self._encoder = encoder
         self._device = next(trainable.model.parameters()).device
-        self._keeps_logits = (
-            "logits_to_keep" in inspect.signature(trainable.model.forward).parameters
-        )
+        self.packing: PackingResult = "nothing to pack"
+        """Whether the examples of a group share a row; known once there is such a group."""
         if recipe.gradient_checkpointing:
             _enable_checkpointing(trainable.model)
         self.unreached = self._freeze_unreached()
@@ -161,31 +162,26 @@ class Loop:
 
     def token_losses(self, batch: Batch) -> torch.Tensor:
         """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
-        model = self.trainable.model
-        inputs = {
-            name: value.to(self._device) if torch.is_tensor(value) else value
-            for name, value in batch.inputs.items()
-        }
-        labels = batch.labels.to(self._device)[:, 1:]
-        learned = labels != IGNORE
-        # Only what comes before an answer token goes through the output layer, which would
-        # otherwise cost more than all the rest where the vocabulary is large.
-        kept = learned.any(0).nonzero().flatten()
-        arguments = {"logits_to_keep": kept} if self._keeps_logits else {}
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            logits = model(**inputs, use_cache=False, **arguments).logits
-        if not self._keeps_logits:
-            logits = logits[:, kept]
-        picked = learned[:, kept]
-        return torch.nn.functional.cross_entropy(
-            logits[picked].float(), labels[:, kept][picked], reduction="none"
-        )
+            return token_losses(self.trainable.model, batch)
 
     def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
-        groups: list[Group] = self.feed.update(step)
+        groups = self.feed.update(step)
+        if self.packing == "not exact for this family":
+            groups = [(example,) for group in groups for example in group]
         size = self.recipe.per_device_train_batch_size
         parts = [groups[at : at + size] for at in range(0, len(groups), size)]
         return step, [self._encoder.batch(part) for part in parts]
+
+    def _kept_apart(self, batch: Batch) -> Batch:
+        """The batch, with a row for each example where sharing one would change its loss."""
+        if batch.segments is None:
+            return batch
+        if self.packing == "nothing to pack":
+            self.packing = check_packing(self.trainable.model, self._encoder, batch)
+        if self.packing == "exact":
+            return batch
+        return self._encoder.batch([(example,) for example in batch.examples])
 
     def _update(
         self,
@@ -195,6 +191,7 @@ class Loop:
         began: float,
         wait: float,
     ) -> StepReport:
+        batches = [self._kept_apart(batch) for batch in batches]
         learned = sum(batch.learned for batch in batches)
         sums = self._backward(step, batches, learned)
         loss = sum(sums.loss.values()) / learned

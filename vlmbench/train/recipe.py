@@ -273,6 +273,9 @@ class Recipe(Strict):
     bf16: bool = False
     """Arithmetic in bfloat16; weights that are trained stay float32."""
     gradient_checkpointing: bool = False
+    packing: bool = False
+    """Rows that show the same pictures are learned in one, which looks at these once;
+    `per_device_train_batch_size` counts them together then."""
     max_length: PositiveInt | None = None
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
