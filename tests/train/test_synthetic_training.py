@@ -65,7 +65,7 @@ def whole(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_by_recipe(drawn_recipe(folder, seedling), out=folder / "out", quiet=True)
 
 
-def test_it_learns_and_says_what_it_was_shown(whole: Path) -> None:
+def test_it_learns_and_says_what_it_was_shown(whole: Path, seedling: Path) -> None:
     found = losses(whole)
     assert len(found) == 9
     assert found[-1] < 0.7 * found[0]
@@ -82,6 +82,7 @@ def test_it_learns_and_says_what_it_was_shown(whole: Path) -> None:
     assert facts["best"] == max(row["eval/validation.match.exact"] for row in checks)
     readme = (whole / "README.md").read_text()
     assert "drawn while training (single 1)" in readme
+    assert f"base_model: {seedling}" in readme
 
 
 def test_resumed_equals_never_interrupted(
@@ -142,7 +143,7 @@ def test_a_task_of_generated_pictures_is_reported_and_rows_are_refused(
     assert report["pictures"] == 200
     row = {"images": [picture], "texts": [{"user": "何色？", "assistant": "赤"}]}
     write_rows(tmp_path / "rows.parquet", [*color_rows(8), row])
-    with pytest.raises(DataError, match="holds evaluation data in 1 examples: the first, .*parquet"):
+    with pytest.raises(DataError, match=r"data in 1 examples: the first, .*parquet"):
         prepared(tmp_path, seedling, data=[{"path": "rows.parquet"}, COLORS], guard=guard)
 
 
@@ -179,6 +180,7 @@ def test_from_nothing_in_stages(tmp_path: Path) -> None:
     assert len(tokenizer["model"]["vocab"]) == 600
     first = json.loads((out / "stages" / "1" / "checkpoint.json").read_text())
     assert first["base"]["location"] == FROM_NOTHING
+    assert "base_model" not in (out / "stages" / "1" / "README.md").read_text()
     last = json.loads((out / "checkpoint.json").read_text())
     assert last["base"]["location"] == str(out / "stages" / "1")
     assert resolve_model(str(out)).runner == "hf"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -123,7 +123,9 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
         }
         for task, values in facts["tasks"].items()
     ]
-    head: dict[str, Any] = {"base_model": facts["base"]["location"]}
+    head: dict[str, Any] = {}
+    if recipe.scratch is None:
+        head["base_model"] = facts["base"]["location"]
     if recipe.method == "lora":
         head["library_name"] = "peft"
     if results:
@@ -131,19 +133,33 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     data = facts["data"]
     pixels = recipe.model_options.get("max_pixels")
     note = f"- Run it with `--max-pixels {pixels}`, as it was trained\n" if pixels else ""
-    drawn = "".join(f"- Data: {_generated_line(one)}\n" for one in data["generated"])
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
         f"- Start: {facts['base']['location']}\n"
         f"- Method: {_method_line(recipe)}\n{note}"
-        f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for validation,"
-        f" {len(data['too_long'])} left out as too long; digest {data['digest']}\n{drawn}"
+        f"{''.join(_data_lines(recipe, data))}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
         f"- {_guard_line(facts['guard'])}\n"
     )
+
+
+def _data_lines(recipe: Recipe, data: dict[str, Any]) -> Iterator[str]:
+    if recipe.row_sources:
+        yield (
+            f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for "
+            f"validation, {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+        )
+    for source in recipe.synthetic_sources:
+        mixture = source.synthetic.mixture
+        families = ", ".join(f"{name} {weight:g}" for name, weight in mixture.items())
+        yield (
+            "- Data: pictures of the training split of vlmbench's embedded suite, drawn while "
+            f"training ({families}); sources and licences of the art are in the suite's "
+            "ATTRIBUTION.md\n"
+        )
 
 
 def _method_line(recipe: Recipe) -> str:
@@ -153,15 +169,6 @@ def _method_line(recipe: Recipe) -> str:
     if not recipe.full_parts:
         return adapted
     return f"{adapted}; in full beside it: {', '.join(recipe.full_parts)}, in the adapter's file"
-
-
-def _generated_line(source: dict[str, Any]) -> str:
-    mixture = source["synthetic"]["mixture"]
-    families = ", ".join(f"{name} {weight:g}" for name, weight in mixture.items())
-    return (
-        "pictures of the training split of vlmbench's embedded suite, drawn while training "
-        f"({families}); sources and licences of the art are in the suite's ATTRIBUTION.md"
-    )
 
 
 def _guard_line(guard: dict[str, Any]) -> str:

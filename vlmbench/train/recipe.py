@@ -472,7 +472,7 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
 
 
 def _check_start(recipe: Recipe, path: Path) -> None:
-    if recipe.scratch is not None and (recipe.method, recipe.train) != ("full", PART_NAMES):
+    if recipe.scratch is not None and (recipe.method, recipe.trained_parts) != ("full", PART_NAMES):
         raise ConfigError(
             f"The model of {path} starts from nothing, so all of it must be trained; write "
             "'method: full' and leave out 'train'."
