@@ -6,7 +6,8 @@ texts    TextTower: a small transformer; TokenMeans: a language model's frozen e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -49,9 +50,9 @@ class VlmImageEncoder(nn.Module):
     """A VLM's own image tokens, averaged: trains its connector (and tower) in place.
 
     Args:
-        vlm: LLaVA or InternVL, whose connector is an MLP.
-        stored: It is given what `tower_features` made instead of pixels: with a frozen tower a
-            step then costs a hundredth.
+        vlm: LLaVA or InternVL, whose connector is an MLP, or BLIP-2.
+        stored: It is given what `tower_features` made instead of pixels, not for BLIP-2: with a
+            frozen tower a step then costs a hundredth.
     """
 
     def __init__(self, vlm: PreTrainedModel, *, stored: bool = False) -> None:
@@ -61,18 +62,23 @@ class VlmImageEncoder(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Vectors (n, width of the language model) of pixels or stored features."""
         model: Any = self.vlm
-        tower = model.model.vision_tower
-        if self._stored:
-            model.model.vision_tower = _StoredTower()
-        try:
-            output = model.get_image_features(pixel_values=inputs, return_dict=True)
-        finally:
-            model.model.vision_tower = tower
-        tokens = output.pooler_output
+        with _stored_tower(model) if self._stored else nullcontext():
+            tokens = model.get_image_features(pixel_values=inputs, return_dict=True).pooler_output
         if not isinstance(tokens, Tensor):  # LLaVA gives a list, an image each
             tokens = torch.stack(list(tokens))
         mean: Tensor = tokens.mean(dim=1)
         return mean
+
+
+@contextmanager
+def _stored_tower(model: Any) -> Iterator[None]:
+    """Puts a `_StoredTower` where the model's own tower is."""
+    tower = model.model.vision_tower
+    model.model.vision_tower = _StoredTower()
+    try:
+        yield
+    finally:
+        model.model.vision_tower = tower
 
 
 class _StoredTower(nn.Module):
