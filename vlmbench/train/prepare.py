@@ -67,11 +67,9 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
     rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
+    feed = _row_feed(recipe, rows) if recipe.row_sources else None
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
-    feed = None
-    if recipe.row_sources:
-        feed = RowFeed(rows, recipe.examples_per_step, recipe.seed, packing=recipe.packing)
     trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder, trainable)
@@ -85,6 +83,10 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         live,
         Loop(recipe, trainable, encoder, mixed(recipe, feed)),
     )
+
+
+def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed:
+    return RowFeed(rows, recipe.examples_per_step, recipe.seed, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
