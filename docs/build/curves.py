@@ -82,8 +82,8 @@ def _panel(rows: Sequence[Mapping[str, Any]], number: int) -> str:
             x, y = left + at % 3 * 90, TOP + HEIGHT + 32 + at // 3 * 15
             yield f'<text x="{x}" y="{y}" fill="{color}">{name}</text>'
         for point in checks:
-            x, y = place(*point).split(",")
-            yield f'<circle cx="{x}" cy="{y}" r="3" fill="#222"/>'
+            across, down = place(*point).split(",")
+            yield f'<circle cx="{across}" cy="{down}" r="3" fill="#222"/>'
         if checks:
             yield f'<text x="{left + 180}" y="{TOP + HEIGHT + 47}">● validation</text>'
 
