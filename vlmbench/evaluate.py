@@ -19,6 +19,7 @@ from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
+from vlmbench.models.completion import BASE_MODEL
 from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.records import JournalSample, Request, Response, RunRecord, Sample
 from vlmbench.runners import baseline
@@ -96,6 +97,8 @@ def run(
             task, journal, asked, counter, variant, limit=limit, seed=seed, images=images
         )
         generate(model, requests, asked, executor, journal, session, counter, max_errors=max_errors)
+        if session.environment.get("prompt_form") == "completion":
+            notify(BASE_MODEL.format(model.location))
     return derive(directory, journal.content, task, metrics)
 
 

@@ -44,4 +44,4 @@ def test_real_parts_go_through_the_three_stages(
 
     language = str(find_parts("gemma3-dinov2")[1])
     assert main(["run", "--model", language, *ran, "--image-mode", "blind"]) == 0
-    assert "asked as a base model" in capfd.readouterr().err
+    assert "was asked as a base model" in capfd.readouterr().err

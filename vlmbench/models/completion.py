@@ -16,6 +16,11 @@ COMPLETION = (
 """For a base model without a chat template: question, answer, one line break after each. Its own
 turn tokens were never trained, so an answer that ended with one would have to be learned first."""
 
+BASE_MODEL = (
+    "The checkpoint {} brings no chat template, so it was asked as a base model: the question, a "
+    "line break, '答え:', and an answer that ends at a line break."
+)
+
 
 def completion_ends(tokenizer: Any, ends: int | Sequence[int] | None) -> list[int]:
     """Ids of the tokens that end an answer of such a model: its own, and a line break.

@@ -58,4 +58,4 @@ def test_its_answers_end_at_a_line_break(base: Path) -> None:
 def test_the_run_says_so(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = ["run", "--model", str(base), "--tasks", "ja-vqa", "--limit", "2"]
     assert main([*run, "--device", "cpu", "--out", str(tmp_path / "runs")]) == 0
-    assert "brings no chat template, so it is asked as a base model" in capfd.readouterr().err
+    assert "brings no chat template, so it was asked as a base model" in capfd.readouterr().err

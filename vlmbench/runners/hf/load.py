@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
 WEIGHT_FILES = ("*.safetensors", "*.bin")
-
-BASE_MODEL = (
-    "The checkpoint {} brings no chat template, so it is asked as a base model: the question, a "
-    "line break, '答え:', and an answer that ends at a line break."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +103,7 @@ def check_checkpoint(spec: ModelSpec) -> None:
     Raises:
         VlmbenchError: See `load_input_pipeline`; or a directory holds no weights.
     """
-    if load_input_pipeline(spec).is_completion:
-        print(f"vlmbench: {BASE_MODEL.format(spec.location)}", file=sys.stderr)
+    load_input_pipeline(spec)
     pick_device(spec.device)
     folder = model_path(spec.location)
     if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
