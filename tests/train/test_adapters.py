@@ -18,12 +18,13 @@ from vlmbench.errors import ConfigError
 from vlmbench.models.families import family
 from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.load import load
+from vlmbench.train.adapter import without_peft_warnings
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.export import merge_adapter
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
-from vlmbench.train.trainable import make_trainable, without_peft_warnings
+from vlmbench.train.trainable import make_trainable
 
 # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

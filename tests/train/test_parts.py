@@ -11,6 +11,7 @@ from made_families import BUILT, SEEING, build, loaded, train_steps
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.families import ModelFamily, PartPrefixes, known_families
+from vlmbench.runners.hf.quantize import kept_whole
 from vlmbench.train.parts import (
     PART_NAMES,
     PartRow,
@@ -91,6 +92,18 @@ def test_every_parameter_is_in_one_part(key: str) -> None:
     seen, named = model.get_input_embeddings(), dict(model.named_modules())
     assert {parts.part_of(name) for name, one in named.items() if one is seen} == {"language"}
     assert parts.part_of("") is None and parts.part_of("model") is None
+
+
+def test_what_four_bits_leave_out_is_all_but_the_language_models_layers(key: str) -> None:
+    from transformers.quantizers.quantizers_utils import should_convert_module
+
+    model, kind = build(key), known_families()[key]
+    parts, kept = partition(model, kind), kept_whole(kind, model)
+    head = model.get_output_embeddings()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            is_layer = parts.part_of(name) == "language" and module is not head
+            assert should_convert_module(name, kept) == is_layer, name
 
 
 def test_prefixes_are_those_of_the_model(key: str) -> None:

@@ -113,9 +113,13 @@ def free_cores(described: Mapping[str, Scalar]) -> int:
 
 
 def prefetched(
-    encode: Callable[[_Batch], _Encoded], batches: Iterable[_Batch], *, threads: int
+    encode: Callable[[_Batch], _Encoded],
+    batches: Iterable[_Batch],
+    *,
+    threads: int,
+    ahead: int = PREFETCH,
 ) -> Generator[_Encoded, None, None]:
-    """`map(encode, batches)`, with the next few results made in background threads.
+    """`map(encode, batches)`, with the next `ahead` results made in background threads.
 
     Exceptions of `batches` and `encode` come out where their batch would have.
     """
@@ -131,9 +135,9 @@ def prefetched(
         return encoding.submit(encode_formed, forming.submit(next, stream, None))
 
     try:
-        ahead = deque(submit() for _ in range(PREFETCH))
-        while (encoded := ahead.popleft().result()) is not None:
-            ahead.append(submit())
+        submitted = deque(submit() for _ in range(ahead))
+        while (encoded := submitted.popleft().result()) is not None:
+            submitted.append(submit())
             yield encoded
     finally:
         forming.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import ModelError
+from vlmbench.records import stable_hash
 from vlmbench.runs.directory import safe_name
 
 PACKAGED = "embedded:"
@@ -17,6 +18,7 @@ CONFIG_FILE = "config.json"
 
 _UNHASHED = frozenset({"trainer_state.json", "training_args.bin", "optimizer.bin"})
 _HASHED_SUFFIXES = frozenset({".json", ".jinja", ".model", ".txt", ".safetensors", ".bin", ".py"})
+_WEIGHTS = (".safetensors", ".bin")
 _WHOLE_FILE = 64 * 2**20
 _BLOCKS, _BLOCK_SIZE = 256, 2**16
 
@@ -88,7 +90,8 @@ def _read_object(path: Path) -> dict[str, Any]:
 def directory_name(folder: Path) -> str:
     """The directory's name; with its parent's where it says only which step it is."""
     folder = folder.resolve()
-    generic = folder.name.startswith("checkpoint-") or folder.name in ("final", "last", "best")
+    is_numbered = folder.name.startswith(("checkpoint-", "best-step-"))
+    generic = is_numbered or folder.name in ("final", "last", "best")
     return safe_name(f"{folder.parent.name}-{folder.name}" if generic else folder.name)
 
 
@@ -111,6 +114,11 @@ def directory_digest(folder: Path, *, deep: bool = False) -> list[list[str]]:
         raise ModelError(
             f"The checkpoint {folder} cannot be read ({error.strerror}); check its permissions."
         ) from error
+
+
+def weights_digest(folder: Path) -> str:
+    """Digest of a checkpoint's weights alone, whatever lies beside them."""
+    return stable_hash([one for one in directory_digest(folder) if one[0].endswith(_WEIGHTS)])
 
 
 def file_digest(path: Path) -> str:

@@ -55,7 +55,7 @@ class HFOptions(Strict):
     attention: str | dict[str, str] | None = None
     """sdpa, eager, flash_attention_2 ...; of transformers."""
     quantization: Literal["4bit", "8bit"] | None = None
-    """By bitsandbytes, while the weights are loaded."""
+    """By bitsandbytes, while the weights are loaded; 4bit is NF4, of the language model alone."""
     adapter: str | None = None
     """Directory of a LoRA adapter."""
     min_pixels: int | None = Field(default=None, ge=1)
@@ -93,6 +93,8 @@ class HFOptions(Strict):
         """What is set and changes answers; an adapter by its content."""
         values = self.as_dict()
         values.pop("device_map", None)
+        if self.quantization == "4bit":
+            values["quantization"] = "nf4"  # it was FP4 of all parts once
         if self.adapter is not None:
             values["adapter"] = directory_digest(Path(self.adapter))
         return values

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench import __version__
-from vlmbench.records import RunRecord, stable_hash
+from vlmbench.models.checkpoints import model_path, weights_digest
+from vlmbench.records import RunRecord
 from vlmbench.train.config import TrainConfig
-from vlmbench.train.data.examples import Example
 from vlmbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vlmbench.train.progress import TrainingLog
 
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
-_ADAPTER_PACKAGES = {"full": (), "lora": ("peft",)}
+_ADAPTER_PACKAGES = {"full": (), "lora": ("peft",), "qlora": ("peft", "bitsandbytes")}
 
 
 def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
@@ -49,6 +49,7 @@ def checkpoint_facts(
 ) -> dict[str, Any]:
     """What checkpoint.json says: what was trained from what, on what, for how long."""
     recipe, spec, rows = ready.recipe, ready.spec, ready.rows
+    base = model_path(spec.location)
     return {
         "name": recipe.name,
         "step": progress.step,
@@ -56,14 +57,16 @@ def checkpoint_facts(
             "location": spec.location,
             "revision": spec.revision,
             "fingerprint": spec.fingerprint,
+            "weights": weights_digest(base) if base.is_dir() else None,
         },
+        "beside": sorted(ready.trainable.beside),
         "prompt": ready.encoder.digest,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": {
             "training_rows": len(rows.training),
             "validation_rows": len(rows.validation),
             "too_long": rows.too_long,
-            "digest": rows_digest(rows.training),
+            "digest": rows.digest,
             "generated": [
                 {**source.model_dump(mode="json"), "seed": recipe.seed}
                 for source in recipe.synthetic_sources
@@ -83,17 +86,6 @@ def checkpoint_facts(
             name: version(name) for name in (*_PACKAGES, *_ADAPTER_PACKAGES[recipe.method])
         },
     }
-
-
-def rows_digest(examples: Sequence[Example]) -> str:
-    """Hash of what is learned: texts and image digests of every row, in their order."""
-    return stable_hash(
-        [
-            [turn.role, [part if isinstance(part, str) else part.digest for part in turn.parts]]
-            for example in examples
-            for turn in example.turns
-        ]
-    )
 
 
 def _task_facts(record: RunRecord) -> list[dict[str, Any]]:
@@ -126,13 +118,15 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     head: dict[str, Any] = {}
     if recipe.scratch is None:
         head["base_model"] = facts["base"]["location"]
-    if recipe.method == "lora":
+    if recipe.method != "full":
         head["library_name"] = "peft"
     if results:
         head["model-index"] = [{"name": recipe.name, "results": results}]
     data = facts["data"]
     pixels = recipe.model_options.get("max_pixels")
-    note = f"- Run it with `--max-pixels {pixels}`, as it was trained\n" if pixels else ""
+    flags = [f"--max-pixels {pixels}"] if pixels else []
+    flags += ["--quantization 4bit"] if recipe.method == "qlora" else []
+    note = f"- Run it with `{' '.join(flags)}`, as it was trained\n" if flags else ""
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"

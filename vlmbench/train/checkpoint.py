@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Progress:
     """The best value of `evaluate.best` so far."""
     best_step: int
     checks_without_gain: int
+    kept: dict[int, float]
+    """Steps whose checkpoints are the best so far, with their values."""
     probe_loss: float
     """Of a batch that is the same at every checkpoint; tells whether resuming restored all."""
     seconds: float
@@ -101,7 +103,8 @@ def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
 
 def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
     """Loads a checkpoint as any user would, and compares its answers with the live model's."""
-    options = {"max_pixels": live.spec.options["max_pixels"]} if _bounded(live) else {}
+    chosen = live.spec.options
+    options = {key: chosen[key] for key in ("max_pixels", "quantization") if key in chosen}
     spec = resolve_model(
         str(folder), dtype=live.spec.dtype, device=live.spec.device, options=options
     )
@@ -119,14 +122,17 @@ def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
             )
 
 
-def _bounded(live: LiveModel) -> bool:
-    return "max_pixels" in live.spec.options
-
-
 def write_state(
-    folder: Path, trainable: Trainable, optimizer: torch.optim.Optimizer, progress: Progress
+    folder: Path,
+    trainable: Trainable,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    loop: Mapping[str, Any],
 ) -> None:
     """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
+
+    Args:
+        loop: The state of the loop.
 
     A file's names are not always those in memory, and a loader that takes them for the same
     restores nothing without a word (huggingface/transformers issue 43701).
@@ -134,12 +140,21 @@ def write_state(
     weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
-    torch.save({"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}, part)
+    state = {"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}
+    torch.save({**state, "loop": dict(loop)}, part)
     part.replace(folder / STATE)
 
 
-def read_state(folder: Path, trainable: Trainable, optimizer: torch.optim.Optimizer) -> Progress:
+def read_state(
+    folder: Path,
+    trainable: Trainable,
+    optimizer: torch.optim.Optimizer,
+    load_loop: Callable[[Mapping[str, Any]], None],
+) -> Progress:
     """Restores what `write_state` wrote.
+
+    Args:
+        load_loop: Takes the state of the loop.
 
     Raises:
         ModelError: The file is not of this model.
@@ -157,6 +172,7 @@ def read_state(folder: Path, trainable: Trainable, optimizer: torch.optim.Optimi
         for name, parameter in current.items():
             parameter.copy_(saved[name])
     optimizer.load_state_dict(state["optimizer"])
+    load_loop(state["loop"])
     return Progress(**state["progress"])
 
 
@@ -175,6 +191,19 @@ def keep_newest(target: Path, count: int) -> None:
     numbered = sorted(target.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[-1]))
     for folder in numbered[:-count]:
         shutil.rmtree(folder)
+
+
+def best_folder(target: Path, step: int) -> Path:
+    """Where one of the best checkpoints is kept."""
+    return target / f"best-step-{step}"
+
+
+def keep_best(target: Path, steps: Collection[int]) -> None:
+    """Removes all of the best checkpoints but those of some steps."""
+    kept = {best_folder(target, step) for step in steps}
+    for folder in target.glob("best-step-*"):
+        if folder not in kept:
+            shutil.rmtree(folder)
 
 
 def publish(folder: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from vlmbench.errors import ModelError, UsageError
@@ -14,7 +13,7 @@ from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.variants.variant import variant_requests
-from vlmbench.train.trainable import without_peft_warnings
+from vlmbench.train.adapter import without_peft_warnings
 
 COMPARED = 32
 """Answers that must be the same before and after."""
@@ -65,8 +64,7 @@ def _answers(spec: ModelSpec, requests: list[Request]) -> list[str | None]:
 
 def _save_merged(spec: ModelSpec, folder: str, out: Path) -> None:
     peft = import_peft("LoRA adapters need")
-    options = {key: value for key, value in spec.options.items() if key != "adapter"}
-    loaded: Loaded = load(replace(spec, options=options))
+    loaded: Loaded = load(spec, adapted=False)
     with without_peft_warnings():
         merged = peft.PeftModel.from_pretrained(loaded.model, folder).merge_and_unload()
     part = out.with_name(f".{out.name}.part")

@@ -5,19 +5,19 @@ So a resumed training sees what an unbroken one would have seen.
 
 from __future__ import annotations
 
-import random
 from typing import Protocol, TypeAlias
 
-from vlmbench.errors import DataError
+import numpy
+from numpy.typing import NDArray
+
 from vlmbench.train.data.examples import Example
-from vlmbench.train.sources import Rows
+from vlmbench.train.data.mixture import Order
+from vlmbench.train.sources import TrainingRows
 
 Group: TypeAlias = tuple[Example, ...]
 """Examples that stand in one row of a batch, because they show the same pictures; mostly one."""
-Numbers: TypeAlias = tuple[int, ...]
-"""Rows of a group, by their number."""
 MOST_IN_ROW = 16
-"""Most rows of one group; more would make an update's memory a matter of luck."""
+"""Most examples of one group; more would make an update's memory a matter of luck."""
 
 
 class Feed(Protocol):
@@ -39,22 +39,21 @@ class Feed(Protocol):
 
 
 class RowFeed:
-    """Rows that are in memory.
+    """Rows of files, in the order of a mixture and read as they come.
 
-    A source's weight says how often its rows come in an epoch: whole times for certain, the rest
-    by lot.
+    The rows of an update follow each other in the mixture, but for those of the other kind
+    between them, so that they are mostly in memory together.
 
     Args:
         per_update: Groups that an update learns from.
         packing: Rows that show the same pictures are groups; else each row is one.
     """
 
-    def __init__(self, rows: Rows, per_update: int, seed: int, *, packing: bool = False) -> None:
-        self._rows, self._per_update, self._seed = rows, per_update, seed
-        self._packing = packing
+    def __init__(self, rows: TrainingRows, per_update: int, *, packing: bool = False) -> None:
+        self._rows, self._per_update, self._packing = rows, per_update, packing
         self._epochs: list[int] = [0]
         """Number of the first update of each epoch that was looked at."""
-        self._drawn: tuple[int, list[list[Numbers]]] | None = None
+        self._drawn: tuple[int, list[NDArray[numpy.intp]]] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -65,50 +64,63 @@ class RowFeed:
         """See `Feed`."""
         epoch = max(at for at, first in enumerate(self._epochs) if first <= step)
         while step >= self._epochs[epoch] + len(self._updates(epoch)):
-            if not self._updates(epoch):
-                raise DataError("No row is drawn in an epoch; raise the 'weight' of the data.")
             if epoch + 1 == len(self._epochs):
                 self._epochs.append(self._epochs[epoch] + len(self._updates(epoch)))
             epoch += 1
-        groups = self._updates(epoch)[step - self._epochs[epoch]]
-        return [tuple(self._rows.training[number] for number in group) for group in groups]
+        positions = self._updates(epoch)[step - self._epochs[epoch]]
+        order = self._rows.mixture.order(epoch)
+        found = (order.sources[positions], order.places[positions], order.passes[positions])
+        examples = [
+            self._rows.example(source, place, passed)
+            for source, place, passed in zip(*(one.tolist() for one in found), strict=True)
+        ]
+        ends = numpy.append(numpy.flatnonzero(self._begins(order, positions))[1:], len(positions))
+        starts = [0, *ends[:-1].tolist()]
+        return [
+            tuple(examples[start:end]) for start, end in zip(starts, ends.tolist(), strict=True)
+        ]
 
     def some(self, count: int) -> list[Example]:
         """See `Feed`."""
-        rows = self._rows.training
-        return ([one for one in rows if one.images] or rows)[:count]
+        return self._rows.seen(count)
 
-    def _updates(self, epoch: int) -> list[list[Numbers]]:
-        """The groups of each update of an epoch."""
+    def _updates(self, epoch: int) -> list[NDArray[numpy.intp]]:
+        """The positions of each update in an epoch of the mixture."""
         if self._drawn is None or self._drawn[0] != epoch:
-            self._drawn = (epoch, self._draw(epoch))
+            self._drawn = (epoch, self._draw(self._rows.mixture.order(epoch)))
         return self._drawn[1]
 
-    def _draw(self, epoch: int) -> list[list[Numbers]]:
-        rng = random.Random(f"{self._seed}:{epoch}")
-        kinds: dict[bool, list[int]] = {True: [], False: []}
-        for number, example in enumerate(self._rows.training):
-            weight = self._rows.weights.get(example.source, 1.0)
-            times = int(weight) + (rng.random() < weight % 1)
-            kinds[bool(example.images)] += [number] * times
-        size, found = self._per_update, list[list[Numbers]]()
-        for numbers in kinds.values():
-            rng.shuffle(numbers)
-            groups = self._grouped(numbers)
-            found += [groups[at : at + size] for at in range(0, len(groups), size)]
-        rng.shuffle(found)
-        return found
+    def _draw(self, order: Order) -> list[NDArray[numpy.intp]]:
+        shown = self._shown(order, numpy.arange(len(order.sources)))
+        found: list[NDArray[numpy.intp]] = []
+        for kind in (shown != 0, shown == 0):
+            positions = numpy.flatnonzero(kind)
+            if self._packing and len(positions) and shown[positions[0]]:
+                # Same pictures together, in the order in which the first of each comes.
+                _, first, of = numpy.unique(
+                    shown[positions], return_index=True, return_inverse=True
+                )
+                positions = positions[numpy.argsort(first[of], kind="stable")]
+            groups = numpy.cumsum(self._begins(order, positions)) - 1
+            cuts = numpy.flatnonzero(numpy.diff(groups // self._per_update)) + 1
+            found += [update for update in numpy.split(positions, cuts) if len(update)]
+        # Each update when its last row comes, so that the mixture's order is kept.
+        return sorted(found, key=lambda positions: int(positions.max()))
 
-    def _grouped(self, numbers: list[int]) -> list[Numbers]:
-        """Rows with the same pictures together, in the order in which the first of each comes."""
-        if not self._packing:
-            return [(number,) for number in numbers]
-        groups: dict[object, list[int]] = {}
-        for number in numbers:
-            shown = tuple(image.digest for image in self._rows.training[number].images)
-            groups.setdefault(shown or number, []).append(number)
-        return [
-            tuple(group[at : at + MOST_IN_ROW])
-            for group in groups.values()
-            for at in range(0, len(group), MOST_IN_ROW)
-        ]
+    def _begins(self, order: Order, positions: NDArray[numpy.intp]) -> NDArray[numpy.bool_]:
+        """Whether a group begins at each of the positions; the first always does."""
+        begins = numpy.ones(len(positions), dtype=bool)
+        if self._packing:
+            shown = self._shown(order, positions)
+            begins[1:] = (shown[1:] != shown[:-1]) | (shown[1:] == 0)
+            places = numpy.arange(len(positions))
+            begins |= (places - numpy.maximum.accumulate(places * begins)) % MOST_IN_ROW == 0
+        return begins
+
+    def _shown(self, order: Order, positions: NDArray[numpy.intp]) -> NDArray[numpy.uint64]:
+        """Keys of the pictures that rows show; 0 where there is none."""
+        shown = numpy.zeros(len(positions), dtype=numpy.uint64)
+        for source in range(len(self._rows.mixture.sources)):
+            here = order.sources[positions] == source
+            shown[here] = self._rows.pictures(source)[order.places[positions][here]]
+        return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import ModelError, UsageError
+from vlmbench.errors import DataError, ModelError, UsageError
 from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
     PROBE_TOLERANCE,
     Progress,
+    best_folder,
+    keep_best,
     keep_newest,
     last_whole,
     publish,
@@ -55,7 +58,7 @@ def train_stage(
     keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
     if (target / CARD).is_file():
         return target
-    ready = prepare(recipe, folder)
+    ready = prepare(recipe, folder, quiet=quiet)
     with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
         if recipe.objective == "contrastive":
             ContrastiveStage(ready).run(target, log, resume=resume)
@@ -85,7 +88,7 @@ class _Training:
 
     def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
         self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
-        self._progress = Progress(0, None, 0, 0, 0.0, 0.0)
+        self._progress = Progress(0, None, 0, 0, {}, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
         self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
@@ -109,7 +112,8 @@ class _Training:
             self._progress = replace(self._progress, step=report.step)
             last = report.step == self._ready.loop.steps
             if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
-                self._check(report.step)
+                with self._ready.loop.averaged():
+                    self._check(report.step)
             if not last and report.step % self._recipe.save_steps == 0:
                 self._save(self._target / f"checkpoint-{report.step}", state=True)
                 keep_newest(self._target, self._recipe.save_total_limit)
@@ -151,24 +155,29 @@ class _Training:
         return validation_score(metric, validation, self._ready.live.answers(validation))
 
     def _compare(self, best: str, value: float, step: int) -> None:
-        before = self._progress.best
-        lower_is_better = best == "validation.loss"
-        if before is None or (value < before if lower_is_better else value > before):
-            self._progress = replace(
-                self._progress, best=value, best_step=step, checks_without_gain=0
-            )
-            self._save(self._target / "best", state=False)
+        """Keeps the checkpoint if it is one of the best so far."""
+        assert self._recipe.evaluate is not None
+        sign = 1 if best == "validation.loss" else -1  # a loss is better where it is lower
+        now = self._progress
+        if now.best is None or sign * value < sign * now.best:
+            now = replace(now, best=value, best_step=step, checks_without_gain=0)
         else:
-            gainless = self._progress.checks_without_gain + 1
-            self._progress = replace(self._progress, checks_without_gain=gainless)
+            now = replace(now, checks_without_gain=now.checks_without_gain + 1)
+        ranked = sorted({**now.kept, step: value}.items(), key=lambda one: (sign * one[1], one[0]))
+        self._progress = replace(now, kept=dict(ranked[: self._recipe.evaluate.keep]))
+        if step in self._progress.kept:
+            self._save(best_folder(self._target, step), state=False)
+        keep_best(self._target, self._progress.kept)
 
     def _save(self, folder: Path, *, state: bool) -> None:
         ready = self._ready
-        facts = checkpoint_facts(ready, self._now(), self._records)
-        readme = checkpoint_readme(self._recipe, facts)
-        write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
+        with ready.loop.averaged():
+            facts = checkpoint_facts(ready, self._now(), self._records)
+            readme = checkpoint_readme(self._recipe, facts)
+            write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
         if state:
-            write_state(folder, ready.trainable, ready.loop.optimizer, self._now())
+            loop = ready.loop
+            write_state(folder, ready.trainable, loop.optimizer, self._now(), loop.state_dict())
 
     def _now(self) -> Progress:
         seconds = time.monotonic() - self._began
@@ -179,7 +188,24 @@ class _Training:
 
     def _resume(self, last: Path) -> None:
         """Restores weights, optimizer and place, and sees by a stored loss that all is there."""
-        self._progress = read_state(last, self._ready.trainable, self._ready.loop.optimizer)
+        facts = json.loads((last / CARD).read_text(encoding="utf-8"))
+        if facts["data"]["digest"] != self._ready.rows.digest:
+            raise DataError(
+                f"The rows are others than those that {last} was trained on; put the data back, or "
+                "train anew into another directory with --out."
+            )
+        loop = self._ready.loop
+        self._progress = read_state(
+            last, self._ready.trainable, loop.optimizer, loop.load_state_dict
+        )
+        # What was better later comes again; of what it then replaced, the folder is gone.
+        found = {
+            step: value
+            for step, value in self._progress.kept.items()
+            if best_folder(self._target, step).exists()
+        }
+        self._progress = replace(self._progress, kept=found)
+        keep_best(self._target, found)
         self._began -= self._progress.seconds
         now = self._probe_loss()
         if not abs(now - self._progress.probe_loss) <= PROBE_TOLERANCE:
@@ -191,9 +217,9 @@ class _Training:
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
-        best = self._target / "best"
-        final = best
-        if not best.exists():
+        if self._progress.kept:
+            final = best_folder(self._target, next(iter(self._progress.kept)))
+        else:
             final = self._target / "final"
             self._save(final, state=False)
         for folder in self._target.glob("checkpoint-*"):

@@ -6,7 +6,8 @@ import contextlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from vlmbench.errors import ConfigError, ModelError
 from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
+from vlmbench.train.average import Average
 from vlmbench.train.batch import Batch
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import Feed
@@ -23,6 +25,7 @@ from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
 from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.schedule import rate_schedule
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -37,7 +40,7 @@ class StepReport:
     """Mean over the answer tokens of the update, in nats."""
     loss_by_source: dict[str, float]
     grad_norm: dict[PartName, float]
-    """Of each trained part, before clipping."""
+    """Of each trained part, before clipping; of none where `fp16` passed over the update."""
     learning_rate: dict[str, float]
     tokens: int
     """Of all rows of the update."""
@@ -69,21 +72,6 @@ def total_steps(recipe: Recipe, feed: Feed) -> int:
     return max(1, math.ceil((recipe.num_train_epochs or 1) * feed.steps_per_epoch))
 
 
-def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Part of the highest learning rate in update `step`, from 0."""
-    warmup = math.ceil(recipe.warmup_ratio * steps)
-    if step < warmup:
-        return (step + 1) / warmup
-    reached = (step - warmup) / max(1, steps - warmup)
-    match recipe.lr_scheduler_type:
-        case "linear":
-            return 1 - reached
-        case "cosine":
-            return 0.5 * (1 + math.cos(math.pi * reached))
-        case "constant":
-            return 1.0
-
-
 def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
 
@@ -109,7 +97,9 @@ def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimize
                 "part": part,
             }
             for (part, decays), parameters in grouped.items()
-        ]
+        ],
+        betas=(recipe.adam_beta1, recipe.adam_beta2),
+        eps=recipe.adam_epsilon,
     )
 
 
@@ -130,6 +120,28 @@ class Loop:
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
         self.optimizer = make_optimizer(trainable, recipe)
+        self._rate = rate_schedule(recipe, self.steps)
+        self._average = Average(trainable, recipe.ema.decay) if recipe.ema else None
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=recipe.fp16)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model with the weights that are evaluated and saved: by `ema` the averaged ones."""
+        return self._average.in_place() if self._average else contextlib.nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next updates depend on, beside weights and optimizer."""
+        average = self._average.weights if self._average else {}
+        return {"average": average, "scaler": self._scaler.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state_dict` gave.
+
+        Raises:
+            ModelError: It is of another training.
+        """
+        if self._average is not None:
+            self._average.load(state["average"])
+        self._scaler.load_state_dict(state["scaler"])
 
     def _freeze_unreached(self) -> list[str]:
         """Sees by a few rows what the loss reaches, of those with images if there are any."""
@@ -162,7 +174,9 @@ class Loop:
 
     def token_losses(self, batch: Batch) -> torch.Tensor:
         """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.bf16):
+        half = torch.float16 if self.recipe.fp16 else torch.bfloat16
+        enabled = self.recipe.fp16 or self.recipe.bf16
+        with torch.autocast(self._device.type, half, enabled=enabled):
             return token_losses(self.trainable.model, batch)
 
     def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
@@ -195,27 +209,33 @@ class Loop:
         learned = sum(batch.learned for batch in batches)
         sums = self._backward(step, batches, learned)
         loss = sum(sums.loss.values()) / learned
+        self._scaler.unscale_(self.optimizer)
         norms = self._gradient_norms()
         wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
-        if wrong is not None:
+        # A scaled gradient may leave float16's range; then the scaler passes over the update.
+        skipped = self._scaler.is_enabled() and math.isfinite(loss) and wrong is not None
+        if wrong is not None and not (skipped and self._scaler.get_scale() > 1):
             raise ModelError(
                 f"The loss or a gradient of step {step + 1} is {wrong}; lower "
                 "'learning_rate' and go on from the last checkpoint with --resume."
             )
-        factor = rate_factor(self.recipe, step, self.steps)
+        factor = self._rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         parameters = [parameter for *_, parameter in self.trainable.trained()]
         torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
-        self.optimizer.step()
-        if check is not None and not check.done:
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update(first=step == 0)
+        if check is not None and not check.done and not skipped:
             check.after_step()
         self.optimizer.zero_grad(set_to_none=True)
         return StepReport(
             step=step + 1,
             loss=loss,
             loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
-            grad_norm=norms,
+            grad_norm={} if skipped else norms,
             learning_rate={
                 str(group["part"]): group["lr"] for group in self.optimizer.param_groups
             },
@@ -233,7 +253,7 @@ class Loop:
         sums = _Sums()
         for batch in batches:
             losses = self.token_losses(batch)
-            torch.autograd.backward(losses.sum() / learned)
+            torch.autograd.backward(self._scaler.scale(losses.sum() / learned))
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
             for example, part in zip(batch.examples, by_example, strict=True):
                 sums.loss[example.source] += float(part.double().sum())

@@ -99,8 +99,8 @@ def describe(model: torch.nn.Module, parts: Parts) -> list[PartRow]:
         PartRow(
             part,
             tensors=len(held[part]),
-            parameters=sum(one.numel() for one in held[part]),
-            trained=sum(one.numel() for one in held[part] if one.requires_grad),
+            parameters=sum(_numbers(one) for one in held[part]),
+            trained=sum(_numbers(one) for one in held[part] if one.requires_grad),
         )
         for part in (*PART_NAMES, "other")
         if part in held
@@ -238,6 +238,12 @@ def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 def has_gradient(parameter: torch.nn.Parameter) -> bool:
     """Whether it has a gradient that is not zero everywhere."""
     return parameter.grad is not None and bool(parameter.grad.any())
+
+
+def _numbers(parameter: torch.nn.Parameter) -> int:
+    """How many numbers a parameter stands for; bitsandbytes packs two of four bits in a byte."""
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else int(state.shape.numel())
 
 
 def _prefixes(model: torch.nn.Module, known: PartPrefixes) -> dict[str, Part]:

@@ -10,24 +10,25 @@ from pathlib import Path
 
 import torch
 
-from vlmbench.errors import ModelError
+from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import stable_hash
 from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
 from vlmbench.tasks.registry import load_task
-from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.evaluation_index import EvaluationIndex
-from vlmbench.train.data.examples import Example
+from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.generated import check_sizes, generated_validation, guard_sample, mixed
+from vlmbench.train.generated import check_sizes, generated_validation, mixed
 from vlmbench.train.live import LiveModel
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.row_check import check_rows
 from vlmbench.train.scratch import write_scratch
-from vlmbench.train.sources import Rows, load_examples, prepare_rows
+from vlmbench.train.sources import Rows, TrainingRows, open_sources
 from vlmbench.train.starts import assemble_start
 from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
@@ -50,27 +51,41 @@ class Prepared:
     loop: Loop
 
 
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
+def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     """Loads the model and the rows, and checks every row.
 
     Args:
         folder: Where the recipe lies.
+        quiet: Show no progress.
 
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
     torch.manual_seed(recipe.seed)
     with _start(recipe) as spec:
-        loaded = load(spec)
+        loaded = load(spec, adapted=False)
     if recipe.scratch is not None:
         spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
-    examples, guarded = guard_rows(recipe, load_examples(recipe.row_sources, folder))
-    rows = prepare_rows(recipe, examples, encoder, longest=loaded.positions)
-    feed = _row_feed(recipe, rows) if recipe.row_sources else None
+    sources = open_sources(recipe.row_sources, folder)
+    rows, guarded = check_rows(
+        recipe,
+        Mixture(sources, seed=recipe.seed) if sources else None,
+        encoder,
+        _evaluated(recipe),
+        longest=loaded.positions,
+        quiet=quiet,
+    )
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
-    trainable = make_trainable(loaded.model, loaded.family, recipe, base_location(spec))
+    trainable = make_trainable(
+        loaded.model,
+        loaded.family,
+        recipe,
+        base_location(spec),
+        revision=spec.revision,
+        start=spec.options.get("adapter"),
+    )
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
     live = LiveModel(named, loaded, encoder, trainable)
     return Prepared(
@@ -81,12 +96,14 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, mixed(recipe, feed)),
+        Loop(recipe, trainable, encoder, mixed(recipe, _row_feed(recipe, rows))),
     )
 
 
-def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed:
-    return RowFeed(rows, recipe.examples_per_step, recipe.seed, packing=recipe.packing)
+def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed | None:
+    if not isinstance(rows.training, TrainingRows):
+        return None
+    return RowFeed(rows.training, recipe.examples_per_step, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
@@ -110,20 +127,11 @@ def open_encoder(recipe: Recipe) -> ExampleEncoder:
     return ExampleEncoder(pipeline, spec.options, listed)
 
 
-def guard_rows(recipe: Recipe, examples: list[Example]) -> tuple[list[Example], GuardReport]:
-    """The rows without those that evaluation tasks ask about, and what was found.
-
-    Raises:
-        DataError: Some are found and the recipe does not say to leave them out.
-    """
+def _evaluated(recipe: Recipe) -> EvaluationIndex:
+    """What must not be trained on: the tasks that the recipe evaluates or names."""
     evaluated = recipe.evaluate.tasks if recipe.evaluate else {}
-    tasks = [load_task(name) for name in dict.fromkeys((*evaluated, *recipe.guard.against))]
-    # Generated pictures are reported and never refused: the tasks' were drawn from other seeds.
-    drawn = guard_sample(recipe) if tasks else []
-    report = check([*examples, *drawn], EvaluationIndex.of_tasks(tasks))
-    dropped = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
-    kept = [example for example in examples if (example.source, example.id) not in dropped]
-    return kept, report.without(dropped)
+    names = dict.fromkeys((*evaluated, *recipe.guard.against))
+    return EvaluationIndex.of_tasks([load_task(name) for name in names])
 
 
 @contextmanager
@@ -143,21 +151,25 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
 
 
 def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
-    half = recipe.bf16 and recipe.method == "lora" and torch.cuda.is_available()
+    if recipe.fp16 and not torch.cuda.is_available():
+        raise ConfigError("'fp16: true' needs a CUDA GPU; write 'bf16: true', or leave both out.")
+    half = "float16" if recipe.fp16 else "bfloat16"
+    is_half = recipe.fp16 or (recipe.bf16 and torch.cuda.is_available())
+    quantized = {"quantization": "4bit"} if recipe.method == "qlora" else {}
     spec = resolve_model(
         checkpoint,
-        dtype="bfloat16" if half else "float32",
-        options=recipe.model_options,
+        dtype=half if is_half and recipe.method != "full" else "float32",
+        options={**recipe.model_options, **quantized},
     )
     if spec.runner != "hf":
         raise ModelError(
             f"The model {checkpoint} is not one that transformers loads, so it cannot be "
             "trained here; choose a checkpoint."
         )
-    if "adapter" in spec.options:
+    if "adapter" in spec.options and not recipe.adapted_parts:
         raise ModelError(
-            f"The checkpoint {checkpoint} is an adapter, which is not trained further; "
-            f"merge it first with 'vlmbench train export {checkpoint} -o DIR'."
+            f"The checkpoint {checkpoint} is an adapter, which 'method: full' cannot train; merge "
+            f"it first with 'vlmbench train export {checkpoint} -o DIR'."
         )
     return spec
 

@@ -16,12 +16,13 @@ from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.data.examples import Example
+from vlmbench.train.data.formats import ExampleSource
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import Prepared, open_encoder, prepare
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sources import load_examples
+from vlmbench.train.sources import open_sources
 
 TIMED_STEPS = 3
 """Updates of which the last two are timed: the first one is slower."""
@@ -51,12 +52,13 @@ def preview(recipe: Recipe, folder: Path, count: int) -> list[PreviewedExample]:
         VlmbenchError: The model's processor or a row cannot be read.
     """
     encoder = open_encoder(recipe)
-    sources = [
-        source.model_copy(update={"limit": min(count, source.limit or count)})
-        for source in recipe.row_sources
+    rows = [
+        example
+        for source in open_sources(recipe.row_sources, folder)
+        for example in islice(ExampleSource(source).examples(), count)
     ]
     drawn = [one for feed in synthetic_feeds(recipe) for one in feed.some(count)]
-    return [_previewed(encoder, one) for one in [*load_examples(sources, folder), *drawn]]
+    return [_previewed(encoder, one) for one in [*rows, *drawn]]
 
 
 def _previewed(encoder: ExampleEncoder, example: Example) -> PreviewedExample:
@@ -143,7 +145,7 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     Raises:
         VlmbenchError: What would stop the training.
     """
-    ready = prepare(recipe, folder)
+    ready = prepare(recipe, folder, quiet=False)
     tried = _tried_pairs(ready) if ready.recipe.objective == "contrastive" else _tried(ready)
     with tempfile.TemporaryDirectory() as temporary:
         try_checkpoint(Path(temporary), ready.trainable, ready.live, ready.loop.feed.some(1)[0])

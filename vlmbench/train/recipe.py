@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     JsonValue,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -44,6 +45,8 @@ CALLED_HERE = {
     "train_type": "method",
     "adapter": "method",
     "use_peft": "method: lora",
+    "load_in_4bit": "method: qlora",
+    "quantization_bit": "method: qlora",
     "lora_r": "lora.r",
     "lora_rank": "lora.r",
     "rank": "lora.r",
@@ -71,9 +74,9 @@ CALLED_HERE = {
     "batch_size": "per_device_train_batch_size",
     "num_epochs": "num_train_epochs",
     "epochs": "num_train_epochs",
-    "warmup_steps": "warmup_ratio",
     "lr_scheduler": "lr_scheduler_type",
     "optimizer": "optim",
+    "ema_decay": "ema.decay",
     "cutoff_len": "max_length",
     "sequence_len": "max_length",
     "max_seq_length": "max_length",
@@ -86,6 +89,17 @@ CALLED_HERE = {
     "resume_from_checkpoint": "--resume of 'vlmbench train run'",
 }
 """Keys of other trainers. An alias that means almost the same would be worse than an error."""
+
+Schedule: TypeAlias = Literal[
+    "linear",
+    "cosine",
+    "constant",
+    "constant_with_warmup",
+    "cosine_with_min_lr",
+    "warmup_stable_decay",
+    "polynomial",
+]
+"""Schedules of transformers."""
 
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
@@ -171,15 +185,20 @@ class DataSource(Strict):
     folder if it is there."""
     format: str = "auto"
     name: str | None = None
-    """What messages and losses call it; the path unless given."""
+    """What messages and losses call it; path, config and split unless given."""
     split: str | None = None
     config: str | None = None
     weight: PositiveFloat = 1.0
-    """How often its rows are seen, relative to the other sources."""
+    """How often each of its rows is seen in an epoch."""
     limit: PositiveInt | None = None
-    """Only so many rows from the start."""
+    """Only so many rows, drawn evenly with the seed."""
     prompt: str = ""
     """What the user says in layouts that have captions and no question."""
+    image_dir: str | None = None
+    """Where image files are that rows name; beside the data unless given. Relative to the recipe's
+    folder."""
+    streaming: bool = False
+    """Read a Hub data set's Parquet files over the network and keep no copy."""
 
 
 def _form(entry: Any) -> str:
@@ -229,14 +248,25 @@ class Evaluate(Strict):
     best: str | None = Field(default=None, pattern=r"^validation\.(loss|[a-z_]+\.[a-z_0-9]+)$")
     """`validation.` and a metric, or `validation.loss`: the checkpoint with the best value is kept.
     None keeps the last."""
+    keep: PositiveInt = 1
+    """So many of the best checkpoints are kept, the others than the best as `best-step-N`."""
     patience: PositiveInt | None = None
     """Stop after so many checks without a better value of `best`."""
 
     @model_validator(mode="after")
-    def _patient_for_something(self) -> Evaluate:
+    def _best_of_something(self) -> Evaluate:
         if self.patience is not None and self.best is None:
             raise ValueError("'patience' needs 'best', the value that has to get better")
+        if self.keep > 1 and self.best is None:
+            raise ValueError("'keep' needs 'best', the value that says which are the best")
         return self
+
+
+class Ema(Strict):
+    """An exponential moving average of the trained weights."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """How much of the average an update keeps."""
 
 
 class Recipe(Strict):
@@ -249,7 +279,8 @@ class Recipe(Strict):
     objective: Literal["answers", "contrastive"] = "answers"
     """What is learned: answers, or which text belongs to which image."""
     contrastive: Contrastive = Field(default_factory=Contrastive)
-    method: Literal["full", "lora"] = "lora"
+    method: Literal["full", "lora", "qlora"] = "lora"
+    """`qlora`: an adapter on a base whose language model is in 4 bit."""
     lora: LoraConfig = Field(default_factory=LoraConfig)
     train: tuple[PartName, ...] | None = None
     """Parts that are trained in full: by default all for method `full`, and none beside an adapter.
@@ -264,14 +295,25 @@ class Recipe(Strict):
     per_device_train_batch_size: PositiveInt = 8
     gradient_accumulation_steps: PositiveInt = 1
     warmup_ratio: float = Field(default=0.03, ge=0, le=1)
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: NonNegativeInt | None = None
+    """Instead of `warmup_ratio`."""
+    lr_scheduler_type: Schedule = "linear"
+    lr_scheduler_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """What transformers' schedule of that name takes, such as `min_lr_rate`."""
     weight_decay: NonNegativeFloat = 0.0
     max_grad_norm: PositiveFloat = 1.0
     optim: Literal["adamw", "muon"] = "adamw"
     """`muon` takes `learning_rate` for the matrices inside the layers; see `optim_args`."""
     optim_args: OptimizerArguments = Field(default_factory=OptimizerArguments)
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    adam_epsilon: PositiveFloat = 1e-8
+    ema: Ema | None = None
+    """Evaluate and save the average instead of the last weights."""
     bf16: bool = False
     """Arithmetic in bfloat16; weights that are trained stay float32."""
+    fp16: bool = False
+    """Arithmetic in float16 with a scaled loss, on a GPU; weights that are trained stay float32."""
     gradient_checkpointing: bool = False
     packing: bool = False
     """Rows that show the same pictures are learned in one, which looks at these once;
@@ -312,6 +354,11 @@ class Recipe(Strict):
                 raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
             if self.optim == "muon":
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
+        if self.bf16 and self.fp16:
+            raise ValueError("give either 'bf16' or 'fp16'")
+        of_adam = {"adam_beta1", "adam_beta2", "adam_epsilon"} & self.model_fields_set
+        if self.optim == "muon" and of_adam:
+            raise ValueError(f"'{min(of_adam)}' needs 'optim: adamw'; Muon's are fixed")
         if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
             raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
         is_fraction = self.validation is not None and self.validation.fraction is not None
@@ -350,7 +397,7 @@ class Recipe(Strict):
     @property
     def adapted_parts(self) -> tuple[PartName, ...]:
         """Parts that get an adapter."""
-        return self.lora.parts if self.method == "lora" else ()
+        return () if self.method == "full" else self.lora.parts
 
     def starting_from(self, checkpoint: str) -> Recipe:
         """The same training from another model, as a later stage starts from an earlier one."""
@@ -463,12 +510,28 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         _refuse_foreign(stage, path)
         location = f"stage {number} of {path}"
         recipes.append(parse(Recipe, {**top, **stage, "name": top.get("name")}, location=location))
-        if number < len(stages) and recipes[-1].method != "full":
-            raise ConfigError(
-                f"The next stage cannot start from an adapter: {location} needs 'method: full'."
-            )
+        if number > 1:
+            _check_next(recipes[-2], recipes[-1], location)
     _check_start(recipes[0], path)
     return StagedRecipe(tuple(recipes), path.parent)
+
+
+def _check_next(earlier: Recipe, stage: Recipe, location: str) -> None:
+    """See that a stage can start from the adapter of an earlier one, if that leaves one."""
+    if not earlier.adapted_parts:
+        return
+    if not stage.adapted_parts:
+        raise ConfigError(
+            f"'method: full' of {location} cannot start from the adapter of the stage before; "
+            "train that in full, or make two recipes with 'vlmbench train export' between them."
+        )
+    before, now = (one.lora.model_dump(exclude={"dropout"}) for one in (earlier, stage))
+    for key in before:
+        if before[key] != now[key]:
+            raise ConfigError(
+                f"'lora.{key}' of {location} is not that of the stage before, whose adapter it "
+                "goes on with; give the same."
+            )
 
 
 def _check_start(recipe: Recipe, path: Path) -> None:

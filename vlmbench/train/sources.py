@@ -1,120 +1,164 @@
-"""The rows of a recipe's data: read, checked, split into training and validation."""
+"""The rows of a recipe's data: where they are, and which of them are learned from."""
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING, overload
 
 from vlmbench.errors import DataError
+from vlmbench.records import stable_hash
 from vlmbench.train.data.examples import Example
-from vlmbench.train.data.formats import read_examples
-from vlmbench.train.encode import ExampleEncoder
-from vlmbench.train.recipe import DataSource, Recipe, Validation
+from vlmbench.train.data.formats import Source
+from vlmbench.train.data.mixture import Mixture
+from vlmbench.train.recipe import DataSource
 
-MOST_LEFT_OUT = 0.05
-"""Part of the rows that may be too long before the training stops."""
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRows:
+    """What is remembered of the rows of a source, in the order of their numbers."""
+
+    numbers: NDArray[numpy.int64]
+    content: NDArray[numpy.uint64]
+    """See `content_key`."""
+    pictures: NDArray[numpy.uint64]
+    """The same for rows that show the same pictures in the same order; 0 where there is none."""
+
+    def at(self, places: NDArray[numpy.intp] | NDArray[numpy.bool_]) -> SourceRows:
+        """Some of them."""
+        return SourceRows(self.numbers[places], self.content[places], self.pictures[places])
+
+
+class TrainingRows(Sequence[Example]):
+    """The rows that are learned from, each read when it is asked for.
+
+    As a sequence it has every row once in the order of the data, by the first of its captions if
+    there are several.
+    """
+
+    def __init__(self, mixture: Mixture, rows: Sequence[SourceRows]) -> None:
+        """Keep some rows of a mixture.
+
+        Raises:
+            DataError: There is none.
+        """
+        self.mixture = mixture.keeping([one.numbers for one in rows])
+        self._rows = rows
+        self._starts = [0, *accumulate(len(one.numbers) for one in rows)]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        """A row, or several.
+
+        Raises:
+            DataError: It cannot be read, or is another than when it was checked.
+        """
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        source = bisect_right(self._starts, index) - 1
+        return self.example(source, index - self._starts[source])
+
+    def example(self, source: int, place: int, passed: int = 0) -> Example:
+        """What the row at a place among those of a source teaches in a pass.
+
+        Raises:
+            DataError: It cannot be read, or is another than when it was checked.
+        """
+        examples = self.mixture.row_examples(source, place)
+        if content_key(examples) != int(self._rows[source].content[place]):
+            raise DataError(
+                f"Row '{examples[0].id}' of {examples[0].source} is another than before the first "
+                "step, when all rows were checked; put the data back, then go on with --resume."
+            )
+        return examples[passed % len(examples)]
+
+    def pictures(self, source: int) -> NDArray[numpy.uint64]:
+        """What the rows of a source show, by place; see `SourceRows.pictures`."""
+        return self._rows[source].pictures
+
+    def seen(self, count: int) -> list[Example]:
+        """The first rows with pictures; the first of all if there are none."""
+        import numpy
+
+        found = [
+            (source, place)
+            for source, rows in enumerate(self._rows)
+            for place in numpy.flatnonzero(rows.pictures)[:count].tolist()
+        ]
+        return [self.example(*one) for one in found[:count]] or self[:count]
+
+    def digests(self) -> list[str]:
+        """A hash of all rows for each source: texts and image digests, in their order."""
+        return [hashlib.sha256(rows.content.tobytes()).hexdigest() for rows in self._rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What is learned from, and what is kept from it."""
 
-    training: list[Example]
+    training: TrainingRows | tuple[()]
+    """Empty where all that is learned is generated."""
     validation: list[Example]
     too_long: list[str]
     """Ids of the rows that were left out."""
-    weights: dict[str, float]
-    """Of each source."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of what is learned: texts and image digests of every row, in their order."""
+        return stable_hash(self.training.digests() if self.training else [])
 
 
-def load_examples(sources: Sequence[DataSource], folder: Path) -> list[Example]:
-    """All rows of some sources.
+def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
+    """The sources of a recipe as they are read.
 
     Args:
         folder: Where the recipe lies.
-
-    Raises:
-        DataError: A source cannot be read.
     """
-    return [example for source in sources for example in _read_source(source, folder)]
-
-
-def _read_source(source: DataSource, folder: Path) -> Iterator[Example]:
-    beside = folder / source.path
-    is_here = beside.exists() or any(folder.glob(source.path.removeprefix("/")))
-    return read_examples(
-        str(beside) if is_here else source.path,
-        format=source.format,
-        split=source.split,
-        config=source.config,
-        limit=source.limit,
-        source=source.name or source.path,
-        prompt=source.prompt,
-    )
-
-
-def prepare_rows(
-    recipe: Recipe, examples: list[Example], encoder: ExampleEncoder, *, longest: int
-) -> Rows:
-    """Checks every row, leaves out those that are too long and sets the validation rows apart.
-
-    Args:
-        longest: Tokens that the model has positions for.
-
-    Raises:
-        DataError: A row cannot be learned from, too many are too long, or none is left.
-    """
-    limit = min(recipe.max_length or longest, longest)
-    fits = [encoder.size(example).tokens <= limit for example in examples]
-    kept = [example for example, fit in zip(examples, fits, strict=True) if fit]
-    too_long = [example.id for example, fit in zip(examples, fits, strict=True) if not fit]
-    if len(too_long) > MOST_LEFT_OUT * len(examples):
-        raise DataError(
-            f"{len(too_long)} of {len(examples)} rows are longer than {limit} tokens (such as "
-            f"'{too_long[0]}'); raise 'max_length', lower 'model.max_pixels' or shorten them."
+    return [
+        Source(
+            path=_beside(source.path, folder),
+            name=source.name or ":".join(filter(None, (source.path, source.config, source.split))),
+            format=source.format,
+            split=source.split,
+            config=source.config,
+            prompt=source.prompt,
+            image_dir=None if source.image_dir is None else folder / source.image_dir,
+            streaming=source.streaming,
+            weight=source.weight,
+            limit=source.limit,
         )
-    training, validation = kept, list[Example]()
-    if recipe.validation is not None:
-        training, validation = split_rows(kept, recipe.validation, recipe.seed)
-    if not training and recipe.row_sources:
-        raise DataError("There is no row left to train on; check 'data' in the recipe.")
-    weights = {source.name or source.path: source.weight for source in recipe.row_sources}
-    return Rows(training, validation, too_long, weights)
+        for source in sources
+    ]
 
 
-def split_rows(
-    examples: Sequence[Example], validation: Validation, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Training and validation rows; those that share a picture are on the same side."""
-    groups = _by_picture(examples) if validation.by == "picture" else [[one] for one in examples]
-    wanted = validation.rows or max(1, round((validation.fraction or 0) * len(examples)))
-    random.Random(f"{seed}:validation").shuffle(groups)
-    held: set[int] = set()
-    for group in groups:
-        if len(held) >= wanted or len(held) + len(group) >= len(examples):
-            break
-        held |= {id(example) for example in group}
-    training = [example for example in examples if id(example) not in held]
-    return training, [example for example in examples if id(example) in held]
+def _beside(path: str, folder: Path) -> str:
+    """The path from the recipe's folder if there is something, otherwise as it is."""
+    is_here = (folder / path).exists() or any(folder.glob(path.removeprefix("/")))
+    return str(folder / path) if is_here else path
 
 
-def _by_picture(examples: Sequence[Example]) -> list[list[Example]]:
-    """Groups that share no picture with one another; a row without any stands alone."""
-    leader: dict[str, str] = {}
-
-    def find(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            name = leader[name]
-        return name
-
-    names = [[image.digest for image in one.images] or [f"row {id(one)}"] for one in examples]
-    for digests in names:
-        for digest in digests[1:]:
-            leader[find(digest)] = find(digests[0])
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example, digests in zip(examples, names, strict=True):
-        groups[find(digests[0])].append(example)
-    return list(groups.values())
+def content_key(examples: Sequence[Example]) -> int:
+    """A number of 64 bits that changes with any text or picture of a row."""
+    parts = [
+        [turn.role, turn.learn, *(p if isinstance(p, str) else [p.digest] for p in turn.parts)]
+        for example in examples
+        for turn in example.turns
+    ]
+    return int(stable_hash(parts), 16)

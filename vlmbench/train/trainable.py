@@ -8,29 +8,18 @@ a module that is never called (a list of mergers) are kept as any other weight i
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlmbench.models.families import ModelFamily, PartName
-from vlmbench.runners.hf.adapt import import_peft
-from vlmbench.train.parts import (
-    ADAPTER_PREFIX,
-    Parts,
-    lora_targets,
-    partition,
-    train_beside,
-    train_only,
-    trainable,
-)
+from vlmbench.train.adapter import ADAPTER_WEIGHTS, add_lora, add_tensors, go_on_from
+from vlmbench.train.parts import Parts, partition, train_beside, train_only, trainable
 from vlmbench.train.recipe import Recipe
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +35,8 @@ class Trainable:
     """Parts whose own weights are trained."""
     dtype: torch.dtype
     """In which a loader will have the model's own weights; trained ones are float32."""
+    carried: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Weights that an earlier training, which this one goes on from, left beside its adapter."""
 
     def trained(self) -> Iterator[tuple[str, PartName, torch.nn.Parameter]]:
         """Name, part and values of what is trained; a tied weight comes once."""
@@ -77,64 +68,50 @@ class Trainable:
             return
         # peft would look for the base's configuration, to see whether its vocabulary grew.
         self.adapter.save_pretrained(folder, save_embedding_layers=False)
-        beside = {
-            f"{ADAPTER_PREFIX}{name}": parameter.detach()
+        if self.beside:
+            add_tensors(folder / ADAPTER_WEIGHTS, self.beside)
+
+    @property
+    def beside(self) -> dict[str, torch.Tensor]:
+        """The model's own weights that the adapter's file holds too, by name."""
+        if self.adapter is None:
+            return {}
+        now = {
+            name: parameter.detach()
             for name, part, parameter in self.trained()
             if part in self.full_parts
         }
-        if beside:
-            _add_tensors(folder / ADAPTER_WEIGHTS, beside)
+        return {**self.carried, **now}
 
 
-def make_trainable(model: Any, family: ModelFamily, recipe: Recipe, location: str) -> Trainable:
+def make_trainable(
+    model: Any,
+    family: ModelFamily,
+    recipe: Recipe,
+    location: str,
+    *,
+    revision: str | None = None,
+    start: str | None = None,
+) -> Trainable:
     """Freezes all but what the recipe trains, or adds the adapter.
 
     Args:
         model: It is changed in place.
         location: Where the model came from, which the adapter will name as its base.
+        revision: That of the Hub which the model has.
+        start: Directory of the adapter on this model that the training goes on with.
 
     Raises:
-        ModelError: The family's parts are not known, or a part holds nothing to train.
+        ModelError: The family's parts are not known, a part holds nothing to train, or the adapter
+            to start from has another form.
         DependencyError: An adapter is wanted, and peft is not installed.
     """
     parts, dtype = partition(model, family), model.dtype
     if recipe.method == "full":
         train_only(model, parts, recipe.full_parts)
         return Trainable(model, None, parts, recipe.full_parts, dtype)
-    adapter = _add_lora(model, parts, recipe, location)
+    adapter = add_lora(model, parts, recipe, location, revision)
     if recipe.full_parts:
         train_beside(model, parts, recipe.full_parts)
-    return Trainable(model, adapter, parts, recipe.full_parts, dtype)
-
-
-def _add_lora(model: Any, parts: Parts, recipe: Recipe, location: str) -> Any:
-    peft = import_peft("LoRA adapters need")
-    chosen = recipe.lora
-    config = peft.LoraConfig(
-        r=chosen.r,
-        lora_alpha=chosen.alpha,
-        lora_dropout=chosen.dropout,
-        target_modules=lora_targets(model, parts, chosen.parts, chosen.modules or "all-linear"),
-    )
-    model.name_or_path = location  # the adapter will name it as its base
-    with without_peft_warnings():
-        adapter: Any = peft.get_peft_model(model, config)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    return adapter
-
-
-def _add_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    from safetensors.torch import load_file, save_file
-
-    whole = load_file(path) | {name: one.contiguous() for name, one in tensors.items()}
-    save_file(whole, path, metadata={"format": "pt"})
-
-
-@contextmanager
-def without_peft_warnings() -> Iterator[None]:
-    """Leaves out that peft asks transformers by a name that is getting old."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        yield
+    carried = {} if start is None else go_on_from(adapter, Path(start))
+    return Trainable(model, adapter, parts, recipe.full_parts, dtype, carried)

@@ -112,14 +112,6 @@ def test_options_that_this_model_cannot_take(
     assert caught.value.exit_code == 2
 
 
-def test_four_bits_are_refused_where_they_cannot_be_packed(base: Path) -> None:
-    functional = pytest.importorskip("bitsandbytes.functional")
-    if not functional.has_avx512bf16():
-        pytest.skip("bitsandbytes packs weights on CPUs with AVX-512 for bfloat16 only")
-    with pytest.raises(ModelError, match="multiples of 32 x 64"):
-        load(base, quantization="4bit")
-
-
 def test_a_checkpoint_that_asks_for_several_answers_gives_one(base: Path, tmp_path: Path) -> None:
     from families.observe import ONE, TWO
 

@@ -224,6 +224,28 @@ def test_quantized_weights_answer_nearly_alike(tmp_path: Path, bits: str, kind: 
     assert 0 < difference < 0.2 * expected.abs().mean()
 
 
+@need("bitsandbytes")
+def test_four_bits_are_of_the_language_model_and_computed_with_in_float32(
+    base: Path, tmp_path: Path
+) -> None:
+    from bitsandbytes.functional import dequantize_4bit
+
+    runner, exact = load(base, quantization="4bit"), load(base)
+    whole = exact._ready().model
+    found = {
+        name: module
+        for name, module in runner._ready().model.named_modules()
+        if type(module).__name__ == "Linear4bit"
+    }
+    assert found and all(name.startswith("model.language_model.layers.") for name in found)
+    assert {module.weight.quant_state.quant_type for module in found.values()} == {"nf4"}
+    for name, module in found.items():
+        plain = dequantize_4bit(module.weight.data, module.weight.quant_state)
+        whole.get_submodule(name).weight.data = plain
+    # A layer of 48 x 16 is also one that bitsandbytes would not pack for AVX-512.
+    assert (logits(runner, [ONE]) - logits(exact, [ONE])).abs().max() < 1e-5
+
+
 def test_quantization_without_its_package(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DependencyError, match=r"pip install 'vlmbench-ja\[quantization\]'"):

@@ -34,7 +34,7 @@ def sources(tmp_path: Path) -> list[Source]:
 
 def test_each_row_once_an_epoch_in_an_order_of_its_own(sources: list[Source]) -> None:
     mixture = Mixture(sources, seed=3)
-    everything = [one.id for one in mixture.examples()]
+    everything = [one.id for *_, row in mixture.read() for one in row]
     assert everything == [f"p{n}" for n in range(40)] + [f"t{n}" for n in range(15)]
     epochs = [order(mixture, epoch) for epoch in range(3)]
     assert all(sorted(one) == sorted(everything) for one in epochs)
@@ -82,7 +82,7 @@ def test_weights_and_limits(sources: list[Source]) -> None:
     limited = {name for name in first if name.startswith("t")}
     assert limited == {name for name in second if name.startswith("t")}
     assert len(limited) == 5 and all(first[name] == 2 for name in limited)
-    assert {one.id for one in mixture.examples() if one.source == "texts"} == limited
+    assert {one.id for _, _, (one,) in mixture.read() if one.source == "texts"} == limited
 
 
 def test_captions_take_turns(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What options do to a model while it is loaded: attention, quantization, adapter, pixels."""
+"""What options do to a model while it is loaded: attention, place, adapter, pixels."""
 
 from __future__ import annotations
 
@@ -32,35 +32,6 @@ def placement(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
     if "device_map" in spec.options:
         return {"device_map": spec.options["device_map"]}
     return {"device_map": {"": device}} if "quantization" in spec.options else {}
-
-
-def quantization(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
-    """Arguments of `from_pretrained`.
-
-    Raises:
-        DependencyError: bitsandbytes is not installed.
-    """
-    bits = spec.options.get("quantization")
-    if bits is None:
-        return {}
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise DependencyError(
-            f"'--quantization {bits}' needs bitsandbytes; install it with pip install "
-            "'vlmbench-ja[quantization]'."
-        )
-    # It would tell of each layer of each answer that it computes in half precision.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    import torch
-    import transformers
-
-    make_config: Any = transformers.BitsAndBytesConfig
-    if bits == "8bit":
-        config = make_config(load_in_8bit=True)
-    else:
-        named = torch.bfloat16 if spec.dtype == "auto" else getattr(torch, spec.dtype)
-        compute = torch.float32 if device.type == "cpu" and spec.dtype == "auto" else named
-        config = make_config(load_in_4bit=True, bnb_4bit_compute_dtype=compute)
-    return {"quantization_config": config}
 
 
 def import_peft(needed_by: str) -> Any:

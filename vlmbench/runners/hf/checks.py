@@ -6,18 +6,18 @@ tokenizer without its file knows no character, a template that fails does so wit
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import ModelError, UsageError, unknown_name
+from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.models.load_errors import first_line
 from vlmbench.models.resolve import ModelSpec
 
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""
-
-OUT_STEP, IN_STEP = 32, 64
-"""What bitsandbytes packs four-bit weights in, on a CPU with AVX-512 for bfloat16."""
 
 
 def check_attention(chosen: str | Mapping[str, str] | None) -> None:
@@ -63,20 +63,40 @@ def _shape(size: Any) -> str:
     return " x ".join(map(str, size))
 
 
-def check_quantized(spec: ModelSpec, model: Any) -> None:
-    """See that a CPU can compute with the layers of four bits.
+def check_adapter(spec: ModelSpec, folder: Path) -> None:
+    """See that an adapter is put on the weights it was trained on, and holds all that was trained.
+
+    Only checkpoint.json of our own trainer says these; other adapters pass.
 
     Raises:
-        ModelError: One has a shape that bitsandbytes cannot pack for this CPU.
+        ModelError: The base is another, or the file lacks what was trained in full.
     """
-    for name, layer in model.named_modules():
-        packs = getattr(layer, "support_avx512bf16_for_cpu", False) and layer.weight.is_cpu
-        if packs and (layer.in_features % IN_STEP or layer.out_features % OUT_STEP):
-            raise ModelError(
-                f"--quantization 4bit cannot run {spec.location} on this CPU ({name} is "
-                f"{layer.out_features} x {layer.in_features}, and bitsandbytes packs multiples of "
-                f"{OUT_STEP} x {IN_STEP}); use 8bit, or a GPU."
-            )
+    try:
+        facts = json.loads((folder / "checkpoint.json").read_bytes())
+    except OSError:
+        return
+    base, here = facts["base"], model_path(spec.location)
+    was, now = base.get("weights"), weights_digest(here) if here.is_dir() else None
+    moved = spec.location == base["location"] and spec.revision != base["revision"]
+    if moved or (was and now and was != now):
+        raise ModelError(
+            f"The adapter {folder} was trained on other weights ({base['location']}) than those of "
+            f"{spec.location}; give the model that it was trained on."
+        )
+    file = folder / "adapter_model.safetensors"
+    wanted = facts.get("beside")
+    if not wanted or not file.is_file():
+        return
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as weights:
+        held = {name.removeprefix("base_model.model.") for name in weights.keys()}  # noqa: SIM118
+    missing = [name for name in wanted if name not in held]
+    if missing:
+        raise ModelError(
+            f"The adapter {folder} lacks {missing[0]}, which was trained in full beside it; "
+            f"restore its {file.name}."
+        )
 
 
 def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:

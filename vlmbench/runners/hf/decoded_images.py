@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import PIL.Image
 
 KEPT_PIXELS = 16 * 2**20
-"""Most pixels that are kept, of three bytes each."""
+"""Most pixels that are kept, of three bytes each; three bytes of a file count as one, since Pillow
+holds on to the file of a PNG."""
 
 
 class DecodedImageCache:
@@ -21,21 +22,22 @@ class DecodedImageCache:
     def __init__(self, pixels: int = KEPT_PIXELS) -> None:
         self._most = pixels
         self._pixels = 0
-        self._kept: OrderedDict[str, PIL.Image.Image] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[PIL.Image.Image, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, image: Image) -> PIL.Image.Image:
         """See `Image.decode`; the result is shared, so nobody may draw on it."""
         with self._lock:
-            if (decoded := self._kept.get(image.digest)) is not None:
+            if (kept := self._kept.get(image.digest)) is not None:
                 self._kept.move_to_end(image.digest)
-                return decoded
+                return kept[0]
         decoded = image.decode()
         with self._lock:
             if image.digest not in self._kept:
-                self._kept[image.digest] = decoded
-                self._pixels += decoded.width * decoded.height
+                pixels = decoded.width * decoded.height + len(image.data) // 3
+                self._kept[image.digest] = (decoded, pixels)
+                self._pixels += pixels
             while self._pixels > self._most:
-                _, oldest = self._kept.popitem(last=False)
-                self._pixels -= oldest.width * oldest.height
+                _, (_, pixels) = self._kept.popitem(last=False)
+                self._pixels -= pixels
         return decoded

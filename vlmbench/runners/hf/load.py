@@ -14,14 +14,15 @@ from vlmbench.models.completion import COMPLETION, completion_ends
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement, quantization
+from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement
 from vlmbench.runners.hf.checks import (
+    check_adapter,
     check_attention,
     check_chat_template,
-    check_quantized,
     check_tokenizer,
     check_weights,
 )
+from vlmbench.runners.hf.quantize import compute_as_chosen, quantization
 
 if TYPE_CHECKING:
     import torch
@@ -79,6 +80,8 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
 
     source = source_of(spec)
     check_attention(spec.options.get("attention"))
+    if "adapter" in spec.options:
+        check_adapter(spec, Path(spec.options["adapter"]))
     with as_model_error(spec):
         config = transformers.AutoConfig.from_pretrained(
             source, revision=spec.revision, trust_remote_code=False
@@ -110,8 +113,11 @@ def check_checkpoint(spec: ModelSpec) -> None:
         raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
 
 
-def load(spec: ModelSpec) -> Loaded:
+def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
     """Load processor and model onto the device.
+
+    Args:
+        adapted: With its adapter, if it has one.
 
     Raises:
         VlmbenchError: See `load_input_pipeline`.
@@ -121,8 +127,9 @@ def load(spec: ModelSpec) -> Loaded:
 
     device = pick_device(spec.device)
     placed = placement(spec, device)
+    auto = model_class(spec, pipeline.config, pipeline.family)
     with as_model_error(spec):
-        model, report = model_class(spec, pipeline.config, pipeline.family).from_pretrained(
+        model, report = auto.from_pretrained(
             source_of(spec),
             revision=spec.revision,
             config=pipeline.config,
@@ -131,17 +138,17 @@ def load(spec: ModelSpec) -> Loaded:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `check_weights` names them
             **attention(pipeline.family, spec.options),
-            **quantization(spec, device),
+            **quantization(spec, device, pipeline.family, auto, pipeline.config),
             **placed,
         )
     if pipeline.is_completion:
         config = model.generation_config
         config.eos_token_id = completion_ends(pipeline.tokenizer, config.eos_token_id)
     check_weights(spec, report)
-    check_quantized(spec, model)
+    compute_as_chosen(model)
     if not placed:
         model = model.to(device)
-    if "adapter" in spec.options:
+    if adapted and "adapter" in spec.options:
         add_adapter(model, spec.options["adapter"])
     dtype: torch.dtype = next(
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32

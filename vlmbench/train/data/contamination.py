@@ -6,10 +6,9 @@ docs/contamination.md says what counts as a copy, how well each kind is found an
 from __future__ import annotations
 
 import importlib.metadata
-import itertools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -30,7 +29,9 @@ ExampleKey: TypeAlias = tuple[str, str]
 """An example's source and id; the id alone is unique only within the source."""
 
 _CHUNK = 2048
-"""Examples compared at a time."""
+"""Most examples that are compared at a time."""
+_CHUNK_BYTES = 16 << 20
+"""Encoded pictures from which on no more examples join them."""
 _SHOWN = 50
 """Findings that a report names."""
 _LONG_ANSWER = 10
@@ -66,6 +67,8 @@ class Finding:
     """The shared id, where it is the evidence."""
     touched: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Task and id of all samples that this finding is about."""
+    position: int = field(default=0, compare=False)
+    """Of the example among those that were compared, from 0."""
 
     @property
     def key(self) -> ExampleKey:
@@ -155,18 +158,17 @@ def check(
     count = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         matcher = PictureMatcher(index, pool)
-        stream = iter(examples)
-        while chunk := list(itertools.islice(stream, _CHUNK)):
-            count += len(chunk)
+        for chunk in _chunks(examples):
             matcher.add(image for example in chunk for image in example.images)
-            for example in chunk:
+            for position, example in enumerate(chunk, count):
                 finding = _finding(example, index, matcher.matches)
                 if finding is not None and finding.kind == "text":
                     # Templates make these by the million, so that all but the first are counted.
                     same_text.update({task for task, _ in finding.touched})
                     texts.extend([finding] if len(texts) < _SHOWN else [])
                 elif finding is not None:
-                    findings.append(finding)
+                    findings.append(replace(finding, position=position))
+            count += len(chunk)
     lost = [
         f"sample '{sample.id}' of task '{sample.task}'"
         for sample in index.samples
@@ -176,10 +178,23 @@ def check(
         findings=(*findings, *texts),
         same_text=dict(sorted(same_text.items())),
         examples=count,
-        pictures=len(matcher.matches),
+        pictures=matcher.pictures,
         unreadable=(*matcher.unreadable, *lost),
         samples=dict(Counter(sample.task for sample in index.samples)),
     )
+
+
+def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    chunk: list[Example] = []
+    size = 0
+    for example in examples:
+        chunk.append(example)
+        size += sum(len(image.data) for image in example.images)
+        if len(chunk) == _CHUNK or size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
@@ -236,7 +251,7 @@ def _finding(
     """The strongest finding of an example."""
     hits: list[_Touch] = []
     listed: list[_Touch] = []
-    pictures = (match for image in example.images for match in matches[image.digest])
+    pictures = (match for image in example.images for match in matches.get(image.digest, ()))
     for match in sorted(pictures, key=lambda match: (match.by != "pixels", match)):
         distance = None if match.by == "pixels" else match.distance
         touches = [_Touch(one, match.by, distance) for one in index.showing(match.picture)]
@@ -343,6 +358,7 @@ def _shown(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     for finding in findings[:_SHOWN]:
         row = {key: value for key, value in asdict(finding).items() if value is not None}
         row["touched"] = len(finding.touched)
+        del row["position"]
         rows.append(row)
     return rows
 

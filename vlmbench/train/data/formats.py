@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -161,6 +161,17 @@ class ExampleSource:
 
     def examples(self, *, on_error: Callable[[DataError], None] | None = None) -> Iterator[Example]:
         """All examples in the order of the data; `on_error` as in `read_examples`."""
+        return chain.from_iterable(examples for _, examples in self.read(on_error=on_error))
+
+    def read(
+        self, *, on_error: Callable[[DataError], None] | None = None
+    ) -> Iterator[tuple[int, list[Example]]]:
+        """The number of each row and what it teaches, in order; `on_error` as in `read_examples`.
+
+        Raises:
+            DataError: A row cannot be used.
+        """
+        first = 0
         for file in self.files:
             for number, row in enumerate(file.read(self._columns(file))):
                 try:
@@ -170,7 +181,8 @@ class ExampleSource:
                         raise
                     on_error(error)
                 else:
-                    yield from found
+                    yield first + number, found
+            first += sum(block.rows for block in file.blocks)
 
     def _read(self, row: Row, file: RowFile, number: int) -> list[Example]:
         folder = self._source.image_dir or file.folder

@@ -45,17 +45,28 @@ class PictureMatcher:
         self._index = index
         self._pool = pool
         self.matches: dict[str, tuple[Match, ...]] = {}
-        """By the digest of the encoded picture; best first."""
+        """Of pictures that have any, by the digest of the encoded picture; best first."""
         self.unreadable: list[str] = []
+        self._seen: set[int] = set()
+
+    @property
+    def pictures(self) -> int:
+        """Different pictures so far."""
+        return len(self._seen)
 
     def add(self, images: Iterable[Image]) -> None:
         """Compare those of the pictures that are new."""
-        new = {image.digest: image for image in images if image.digest not in self.matches}
-        batches = [list(batch) for batch in _batched(new.values(), _BATCH)]
+        numbered = {int(image.digest, 16): image for image in images}
+        new = [image for number, image in numbered.items() if number not in self._seen]
+        self._seen.update(numbered)
+        if not self._index.pictures:
+            return
+        batches = [list(batch) for batch in _batched(new, _BATCH)]
         for batch, matches in zip(batches, self._pool.map(self._compare, batches), strict=True):
             for image, found in zip(batch, matches, strict=True):
-                self.matches[image.digest] = found or ()
-                if found is None:
+                if found:
+                    self.matches[image.digest] = found
+                elif found is None:
                     self.unreadable.append(image.source)
 
     def _compare(self, images: Sequence[Image]) -> list[tuple[Match, ...] | None]:

@@ -28,7 +28,7 @@ Row: TypeAlias = dict[str, Any]
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 """Kinds of files; of a folder that holds several kinds, the first of these is read."""
-BATCH_ROWS = 32
+BATCH_ROWS = 8
 """Rows of Parquet that are decoded together when a file is read from start to end."""
 
 
@@ -144,7 +144,10 @@ class ParquetRows:
     def __init__(self, file: Path | str, name: str, folder: Path | None) -> None:
         self.name, self.folder, self._file = name, folder, file
         self._metadata: Any = None
+        self._state: _State | None = None
         with self._opened() as parquet:
+            if isinstance(file, Path):
+                self._state = _state(file)
             self._metadata = parquet.metadata
             self.columns = tuple(parquet.schema_arrow.names)
         groups = map(self._metadata.row_group, range(self._metadata.num_row_groups))
@@ -170,14 +173,38 @@ class ParquetRows:
         import pyarrow
         import pyarrow.parquet
 
+        is_here = isinstance(self._file, Path)
         try:
+            if self._state is not None and _state(Path(self._file)) != self._state:
+                raise _changed(self.name)
             with fsspec.open(str(self._file), "rb") as file:
                 yield pyarrow.parquet.ParquetFile(file, metadata=self._metadata, **options)
-        except (pyarrow.ArrowException, OSError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # the Hub's client raises its own errors and httpx's
+            if is_here and not isinstance(error, pyarrow.ArrowException | OSError):
+                raise
             reason = str(error).split("\n")[0][:160].rstrip(".")
+            advice = "replace it" if is_here else "check the connection and try again"
             raise DataError(
-                f"The data file {self.name} cannot be read ({reason}); replace it."
+                f"The data file {self.name} cannot be read ({reason}); {advice}."
             ) from error
+
+
+_State: TypeAlias = tuple[int, int]
+"""Size and time of the last change, by which a file is known to be the one that was indexed."""
+
+
+def _state(path: Path) -> _State:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _changed(name: str) -> DataError:
+    return DataError(
+        f"The data file {name} was changed since its rows were found; put the earlier one back, or "
+        "start anew."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +224,7 @@ class TextRows:
         self.name, self.folder, self._path = name, folder, path
         try:
             with path.open("rb") as handle:
+                self._state = _state(path)
                 self._starts, self._ends = _index(handle, name)
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
@@ -213,6 +241,8 @@ class TextRows:
 
     def __getitem__(self, number: int) -> Row:
         try:
+            if _state(self._path) != self._state:
+                raise _changed(self.name)
             with self._path.open("rb") as handle:
                 handle.seek(self._starts[number])
                 value = json.loads(handle.read(self._ends[number] - self._starts[number]))
