@@ -164,9 +164,16 @@ class ContrastiveStage:
 
     def _finish(self, target: Path, seconds: float) -> None:
         ready = self._ready
-        facts = checkpoint_facts(
-            ready, Progress(ready.loop.steps, None, 0, 0, 0.0, seconds), records=[]
+        progress = Progress(
+            step=ready.loop.steps,
+            best=None,
+            best_step=0,
+            checks_without_gain=0,
+            kept={},
+            probe_loss=0.0,
+            seconds=seconds,
         )
+        facts = checkpoint_facts(ready, progress, records=[])
         facts["data"]["pairs"] = len(self._training.texts)
         readme = checkpoint_readme(self._recipe, facts)
         final = target / "final"
