@@ -122,6 +122,7 @@ class ContrastiveStage:
             batch_size=recipe.examples_per_step,
             chunk_size=recipe.per_device_train_batch_size,
             loss=recipe.contrastive.loss,
+            regression=recipe.contrastive.regression,
             learning_rate=recipe.rate("connector"),
             weight_decay=recipe.weight_decay,
             warmup_steps=round(recipe.warmup_ratio * steps),

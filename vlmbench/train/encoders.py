@@ -61,13 +61,17 @@ class VlmImageEncoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Vectors (n, width of the language model) of pixels or stored features."""
+        mean: Tensor = self.tokens(inputs).mean(dim=1)
+        return mean
+
+    def tokens(self, inputs: Tensor) -> Tensor:
+        """What the language model will see, (n, tokens, width)."""
         model: Any = self.vlm
         with _stored_tower(model) if self._stored else nullcontext():
             tokens = model.get_image_features(pixel_values=inputs, return_dict=True).pooler_output
         if not isinstance(tokens, Tensor):  # LLaVA gives a list, an image each
             tokens = torch.stack(list(tokens))
-        mean: Tensor = tokens.mean(dim=1)
-        return mean
+        return tokens
 
 
 @contextmanager
@@ -184,6 +188,7 @@ class TokenMeans(nn.Module):
                 rows.append(embed(torch.tensor(ids, device=embed.weight.device)).float().mean(0))
         table = torch.stack(rows)
         self._rows = {text: row for row, text in enumerate(distinct)}
+        self.register_buffer("center", table.mean(dim=0), persistent=False)
         self.register_buffer("table", table - table.mean(dim=0), persistent=False)
 
     def forward(self, texts: Sequence[str]) -> Tensor:
@@ -191,6 +196,12 @@ class TokenMeans(nn.Module):
         table: Any = self.table
         rows: Tensor = table[[self._rows[text] for text in texts]]
         return rows
+
+    def uncentered(self, texts: Sequence[str]) -> Tensor:
+        """The same as the language model has them, which is where image tokens should be."""
+        center: Any = self.center
+        vectors: Tensor = self(texts) + center
+        return vectors
 
 
 def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:
