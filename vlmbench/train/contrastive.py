@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from vlmbench.errors import DataError, UsageError
-from vlmbench.train.encoders import GetInputs
+from vlmbench.train.encoders import GetInputs, TokenMeans, VlmImageEncoder
 from vlmbench.train.parts import trainable
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
@@ -72,9 +72,11 @@ class DualEncoder(nn.Module):
         Directions alone would leave a language model with tokens of any size and with anything in
         common. The distance is squared, summed over the images and in units of the texts' variance.
         """
-        tokens, means = self.images.tokens(pixels), self.texts
-        targets = means.uncentered(texts)
-        squared = (tokens - targets[:, None]).pow(2).mean(dim=(1, 2)) / means.table.pow(2).mean()
+        images, means = self.images, self.texts
+        if not (isinstance(images, VlmImageEncoder) and isinstance(means, TokenMeans)):
+            raise UsageError("'regression' needs a VLM's image tokens and a brain's own words.")
+        tokens, targets = images.tokens(pixels), means.uncentered(texts)
+        squared = (tokens - targets[:, None]).pow(2).mean(dim=(1, 2)) / means.variance
         image = normalize(tokens.mean(dim=1), dim=-1)
         return image, normalize(means(texts), dim=-1), squared.sum()
 

@@ -197,6 +197,13 @@ class TokenMeans(nn.Module):
         rows: Tensor = table[[self._rows[text] for text in texts]]
         return rows
 
+    @property
+    def variance(self) -> Tensor:
+        """Mean square of the centered vectors' numbers."""
+        table: Any = self.table
+        square: Tensor = table.pow(2).mean()
+        return square
+
     def uncentered(self, texts: Sequence[str]) -> Tensor:
         """The same as the language model has them, which is where image tokens should be."""
         center: Any = self.center

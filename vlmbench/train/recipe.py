@@ -173,7 +173,7 @@ class Contrastive(Strict):
 
     loss: Literal["softmax", "sigmoid"] = "softmax"
     """CLIP's, or SigLIP's."""
-    regression: NonNegativeFloat = 1.0
+    regression: NonNegativeFloat = 0.0
     """Weight of how far each image token is from the text's embedding itself, not its direction."""
     pictures: PositiveInt = 2000
     """Pairs that it takes from the data at most, all of which are in memory as features."""
