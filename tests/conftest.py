@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -22,6 +25,35 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads answers of the user's, or writes there."""
     os.environ["VLMBENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_process() -> Iterator[pytest.MonkeyPatch]:
+    """A checkpoint's second look, which has a process of its own, takes none here: seconds each.
+
+    The tests that are about it ask for `own_process`.
+    """
+
+    def answered(folder: Path) -> None:
+        _reload().answer(folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_reload(), "run_process", answered)
+        yield patch
+
+
+@pytest.fixture
+def own_process(one_process: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets a checkpoint be looked at by a process of its own, as outside of tests."""
+    replaced = _reload().run_process
+    one_process.undo()
+    yield
+    one_process.setattr(_reload(), "run_process", replaced)
+
+
+def _reload() -> ModuleType:
+    """The module; `vlmbench.train` alone may be the function of that name."""
+    return importlib.import_module("vlmbench.train.reload")
 
 
 TEXTS = (

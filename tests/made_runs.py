@@ -14,6 +14,7 @@ import yaml
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
+from vlmbench.models.training_data import GuardResult
 from vlmbench.records import RunRecord
 from vlmbench.tasks.registry import load_task
 
@@ -76,9 +77,15 @@ def make_task(
 
 
 def make_run(
-    task: Path, out: Path, model: str, *, limit: int | None = None, fresh: bool = False
+    task: Path,
+    out: Path,
+    model: str,
+    *,
+    limit: int | None = None,
+    fresh: bool = False,
+    guards: Sequence[GuardResult] | None = None,
 ) -> RunRecord:
-    """Evaluate `baseline:...` on a task."""
+    """Evaluate `baseline:...` on a task, as a model of which guards found something."""
     spec = resolve_model(model)
     return run(
         spec,
@@ -87,15 +94,22 @@ def make_run(
         out=out,
         limit=limit,
         fresh=fresh,
+        guards=guards,
     )
 
 
 def answered_run(
-    task: Path, out: Path, name: str, answers: Mapping[str, str], *, limit: int | None = None
+    task: Path,
+    out: Path,
+    name: str,
+    answers: Mapping[str, str],
+    *,
+    limit: int | None = None,
+    guards: Sequence[GuardResult] | None = None,
 ) -> Path:
     """The model directory of a run whose answers are given by sample id; others are errors."""
     script = out.parent / f"{name}.jsonl"
     lines = [json.dumps({"id": key, "text": text}) for key, text in answers.items()]
     script.write_text("\n".join(lines) + "\n")
-    record = make_run(task, out, f"baseline:scripted:{script}", limit=limit)
+    record = make_run(task, out, f"baseline:scripted:{script}", limit=limit, guards=guards)
     return out / record.model

@@ -143,11 +143,13 @@ def train(
         progress: Show a progress bar.
 
     Returns:
-        The checkpoint's directory, which `evaluate(model=...)` takes.
+        The checkpoint's directory, which `evaluate(model=...)` takes; `training.html` in it shows
+        how the training went.
 
     Raises:
         VlmbenchError: With one sentence for people.
     """
+    from vlmbench.report.training import write_training_page
     from vlmbench.train.run import find_recipe, train_by_recipe
 
     return train_by_recipe(
@@ -156,6 +158,7 @@ def train(
         resume=resume,
         overrides=[f"{key}={value}" for key, value in (overrides or {}).items()],
         quiet=not progress,
+        watch=write_training_page,
     )
 
 

@@ -15,7 +15,15 @@ from vlmbench.errors import JournalError
 from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import judge_usage, read_judges, with_judge_scores
 from vlmbench.metrics.base import load_metric
-from vlmbench.records import Coverage, JournalSample, RunRecord, Sample, SampleScores
+from vlmbench.records import (
+    Coverage,
+    Estimate,
+    JournalSample,
+    RunRecord,
+    Sample,
+    SampleScores,
+    TrainingOverlap,
+)
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import ScoredMetric, estimates, with_diagnostics
@@ -73,13 +81,9 @@ def derive(
     )
     rows = with_judge_scores(rows, samples, content.responses, judged)
     total = len(rows) if session.total is None else session.total
-    found = estimates(
-        rows,
-        [*metrics, *(one.scored for one in judged)],
-        slices=task.slices,
-        total=total,
-        seed=session.seed,
-    )
+    scored = [*metrics, *(one.scored for one in judged)]
+    found = estimates(rows, scored, slices=task.slices, total=total, seed=session.seed)
+    overlap = content.header.overlap
     variant = restore_variant(content.header.variant)
     record = RunRecord(
         model=content.header.model["name"],
@@ -98,10 +102,29 @@ def derive(
         created=session.created,
         limit=session.limit,
         variant=variant.label if variant else None,
+        overlap=overlap,
+        clean=_clean_part(rows, scored, overlap, total=total, seed=session.seed),
     )
     directory.write_scores(rows)
     directory.write_record(record)
     return record
+
+
+def _clean_part(
+    rows: Sequence[SampleScores],
+    metrics: Sequence[ScoredMetric],
+    overlap: TrainingOverlap | None,
+    *,
+    total: int,
+    seed: int,
+) -> tuple[Estimate, ...]:
+    """The headline metrics on the samples that training did not see; empty if it saw none."""
+    seen = {*overlap.seen} if overlap else set()
+    clean = [row for row in rows if row.id not in seen]
+    if len(clean) == len(rows):
+        return ()
+    headlines = [one for one in metrics if one.headline]
+    return estimates(clean, headlines, total=total - len(rows) + len(clean), seed=seed)
 
 
 def samples_within(content: JournalContent, limit: int | None) -> dict[str, JournalSample]:

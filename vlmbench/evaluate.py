@@ -21,7 +21,15 @@ from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
 from vlmbench.models.completion import BASE_MODEL
 from vlmbench.models.resolve import ModelSpec, resolve_model
-from vlmbench.records import JournalSample, Request, Response, RunRecord, Sample
+from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
+from vlmbench.records import (
+    JournalSample,
+    Request,
+    Response,
+    RunRecord,
+    Sample,
+    TrainingOverlap,
+)
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
@@ -49,6 +57,7 @@ def run(
     max_errors: int | None = None,
     variant: Variant | None = None,
     keep_images: bool = False,
+    guards: Sequence[GuardResult] | None = None,
     progress: Progress = lambda done, total, errors: None,
     notify: Callable[[str], None] = lambda sentence: None,
 ) -> RunRecord:
@@ -64,6 +73,7 @@ def run(
         variant: A perturbed form of the questions; its run has a directory of its own.
         keep_images: Store each image once below `<out>/images`, so that pages show it where the
             data is not.
+        guards: What the guards of the model's trainings found; its checkpoint says so if None.
         progress: Called with the numbers of samples that are done, in all, and of errors.
         notify: Called with what a person should know, a sentence each.
 
@@ -86,7 +96,9 @@ def run(
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
     images = ImageFolder.below(out) if keep_images else None
     session = Session(_now(), limit, seed, versions(), total)
-    with Journal(directory.journal, make_header(model, task, variant), fresh=fresh) as journal:
+    overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
+    header = make_header(model, task, variant, overlap)
+    with Journal(directory.journal, header, fresh=fresh) as journal:
         if journal.task_changes and journal.content.responses:
             notify(_kept_answers(directory, journal))
         if corpus is not None:
@@ -96,7 +108,17 @@ def run(
         requests = pending_requests(
             task, journal, asked, counter, variant, limit=limit, seed=seed, images=images
         )
-        generate(model, requests, asked, executor, journal, session, counter, max_errors=max_errors)
+        generate(
+            model,
+            requests,
+            asked,
+            executor,
+            journal,
+            session,
+            counter,
+            max_errors=max_errors,
+            notify=notify,
+        )
         if session.environment.get("prompt_form") == "completion":
             notify(BASE_MODEL.format(model.location))
     return derive(directory, journal.content, task, metrics)
@@ -238,7 +260,12 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     return dataclasses.replace(model, answers=answers)
 
 
-def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None) -> Header:
+def make_header(
+    model: ModelSpec,
+    task: TaskSpec,
+    variant: Variant | None = None,
+    overlap: TrainingOverlap | None = None,
+) -> Header:
     """What the journal of this model on this task is about."""
     return Header(
         model=model.as_dict(),
@@ -254,6 +281,7 @@ def make_header(model: ModelSpec, task: TaskSpec, variant: Variant | None = None
             **({"variant": variant.fingerprint} if variant else {}),
         },
         variant=variant.as_dict() if variant else None,
+        overlap=overlap,
     )
 
 
@@ -297,6 +325,7 @@ def generate(
     counter: ProgressCounter,
     *,
     max_errors: int | None = None,
+    notify: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask."""
     any_left, requests = peeked(requests)
@@ -305,6 +334,8 @@ def generate(
         return
     responses = executor.map(model, requests)
     session.environment = {**session.environment, **executor.describe()}
+    if session.environment.get("asked_as_trained") is False:
+        notify(_asked_otherwise(model))
     journal.begin(session)
     counter.show_start()
     with closing(responses):
@@ -330,6 +361,14 @@ def _kept_answers(directory: RunDir, journal: Journal) -> str:
     return (
         f"The task's {changes} changed since {directory.journal} was begun; its {count} answers "
         "are kept and scored anew."
+    )
+
+
+def _asked_otherwise(model: ModelSpec) -> str:
+    return (
+        f"{model.name} was trained on prompts that differ from those of this run in their image "
+        "tokens, chat template or system prompt, so it may answer worse than it can; see how to "
+        "run it in the README.md of its directory."
     )
 
 

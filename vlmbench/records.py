@@ -317,6 +317,21 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingOverlap:
+    """What the guard of vlmbench's trainer found of a task in the data a model was trained on."""
+
+    compared: bool
+    """Whether all of the data was compared with this task."""
+    rows: Mapping[str, int]
+    """Training rows that were learned from, by kind: `leak` (same picture and question),
+    `picture`, `listed` (perhaps the same picture), `text`."""
+    dropped: int
+    """Training rows that were left out because they showed evaluation data, of any task."""
+    seen: tuple[str, ...]
+    """Ids of the samples whose picture, or text if they have none, was learned from."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """run.json: one model on one task."""
 
@@ -342,6 +357,10 @@ class RunRecord:
     """`--limit`: the run covers only the first samples of the task."""
     variant: str | None = None
     """How the questions were asked otherwise, such as blind; None for the task as it is."""
+    overlap: TrainingOverlap | None = None
+    """None for a model that vlmbench did not train."""
+    clean: tuple[Estimate, ...] = ()
+    """The headline metrics on the samples that training did not see; empty if it saw none."""
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -1,15 +1,18 @@
 """python docs/build/family_pages.py: writes the tables of families in docs/models.md.
 
     python tests/runners/hf/families/observe.py | python docs/build/family_pages.py
+    python tests/train/trained_families.py | python docs/build/family_pages.py trained
 
 The rows say what the tests' tiny models of each family did; a test fails where they no longer do.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +37,11 @@ COLUMNS = (
 
 def main() -> int:
     """Rewrites the page from rows on standard input and returns the exit code."""
-    text = PAGE.read_text(encoding="utf-8")
-    text = with_part(text, "families", families_part(json.load(sys.stdin)))
+    text, rows = PAGE.read_text(encoding="utf-8"), json.load(sys.stdin)
+    if sys.argv[1:] == ["trained"]:
+        text = with_part(text, "trained", trained_part(rows))
+    else:
+        text = with_part(text, "families", families_part(rows))
     text = with_part(text, "parts", parts_part())
     text = with_part(text, "remote", remote_part())
     PAGE.write_text(text, encoding="utf-8")
@@ -79,6 +85,27 @@ def parts_part() -> str:
         cells.append(_code_list(parts.other))
         lines.append(f"| {kind.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def trained_part(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The table of what was trained.
+
+    Args:
+        rows: What the tests' trained_families.py prints, each family's methods together.
+    """
+    lines = ["| family | LoRA | full | not reached by the loss |", "|---|---|---|---|"]
+    grouped = itertools.groupby(rows, lambda row: row["family"])
+    return "\n".join([*lines, *(trained_row(list(of_family)) for _, of_family in grouped)])
+
+
+def trained_row(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One line of that table, of a family's methods."""
+    outcomes = ["yes" if row["succeeded"] else "**no**" for row in rows]
+    names = [name for row in rows for name in row["unreached"]]
+    # The module of a layer, as `model.vision_tower.encoder.layers.1`, says it for all its weights.
+    modules = {re.sub(r"(\.layers\.\d+)\..*|\.(weight|bias)$", r"\1", name) for name in names}
+    cells = (family(rows[0]["family"]).title, *outcomes, _code_list(sorted(modules)))
+    return f"| {' | '.join(cells)} |"
 
 
 def remote_part() -> str:

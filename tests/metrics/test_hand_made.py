@@ -2,8 +2,13 @@
 
 All cases in hand_made/*.jsonl were written by hand for this project, with the reader's verdict
 written down before the program's was looked at; there is no other source. Afterwards six
-verdicts were corrected and two dozen cases left out on which readers may differ. Where the program
-disagrees, the case stays and is named in KNOWN with the reason.
+verdicts were corrected, nine more when writings (㈱, 03(1234), 3対2, 元日, 税込 ...) were first
+read, and two dozen cases left out on which readers may differ. Where the program disagrees, the
+case stays and is named in KNOWN with the reason.
+
+Of `explained_choices` and `short_kinds`, which follow the kinds of answers that chat models write,
+the program read 91, 95, 94 and 93 % of four sets as the reader did before its rules were mended
+for them.
 """
 
 from __future__ import annotations
@@ -15,16 +20,18 @@ from typing import Any
 import pytest
 
 from vlmbench.metrics.base import Answer, load_metric
-from vlmbench.text.choices import LETTERS, read_choice
+from vlmbench.text.choices import read_choice
 from vlmbench.text.numbers import read_quantity
+from vlmbench.text.option_mentions import LETTERS
 
 CASES = Path(__file__).parent / "hand_made"
 
 KNOWN = {
+    ("その情報は画像に含まれていません。", "いいえ"): "may answer whether it is in the image",
+    ("10:20", "10対20"): "a ratio is written with : too",
+    ("(株)山田", "山田株式会社"): "株式会社 counts as one writing, before the name or behind it",
     ("ふじさん", "富士山"): "the dictionary has one reading of a word, here フジヤマ",
     ("日本", "にほん"): "the dictionary has one reading of a word, here ニッポン",
-    ("2対1", "2:1"): "ratios are not read",
-    ("半分", "1/2"): "a half is read as 50 %, which is not the number 0.5",
     ("2匹の猫", "猫2匹"): "a counted thing is not taken apart",
     ("みかんとりんご", "りんご、みかん"): "と inside hiragana may belong to a word, as in とまと",
     ("インターフェース", "インタフェース"): "a long vowel inside a word makes another word",
@@ -42,6 +49,30 @@ def cases(kind: str) -> list[dict[str, Any]]:
 def test_choice(case: dict[str, Any]) -> None:
     position = read_choice(case["text"], case["options"])
     assert (None if position is None else LETTERS[position]) == case["expected"]
+
+
+def test_explained_choices() -> None:
+    """A wrong letter is worse than none, so both are counted."""
+    wrong, none = [], []
+    for case in cases("explained_choices"):
+        position = read_choice(case["text"], case["options"])
+        letter = None if position is None else LETTERS[position]
+        if letter != case["expected"]:
+            (none if letter is None else wrong).append(case["text"])
+    assert (wrong, none) == ([], [])
+
+
+def test_short_kinds() -> None:
+    made = cases("short_kinds")
+    differing = {
+        (case["text"], case["reference"])
+        for case in made
+        if load_metric(f"match.{case['metric']}")
+        .score(Answer(case["text"], (case["reference"],)))
+        .vector
+        != (case["expected"],)
+    }
+    assert differing == {(case["text"], case["reference"]) for case in made} & KNOWN.keys()
 
 
 @pytest.mark.parametrize("name", ["states", "same"])

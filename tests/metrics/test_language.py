@@ -20,6 +20,11 @@ CASES: list[tuple[str, str, float | None]] = [
     ("refusal", "申し訳ありませんが、お答えできません。", 1.0),
     ("refusal", "猫が寝ている。", 0.0),
     ("refusal", "", 0.0),
+    ("refusal", "<think>お答えできません。</think>猫です。", 0.0),
+    ("english", "<think>This may be a cat.</think>猫です。", 0.0),
+    ("unfinished_reasoning", "<think>猫かもしれない。あるいは", 1.0),
+    ("unfinished_reasoning", "<think>猫かもしれない。</think>", 0.0),
+    ("unfinished_reasoning", "猫です。", 0.0),
     ("repetition", "猫が寝ている。", 0.0),
     ("repetition", "", 0.0),
     # 40 words, 37 runs, of which four differ.

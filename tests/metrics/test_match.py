@@ -25,8 +25,8 @@ from vlmbench.metrics.match import (
 EXACT = [
     ("東京", ["東京"], 1),
     ("東京。", ["東京"], 1),
-    ("東京です。", ["東京"], 0),
-    ("「東京」", ["東京"], 0),
+    ("東京です。", ["東京"], 1),
+    ("「東京」", ["東京"], 1),
     ("トウキョウ", ["ﾄｳｷｮｳ"], 1),
     ("<think>大阪？</think>東京", ["東京"], 1),
     ("ＵＳＢ", ["usb"], 1),
@@ -112,7 +112,8 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("prediction", "references", "expected"), EXACT)
 def test_exact(prediction: str, references: list[str], expected: float) -> None:
-    assert exact(Answer(prediction, tuple(references))) == expected
+    score = load_metric("match.exact").score(Answer(prediction, tuple(references)))
+    assert score.vector == (expected,)
 
 
 @pytest.mark.parametrize(("agreeing", "expected"), TEN)
@@ -150,9 +151,9 @@ def test_relaxed_tells_the_number_it_read() -> None:
 
 
 @pytest.mark.parametrize("text", UNPACKED)
-def test_exact_takes_packaging_off_when_asked(text: str) -> None:
-    assert exact(Answer(text, ("東京",)), unpack=True) == 1
-    assert exact(Answer(text, ("東京",))) == 0
+def test_exact_takes_packaging_off_unless_told_not_to(text: str) -> None:
+    assert exact(Answer(text, ("東京",))) == 1
+    assert exact(Answer(text, ("東京",)), unpack=False) == 0
 
 
 # The same questions to metrics that differ in how far they look: exact, same, states, contains.

@@ -196,7 +196,9 @@ class Check:
         cases = [case for case in cases_of(self.file, content, run) if self.within(case)]
         scored = self._scored(content["inputs"], run, cases)
         items = list(self._items(scored))
-        totals = list(self.aggregates(scored)) if self.against == "expected" else []
+        compared = self.aggregates(scored) if self.against == "expected" else ()
+        # A set of which no item is there has no value, and nothing to compare.
+        totals = [total for total in compared if not math.isnan(total[1])]
         wrong = [item for item in items if item] + [
             Disagreement(name, repr(ours), repr(theirs))
             for name, ours, theirs in totals

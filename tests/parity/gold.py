@@ -58,7 +58,21 @@ def run_of(content: Mapping[str, Any], run_id: str) -> Mapping[str, Any] | None:
 
 
 def cases_of(name: str, content: Mapping[str, Any], run: Mapping[str, Any]) -> list[Case]:
-    """The items of a run as answers to score, in the order of the inputs."""
+    """The items of a run as answers to score, in the order of the inputs.
+
+    Raises:
+        DataError: The file has values and not the texts that they are of.
+    """
+    try:
+        return _cases_of(name, content, run)
+    except (KeyError, TypeError) as problem:
+        raise DataError(
+            f"The gold file {name}.json has no texts to score ({problem} is missing); give a "
+            "folder whose files have their inputs."
+        ) from None
+
+
+def _cases_of(name: str, content: Mapping[str, Any], run: Mapping[str, Any]) -> list[Case]:
     entries: Mapping[str, Any] = run["per_item"]
     readers = {
         "choice_parsing": _choices,

@@ -11,9 +11,12 @@ _SURFACE = "the two are the same to a reader: "
 _DASH = f"{_SURFACE}～ (U+FF5E) and 〜 (U+301C) are one character of Japanese text"
 _INVISIBLE = f"{_SURFACE}a mark without width (byte order mark, zero width space) is not read"
 _VARIANT = f"{_SURFACE}a variation selector changes the picture of a kanji, not the kanji"
+_PACKED = "packaging is taken off: a closing です, quotation marks, Markdown, an emoji"
 _HYPHEN = f"{_SURFACE}− (U+2212) and - are one sign in a telephone number"
 
 READER = {
+    **dict.fromkeys(("short/077", "short/199", "short/253"), _PACKED),
+    **dict.fromkeys(("short/263", "short/264", "short/273"), _PACKED),
     "short/147": _DASH,
     "short/261": _INVISIBLE,
     "short/282": _VARIANT,

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from made_runs import answered_run, make_run, make_task, question
+from made_training import running, write_log
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from vlmbench.report.html import build_report
+from vlmbench.report.training import write_training_page
 
 CHROMIUM = shutil.which("chromium")
 
@@ -208,3 +210,19 @@ def test_language_is_switched_and_remembered(page: Page, site: Path) -> None:
         " !== STRINGS[e.dataset.t][1]).map((e) => e.dataset.t)"
     )
     assert english == []
+
+
+def test_the_page_of_a_training(page: Page, tmp_path: Path) -> None:
+    path = write_training_page(write_log(tmp_path, running(HOSTILE[0])))
+    page.goto(path.as_uri())
+    assert page.title().startswith(HOSTILE[0])
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("h1").text_content() == HOSTILE[0]
+    # The style is the page's own, allowed by its digest, and a picture inside it is shown.
+    assert page.locator(".charts").first.evaluate("e => getComputedStyle(e).display") == "grid"
+    assert page.locator(".probes img").first.evaluate("e => e.naturalWidth") == 1
+    page.click("#language")
+    assert page.locator("h3").first.text_content() == "推移"
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,7 +5,11 @@ import re
 from importlib import resources
 
 PACKAGE = resources.files("vlmbench.report")
-STRINGS = json.loads((PACKAGE / "strings.json").read_text(encoding="utf-8"))
+STRINGS = {
+    key: pair
+    for name in ("strings.json", "training_strings.json")
+    for key, pair in json.loads((PACKAGE / name).read_text(encoding="utf-8")).items()
+}
 
 
 def sources() -> str:

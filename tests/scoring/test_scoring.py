@@ -123,6 +123,7 @@ def test_answers_are_diagnosed_without_being_asked() -> None:
     exact = ScoredMetric("match.exact", load_metric("match.exact"), headline=True)
     rouge = ScoredMetric("overlap.rouge_l", load_metric("overlap.rouge_l"), where=condition)
     conduct = ["language.refusal", "language.repetition", "language.truncation"]
+    conduct.append("language.unfinished_reasoning")
     language = ["language.japanese", "language.chinese", "language.english"]
     assert [one.id for one in with_diagnostics([exact])[1:]] == [*language, *conduct]
     found = {one.id: one for one in with_diagnostics([exact, rouge])[2:]}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmbench.text.choices import LETTERS, choice_index, read_choice
+from vlmbench.text.choices import choice_index, read_choice
+from vlmbench.text.option_mentions import LETTERS
 
 CITIES = ("東京", "大阪", "京都", "名古屋")
 NUMBERS = ("10", "20", "30", "40")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.text.extract import boxed, marked_answer, says, stated_quantity, without_reasoning
+from vlmbench.text.extract import boxed, marked_answer, says, stated_quantity
+from vlmbench.text.reasoning import without_reasoning
 
 SAID = [
     ("答えは東京タワーです。", "東京タワー", True),
@@ -42,7 +43,7 @@ SAID = [
     ("3 + 4 = 7", "7", True),
     ("3 + 4 = 7", "3", False),
     ("\\boxed{42}", "42", True),
-    ("よって $\\boxed{\\frac{1}{2}}$", "1/2", False),
+    ("よって $\\boxed{\\frac{1}{2}}$", "1/2", True),
     ("**答え**: 京都", "京都", True),
     ("### 答え\n京都", "京都", True),
     ("男性は帽子をかぶっています。", "帽子", True),
@@ -90,7 +91,7 @@ REASONING = [
     ("東京", "東京"),
     ("<think>大阪？</think>東京", "東京"),
     ("<think>a</think>b<think>c</think>東京", "東京"),
-    ("大阪？</think>\n東京", "\n東京"),
+    ("大阪？</think>\n東京", "東京"),
     ("<THINKING>大阪？</THINKING>東京", "東京"),
     ("<think>まだ考えている", ""),
 ]

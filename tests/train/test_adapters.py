@@ -63,9 +63,7 @@ def beside(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_by_recipe(path, out=folder / "out", quiet=True)
 
 
-def test_rule_24_the_projector_of_a_training_by_lora_is_not_lost(
-    beside: Path, seedling: Path
-) -> None:
+def test_the_projector_of_a_training_by_lora_is_not_lost(beside: Path, seedling: Path) -> None:
     kept = load_file(beside / "adapter_model.safetensors")
     base = load_file(seedling / "model.safetensors")
     connector = {name for name in kept if ".merger." in name}
@@ -110,7 +108,7 @@ def test_merged_with_the_connector_it_answers_alike(beside: Path, tmp_path: Path
 
 def test_each_part_has_its_own_learning_rate(beside: Path) -> None:
     rows = [json.loads(line) for line in (beside / "log.jsonl").read_text().splitlines()]
-    rates = rows[1]["train/learning_rate"]
+    rates = rows[1]["train/learning_rate_by_part"]
     assert rates["language"] == 2 * rates["connector"]
 
 

@@ -11,6 +11,7 @@ from made_colors import data_recipe
 
 from vlmbench.errors import ConfigError, UsageError
 from vlmbench.train.recipe import CALLED_HERE, Recipe, parse_recipe, read_recipe
+from vlmbench.train.run import SHIPPED_RECIPES
 
 ISSUE = """
 name: my-lora
@@ -45,6 +46,9 @@ def drawn(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "fragment"),
     [
+        ({"name": "Tiny JA"}, "The value of 'name' in"),
+        ({"name": "../up"}, "The value of 'name' in"),
+        ({"max_steps": "many"}, "The value of 'max_steps' in"),
         ({"max_steps": None}, "give either 'max_steps' or 'num_train_epochs'"),
         ({"num_train_epochs": 2.0}, "give either 'max_steps' or 'num_train_epochs'"),
         ({"learning_rate": {"vision": 1e-5}}, "has no value for the part 'language'"),
@@ -107,14 +111,6 @@ def test_exponents_without_a_dot_are_numbers(tmp_path: Path) -> None:
     assert parse_recipe(read_recipe(path), path).stages[0].learning_rate == 1e-4
 
 
-def test_set_replaces_values(tmp_path: Path) -> None:
-    recipe = parsed(tmp_path, ["max_steps=2", "lora.r=2", "evaluate={every_steps: 1}"])
-    assert (recipe.max_steps, recipe.lora.r) == (2, 2)
-    assert recipe.evaluate is not None
-    with pytest.raises(UsageError, match="is not of the form key=value"):
-        parsed(tmp_path, ["max_steps"])
-
-
 def test_stages_inherit_and_override(tmp_path: Path) -> None:
     path = data_recipe(
         tmp_path,
@@ -150,3 +146,82 @@ def test_a_recipe_of_both_kinds_of_source(tmp_path: Path) -> None:
     recipe = parsed(tmp_path, data=[{"path": "rows.parquet"}, *drawn()["data"]])
     assert [source.path for source in recipe.row_sources] == ["rows.parquet"]
     assert [source.synthetic.mixture for source in recipe.synthetic_sources] == [{"grid": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("", "recipe.yaml is wrong"),
+        ("- 1", "recipe.yaml is wrong"),
+        ("name: [", "not valid YAML"),
+        ("name: small", "The key 'model' is missing"),
+    ],
+)
+@pytest.mark.parametrize("overrides", [[], ["max_steps=1"]])
+def test_files_that_are_no_recipe(
+    text: str, fragment: str, overrides: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises((ConfigError, UsageError)) as caught:
+        parse_recipe(read_recipe(path, overrides), path)
+    assert fragment in str(caught.value) or "has no keys" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("max_steps=10", "max_steps", 10),
+        (" max_steps =10", "max_steps", 10),
+        ("description=a = b", "description", "a = b"),
+        ("max_length=", "max_length", None),
+        ("model={checkpoint: other}", "model.checkpoint", "other"),
+        ("lora.alpha=7", "lora.alpha", 7),
+    ],
+)
+def test_set(override: str, key: str, value: object, tmp_path: Path) -> None:
+    found: Any = parsed(tmp_path, [override])
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("override", "fragment"),
+    [
+        ("max_steps", "is not of the form key=value; write --set max_steps=10."),
+        ("max_stepz=3", "did you mean 'max_steps'"),
+        ("max_steps.x=3", "goes through a value that has no keys"),
+        ("data.7.weight=1", "goes through a value that has no keys"),
+        ("name=[", "is not YAML; put it in quotes."),
+        ("max_steps=-1", "The value of 'max_steps' in"),
+        ("lora.rang=1", "Unknown key 'lora.rang'"),
+        ("=1", "Unknown key ''"),
+    ],
+)
+def test_set_what_cannot_be_set(override: str, fragment: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, UsageError)) as caught:
+        parsed(tmp_path, [override])
+    assert fragment in str(caught.value)
+
+
+def test_later_settings_win(tmp_path: Path) -> None:
+    recipe = parsed(tmp_path, ["max_steps=10", "seed=1", "max_steps=20"])
+    assert (recipe.max_steps, recipe.seed) == (20, 1)
+
+
+def test_set_reaches_a_stage_by_its_number_and_never_silently_none(tmp_path: Path) -> None:
+    path = data_recipe(tmp_path, "tiny-ja", stages=[{"method": "full", "max_steps": 4}, {}])
+    settings = ["stages.0.max_steps=2", "seed=8"]
+    first, second = parse_recipe(read_recipe(path, settings), path).stages
+    assert (first.max_steps, second.max_steps) == (2, 6)
+    assert first.seed == second.seed == 8
+    with pytest.raises(UsageError, match=r"write --set stages\.0\.max_steps=2 for the first"):
+        read_recipe(path, ["max_steps=2"])
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED_RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_are_right(path: Path) -> None:
+    for recipe in parse_recipe(read_recipe(path), path).stages:
+        assert recipe.name == path.stem
+        assert recipe.description

@@ -9,7 +9,6 @@ import pytest
 from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.cli.main import main
-from vlmbench.models.resolve import resolve_model
 from vlmbench.train.recipe import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, train_by_recipe
 
@@ -46,29 +45,19 @@ def test_check_tells_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_recipe_without_rows_cannot_be_previewed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "preview", "tiny-ja"]) == 2
-    assert "draws its own pictures" in capsys.readouterr().err
-
-
-def test_rule_25_a_merged_adapter_answers_as_before(
-    seedling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_rows(tmp_path / "rows.parquet", color_rows(12))
-    path = data_recipe(tmp_path, seedling, learning_rate=0.05)
-    adapter = train_by_recipe(path, out=tmp_path / "adapter", quiet=True)
-    merged = tmp_path / "merged"
-    assert main(["train", "export", str(adapter), "-o", str(merged)]) == 0
-    assert "32 answers are the same as before" in capsys.readouterr().out
-    assert "adapter" not in resolve_model(str(merged)).options
-    assert main(["train", "export", str(merged), "-o", str(tmp_path / "twice")]) == 2
-    assert "is no adapter" in capsys.readouterr().err
+def test_generated_pictures_are_previewed_by_family(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "preview", "tiny-ja-tune", "--count", "6"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("【") == 6
+    assert "chart chart:" in shown
 
 
 def test_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert {one["name"] for one in listed} == {path.stem for path in SHIPPED_RECIPES.glob("*.yaml")}
+    embedded = next(one for one in listed if one["name"] == "tiny-ja")
+    assert (embedded["stages"], embedded["steps"]) == (3, 3600)
 
 
 def test_the_recipe_for_cauldron_ja_runs_on_a_small_model_and_rows(

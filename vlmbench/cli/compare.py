@@ -50,7 +50,7 @@ def _compare_models(options: argparse.Namespace) -> int:
         return 0
     rows = [
         [
-            row.task,
+            row.task + (" (clean part)" if row.part == "clean" else ""),
             row.metric,
             row.model_b,
             *(number(one) for one in (row.value_a, row.value_b)),
@@ -65,6 +65,8 @@ def _compare_models(options: argparse.Namespace) -> int:
     print_table((*headings, ">n"), rows, title=f"Paired with {first}, on the same samples")
     for row in frame[frame["problem"].notna()].itertuples():
         print(f"Note: {row.model_a} and {row.model_b} do not compare on {row.task}: {row.problem}.")
+    if (frame["part"] == "clean").any():
+        print("Clean part: the samples that neither model was trained on.")
     return 0
 
 

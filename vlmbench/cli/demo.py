@@ -27,7 +27,7 @@ def demo_command(options: argparse.Namespace) -> int:
     )
     answer = ["--tasks", TASKS, "--out", runs, "--no-cache"]
     resume = ["--resume"] if any(Path(tuned).glob("checkpoint-*")) else []
-    finished = Path(tuned, "training.json").exists()
+    finished = Path(tuned, "checkpoint.json").exists()
     steps = [
         ("Two baselines and tiny-ja answer four tasks", ["run", "--model", MODELS, *answer]),
         (

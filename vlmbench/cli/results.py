@@ -32,6 +32,7 @@ def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json:
         print_json(values)
         return
     _print_estimates(plain or records)
+    _print_clean_parts(plain)
     _print_groups(groups)
     _print_answers(records)
     _print_diagnoses(found)
@@ -55,6 +56,35 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
     ]
     print_table(("model", "task", "metric", ">value", ">95 % interval", ">n", ">errors"), rows)
     print("* headline metric: on the leaderboard, and compared by the gate")
+
+
+def _print_clean_parts(records: Sequence[RunRecord]) -> None:
+    """Headline metrics on the samples that training did not see, and what was not compared."""
+    rows = [
+        [
+            record.model,
+            record.title,
+            one.metric,
+            number(one.value),
+            interval(one.low, one.high),
+            str(one.n),
+            str(len(record.overlap.seen)),
+        ]
+        for record in records
+        if record.overlap is not None
+        for one in record.clean
+    ]
+    print_table(
+        ("model", "task", "metric", ">clean part", ">95 % interval", ">n", ">seen in training"),
+        rows,
+        title="Clean part: the samples that the model was not trained on",
+    )
+    for record in records:
+        if record.overlap is not None and not record.overlap.compared:
+            print(
+                f"Note: the training data of {record.model} was not compared with {record.title}, "
+                "so nobody knows whether it was trained on these samples."
+            )
 
 
 def _interval_and_bounds(estimate: Estimate) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from vlmbench.cli.console import print_list
 from vlmbench.errors import UsageError
-from vlmbench.train.config import load_config
-from vlmbench.train.recipe import StagedRecipe, is_own_data, parse_recipe, read_recipe
+from vlmbench.train.distributed import launched
+from vlmbench.train.recipe import StagedRecipe, parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
 
@@ -17,20 +17,43 @@ def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     if options.dry_run:
         return train_check_command(options)
-    checkpoint = train_by_recipe(
-        find_recipe(options.recipe),
-        out=options.out,
-        resume=options.resume,
-        overrides=options.set,
-        quiet=options.quiet,
-    )
+    page = _Page()
+    with launched() as processes:
+        checkpoint = train_by_recipe(
+            find_recipe(options.recipe),
+            out=options.out,
+            resume=options.resume,
+            overrides=options.set,
+            quiet=options.quiet,
+            watch=page.write,
+        )
+    if not processes.is_main:
+        return 0
     print(f"The checkpoint: {checkpoint}")
+    if page.path is not None:
+        print(f"How it went: {page.path}")
     print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
     return 0
 
 
+class _Page:
+    """Writes the page of a training, and says once where it stands."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes it."""
+        from vlmbench.report.training import write_training_page
+
+        path = write_training_page(folder)
+        if self.path is None:
+            print(f"Watch it: {path}", flush=True)
+        self.path = path
+
+
 def train_list_command(options: argparse.Namespace) -> int:
-    """Name, number of steps and description of each recipe."""
+    """Name, stages, steps and description of each recipe."""
     values = [_listed(path) for path in sorted(SHIPPED_RECIPES.glob("*.yaml"))]
     print_list(values, json=options.json)
     return 0
@@ -71,19 +94,21 @@ def train_fetch_command(options: argparse.Namespace) -> int:
 
 
 def _listed(path: Path) -> dict[str, str | int | None]:
-    values = read_recipe(path)
-    if is_own_data(values):
-        last = parse_recipe(values, path).stages[-1]
-        return {"name": last.name, "steps": last.max_steps, "description": last.description}
-    config = load_config(path)
-    return {"name": config.name, "steps": config.steps, "description": config.description}
+    stages = parse_recipe(read_recipe(path), path).stages
+    steps = [stage.max_steps for stage in stages if stage.max_steps is not None]
+    return {
+        "name": stages[-1].name,
+        "stages": len(stages),
+        "steps": sum(steps) if len(steps) == len(stages) else None,
+        "description": stages[-1].description,
+    }
 
 
 def train_preview_command(options: argparse.Namespace) -> int:
     """Show examples as the model will see them, as text or as a page."""
     from vlmbench.train.preview import preview, preview_page, preview_text
 
-    recipe = _own_data(options)
+    recipe = _recipe(options)
     examples = preview(recipe.stages[-1], recipe.folder, options.count)
     if options.html is None:
         print(preview_text(examples))
@@ -100,8 +125,11 @@ def train_check_command(options: argparse.Namespace) -> int:
     """Say what a training will be like, after a few steps of it that are thrown away."""
     from vlmbench.train.preview import check_recipe
 
-    recipe = _own_data(options)
-    checked = check_recipe(recipe.stages[0], recipe.folder)
+    recipe = _recipe(options)
+    with launched() as processes:
+        checked = check_recipe(recipe.stages[0], recipe.folder)
+    if not processes.is_main:
+        return 0
     if len(recipe.stages) > 1:
         print(f"Stage 1 of {len(recipe.stages)} ({recipe.stages[0].objective}):")
     print_list([asdict(part) for part in checked.parts], json=False)
@@ -128,12 +156,6 @@ def train_export_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _own_data(options: argparse.Namespace) -> StagedRecipe:
+def _recipe(options: argparse.Namespace) -> StagedRecipe:
     path = find_recipe(options.recipe)
-    values = read_recipe(path, options.set)
-    if not is_own_data(values):
-        raise UsageError(
-            f"The recipe {path.stem} draws its own pictures, so there are no rows to look at; give "
-            "a recipe whose 'data' is a list."
-        )
-    return parse_recipe(values, path)
+    return parse_recipe(read_recipe(path, options.set), path)

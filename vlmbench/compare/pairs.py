@@ -28,6 +28,7 @@ SAME_QUESTIONS = ("data", "fields", "prompt")
 PAIR_COLUMNS = (
     "task",
     "metric",
+    "part",
     "model_a",
     "model_b",
     "value_a",
@@ -50,11 +51,12 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
             others. Runs of variants are passed over.
 
     Returns:
-        A row a task, headline metric and other model: `value_a` and `value_b` on the `n` samples
-        that both scored, `difference` (b minus a; positive is better unless the metric counts
-        what is wrong) with the ends `low` and `high` of its 95 % paired bootstrap interval,
-        `p_value`, `left_out` samples that one of them did not answer or could not score, and the
-        `problem` where the two do not compare (missing otherwise).
+        A row a task, headline metric and other model, of the `part` "all"; a second one of the
+        part "clean" where a model was trained on samples of the task, without these: `value_a`
+        and `value_b` on the `n` samples that both scored, `difference` (b minus a; positive is
+        better unless the metric counts what is wrong) with the ends `low` and `high` of its 95 %
+        paired bootstrap interval, `p_value`, `left_out` samples that one of them did not answer
+        or could not score, and the `problem` where the two do not compare (missing otherwise).
 
     Raises:
         UsageError: There are not two models.
@@ -82,15 +84,30 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
 
 
 def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
+    parts = {"all": (a, b)}
+    if seen := _seen(a.record) | _seen(b.record):
+        parts["clean"] = (_without(a, seen), _without(b, seen))
     for name, metric in headline_metrics(a.record).items():
-        names = {
-            "task": a.record.task,
-            "metric": name,
-            "model_a": a.record.model,
-            "model_b": b.record.model,
-        }
         problem = _problem(a.record, b.record, name)
-        yield names | ({"problem": problem} if problem else _paired(a, b, name, metric, seed))
+        for part, (one, other) in parts.items():
+            names = {
+                "task": a.record.task,
+                "metric": name,
+                "part": part,
+                "model_a": a.record.model,
+                "model_b": b.record.model,
+            }
+            found = {"problem": problem} if problem else _paired(one, other, name, metric, seed)
+            yield names | found
+
+
+def _seen(record: RunRecord) -> set[str]:
+    """Ids of the samples that the model was trained on, as far as that is known."""
+    return {*record.overlap.seen} if record.overlap else set()
+
+
+def _without(scored: Scored, ids: set[str]) -> Scored:
+    return Scored(scored.record, [row for row in scored.rows if row.id not in ids])
 
 
 def _problem(a: RunRecord, b: RunRecord, metric: str) -> str | None:

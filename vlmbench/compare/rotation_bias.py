@@ -22,7 +22,7 @@ from vlmbench.stats import (
     share_interval,
 )
 from vlmbench.tasks.variants.options import original_position
-from vlmbench.text.choices import LETTERS
+from vlmbench.text.option_mentions import LETTERS
 
 CHOICE = "match.choice"
 

@@ -48,7 +48,7 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
         case = judge_input(sample, text)
         for one in metrics:
             if one.scored.applies(sample.meta):
-                lengths[one.scored.id].append(len(text))
+                lengths[one.scored.id].append(len(case.answer))
                 verdicts[one.scored.id].append(one.verdicts(name, sample, case))
     side = compared_run(content)
     record = CheckRecord(

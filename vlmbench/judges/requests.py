@@ -20,6 +20,7 @@ from vlmbench.records import (
     TextPart,
 )
 from vlmbench.runs.journal import Session
+from vlmbench.text.reasoning import without_reasoning
 
 _PREFIX = "judge_"
 
@@ -109,7 +110,7 @@ def judge_input(
     other: str | None = None,
     images: Mapping[str, Image] | None = None,
 ) -> JudgeInput:
-    """What a judge is told of a sample.
+    """What a judge is told of a sample: of the answer what stands behind its reasoning.
 
     Args:
         sample: As the run's journal has it.
@@ -119,9 +120,9 @@ def judge_input(
     context = sample.meta.get("context")
     return JudgeInput(
         sample.question,
-        answer,
+        without_reasoning(answer),
         sample.references,
         str(context) if context else None,
-        other,
+        None if other is None else without_reasoning(other),
         tuple(images[one] if images else Image.absent(one) for one in sample.images),
     )

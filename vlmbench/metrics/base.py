@@ -31,6 +31,7 @@ from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
 from vlmbench.stats import Combine, Floats, mean
 from vlmbench.text import japanese, numbers
+from vlmbench.text.reasoning import REASONING_FORM, without_reasoning
 
 _NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
 _NO_FAMILIES |= {"vectors"}
@@ -88,6 +89,12 @@ class Definition:
     lower_is_better: bool = False
     judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
+    sees_reasoning: bool = False
+
+    @property
+    def reads_reasoning(self) -> bool:
+        """Whether a reasoning block is part of the answer, as it is to the programs reproduced."""
+        return self.sees_reasoning or self.name.startswith("compat_")
 
     @property
     def defaults(self) -> dict[str, Scalar]:
@@ -139,6 +146,8 @@ class Metric:
         options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
         low_high = "-".join(f"{end:g}" for end in self.bounds) if self.bounds else "open"
         parts = [self.name, *options, *_text_identity(self.definition.compares)]
+        if not self.definition.reads_reasoning:
+            parts.append(f"answer:{REASONING_FORM}")
         if self.definition.identity is not None:
             parts += self.definition.identity(self.options)
         if self.judge:
@@ -166,6 +175,7 @@ class Metric:
         self._check(answer)
         if self.definition.batched:
             return self.score_all([answer])[0]
+        answer = self._read(answer)
         state = () if self.definition.prepare is None else (self.state,)
         scored: Any = self.definition.function(answer, *state, **self.options)
         if isinstance(scored, MetricScore):
@@ -183,6 +193,7 @@ class Metric:
         for answer in answers:
             if not answer.references:
                 self._check(answer)
+        answers = [self._read(answer) for answer in answers]
         state = () if self.definition.prepare is None else (self.state,)
         scored: Any = self.definition.function(answers, *state, **self.options)
         return scored  # type: ignore[no-any-return]
@@ -190,6 +201,13 @@ class Metric:
     def combine(self, totals: Floats, n: int) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
         return self.definition.combine(totals, n)
+
+    def _read(self, answer: Answer) -> Answer:
+        """What the metric sees: the answer behind its reasoning, or all where other programs do."""
+        if self.definition.reads_reasoning:
+            return answer
+        rest = without_reasoning(answer.prediction)
+        return answer if rest is answer.prediction else answer._replace(prediction=rest)
 
     def _check(self, answer: Answer) -> None:
         if not answer.references:
@@ -219,6 +237,7 @@ def metric(
     lower_is_better: bool = False,
     judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
+    sees_reasoning: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -240,6 +259,7 @@ def metric(
         lower_is_better: The value counts what is wrong.
         judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
+        sees_reasoning: The function gets the whole text, not only what follows its reasoning.
     """
 
     def register(function: _Function) -> _Function:
@@ -259,6 +279,7 @@ def metric(
             lower_is_better,
             judge_prompt,
             extremes,
+            sees_reasoning,
         )
         return function
 

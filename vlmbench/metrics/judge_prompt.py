@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from vlmbench.records import Image, Scalar, stable_hash
-from vlmbench.text.extract import without_reasoning
+from vlmbench.text.reasoning import without_reasoning
 
 Extremes: TypeAlias = Callable[
     [Mapping[str, Scalar]], tuple[tuple[float, ...], tuple[float, ...]] | None

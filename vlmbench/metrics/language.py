@@ -12,6 +12,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore, Scalar
 from vlmbench.text.japanese import tokenize, tokenizer_identity
 from vlmbench.text.language import LANGUAGE_FORM, Language, count_scripts, language_of
+from vlmbench.text.reasoning import REASONING_FORM, ends_in_reasoning
 from vlmbench.text.refusal import REFUSAL_FORM, is_refusal
 
 _REPEATED = 4
@@ -112,6 +113,21 @@ def truncation(answer: Answer) -> MetricScore:
     if answer.finish is None:
         return MetricScore(unscored="how the answer ended is unknown")
     return MetricScore((float(answer.finish == "length"),))
+
+
+@metric(
+    source="vlmbench; the marks are in text/reasoning.py",
+    identity=lambda options: [REASONING_FORM],
+    lower_is_better=True,
+    sees_reasoning=True,
+)
+def unfinished_reasoning(answer: Answer) -> float:
+    """Share of answers that end inside their reasoning, from 0 to 1, lower is better.
+
+    A reasoning block is opened and never closed, so that no answer follows; most often because it
+    was cut at the task's `max_new_tokens`.
+    """
+    return float(ends_in_reasoning(answer.prediction))
 
 
 @metric(

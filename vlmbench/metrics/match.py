@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from vlmbench.metrics.base import Answer, Range, metric
 from vlmbench.records import MetricScore, Scalar
-from vlmbench.text.choices import CHOICE_FORM, LETTERS, choice_index, read_choice
+from vlmbench.text.choices import CHOICE_FORM, choice_index, read_choice
 from vlmbench.text.containment import CONTAINMENT, contains_words
 from vlmbench.text.edits import edit_distance
 from vlmbench.text.equivalence import EQUIVALENCE, members, same_answer
-from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantity, without_reasoning
+from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantity
 from vlmbench.text.japanese import answer_form, surface_form, tokenizer_identity
 from vlmbench.text.numbers import Quantity, is_count, is_label, read_quantity
+from vlmbench.text.option_mentions import LETTERS
 
 
 def _equivalence(options: Mapping[str, Scalar]) -> list[str]:
@@ -25,21 +26,21 @@ def _extraction(options: Mapping[str, Scalar]) -> list[str]:
 
 
 @metric(compares="answers", source="vlmbench; the forms are in text/japanese.py")
-def exact(answer: Answer, *, unpack: bool = False) -> float:
+def exact(answer: Answer, *, unpack: bool = True) -> float:
     """Share of answers that equal one of their references, from 0 to 1, higher is better.
 
-    Both are compared in surface form: Unicode NFKC (width, ①, half-width kana) with one kind of
-    wave dash and hyphen, without case, white space and full stops at the end; a reasoning block
-    before the answer is passed over. There is no search inside: 「答えは東京です」 is not 東京, and
-    フライパン is not パン. An empty answer is right only if a reference is empty too.
+    Both are compared in one writing: Unicode NFKC (width, ①, half-width kana) with one kind of
+    wave dash, hyphen and ellipsis, without case, white space and full stops at the end, and
+    without packaging: quotation marks, brackets or asterisks around the whole answer, the # of a
+    heading, emoji at its ends, and a closing です, でした or である. There is no search inside:
+    「答えは東京です」 is not 東京, and フライパン is not パン. An empty answer is right only if a
+    reference is empty too.
 
     Args:
-        unpack: Whether packaging is taken off before: quotation marks, brackets or asterisks
-            around the whole answer, the # of a heading, emoji at its ends, and a closing です,
-            でした or である.
+        unpack: Whether packaging is taken off before.
     """
     form = answer_form if unpack else surface_form
-    mine = form(without_reasoning(answer.prediction))
+    mine = form(answer.prediction)
     return float(any(mine == form(reference) for reference in answer.references))
 
 
@@ -58,7 +59,7 @@ def same(answer: Answer) -> float:
     yes or no where the reference is a plain yes or no. The whole answer must be the reference:
     nothing is searched inside a sentence, for that see `match.states`. Empty equals empty only.
     """
-    text = without_reasoning(answer.prediction)
+    text = answer.prediction
     return float(any(same_answer(text, reference) for reference in answer.references))
 
 
@@ -95,14 +96,14 @@ def contains(answer: Answer, *, whole_words: bool = True) -> float:
         whole_words: Whether the reference must begin and end where words do, so that パン is not
             found in フライパン, 京都 not in 東京都 and 5 not in 2015年.
     """
-    text = without_reasoning(answer.prediction)
+    text = answer.prediction
     return float(any(contains_words(text, one, whole_words) for one in answer.references))
 
 
 @metric(
     compares="numbers",
     source="Antol et al., VQA, 2015; leave-one-out as in the official evaluation",
-    identity=_equivalence,
+    identity=_extraction,
 )
 def vqa(answer: Answer) -> float:
     """Mean agreement with annotators, from 0 to 1, higher is better.
@@ -111,10 +112,11 @@ def vqa(answer: Answer) -> float:
     is left out once; the answer then gets a third for each of the others that agree, 1 at most,
     and the mean over the annotators is the score: of ten, 1 agreeing gives 0.3, 2 give 0.6, 3
     give 0.9, 4 or more give 1. With fewer than four annotators all the others must agree for
-    the full score; a single reference is simply right or wrong. Answers agree as in `match.same`.
+    the full score; a single reference is simply right or wrong. An answer agrees with an annotator
+    if it states the annotator's answer as in `match.states`.
     """
-    text = without_reasoning(answer.prediction)
-    verdicts = {reference: same_answer(text, reference) for reference in set(answer.references)}
+    text = answer.prediction
+    verdicts = {reference: says(text, reference) for reference in set(answer.references)}
     agreeing = sum(verdicts[reference] for reference in answer.references)
     return _leave_one_out(agreeing, len(answer.references))
 
@@ -145,7 +147,7 @@ def relaxed(
             as 年 or 位, and bare whole numbers from 1900 to 2099.
         counts_exact: Whether whole numbers with a counter such as 個 or 匹 must be equal.
     """
-    text = without_reasoning(answer.prediction)
+    text = answer.prediction
     quantity = read_quantity(text)
     right = any(
         same_answer(text, reference)
@@ -191,15 +193,15 @@ def numeric(
 def anls(answer: Answer, *, threshold: Annotated[float, Range(0, 1)] = 0.5) -> float:
     """Average normalized Levenshtein similarity, from 0 to 1, higher is better.
 
-    1 minus the edit distance over the length of the longer text, in characters of the surface
-    form (see `match.exact`); below `threshold` it is 0. The best reference counts. Two empty
+    1 minus the edit distance over the length of the longer text, in characters, packaging taken
+    off as in `match.exact`; below `threshold` it is 0. The best reference counts. Two empty
     texts score 1.
 
     Args:
         threshold: Least similarity that counts.
     """
-    mine = surface_form(without_reasoning(answer.prediction))
-    best = max(edit_similarity(mine, surface_form(reference)) for reference in answer.references)
+    mine = answer_form(answer.prediction)
+    best = max(edit_similarity(mine, answer_form(reference)) for reference in answer.references)
     return best if best >= threshold else 0.0
 
 

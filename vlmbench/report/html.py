@@ -9,14 +9,9 @@ its element, and the scripts only ever set text.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from pathlib import Path, PurePath
-from typing import Any
-
-import jinja2
-from markupsafe import Markup, escape
+from pathlib import Path
 
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses, with_variants
 from vlmbench.records import stable_hash
@@ -26,6 +21,7 @@ from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
 from vlmbench.report.judges import judges_of
 from vlmbench.report.published import published_scores
+from vlmbench.report.rendering import environment, write_page
 from vlmbench.report.samples import TaskData, task_data
 from vlmbench.report.site import replaced_site, safe_json
 from vlmbench.report.tables import (
@@ -46,7 +42,6 @@ POLICY = (
 )
 
 _PACKAGE = resources.files("vlmbench.report")
-_LONGEST_DETAIL = 300
 
 
 def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | None = None) -> Path:
@@ -76,8 +71,8 @@ def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | Non
         for task in board.tasks:
             entries = board.of_task(task.name)
             data = task_data(task, entries, images, at_most=samples_per_task, variants=variants)
-            _write(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
-        _write(site / "index.html", pages.index())
+            write_page(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
+        write_page(site / "index.html", pages.index())
     return out / "index.html"
 
 
@@ -89,7 +84,7 @@ class _Pages:
         self.board = board
         self.found = found
         self.slugs = {task.name: _slug(task.name) for task in board.tasks}
-        self._environment = _environment(self.strings)
+        self._environment = environment(self.strings)
         self._environment.globals.update(
             board=board,
             slugs=self.slugs,
@@ -125,76 +120,13 @@ class _Pages:
             best=[self.board.best(column) for column in columns],
             diagnosed=diagnostics_of([task], entries, self.found),
             card=card,
+            trained=[one for one in entries if one.runs[task.name].record.overlap is not None],
             judges=judges_of(task, entries),
             comparisons=comparisons,
             mismatches=[*mismatches.itertuples()],
             problem=data["problem"],
             data=safe_json(data),
         )
-
-
-def _environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
-    def label(key: str) -> Markup:
-        return Markup('<span data-t="{}">{}</span>').format(key, strings[key][0])
-
-    def label_attribute(attribute: str, key: str) -> Markup:
-        return Markup('{0}="{1}" data-t-{0}="{2}"').format(attribute, strings[key][0], key)
-
-    def breakable(text: object) -> Markup:
-        """Lets long names break after the characters that join their parts."""
-        return Markup(re.sub(r"([-_/|:.])", r"\1<wbr>", str(escape(text))))
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vlmbench.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(t=label, t_attr=label_attribute)
-    environment.filters.update(
-        num="{:.3f}".format,
-        signed=_signed,
-        at=_position,
-        breakable=breakable,
-        lang=_language,
-        plain=_plain,
-    )
-    return environment
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
-
-
-def _position(value: float, scale: float) -> str:
-    """Where a value lies on an axis from 0 to `scale`; outside values stand at its ends."""
-    return f"{100 * min(1.0, max(0.0, value / scale)):.2f}%"
-
-
-def _language(text: object) -> Markup:
-    """A lang attribute for text that holds kana or Chinese characters."""
-    japanese = re.search("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]", str(text))
-    return Markup(' lang="ja"') if japanese else Markup("")
-
-
-def _plain(value: Any) -> str:
-    """A detail of a run as text: no path of the machine, nothing without end."""
-    shown = _without_folders(value)
-    if isinstance(shown, float):
-        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:.1f}"
-    else:
-        text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
-
-
-def _without_folders(value: Any) -> Any:
-    """The value with only the last part of every absolute path in it."""
-    if isinstance(value, Mapping):
-        return {key: _without_folders(one) for key, one in value.items()}
-    if isinstance(value, str) and PurePath(value).is_absolute():
-        return f"…/{PurePath(value).name}"
-    return value
 
 
 def _slug(task: str) -> str:
@@ -207,8 +139,3 @@ def _copy_static(folder: Path) -> None:
     folder.mkdir()
     for item in (_PACKAGE / "static").iterdir():
         (folder / item.name).write_bytes(item.read_bytes())
-
-
-def _write(path: Path, text: str) -> None:
-    # Names and texts may hold lone surrogates, which no page can show.
-    path.write_bytes(text.encode("utf-8", "replace"))

@@ -22,7 +22,7 @@ from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.options import original_position
 from vlmbench.tasks.variants.variant import IMAGE_MODES, Variant, split_label
-from vlmbench.text.choices import LETTERS
+from vlmbench.text.option_mentions import LETTERS
 
 LONGEST = 240
 """Characters shown of a variant's answer; a page holds every variant of every sample."""

@@ -34,6 +34,10 @@ class Run:
         whole = (e for e in self.record.estimates if e.slice is None)
         return next((e for e in whole if e.metric == metric), None)
 
+    def clean(self, metric: str) -> Estimate | None:
+        """A metric's estimate over the samples that training did not see, if it saw any."""
+        return next((e for e in self.record.clean if e.metric == metric), None)
+
     @property
     def identity(self) -> tuple[tuple[str, str], ...]:
         """What must agree with another run of the task, as (field, value) pairs."""

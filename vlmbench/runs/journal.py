@@ -34,6 +34,7 @@ from vlmbench.records import (
     Response,
     ResponseError,
     Scalar,
+    TrainingOverlap,
 )
 from vlmbench.runs.directory import canonical_json
 
@@ -41,6 +42,9 @@ SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
 
 _RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
+
+_HEADER_FIELDS = ("model", "task", "origin", "fingerprints", "schema_version")
+"""What every journal's header has."""
 
 _SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
 
@@ -75,6 +79,8 @@ class Header:
     """By the names in FINGERPRINTS (`variant` only where there is one), `task` and `code`."""
     variant: Mapping[str, Any] | None = None
     """`Variant.as_dict`, for a run that asks otherwise than the task does."""
+    overlap: TrainingOverlap | None = None
+    """What the model's training had of the task; None for one that vlmbench did not train."""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -248,9 +254,11 @@ class Journal:
             "origin": header.origin,
             "fingerprints": header.fingerprints,
         }
-        if any(getattr(there, name) != value for name, value in line.items()):
-            self._append({"type": "task", **line})
-            self.content.header = replace(there, **line)
+        changed = any(getattr(there, name) != value for name, value in line.items())
+        if changed or there.overlap != header.overlap:
+            overlap = asdict(header.overlap) if header.overlap else None
+            self._append({"type": "task", **line, "overlap": overlap})
+            self.content.header = replace(there, **line, overlap=header.overlap)
 
     def _remove(self) -> None:
         """Leaves no trace of a run that has not begun, as when the model cannot be loaded."""
@@ -333,8 +341,9 @@ def _parse_header(path: Path, line: bytes) -> Header:
     try:
         values = json.loads(line)
         version = values["schema_version"]
-        known = {one.name: values[one.name] for one in fields(Header) if one.name != "variant"}
-        header = Header(**known, variant=values.get("variant"))  # older journals have none
+        known = {name: values[name] for name in _HEADER_FIELDS}
+        overlap = _parse_overlap(values.get("overlap"))  # older journals have none of these
+        header = Header(**known, variant=values.get("variant"), overlap=overlap)
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(
             f"{path} does not begin with a journal's header; move it away, or start over with "
@@ -348,6 +357,10 @@ def _parse_header(path: Path, line: bytes) -> Header:
     return header
 
 
+def _parse_overlap(values: Mapping[str, Any] | None) -> TrainingOverlap | None:
+    return TrainingOverlap(**{**values, "seen": tuple(values["seen"])}) if values else None
+
+
 def _take(content: JournalContent, line: dict[str, Any]) -> None:
     kind = line.pop("type")
     if kind == "response":
@@ -359,7 +372,8 @@ def _take(content: JournalContent, line: dict[str, Any]) -> None:
     elif kind == "corpus":
         content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
     elif kind == "task":
-        content.header = replace(content.header, **line)
+        overlap = _parse_overlap(line.pop("overlap", None))
+        content.header = replace(content.header, **line, overlap=overlap)
     elif kind == "end":
         _end(content, line)
 

@@ -47,7 +47,12 @@ _CHOICE = "match.choice"
 
 _FIDELITY = ("language.japanese", "language.chinese", "language.english")
 _SCRIPTS = ("language.kana", "language.kanji", "language.latin")
-_CONDUCT = ("language.refusal", "language.repetition", "language.truncation")
+_CONDUCT = (
+    "language.refusal",
+    "language.repetition",
+    "language.truncation",
+    "language.unfinished_reasoning",
+)
 
 DIAGNOSTICS = (*_FIDELITY, *_SCRIPTS, *_CONDUCT)
 """Metrics that say what answers are like, not whether they are right."""
@@ -56,10 +61,11 @@ DIAGNOSTICS = (*_FIDELITY, *_SCRIPTS, *_CONDUCT)
 def with_diagnostics(metrics: Sequence[ScoredMetric]) -> list[ScoredMetric]:
     """The metrics, and the `language` ones behind them.
 
-    Refusals, repetition and truncation are for every sample; the language of the answer for those
-    that are not answered by an option's letter; the scripts for open answers, which a task has
-    where one of its metrics is of the families overlap or caption. Nobody needs to ask for these
-    diagnostics, and none of them is a headline. What the task itself lists is left as it is.
+    Refusals, repetition, truncation and unfinished reasoning are for every sample, the language of
+    the answer for those that are not answered by an option's letter, the scripts for open answers,
+    which a task has where one of its metrics is of the families overlap or caption. Nobody needs to
+    ask for these diagnostics, and none of them is a headline. What the task itself lists is left
+    as it is.
     """
     opened = [one for one in metrics if one.metric.name.partition(".")[0] in _OPEN_FAMILIES]
     chosen = [one for one in metrics if one.metric.name == _CHOICE]

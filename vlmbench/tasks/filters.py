@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlmbench.text.choices import LETTERS
 from vlmbench.text.option_lists import with_options
+from vlmbench.text.option_mentions import LETTERS
 
 _MAX_LIST_TEXT = 100_000
 """Longer texts are not parsed as lists; Python's parser is not safe on deeply nested ones."""

@@ -3,58 +3,74 @@
     B   （Ｂ）   **B**   B：東京タワー   答えはＢです   選択肢Bが正解   A ではなく B です
     \\boxed{B}   イ   ②   2番   東京タワー（the option's own text）
 
-Rules go from the most explicit to the least: the first that finds an option decides, and if it
-finds several, the answer cannot be parsed. Nothing is guessed.
+The answer is read as statements (`statements`), each of which may claim an option or deny it.
+Options that are only copied out are passed over, and so is what is said about an option without
+choosing it (選択肢Aは上野駅です). The strongest claim decides, of equally strong ones the last.
+Nothing is guessed: where two options are left, or none, the answer cannot be parsed.
 """
 
 from __future__ import annotations
 
 import re
-import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 
-from vlmbench.text.choice_patterns import SYSTEMS, LabelPatterns, latin_labels
+from vlmbench.text import choice_phrases as phrases
+from vlmbench.text.choice_items import of_items, without_copies
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.extract import answer_lines, boxed, candidates, marked_answer
-from vlmbench.text.japanese import answer_form, normalize, surface_form
+from vlmbench.text.extract import boxed, candidates, tagged_answer
+from vlmbench.text.japanese import answer_form, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
+from vlmbench.text.option_mentions import (
+    CLOSE,
+    LETTERS,
+    UNKNOWN_COUNT,
+    option_mentions,
+)
+from vlmbench.text.reasoning import answer_lines
+from vlmbench.text.refusal import is_refusal
+from vlmbench.text.statements import Statement, statements, without_struck
+from vlmbench.text.words import content_words
 
-CHOICE_FORM = "choice-ja3"
+CHOICE_FORM = "choice-ja4"
 """Version of `read_choice`."""
-
-LETTERS = string.ascii_uppercase
-_UNKNOWN_COUNT = 10
-"""Number of options assumed when a question comes without them: labels A to J."""
 
 _SHORT = 40
 """Characters of an answer in which a label counts wherever it stands."""
 
-
-_ORDINAL = re.compile(
-    "(?<![一-鿿])([1-9一二三四五六七八九])(?:つ目|番目)(?=の選択|です|が正|$)"
-    "|(?<![一-鿿])([二三四五六七八九])番(?![一-鿿])"
-    r"|(?:第(?=.の選択)|\bno\.? ?)([1-9一二三四五六七八九])(?![0-9])",
-    re.IGNORECASE,
-)
-"""Ordinals as labels. 一番 alone is a superlative in most answers."""
-_KANJI_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
+_ANSWER_MARK = re.compile(r"^A ?: ?(?=[B-Z]\W*$)")
+"""A for "answer", where only a letter follows."""
 
 
-class _Several(Enum):
-    """More than one option was found where one was expected."""
+class _Strength(IntEnum):
+    """How surely a statement chooses an option."""
 
-    SEVERAL = 0
+    MENTIONED = 1
+    """The only option that is named at the end."""
+    SEEMS = 2
+    """What the last sentence comes to."""
+    STATED = 3
+    CHOSEN = 4
+    """Called the answer, or all that stands there."""
 
 
-_SEVERAL = _Several.SEVERAL
-_Found = int | _Several | None
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    options: frozenset[int]
+    strength: _Strength
+    also: bool = False
+    """Whether it says of an option that it is right, and not which one is: Aは正しい。"""
 
-_NOT_BUT = re.compile(r"[^。、,\n]{1,30}?(?:では|じゃ)(?:なく|無く)(?:て)?[、,]?\s?")
-_NONE_OF_THEM = re.compile(
-    "(?:どれ|いずれ|全て|すべて)[^。\n]{0,20}(?:ません|ない|誤り|間違)|該当なし"
-)
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Options named in one breath: AまたはB; or one with its own text: B. 大阪."""
+
+    options: frozenset[int]
+    start: int
+    end: int
+    is_label: bool
 
 
 def read_choice(text: str, choices: Sequence[str]) -> int | None:
@@ -65,26 +81,38 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
         choices: The options in order, labeled A, B, C … (or ア イ ウ …, 1 2 3 …) in the prompt.
             May be empty: then labels up to J are understood, and no option texts.
 
-    The rules in order, each applied to the whole answer: the content of the last \\boxed{}; a
-    Latin letter as below; the option's own text as the whole answer; a kana or a number as
-    below; the option's own text as the final answer in a sentence, or as the only option that
-    this sentence mentions. A label is taken from (1) the last phrase such as 「答えはB」「正解：B」
-    "the answer is B", 「よってB」, (2) the last 「Bが正しい」「Bを選びます」「Bです」, (3) a line
-    that is or begins with a label, (4) the only label that a short answer has at all. Options
-    that are denied (Aは誤り, AではなくB) are left out. Labels beyond the options are none.
-    Numbers are labels only beside 番 or 選択肢 when an option is a number itself.
+    1. A refusal chooses nothing. Of a \\boxed{}, an <answer> or an "answer" in JSON only the
+       content is read.
+    2. An answer that is an option's text, or begins as one option alone does, is that option.
+    3. Options copied out of the question are dropped. What the rest says option by option (a line
+       each) counts only if nothing else is stated: the only one called right, or not called wrong.
+       A line that only withdraws (訂正します。) takes back all lines above it.
+    4. Of every statement: what stands before が, しかし or "but" counts only if nothing follows;
+       "because …", suppositions (もしAなら), questions and sentences about the answer do not count;
+       a sentence that begins with いや or "Wait" withdraws those before it. Denied options
+       (Aは誤り, AではなくB, Aより) are left out.
+    5. A claim is, from strong to weak: an option called the answer (答えはB, Bが正しい, "B is
+       correct"), chosen (Bと判断します) or alone in its line; one that a sentence ends with
+       (写真の山は富士山です); the only one that the last sentence names and does not only describe
+       (Bは…); the only label of a short answer. The strongest counts, of equal ones the last. Of
+       two joined by または neither counts.
+
+    A label beyond the options is none. Where an option is a number itself, a number is a label only
+    beside 番 or 選択肢 or in parentheses.
     """
     lines = answer_lines(text)
-    if (content := boxed(lines)) is not None:
+    if (content := boxed(lines)) is not None or (content := tagged_answer(lines)) is not None:
         lines = content
-    if not lines:
+    if not lines or is_refusal(lines):
         return None
-    found: _Found = None
-    for find in (_by_latin_letter, _by_whole_text, _by_other_label, _by_stated_text):
-        found = find(lines, choices)
-        if found is not None:
-            break
-    return found if isinstance(found, int) else None
+    lines = _ANSWER_MARK.sub("", lines)
+    if (whole := _whole_text(lines, choices)) is not None:
+        return whole
+    items, rest = without_copies(without_struck(lines), choices)
+    found = _chosen(rest, choices)
+    if found is None and items:
+        found = of_items(items)
+    return next(iter(found)) if found is not None and len(found) == 1 else None
 
 
 def choice_index(reference: str, choices: Sequence[str]) -> int | None:
@@ -93,7 +121,7 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
     None when it names none of the options.
     """
     form = surface_form(reference)
-    count = len(choices) or _UNKNOWN_COUNT
+    count = len(choices) or UNKNOWN_COUNT
     if len(form) == 1 and form.upper() in LETTERS[:count]:
         return LETTERS.index(form.upper())
     for position, choice in enumerate(choices):
@@ -102,110 +130,190 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
     return read_choice(reference, choices)
 
 
-def _by_latin_letter(lines: str, choices: Sequence[str]) -> _Found:
-    return _by_label(lines, latin_labels(len(choices) or _UNKNOWN_COUNT), choices)
+_KANJI_DIGITS = tuple("一二三四五六七八九")
 
 
-def _by_other_label(lines: str, choices: Sequence[str]) -> _Found:
-    numeric = any(read_quantity(choice) for choice in choices)
-    if choices:
-        lines = re.sub("最初(?=の選択肢)", "1番", lines)
-        lines = re.sub("最後(?=の選択肢)", f"{len(choices)}番", lines)
-    if not numeric and re.fullmatch("[一二三四五六七八九](?:です)?[。.]?", lines):
-        lines = lines.translate(_KANJI_DIGITS)
-    lines = _ORDINAL.sub(
-        lambda found: (found[1] or found[2] or found[3]).translate(_KANJI_DIGITS) + "番", lines
-    )
-    for system in SYSTEMS:
-        patterns = system(len(choices) or _UNKNOWN_COUNT, bare=not numeric)
-        found = _by_label(lines, patterns, choices)
-        if found is not None:
-            return found
-    return None
-
-
-def _by_label(lines: str, patterns: LabelPatterns, choices: Sequence[str]) -> _Found:
-    text = patterns.undenied(lines)
-    second_of_two = {found.start("label") for found in patterns.after_other.finditer(text)}
-    for pattern in (patterns.after_cue, patterns.before_predicate):
-        if statements := list(pattern.finditer(text)):
-            last = statements[-1]
-            behind = patterns.continues.match(text, last.end("label"))
-            if behind or last.start("label") in second_of_two:
-                return _SEVERAL
-            return patterns.index(last["label"])
-    found = {patterns.index(label) for label in patterns.heads(text)}
-    if not re.search(r"\w", patterns.any_label.sub("", text)):
-        found |= {patterns.index(match["label"]) for match in patterns.alone.finditer(text)}
-    if not found and len(text) <= _SHORT:
-        found = {patterns.index(match["label"]) for match in patterns.alone.finditer(text)}
-    if len(found) > 1 or (found and second_of_two and len(text) <= _SHORT):
-        return _SEVERAL
-    return found.pop() if found else None
-
-
-def _by_whole_text(lines: str, choices: Sequence[str]) -> _Found:
+def _whole_text(lines: str, choices: Sequence[str]) -> int | None:
     form, options = answer_form(lines), [answer_form(choice) for choice in choices]
+    if form in _KANJI_DIGITS and form not in options and not any(map(read_quantity, choices)):
+        number = _KANJI_DIGITS.index(form)
+        return number if number < len(choices or LETTERS) else None
     found = [position for position, option in enumerate(options) if option == form]
-    if not found and not read_quantity(form):
+    if not found and not read_quantity(form) and len(form) >= 2:
         # 札幌 for 札幌市, where no other option begins so.
         begun = [i for i, option in enumerate(options) if option.startswith(form)]
-        found = [i for i in begun if len(form) >= 2 and len(options[i]) <= 2 * len(form)]
-        found = found if begun == found else []
+        found = begun if all(len(options[i]) <= 2 * len(form) for i in begun) else []
+    longest = max(map(len, choices), default=0)
+    if not found and "\n" not in lines and len(lines) <= 2 * longest + _SHORT:
+        found = [i for i, choice in enumerate(choices) if same_answer(lines, choice)]
     return found[0] if len(found) == 1 else None
 
 
-def _by_stated_text(lines: str, choices: Sequence[str]) -> _Found:
-    if _NONE_OF_THEM.search(lines[-200:]):
+def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The options of the strongest claim of the statements."""
+    if phrases.NONE_OF_THEM.search(lines[-200:]) and not phrases.CUED_AT_END.search(lines[-60:]):
+        return frozenset()
+    claims: list[_Claim] = []
+    stated = list(statements(lines))
+    for statement in stated:
+        own = list(_claims(statement, choices, last=statement is stated[-1]))
+        if statement.withdraws and own:
+            claims.clear()
+        claims += own
+    if not claims:
+        claims += _leading(lines, choices)
+    short = len(lines) <= _SHORT
+    if not claims and short and stated:
+        claims += _mentioned(lines, choices)
+    if not claims:
         return None
-    for candidate in candidates(lines):
+    strongest = max(claim.strength for claim in claims)
+    best = [claim for claim in claims if claim.strength == strongest]
+    if all(claim.also for claim in best):
+        return frozenset().union(*(claim.options for claim in best))
+    return next(claim for claim in reversed(best) if not claim.also).options
+
+
+def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
+    """What a statement claims; conceded clauses only where the main one claims nothing."""
+    for clause in statement.clauses:
+        found = list(_clause_claims(clause, choices, last=last))
+        if found:
+            yield from found
+            return
+
+
+def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
+    claimed, named = [], []
+    for group, before, behind in _placed_groups(clause, choices):
+        if len(group.options) == len(choices) > 2:
+            continue  # the options copied out, or all of them
+        if (claim := _claim(group, before, behind)) is not None:
+            claimed.append(claim)
+        elif not _is_ruled_out(before, behind):
+            named.append((group, behind))
+    if claimed:
+        yield from claimed
+    elif not any(group.is_label for group, _ in named) and (said := _says_text(clause, choices)):
+        yield _Claim(said, _Strength.STATED)
+    elif last and (seems := _seems(clause, named, choices)):
+        yield _Claim(seems, _Strength.SEEMS)
+
+
+def _placed_groups(clause: str, choices: Sequence[str]) -> Iterator[tuple[_Group, str, str]]:
+    """The groups of a clause, each with what stands before and behind it up to its neighbors."""
+    groups = _groups(clause, choices)
+    for at, group in enumerate(groups):
+        start = groups[at - 1].end if at else 0
+        end = groups[at + 1].start if at + 1 < len(groups) else len(clause)
+        yield group, clause[start : group.start], clause[group.end : end]
+
+
+def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
+    """What is claimed of a group, None where it is denied or only named."""
+    if phrases.ALL_BUT.match(behind) and phrases.DENIED.search("は" + behind.partition("は")[2]):
+        return _Claim(group.options, _Strength.CHOSEN)
+    if _is_ruled_out(before, behind):
+        return None
+    if phrases.CUE.search(before) or (
+        phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind)
+    ):
+        return _Claim(group.options, _Strength.CHOSEN)
+    if phrases.IS_RIGHT.match(behind) or (group.is_label and phrases.IS.match(behind)):
+        also = bool(re.match(f"{CLOSE}番?[はも]", behind))
+        return _Claim(group.options, _Strength.CHOSEN, also)
+    if group.is_label and phrases.ANY_VERB.match(behind):
+        return _Claim(group.options, _Strength.STATED)
+    return None
+
+
+def _is_ruled_out(before: str, behind: str) -> bool:
+    """Whether an option is denied, replaced or only possible."""
+    ruling_out = (phrases.REPLACED, phrases.COMPARED, phrases.UNSURE, phrases.DENIED)
+    return bool(
+        phrases.DENIED_BEFORE.search(before) or any(pattern.match(behind) for pattern in ruling_out)
+    )
+
+
+def _seems(
+    clause: str, named: Sequence[tuple[_Group, str]], choices: Sequence[str]
+) -> frozenset[int] | None:
+    """The only option that the last clause names, or whose content it has."""
+    if not named:
+        return _by_content(clause, choices)
+    group, behind = named[0]
+    if len({one.options for one, _ in named}) > 1:
+        return None
+    chosen = (
+        not phrases.DESCRIBED.match(behind)
+        if group.is_label
+        else not _denies_at_end(clause, group.end)
+    )
+    return group.options if chosen else None
+
+
+def _groups(clause: str, choices: Sequence[str]) -> list[_Group]:
+    """The mentions of a clause, alternatives and appositions joined."""
+    groups: list[_Group] = []
+    for one in option_mentions(clause, choices):
+        label = one.kind != "text"
+        mine = _Group(frozenset({one.option}), one.start, one.end, label)
+        if not groups:
+            groups.append(mine)
+            continue
+        before, between = groups[-1], clause[groups[-1].end : one.start]
+        if (before.is_label and not label and phrases.APPOSITION.fullmatch(between)) or (
+            not before.is_label
+            and label
+            and before.options == mine.options
+            and phrases.APPOSITION.fullmatch(between)
+        ):
+            groups[-1] = _Group(before.options, before.start, one.end, is_label=True)
+        elif before.is_label == label and phrases.SEPARATOR.fullmatch(between):
+            groups[-1] = _Group(before.options | mine.options, before.start, one.end, label)
+        else:
+            groups.append(mine)
+    return groups
+
+
+def _mentioned(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
+    """The only label of a short answer."""
+    kept = frozenset[int]()
+    for clause in lines.split("\n"):
+        for group, before, behind in _placed_groups(clause, choices):
+            if group.is_label and not _is_ruled_out(before, behind):
+                kept |= group.options
+    if kept:
+        yield _Claim(kept, _Strength.MENTIONED)
+
+
+def _leading(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
+    """The label that the answer begins with, set off from what follows."""
+    group, before, behind = next(_placed_groups(lines.partition("\n")[0], choices), (None, "", ""))
+    if group and group.is_label and not before and phrases.LEADS.match(behind):
+        yield _Claim(group.options, _Strength.STATED)
+
+
+def _says_text(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The option that a clause comes to by its own text, or by its number."""
+    for candidate in candidates(clause):
         found = [i for i, choice in enumerate(choices) if same_answer(candidate, choice)]
         if found:
-            return found[0] if len(found) == 1 else _SEVERAL
-    statement = _final_statement(lines)
-    return _only_mentioned(_NOT_BUT.sub("", statement), choices)
+            return frozenset(found)
+    numbers = [(i, quantity) for i, c in enumerate(choices) if (quantity := read_quantity(c))]
+    stated = find_quantities(clause)
+    found = [i for i, quantity in numbers if any(one.close_to(quantity) for one in stated)]
+    return frozenset(found) if found else None
 
 
-def _final_statement(lines: str) -> str:
-    marked = marked_answer(lines)
-    if marked:
-        return marked
-    sentences = [part for part in re.split("[。!?\n]", lines) if part.strip()]
-    return sentences[-1][-300:] if sentences else ""
+def _denies_at_end(clause: str, end: int) -> bool:
+    return end < len(clause) and bool(re.search("(?:ません|ない|誤り|間違い)(?:です)?$", clause))
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    start: int
-    end: int
-    choice: int
-
-
-def _only_mentioned(statement: str, choices: Sequence[str]) -> _Found:
-    """The only option whose text the statement has; 小犬 is not a mention of 犬 as well."""
-    text = answer_form(statement)
-    mentions = []
-    for position, choice in enumerate(choices):
-        form = answer_form(choice)
-        if form and not read_quantity(choice):
-            start = text.find(form)
-            while start >= 0:
-                mentions.append(_Mention(start, start + len(form), position))
-                start = text.find(form, start + len(form))
-    if re.search("(?:ません|ない|誤り|間違い)$", text) and all(m.end < len(text) for m in mentions):
-        return None
-    outer = {
-        one.choice
-        for one in mentions
-        if not any(
-            other.start <= one.start and one.end <= other.end and other.choice != one.choice
-            for other in mentions
-        )
-    }
-    if not outer:
-        numbers = [(i, quantity) for i, c in enumerate(choices) if (quantity := read_quantity(c))]
-        stated = find_quantities(normalize(statement))
-        outer = {i for i, quantity in numbers if any(one.close_to(quantity) for one in stated)}
-    if len(outer) > 1:
-        return _SEVERAL
-    return outer.pop() if outer else None
+def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The only option all of whose content words a clause has, in whatever order."""
+    said = content_words(re.split("ではなく|じゃなく", clause)[-1])
+    found = [
+        i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
+    ]
+    return frozenset(found) if len(found) == 1 else None

@@ -44,7 +44,7 @@ _DATES = [
     )
 ]
 _CLOCK = re.compile(
-    r"(?P<half>午前|午後|am|pm)?"
+    r"(?P<half>午前|午後|深夜|未明|早朝|朝|昼|夕方|夜|am|pm)?"
     rf"(?:(?P<h>[0-9]{{1,2}}):(?P<m>[0-9]{{2}})(?::(?P<s>[0-9]{{2}}))?"
     rf"|(?P<hour>{_NUMERAL})時(?:(?P<minute>{_NUMERAL}|半)分?)?(?P<exactly>ちょうど|頃|ごろ)?)"
     r"(?P<after>am|pm)?"
@@ -108,9 +108,13 @@ def read_clock(text: str) -> Clock | None:
     minute = 30 if found["minute"] == "半" else _whole(found["m"] or found["minute"] or "0")
     if hour is None or minute is None or not (hour <= 24 and minute < 60):
         return None
-    if half in ("午後", "pm") and hour < 12:
+    if half == "夜" and hour == 12:
+        hour = 0
+    elif half == "深夜" and hour == 11:
+        hour = 23
+    elif (half in ("午後", "夕方", "夜", "pm") and hour < 12) or (half == "昼" and hour < 6):
         hour += 12
-    elif half in ("午前", "am") and hour == 12:
+    elif half in ("午前", "深夜", "am") and hour == 12:
         hour = 0
     return Clock(hour, minute, int(found["s"] or 0))
 

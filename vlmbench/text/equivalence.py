@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import html
 import re
 from typing import TypeAlias
 
 from vlmbench.text.dates import Clock, Date, read_clock, read_date
+from vlmbench.text.eras import bare_era_year
 from vlmbench.text.japanese import answer_form
+from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, read_quantity, read_range
+from vlmbench.text.refusal import is_refusal
 from vlmbench.text.spelling import same_spelling
 from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
+from vlmbench.text.writings import same_writing
 
-EQUIVALENCE = "same-ja3"
+EQUIVALENCE = "same-ja4"
 """Version of `same_answer`; changes with every form and list that it rests on."""
 
 _LONGEST = 200
@@ -25,6 +30,7 @@ _LISTED = re.compile(
 
 _SPAN = re.compile("〜|から|(?<=[0-9])-(?=[0-9]{1,2}:)")
 
+_HALVES = {"半分", "半数", "half"}
 _ARTICLE = re.compile("^(?:a|an|the) (?=[a-z])", re.IGNORECASE)
 
 
@@ -39,6 +45,8 @@ def same_answer(answer: str, reference: str) -> bool:
     """
     if max(len(answer), len(reference)) > _LONGEST_RAW:
         return answer_form(answer) == answer_form(reference)
+    if is_refusal(answer) and not is_refusal(reference):
+        return False
     first, second = _form(answer), _form(reference)
     if first == second:
         return True
@@ -47,8 +55,17 @@ def same_answer(answer: str, reference: str) -> bool:
     expected = bare_yes_no(second)
     if expected is not None and expected is yes_or_no(first):
         return True
-    if word_for(first) == word_for(second):
+    if word_for(first) == word_for(second) or same_writing(first, second):
         return True
+    if {first, second} & _HALVES and any(
+        one in ("1/2", "0.5", "2分の1") for one in (first, second)
+    ):
+        return True
+    years = bare_era_year(first), bare_era_year(second)
+    if any(years):
+        first, second = (
+            f"{year}年" if year else form for year, form in zip(years, (first, second), strict=True)
+        )
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
         return _same_value(known, wanted)
@@ -57,8 +74,9 @@ def same_answer(answer: str, reference: str) -> bool:
 
 @functools.lru_cache(maxsize=1 << 14)
 def _form(text: str) -> str:
-    """The answer form without a leading English article."""
-    return answer_form(_ARTICLE.sub("", text.lstrip()[:10]) + text.lstrip()[10:])
+    """The answer form without a leading English article, LaTeX and HTML entities."""
+    text = html.unescape(plain(text)).lstrip()
+    return answer_form(_ARTICLE.sub("", text[:10]) + text[10:])
 
 
 _Single: TypeAlias = Quantity | Date | Clock

@@ -25,6 +25,24 @@ def gregorian(text: str) -> str:
     return _ERA.sub(_year, text)
 
 
+_BARE = re.compile(r"(?:(?P<letter>[mtshr])\.?|(?P<kanji>[明大昭平令]))(?P<year>元|[0-9]{1,2})年?")
+
+
+def bare_era_year(form: str) -> int | None:
+    """The year that an era's letter or first kanji and a number are by themselves: R6, H30, 令6."""
+    found = _BARE.fullmatch(form)
+    year = 0 if not found else 1 if found["year"] == "元" else int(found["year"])
+    if not found or not year:
+        return None
+    kanji = found["kanji"]
+    era = (
+        _LETTERS[found["letter"]]
+        if found["letter"]
+        else next(e for e in _LAST_YEAR_BEFORE if e[0] == kanji)
+    )
+    return _LAST_YEAR_BEFORE[era] + year
+
+
 def _year(found: re.Match[str]) -> str:
     if found["letter"]:
         era, year = _LETTERS[found["letter"].casefold()], float(found["short"])

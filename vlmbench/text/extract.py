@@ -14,23 +14,30 @@ from collections.abc import Iterator
 
 from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.japanese import answer_form, normalize
+from vlmbench.text.japanese import answer_form
+from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
+from vlmbench.text.reasoning import answer_lines
+from vlmbench.text.refusal import is_refusal
+from vlmbench.text.statements import SENTENCE_END, Statement, statements
+from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
-EXTRACTION = "final-ja3"
+EXTRACTION = "final-ja4"
 """Version of this module's rules, including `same_answer`."""
 
-_THINK_END = re.compile("</(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
-_THINK_START = re.compile("<(?:think|thinking|reasoning|thought)>", re.IGNORECASE)
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
 _FIELD = re.compile('"(?:final_?)?(?:answer|答え|回答|解答)" ?: ?"([^"\n]{0,400})"', re.IGNORECASE)
 _AS_FOLLOWS = re.compile("(?:以下|次|下記)の(?:通り|とおり)(?:です|である)?[。:]?\\s{0,4}")
 _BOX = re.compile(r"\\boxed\s{0,4}\{")
 
-_NOUN = "答え|解答|回答|正解|正答|結論|答|アンサー|answer"
+_NOUN = "答え|解答|回答|正解|正答|結論|(?<![一-鿿])答|アンサー|answer"
 _CUE = re.compile(
+    r"(?:^|(?<=\n))a\s?:\s?|(?<!この)(?<!その)(?<!上記の)(?<!以上の)(?<!this )"
     rf"(?:{_NOUN})(?:\s?\(?[a-z]{{0,12}}\)?)?[」】\])*_\"'`]{{0,4}}\s?"
-    r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?",
+    r"(?:は、?|が、?|としては、?|[:=]|\bis\b[:]?|\bwould be\b)\s?"
+    # How an answer was found is none: 答えは表から読み取りました, the answer is based on the table.
+    r"(?!\s?(?:derived|based|obtained|taken|calculated|computed|found) )"
+    r"(?![^。\n]{1,30}(?:から|に基づ|を?(?:元|基|もと)に)[^。\n]{0,12}(?:ました|ています)(?:。|\n|$))",
     re.IGNORECASE,
 )
 _HEADED = re.compile(
@@ -41,15 +48,14 @@ _CONCLUSION = re.compile(
     "|therefore|hence|thus|so the answer is)[、,]?\\s?",
     re.IGNORECASE,
 )
-# The full stop of a number or an abbreviation does not end a sentence.
-_SENTENCE_END = re.compile(r"[。!?\n]|\.(?=\s|$)")
 _NOT_BUT = re.compile(
     "(?:では|じゃ)なく(?:て)?、?|[^。\n]{0,40}\\bnot\\b[^.,\n]{0,40}[,.]|rather than"
 )
 _DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なかった|ない|違います|わかりません)$")
 _VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
 _TAIL = re.compile(
-    "(?:(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
+    "(?:(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
+    "|に(?:違い|間違い)(?:ありません|ない|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
     "|に?なります|となる|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
 )
 _THERE_IS = re.compile(
@@ -75,29 +81,43 @@ _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
 _STATE = re.compile("(?<=[一-鿿])して(?:います|いる|いました|いた)$")
+_QUOTED_ENGLISH = re.compile(
+    "\\b(?:says?|reads?|written|called|named|labell?ed) [\"'“]([^\"'”]{1,60})[\"'”]"
+)
+_QUOTED = re.compile(
+    "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|いっ|[^、。「]{0,10}(?:書|示|記|読|描|刻|印|貼))"
+    "|の(?:文字|表示|看板))"
+)
+_CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
+_MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
+_RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
+_ALONGSIDE = re.compile(
+    "(?<=[一-鿿々ァ-ヺーA-Za-z0-9」%])(?:で、|であり、|であって、)|[てで]おり、|、次いで"
+    "|(?<=[ぁ-ん])(?<![いのまれんつけそこ])で、|(?<=[一-鿿])く、"
+)
+"""Between two things that are said side by side: 色は赤で、番号は3です."""
+_NEXT = re.compile("(?:次|その次|2番|第2|続)")
+"""What comes after the answer in an order."""
+_AND = re.compile(", (?:and|which|who|where|with|located|built) |; ")
+_CAME_TO = re.compile(
+    "(?:^|[てではに、]|まで|から)(?P<value>[^てではに、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
+)
+_BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
 )
-_TOPIC = re.compile("(?<![でにと])は")
+_TOPIC = re.compile("(?<![でにと])は(?!い(?:[」』、。,]|$))")
 _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
-_IS = re.compile(r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b", re.IGNORECASE)
+_WHEN = re.compile("(?<=[0-9年度月日時期末])には?(?=[0-9約])")
+_IS = re.compile(
+    r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b"
+    r"(?: (?:wearing|holding|riding|eating|playing|carrying|reading|using|drinking|driving|called"
+    r"|named|located in|made of|pointing (?:to|at))\b)?",
+    re.IGNORECASE,
+)
 _SHORT = 200
-_HEAD, _LAST = 4000, 8000
-
-
-def without_reasoning(text: str) -> str:
-    """What follows the last reasoning block.
-
-    A block that is never closed has no answer behind it: only what precedes it is left, in most
-    cases nothing. Text without such a block stays as it is.
-    """
-    ends = list(_THINK_END.finditer(text))
-    rest = text[ends[-1].end() :] if ends else text
-    if opened := _THINK_START.search(rest):
-        return rest[: opened.start()]
-    return rest
 
 
 def boxed(text: str) -> str | None:
@@ -111,6 +131,12 @@ def boxed(text: str) -> str | None:
     return None
 
 
+def tagged_answer(text: str) -> str | None:
+    """The last <answer> element or "answer" in JSON, None without one."""
+    found = _TAGGED.findall(text) or _FIELD.findall(text)
+    return str(found[-1]) if found else None
+
+
 def marked_answer(text: str) -> str | None:
     """What the text itself marks as its answer, None when it marks none.
 
@@ -120,8 +146,8 @@ def marked_answer(text: str) -> str | None:
     """
     if (content := boxed(text)) is not None:
         return content
-    if tagged := _TAGGED.findall(text) or _FIELD.findall(text):
-        return str(tagged[-1])
+    if (tagged := tagged_answer(text)) is not None:
+        return tagged
     cues = [*_CUE.finditer(text), *_HEADED.finditer(text)]
     if not cues:
         return None
@@ -157,18 +183,36 @@ def says(text: str, reference: str) -> bool:
     it). A reference inside a longer word, one that is denied (犬ではなく猫です) and one of
     several alternatives (東京か大阪) do not count.
     """
+    if is_refusal(text) and not is_refusal(reference):
+        return False
+    text = plain(text)
     if same_answer(text, reference):
         return True
+    if (wanted := bare_yes_no(answer_form(reference))) is not None:
+        return wanted is _says_yes(text)
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if moment := read_date(reference) or read_clock(reference):
         return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
-    wanted = read_quantity(reference)
-    return bool(wanted and (found := stated_quantity(text)) and found.close_to(wanted))
+    quantity = read_quantity(reference)
+    return bool(quantity and (found := stated_quantity(text)) and found.close_to(quantity))
+
+
+def _says_yes(text: str) -> bool | None:
+    """Whether the answer marks, begins with or states last a yes; None if neither yes nor no."""
+    lines = answer_lines(text)
+    if marked := marked_answer(lines):
+        return yes_or_no(answer_form(marked))
+    whole = answer_form(lines.replace("\n", "。"))
+    if begins_with_yes_or_no(whole):
+        return yes_or_no(whole)
+    verdicts = [yes_or_no(answer_form(statement)) for statement in _statements(lines)]
+    return next((verdict for verdict in reversed(verdicts) if verdict is not None), None)
 
 
 def stated_quantity(text: str) -> Quantity | None:
     """The quantity that a text gives as its answer, None if there is none or more than one."""
+    text = plain(text)
     for candidate in candidates(text):
         if quantity := read_quantity(candidate):
             return quantity
@@ -201,33 +245,32 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
     return found == wanted
 
 
-def answer_lines(text: str) -> str:
-    """The answer after its reasoning, each line normalized.
-
-    Of an answer longer than 12,000 characters only the first 4,000 and the last 8,000, where final
-    answers are.
-    """
-    text = without_reasoning(text)
-    if len(text) > _HEAD + _LAST:
-        text = text[:_HEAD] + "\n" + text[-_LAST:]
-    return "\n".join(normalize(line) for line in text.splitlines()).strip()
-
-
 def _statements(lines: str) -> list[str]:
+    """The marked answer, or a conclusion, else the first and the last statement."""
     marked = marked_answer(lines)
     if marked:
         return [marked]
     if conclusions := list(_CONCLUSION.finditer(lines)):
         return [_first_sentence(lines[conclusions[-1].end() :])]
-    sentences = [part.strip() for part in _SENTENCE_END.split(lines) if part and part.strip()]
-    if len(sentences) > 1:
-        first, last = sentences[0], sentences[-1]
-        return [first, last] if len(first) <= 20 else [last]
-    return sentences
+    stated = list(statements(lines))
+    withdrawn = max((at for at, one in enumerate(stated) if one.withdraws), default=0)
+    found = [list(_said(one)) for one in stated[withdrawn:]]
+    if len(found) > 1:
+        first, last = found[0], found[-1]
+        return [*first, *last] if sum(map(len, first)) <= 20 else last
+    return found[0] if found else []
+
+
+def _said(statement: Statement) -> Iterator[str]:
+    """The main clause, and what stands before が where the main clause only adds to it."""
+    main, *conceded = statement.clauses
+    yield main.strip()
+    if conceded and _BESIDES.search(answer_form(main)):
+        yield conceded[0].strip()
 
 
 def _first_sentence(text: str) -> str:
-    found = _SENTENCE_END.search(text)
+    found = SENTENCE_END.search(text)
     return text[: found.start()].strip() if found else text.strip()
 
 
@@ -237,12 +280,29 @@ def _parts(statement: str) -> list[str]:
         statement = statement[-_SHORT * 2 :]
     *_, statement = _NOT_BUT.split(statement)
     statement = statement.strip(" 、,")
-    bare = _TAIL.sub("", answer_form(statement))
+    bare = _TAIL.sub("", answer_form(_without_last_denial(statement)))
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
     bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
+    if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
+        parts += quoted
+    parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
+    alongside = _ALONGSIDE.split(bare)
+    if len(alongside) > 1 and not _NEXT.match(alongside[-1]):
+        parts += _tails(alongside[-1])
+    for piece in alongside[:-1]:
+        tails = _tails(piece)
+        parts += [*tails, *(tail.partition("を")[0] for tail in tails if "を" in tail)]
+        parts.append(_CALLED.sub("", piece))
+        if superlative := _SUPERLATIVE.search(piece):
+            parts.append(superlative["subject"])
+    if came := _CAME_TO.search(statement):
+        parts.append(came["value"])
+    if compared := _MORE_THAN.match(bare):
+        parts.append(_RATHER.sub("", bare[compared.end() :]))
+    parts += [_CALLED.sub("", part) for part in parts[2:] if _CALLED.search(part)]
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
@@ -255,6 +315,12 @@ def _parts(statement: str) -> list[str]:
     return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
 
 
+def _without_last_denial(statement: str) -> str:
+    """What is left of 「バイオリンであり、ピアノではありません」 without its last clause."""
+    said, mark, denied = statement.rpartition("であり、")
+    return said if mark and _DENIED.search(answer_form(denied)) else statement
+
+
 def _tails(bare: str) -> list[str]:
     """What follows the last clause, equals sign, reason, topic or subject of a statement.
 
@@ -265,8 +331,11 @@ def _tails(bare: str) -> list[str]:
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
         tails.append(after)
-    tails += [bare.rpartition(mark)[2] for mark in ("=", "ので", "ことから") if mark in bare]
-    for particle in (_TOPIC, _PLACE, _SUBJECT):
+    for mark in ("=", "ので", "ことから"):
+        if mark in bare:
+            behind = bare.rpartition(mark)[2].lstrip("、")
+            tails += [behind, *_tails(behind)]
+    for particle in (_TOPIC, _PLACE, _SUBJECT, _WHEN):
         found = list(particle.finditer(bare))
         if len(found) == 1:
             tails.append(bare[found[0].end() :])

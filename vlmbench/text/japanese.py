@@ -22,7 +22,7 @@ from vlmbench.text.mecab import features, split_words, unidic
 NORMALIZATION = "nfkc-ja1"
 """Version of `normalize`."""
 
-ANSWER_FORM = "answer-ja2"
+ANSWER_FORM = "answer-ja3"
 """Version of `surface_form` and `answer_form`, which includes that of `normalize`."""
 
 # NFKC would turn these into something that reads differently: an ellipsis into full stops, a
@@ -110,9 +110,10 @@ def surface_form(text: str) -> str:
     """What is compared when short answers must be the same text.
 
     `normalize`, then without case, without white space and without full stops and the like at
-    the end; what consists of those only is left as it is.
+    the end, ~ as 〜 and ... as …; what consists of those only is left as it is.
     """
     form = normalize(normalize(text).casefold()).replace(" ", "")
+    form = form.replace("~", "〜").replace("...", "…")
     return form.rstrip(_FULL_STOPS) or form
 
 

@@ -8,9 +8,9 @@ from collections import Counter
 from typing import Any
 
 from vlmbench.text.dates import read_clock, read_date
-from vlmbench.text.extract import without_reasoning
 from vlmbench.text.japanese import surface_form
 from vlmbench.text.numbers import read_quantity
+from vlmbench.text.reasoning import without_reasoning
 
 RECORD_FORM = "record-ja1"
 """Version of `field_values`."""

@@ -18,7 +18,7 @@ from vlmbench.text.japanese import answer_form
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja3"
+NUMBER_FORM = "number-ja4"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -41,6 +41,7 @@ _KANA_COUNTS = [
 _WORDS = {
     **dict.fromkeys(("ゼロ", "れい"), (0, "")),
     **dict.fromkeys(("半分", "半数", "half"), (50, "%")),
+    **dict.fromkeys(("増減なし", "増減はなし", "増減はありません", "変化なし"), (0, "")),
     **dict.fromkeys(("ひとり", "一人"), (1, "人")),
     **dict.fromkeys(("ふたり", "二人"), (2, "人")),
     **{word: (number, "個") for number, word in enumerate(_KANA_COUNTS, 1)},
@@ -57,7 +58,22 @@ _PREFIX = re.compile(
     f"|第(?=[{NUMERAL_CHARACTERS}]))"
 )
 _SUFFIX = re.compile("(?:くらい|ぐらい|ほど|程度|前後)$")
-_SIGNS = {"-": -1, "△": -1, "▲": -1, "マイナス": -1, "+": 1, "プラス": 1}
+_SIGNS = {
+    **dict.fromkeys(("-", "△", "▲", "マイナス", "氷点下", "零下"), -1),
+    **dict.fromkeys(("+", "プラス"), 1),
+}
+_CHANGE = re.compile(
+    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|増加?|上昇|増えました|アップ)$"
+)
+_LESS = ("減", "低", "下", "ダ")
+_OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
+_POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
+_DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
+_SPEED = re.compile("^(?P<per>[時分秒]速|毎[時分秒])(?P<rest>.+)$")
+_PER = {"時": "/h", "分": "/分", "秒": "/s"}
+_SCALED = re.compile(
+    "(?P<number>[0-9][0-9,.]*)(?P<scale>百万|千|十億)(?P<unit>円|人|ドル|トン|台|個|件|株)"
+)
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 _CURRENCY = re.compile("[¥$€£]")
 _NUMERAL = re.compile(f"[{NUMERAL_CHARACTERS}.,]+")
@@ -73,6 +89,8 @@ _DURATION = re.compile(
 )
 _TENTHS = re.compile(f"(?P<tenths>{_PART})割(?:(?P<percent>{_PART})分)?(?:(?P<mille>{_PART})厘)?")
 _BOUND = re.compile("以上|以下|未満|以内|以降|以前|超|余り|弱|強|数|何")
+_GOES_ON = re.compile(f"{_BOUND.pattern}|[√π]")
+_IDENTIFIER = re.compile("0[0-9]+")
 _BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
 _ANY_UNIT = "|".join(
@@ -80,7 +98,7 @@ _ANY_UNIT = "|".join(
 )
 _IN_TEXT = re.compile(
     f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|"
-    r"(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
+    r"(?<![√.])(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
     f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
     f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
     rf"|(?<![a-z])(?:{'|'.join(_ENGLISH)})(?![a-z])"
@@ -130,6 +148,7 @@ def read_quantity(text: str) -> Quantity | None:
     """
     if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
         return None
+    rest = _in_usual_writing(rest)
     found = _PREFIX.match(rest)
     sign, rest = _sign(_SUFFIX.sub("", rest[found.end() :] if found else rest))
     if rest in _WORDS:
@@ -145,14 +164,15 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def is_label(quantity: Quantity) -> bool:
-    """Whether a number names something: a year, a date, a rank."""
+    """Whether a number names something: a year, a date, a rank, or 0312345678 and 007."""
     bare_year = not quantity.unit and _BARE_YEAR.fullmatch(quantity.numeral)
-    return bool(bare_year) or quantity.unit in LABEL_UNITS
+    identifier = _IDENTIFIER.fullmatch(quantity.numeral)
+    return bool(bare_year or identifier) or quantity.unit in LABEL_UNITS
 
 
 def is_count(quantity: Quantity) -> bool:
     """Whether a number counts things."""
-    return quantity.unit in COUNTERS and quantity.value.is_integer()
+    return quantity.unit in COUNTERS
 
 
 def read_range(text: str) -> tuple[Quantity, Quantity] | None:
@@ -181,9 +201,21 @@ def find_quantities(text: str) -> list[Quantity]:
     found = (
         read_quantity(match[0].rstrip(",."))
         for match in _IN_TEXT.finditer(text)
-        if not _BOUND.match(text, match.end())
+        if not _GOES_ON.match(text, match.end())
     )
     return [quantity for quantity in found if quantity]
+
+
+def _in_usual_writing(form: str) -> str:
+    """Old numerals, 三・五, 10%減 (-10%) and 時速60km (60km/h) as the rest is written."""
+    form = form.translate(_OLD_NUMERALS)
+    form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
+    if change := _CHANGE.search(form):
+        sign = "-" if change["word"].startswith(_LESS) else "+"
+        return sign + form[: change.start()].lstrip("+-")
+    if speed := _SPEED.match(form):
+        return speed["rest"] + _PER[speed["per"].strip("速毎")]
+    return form
 
 
 def _with_unit(rest: str, sign: int) -> Quantity | None:
@@ -192,6 +224,10 @@ def _with_unit(rest: str, sign: int) -> Quantity | None:
         currency = found[0]
         sign_after, rest = _sign(rest[1:])
         sign *= sign_after
+    if scaled := _SCALED.fullmatch(rest):
+        value = read_numeral(scaled["number"])
+        unit = scaled["scale"] + scaled["unit"]
+        return None if value is None else Quantity(sign * value, unit, scaled["number"])
     if calculated := _CALCULATED.match(rest):
         value, numeral = read_calculated(calculated[0]), calculated[0]
     elif found := _NUMERAL.match(rest):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vlmbench.text.choices import LETTERS
+from vlmbench.text.option_mentions import LETTERS
 
 _LABEL = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])[.):：．])\s*")
 """A letter in parentheses, or with a full stop, parenthesis or colon behind it."""

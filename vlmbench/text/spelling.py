@@ -16,6 +16,10 @@ _V_SOUNDS = re.compile("ゔ([ぁぃぇぉ]?)")
 _V_ROWS = {"ぁ": "ば", "ぃ": "び", "": "ぶ", "ぇ": "べ", "ぉ": "ぼ"}
 # サーバー and サーバ: a long mark that ends a longer word in katakana. ビル and ビール differ.
 _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
+# インターフェイス and インターフェース, inside longer words in katakana.
+_E_VOWEL = re.compile("(?<=[ァ-ヺー]{2}[ェケゲセゼテデネヘベペメレ])イ(?=[ァ-ヺー]|$)")
+_ROMANS = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"]
+_ROMAN = re.compile("第([ivx]+)(?=[章部節編回巻条項])")
 # Between digits they mean something: 10-5, 1,234.
 _JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
 _COMBINING = re.compile("[\u0300-\u036f]")
@@ -43,6 +47,8 @@ def spelling_form(text: str) -> str:
     form = _ADDRESS.sub(lambda found: f"{found[1]}-" if found[1] else "", answer_form(text))
     form = _ORDINAL.sub(_with_digits, form)
     form = _POLITE.sub("る", _SHOP.sub("屋", new_forms(form)))
+    form = _ROMAN.sub(lambda found: f"第{_ROMANS.index(found[1]) + 1}", form)
+    form = _E_VOWEL.sub("ー", form)
     form = _LAST_LONG_VOWEL.sub("", form).translate(_KATAKANA_TO_HIRAGANA)
     form = _V_SOUNDS.sub(lambda found: _V_ROWS[found[1]], form).translate(_SMALL_VOWELS)
     latin = unicodedata.normalize("NFD", form) if not form.isascii() else form

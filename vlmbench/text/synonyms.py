@@ -40,7 +40,7 @@ _GROUPS = (
     ("オーストラリア", "豪州", "オーストラリア連邦", "australia"),
     ("日本", "日本国", "japan"),
     *(
-        (f"{day}曜日", f"{day}曜", name, name[:3])
+        (f"{day}曜日", f"{day}曜", day, name, name[:3])
         for day, name in zip(
             "月火水木金土日",
             ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
@@ -48,6 +48,12 @@ _GROUPS = (
         )
     ),
     *((f"{number}月", name, name[:3]) for number, name in enumerate(MONTHS, 1)),
+    ("東日本旅客鉄道", "jr東日本"),
+    ("西日本旅客鉄道", "jr西日本"),
+    ("東海旅客鉄道", "jr東海"),
+    ("北海道旅客鉄道", "jr北海道"),
+    ("四国旅客鉄道", "jr四国"),
+    ("九州旅客鉄道", "jr九州"),
     ("男", "男性", "男の人", "男子"),
     ("女", "女性", "女の人", "女子"),
     ("右", "右側", "右の方", "right"),
@@ -67,9 +73,16 @@ _BARE = {
     **dict.fromkeys(("いいえ", "いえ", "no", "false", "誤り", "違う", *"×✕✖✗✘❌"), False),
 }
 _DENIES = re.compile(
-    "(?:(?<!違いあり)(?<![わ分]かり)(?<!でき)ません|(?<!違い)(?<![わ分]から)ない|なかった|違います|違う|ませんでした)$"
+    "(?:(?<!違いあり)(?<!訳あり)(?<!すみ)(?<!すい)(?<!問題あり)(?<!問題はあり)(?<![わ分]かり)(?<!かまい)ません|(?<!違い)(?<!問題)(?<![わ分]から)ない|なかった"
+    "|違います|違う|ませんでした|不可能|異なります|異なる|異なっています)$"
 )
-_AFFIRMS = re.compile("(?:ます|ました|ある|いる|その通り|そのとおり|正しい|そう)$")
+_AFFIRMS = re.compile("(?:ます|ました|ある|いる|その通り|そのとおり|正しい|そう|(?<!不)可能)$")
+_NO_ANSWER = re.compile(
+    "^[^はが、]{1,15}[にで](?:あり|い)ま(?:す|した)$|可能性|思います|難し|かもしれ"
+)
+"""Endings of a yes that answer another question (東京にあります) or none."""
+_NEGATIVE = re.compile("(?:しかし|ただし|でも|けれど|が、)[^。]*(?:ません|ない)")
+_PERHAPS = re.compile("^(?:おそらく|恐らく|たぶん|多分|きっと|もちろん|確かに|たしかに|答えは)、?")
 _SEPARATORS = "、。,. "
 _SENTENCE = 60
 
@@ -84,6 +97,11 @@ def bare_yes_no(form: str) -> bool | None:
     return _BARE.get(form)
 
 
+def begins_with_yes_or_no(form: str) -> bool:
+    """Whether an answer in `answer_form` begins with a yes or a no."""
+    return bool(_LEADING.match(_PERHAPS.sub("", form)))
+
+
 def yes_or_no(form: str) -> bool | None:
     """Whether an answer in `answer_form` says yes (True) or no (False), None if neither or both.
 
@@ -91,14 +109,18 @@ def yes_or_no(form: str) -> bool | None:
     by a negative ending (ありません) and yes by a plain polite one (あります). A yes that goes on
     with a negation (はい、違います) is neither.
     """
+    form = _PERHAPS.sub("", re.split("では?なく(?:て)?、?", form)[-1])
     if form in _BARE:
         return _BARE[form]
     denies = bool(_DENIES.search(form[-20:]))
     if found := _LEADING.match(form):
         if found["no"]:
             return False
-        contradicts = denies and form[found.end()] in _SEPARATORS
-        return None if contradicts else not denies
+        goes_on = form[found.end() :]
+        contradicts = (denies or _NEGATIVE.search(goes_on)) and goes_on[:1] in _SEPARATORS
+        return None if contradicts and goes_on else not denies
     if len(form) > _SENTENCE:
         return None
-    return False if denies else True if _AFFIRMS.search(form[-20:]) else None
+    if denies:
+        return False
+    return True if _AFFIRMS.search(form[-20:]) and not _NO_ANSWER.search(form) else None

@@ -45,7 +45,16 @@ BASES = {
     "分": ("秒", 60.0),
     "時間": ("秒", 3600.0),
     "週間": ("日間", 7.0),
+    "升": ("l", 1.8),
+    "合": ("l", 0.18),
+    "番": ("位", 1.0),
+    **{
+        scale + unit: (unit, factor)
+        for scale, factor in (("千", 1e3), ("百万", 1e6), ("十億", 1e9))
+        for unit in ("円", "人", "ドル", "t", "台", "個", "件", "株")
+    },
     "年間": ("か月", 12.0),
+    "年": ("か月", 12.0),
     "ダース": ("個", 12.0),
 }
 """Unit -> (base unit of its kind, how many base units it is)."""
@@ -53,7 +62,7 @@ BASES = {
 MEASURES = (
     frozenset("%円歳度倍割秒分銭mgtl坪畳")
     | {"ドル", "ユーロ", "ポンド", "元", "ウォン", "ポイント", "m2", "dB", "hz", "kcal", "cal"}
-    | {unit for unit in BASES if unit not in "時間年間週間"}
+    | {unit for unit in BASES if unit not in "時間年間週間番"}
 )
 """Units of measured quantities."""
 
@@ -67,6 +76,11 @@ UNIT_NAMES = {
     "番目": "番",
     "パーセント": "%",
     "percent": "%",
+    **dict.fromkeys(("パーセントポイント", "%ポイント", "%pt", "pt"), "ポイント"),
+    "平米": "m2",
+    **dict.fromkeys(("km/時", "キロ/h", "キロメートル/h"), "km/h"),
+    **dict.fromkeys(("m/秒", "メートル/s"), "m/s"),
+    "メートル/分": "m/分",
     "¥": "円",
     "yen": "円",
     "$": "ドル",

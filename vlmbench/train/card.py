@@ -1,9 +1,9 @@
-"""What a checkpoint says of itself: training.json for programs, README.md for people."""
+"""What a checkpoint says of itself: checkpoint.json for programs, README.md for people."""
 
 from __future__ import annotations
 
-import json
 import platform
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,34 +14,15 @@ from typing import TYPE_CHECKING, Any
 from vlmbench import __version__
 from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.records import RunRecord
-from vlmbench.train.config import TrainConfig
 from vlmbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from vlmbench.train.checkpoint import Progress
     from vlmbench.train.prepare import Prepared
-    from vlmbench.train.progress import TrainingLog
 
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "pillow")
 _ADAPTER_PACKAGES = {"full": (), "lora": ("peft",), "qlora": ("peft", "bitsandbytes")}
-
-
-def write_card(config: TrainConfig, target: Path, log: TrainingLog, *, commit: str | None) -> None:
-    """Writes README.md and training.json beside the weights."""
-    facts = {
-        "recipe": config.model_dump(mode="json", exclude_none=True),
-        "vlmbench": __version__,
-        "commit": commit,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "minutes": round(log.seconds / 60, 1),
-        "machine": f"{platform.machine()}, {_device()}",
-        "packages": {name: version(name) for name in _PACKAGES},
-        "final_loss": log.losses[-1][1] if log.losses else None,
-        "exact_by_kind": {kind: round(value, 4) for kind, value in log.accuracy.items()},
-    }
-    (target / "README.md").write_text(_card(config, facts), encoding="utf-8")
-    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
-    (target / "training.json").write_text(text, encoding="utf-8")  # last: says that all is done
 
 
 def checkpoint_facts(
@@ -65,6 +46,7 @@ def checkpoint_facts(
         "data": {
             "training_rows": len(rows.training),
             "validation_rows": len(rows.validation),
+            "sources": rows.counts,
             "too_long": rows.too_long,
             "digest": rows.digest,
             "generated": [
@@ -73,15 +55,18 @@ def checkpoint_facts(
             ],
         },
         "best": progress.best,
+        "best_step": progress.best_step,
         "tasks": {record.task: _task_facts(record) for record in records},
         "unreached": ready.loop.unreached,
         "packing": ready.loop.packing,
         "guard": ready.guard.as_dict(),
+        "earlier_guards": list(ready.live.guards[1:]),
         "vlmbench": __version__,
         "commit": source_commit(),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "minutes": round(progress.seconds / 60, 2),
         "machine": f"{platform.machine()}, {_device()}",
+        "processes": ready.loop.processes.count,
         "packages": {
             name: version(name) for name in (*_PACKAGES, *_ADAPTER_PACKAGES[recipe.method])
         },
@@ -89,10 +74,19 @@ def checkpoint_facts(
 
 
 def _task_facts(record: RunRecord) -> list[dict[str, Any]]:
+    """Headline metrics on the part that was answered, and on what of it was not trained on."""
+    headlines = [one for one in record.estimates if one.headline and one.slice is None]
     return [
-        {"metric": one.metric, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-        for one in record.estimates
-        if one.headline and one.slice is None
+        {
+            "metric": one.metric,
+            "part": part,
+            "value": one.value,
+            "low": one.low,
+            "high": one.high,
+            "n": one.n,
+        }
+        for part, estimates in (("all", headlines), ("clean", record.clean))
+        for one in estimates
     ]
 
 
@@ -105,21 +99,22 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
             "task": {"type": "image-text-to-text"},
             "dataset": {"name": f"{task} (part)", "type": task},
             "metrics": [
-                {
-                    "type": one["metric"],
-                    "value": one["value"],
-                    "name": f"{one['metric']}, n={one['n']}",
-                }
+                {"type": one["metric"], "value": one["value"], "name": _metric_name(one)}
                 for one in values
+                if one["value"] is not None
             ],
         }
         for task, values in facts["tasks"].items()
+        if any(one["value"] is not None for one in values)
     ]
-    head: dict[str, Any] = {}
-    if recipe.scratch is None:
-        head["base_model"] = facts["base"]["location"]
-    if recipe.method != "full":
-        head["library_name"] = "peft"
+    base = facts["base"]["location"]
+    head: dict[str, Any] = {
+        "library_name": "transformers" if recipe.method == "full" else "peft",
+        "pipeline_tag": "image-text-to-text",
+        "tags": ["vlmbench"],
+    }
+    if _HUB_NAME.fullmatch(base) and not Path(base).exists():  # the Hub refuses anything else
+        head["base_model"] = base
     if results:
         head["model-index"] = [{"name": recipe.name, "results": results}]
     data = facts["data"]
@@ -130,13 +125,40 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"
-        f"- Start: {facts['base']['location']}\n"
+        f"- Start: {base if head.get('base_model') else Path(base).name}\n"
         f"- Method: {_method_line(recipe)}\n{note}"
         f"{''.join(_data_lines(recipe, data))}"
         f"- Steps: {facts['step']}, seed {recipe.seed}, {facts['minutes']} minutes on "
         f"{facts['machine']}\n"
         f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
+        f"- {_choice_line(recipe, facts)}\n"
         f"- {_guard_line(facts['guard'])}\n"
+        f"- Losses, checks and sample answers: log.jsonl, as a page training.html\n"
+    )
+
+
+def _metric_name(one: dict[str, Any]) -> str:
+    where = " on samples not trained on" if one["part"] == "clean" else ""
+    return f"{one['metric']}{where}, n={one['n']}"
+
+
+def _sources(rows: dict[str, int]) -> str:
+    return ", ".join(f"{Path(name).name} ({count})" for name, count in rows.items())
+
+
+def _choice_line(recipe: Recipe, facts: dict[str, Any]) -> str:
+    """On what the checkpoint was chosen."""
+    best = recipe.evaluate.best if recipe.evaluate else None
+    if best is None or facts["best"] is None:
+        return f"Chosen as the last one, of step {facts['step']}"
+    of_rows = f"{best} on the {facts['data']['validation_rows']} validation rows"
+    if facts["step"] != facts["best_step"]:
+        return (
+            f"Of step {facts['step']}; the best by {of_rows} is that of step {facts['best_step']}"
+        )
+    return (
+        f"Chosen by {of_rows}, {facts['best']:.4f} at step {facts['step']}; no sample of a task "
+        "had a say in it"
     )
 
 
@@ -145,6 +167,7 @@ def _data_lines(recipe: Recipe, data: dict[str, Any]) -> Iterator[str]:
         yield (
             f"- Data: {data['training_rows']} rows, {data['validation_rows']} more kept for "
             f"validation, {len(data['too_long'])} left out as too long; digest {data['digest']}\n"
+            f"- Sources: {_sources(data['sources'])}\n"
         )
     for source in recipe.synthetic_sources:
         mixture = source.synthetic.mixture
@@ -205,27 +228,3 @@ def _device() -> str:
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     return f"CPU, {torch.get_num_threads()} threads"
-
-
-def _card(config: TrainConfig, facts: dict[str, Any]) -> str:
-    start = config.model.checkpoint or "random weights"
-    kinds = facts["exact_by_kind"]
-    rows = "".join(f"| {kind} | {100 * value:.1f} |\n" for kind, value in kinds.items())
-    checks = (
-        "\nExact answers on generated questions that were not trained on (training styles, %):\n\n"
-        f"| kind | exact |\n|---|---|\n{rows}"
-        if kinds
-        else ""
-    )
-    return (
-        f"# {config.name}\n\n{config.description.strip()}\n\n"
-        f"- Start: {start}\n"
-        "- Data: the generated training split of vlmbench's embedded suite (basic level): "
-        "emoji scenes in the training art styles, bar charts of the training years. "
-        "Sources and licences: ATTRIBUTION.md of the suite.\n"
-        f"- Steps: {config.steps}, seed {config.seed}, {facts['minutes']} minutes on "
-        f"{facts['machine']}\n"
-        f"- Code: vlmbench {facts['vlmbench']}, commit {facts['commit'] or 'not recorded'}\n"
-        f"- Finished: {facts['finished']}, final loss {facts['final_loss']}\n"
-        f"{checks}"
-    )

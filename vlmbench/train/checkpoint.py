@@ -1,7 +1,8 @@
 """Checkpoints: complete, tried before they count, and enough to go on from to the bit.
 
 A checkpoint is written into a folder beside its own, loaded from there as `vlmbench run` would,
-asked, and renamed only if it answers as the model in memory does.
+asked, and renamed only if it answers as the model in memory does. Before the first step, and for
+the one that becomes the result, a process of its own does that.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from typing import Any
 import torch
 
 from vlmbench.errors import ModelError
-from vlmbench.models.resolve import resolve_model
-from vlmbench.runners.hf.runner import HFRunner
+from vlmbench.models.training_data import CHECKPOINT_FACTS
+from vlmbench.train.contrastive import STATE as CONTRASTIVE_STATE
 from vlmbench.train.data.examples import Example
-from vlmbench.train.live import LiveModel, answers_of
+from vlmbench.train.live import LiveModel, questions_of
+from vlmbench.train.reload import fresh_answers, reloaded_answers
+from vlmbench.train.sharding import load_optimizer_state, sharded_like
 from vlmbench.train.trainable import Trainable
 
-CARD = "checkpoint.json"
+CARD = CHECKPOINT_FACTS
 """Written last: says that a directory holds a whole checkpoint."""
 STATE = "state.pt"
+FINAL = "final"
+"""A whole checkpoint that is the result, on its way to its place."""
 TRIED_EXAMPLES = 4
 PROBE_TOLERANCE = 1e-3
 
@@ -67,9 +72,12 @@ def write_checkpoint(
     folder.mkdir(parents=True)
     _save_model(folder, trainable, live)
     (folder / "README.md").write_text(readme, encoding="utf-8")
-    text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
+    tried = probes[:TRIED_EXAMPLES]
+    answers = live.answers(tried)
+    _compare(tried, reloaded_answers(folder, live.spec, questions_of(tried)), answers)
+    facts = {**card, "answers": answers}
+    text = json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
     (folder / CARD).write_text(text, encoding="utf-8")
-    _compare(folder, live, probes[:TRIED_EXAMPLES])
     if target.exists():
         shutil.rmtree(target)
     folder.rename(target)
@@ -86,7 +94,8 @@ def try_checkpoint(beside: Path, trainable: Trainable, live: LiveModel, probe: E
     folder.mkdir(parents=True)
     try:
         _save_model(folder, trainable, live)
-        _compare(folder, live, [probe])
+        written = fresh_answers(folder, live.spec, questions_of([probe]))
+        _compare([probe], written, live.answers([probe]))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -101,20 +110,20 @@ def _save_model(folder: Path, trainable: Trainable, live: LiveModel) -> None:
     live.loaded.model.generation_config.save_pretrained(folder)
 
 
-def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
-    """Loads a checkpoint as any user would, and compares its answers with the live model's."""
-    chosen = live.spec.options
-    options = {key: chosen[key] for key in ("max_pixels", "quantization") if key in chosen}
-    spec = resolve_model(
-        str(folder), dtype=live.spec.dtype, device=live.spec.device, options=options
-    )
-    runner = HFRunner()
-    runner.prepare(spec)
-    try:
-        written = answers_of(runner, probes)
-    finally:
-        runner.close()
-    for example, one, other in zip(probes, written, live.answers(probes), strict=True):
+def prove_checkpoint(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
+    """Sees that a checkpoint answers in a process of its own as the model did when it was written.
+
+    Raises:
+        ModelError: It cannot be loaded there, or answers otherwise.
+    """
+    tried = probes[:TRIED_EXAMPLES]
+    noted = json.loads((folder / CARD).read_text(encoding="utf-8"))["answers"]
+    written = fresh_answers(folder, live.spec, questions_of(tried))
+    _compare(tried, written, noted)
+
+
+def _compare(probes: Sequence[Example], written: Sequence[str], live: Sequence[str]) -> None:
+    for example, one, other in zip(probes, written, live, strict=True):
         if one != other:
             raise ModelError(
                 f"The checkpoint that was written answers row '{example.id}' with '{one[:40]}', "
@@ -125,13 +134,14 @@ def _compare(folder: Path, live: LiveModel, probes: Sequence[Example]) -> None:
 def write_state(
     folder: Path,
     trainable: Trainable,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Mapping[str, Any],
     progress: Progress,
     loop: Mapping[str, Any],
 ) -> None:
     """Adds to a checkpoint what a resumed training needs beside it, weights by the names in memory.
 
     Args:
+        optimizer: Its `optimizer_state`.
         loop: The state of the loop.
 
     A file's names are not always those in memory, and a loader that takes them for the same
@@ -140,7 +150,7 @@ def write_state(
     weights = {name: parameter.detach() for name, _, parameter in trainable.trained()}
     values = {field: getattr(progress, field) for field in Progress.__slots__}
     part = folder / f".{STATE}.part"
-    state = {"weights": weights, "optimizer": optimizer.state_dict(), "progress": values}
+    state = {"weights": weights, "optimizer": optimizer, "progress": values}
     torch.save({**state, "loop": dict(loop)}, part)
     part.replace(folder / STATE)
 
@@ -170,8 +180,8 @@ def read_state(
         )
     with torch.no_grad():
         for name, parameter in current.items():
-            parameter.copy_(saved[name])
-    optimizer.load_state_dict(state["optimizer"])
+            parameter.copy_(sharded_like(saved[name], parameter))
+    load_optimizer_state(optimizer, state["optimizer"])
     load_loop(state["loop"])
     return Progress(**state["progress"])
 
@@ -206,10 +216,26 @@ def keep_best(target: Path, steps: Collection[int]) -> None:
             shutil.rmtree(folder)
 
 
-def publish(folder: Path, target: Path) -> None:
-    """Moves a checkpoint's files into the directory of the training, checkpoint.json last."""
-    files = sorted(folder.iterdir(), key=lambda path: path.name == CARD)
+def is_unfinished(target: Path) -> bool:
+    """Whether a directory holds a training that can go on."""
+    begun = any(target.glob("checkpoint-*")) or (target / CONTRASTIVE_STATE).exists()
+    return begun or is_almost_finished(target)
+
+
+def is_almost_finished(target: Path) -> bool:
+    """Whether a training was stopped while its result was put into its place."""
+    return (target / FINAL / CARD).is_file()
+
+
+def publish(target: Path) -> None:
+    """Moves the result's files into the directory of the training, checkpoint.json last.
+
+    Whatever stops it, calling it again goes on; what only a training under way needs is removed.
+    """
+    for folder in (*target.glob("checkpoint-*"), *target.glob(".*.part")):
+        shutil.rmtree(folder)
+    (target / "recipe.json").unlink(missing_ok=True)
+    files = sorted((target / FINAL).iterdir(), key=lambda path: path.name == CARD)
     for path in files:
-        if path.name != STATE:
-            path.replace(target / path.name)
-    shutil.rmtree(folder)
+        path.replace(target / path.name)
+    (target / FINAL).rmdir()

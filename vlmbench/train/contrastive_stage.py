@@ -16,10 +16,17 @@ from typing import Any
 
 import torch
 
-from vlmbench.errors import DataError, ModelError
+from vlmbench.errors import DataError, ModelError, UsageError
 from vlmbench.records import Image
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
-from vlmbench.train.checkpoint import Progress, publish, try_checkpoint, write_checkpoint
+from vlmbench.train.checkpoint import (
+    FINAL,
+    Progress,
+    prove_checkpoint,
+    publish,
+    try_checkpoint,
+    write_checkpoint,
+)
 from vlmbench.train.contrastive import (
     STATE,
     ContrastiveConfig,
@@ -39,6 +46,7 @@ from vlmbench.train.encoders import (
 from vlmbench.train.feed import Feed
 from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
+from vlmbench.train.watching import StageNumber, start_facts
 
 PIXEL_CONNECTORS = ("blip-2",)
 """`model_type` of models whose connector is trained from pixels."""
@@ -61,6 +69,7 @@ class ContrastiveStage:
 
     Raises:
         ModelError: The model's connector is none that can be compared with words.
+        UsageError: Several processes were started.
         DataError: No row shows one image.
     """
 
@@ -68,6 +77,12 @@ class ContrastiveStage:
         self._ready, self._recipe = ready, ready.recipe
         self._model: Any = ready.trainable.model
         check_connector(self._model.config.model_type)
+        if ready.loop.processes.count > 1:
+            raise UsageError(
+                "A contrastive stage trains in one process, and several were started; train it by "
+                "'vlmbench train run' first, then launch the rest with --resume."
+            )
+        self._probes = ready.loop.feed.some(4)
         self._training = collect_pairs(ready.loop.feed, ready.recipe.contrastive.pictures)
         self._validation = pairs_of(ready.rows.validation)
         texts = [*self._training.texts, *self._validation.texts]
@@ -79,14 +94,15 @@ class ContrastiveStage:
             batch_size=ready.recipe.examples_per_step,
         ).to(self._model.device)
 
-    def run(self, target: Path, log: StepLog, *, resume: bool) -> None:
+    def run(self, target: Path, log: StepLog, stage: StageNumber, *, resume: bool) -> None:
         """Trains to the end, from the last saved step if there is one."""
         ready, began = self._ready, time.monotonic()
+        start = start_facts(ready, stage, self._probes)
         if resume:
-            log.begin(saved_step(target))
+            log.begin(saved_step(target), start)
         else:
-            try_checkpoint(target, ready.trainable, ready.live, ready.loop.feed.some(1)[0])
-            log.begin(0)
+            try_checkpoint(target, ready.trainable, ready.live, self._probes[0])
+            log.begin(0, start)
         validation = self._inputs(self._validation)
         evaluate, steps = self._recipe.evaluate, ready.loop.steps
 
@@ -177,12 +193,12 @@ class ContrastiveStage:
         facts = checkpoint_facts(ready, progress, records=[])
         facts["data"]["pairs"] = len(self._training.texts)
         readme = checkpoint_readme(self._recipe, facts)
-        final = target / "final"
-        probes = ready.loop.feed.some(4)
-        write_checkpoint(final, ready.trainable, ready.live, facts, readme, probes)
-        (target / "recipe.json").unlink(missing_ok=True)
-        publish(final, target)
+        last = target / "last"
+        write_checkpoint(last, ready.trainable, ready.live, facts, readme, self._probes)
+        prove_checkpoint(last, ready.live, self._probes)
+        last.rename(target / FINAL)
         (target / STATE).unlink()
+        publish(target)
 
 
 def check_connector(model_type: str) -> None:

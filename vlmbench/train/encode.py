@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmbench.errors import DataError, ModelError
-from vlmbench.records import Generation, Image, ImagePart, Request, TextPart, stable_hash
+from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 from vlmbench.runners.hf.inputs import Encoder
 from vlmbench.runners.hf.load import InputPipeline
+from vlmbench.runners.hf.prompt_digest import prompt_digest
 from vlmbench.train.batch import IGNORE, Batch, Continuation, assemble
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.shared_prefix import RowPlan, alone, image_tokens, plan_rows
@@ -55,8 +56,8 @@ class ExampleEncoder:
         self._text_only = pipeline.family.text_only
         self._image_tokens = image_tokens(pipeline.processor, pipeline.tokenizer, pipeline.config)
         self._stop_id, self._stop_text = self._find_stop(ends)
-        self.digest = stable_hash([self._probe_prompt(), self._stop_text, dict(options)])
-        """Of how prompts are written; another one means that a run asks otherwise."""
+        self.digest = prompt_digest(pipeline, self.prompts)
+        """Of how prompts are made; another one means that a run asks otherwise."""
 
     def size(self, example: Example) -> Size:
         """What an example costs; checks it as a batch of it would.
@@ -217,9 +218,6 @@ class ExampleEncoder:
                 "eos_token_id."
             )
         return known[0], self._tokenizer.decode(known[:1])
-
-    def _probe_prompt(self) -> str:
-        return self.prompts.rendered([self._message("user", _PROBE)])
 
 
 def _split(example: Example) -> tuple[list[Turn], list[Turn]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,61 +15,107 @@ from vlmbench.records import RunRecord
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     CARD,
+    FINAL,
     PROBE_TOLERANCE,
     Progress,
     best_folder,
+    is_almost_finished,
+    is_unfinished,
     keep_best,
     keep_newest,
     last_whole,
+    prove_checkpoint,
     publish,
     read_state,
     try_checkpoint,
     write_checkpoint,
     write_state,
 )
-from vlmbench.train.contrastive import STATE as CONTRASTIVE_STATE
 from vlmbench.train.contrastive_stage import ContrastiveStage
+from vlmbench.train.distributed import Processes, join
 from vlmbench.train.live import validation_loss, validation_score
 from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.progress import StepLog
+from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.sharding import optimizer_state, whole_weights
+from vlmbench.train.trackers import Trackers, check_trackers
+from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
 
-FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit")
+FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit", "report_to")
 """What a resumed training may do otherwise: it changes no weight."""
+_DIVISION = ("per_device_train_batch_size", "gradient_accumulation_steps", "processes")
+"""Their product says what an update learns from; it may be divided otherwise."""
 
 
 def train_stage(
-    recipe: Recipe, folder: Path, target: Path, *, resume: bool = False, quiet: bool = False
+    recipe: Recipe,
+    folder: Path,
+    target: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    stage: StageNumber = ONLY_STAGE,
+    watch: Callable[[], object] | None = None,
 ) -> Path:
     """Trains by one stage of a recipe into a directory, which `vlmbench run` then loads.
 
     Args:
         folder: Where the recipe lies.
         resume: Go on from the last checkpoint of an interrupted training in `target`.
+        watch: Called when there is something new to see in `target`.
 
     Raises:
         VlmbenchError: See `prepare`; the directory holds a training already, or the loss is no
             number. The last good checkpoint stays.
     """
-    last = _claim(target, resume=resume)
-    keep_values(recipe.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)), target, resume=resume)
-    if (target / CARD).is_file():
+    check_trackers(recipe.trackers)
+    processes = join()
+    finished, last = processes.by_main(lambda: _claim(recipe, target, processes, resume=resume))
+    if finished:
         return target
+    quiet = quiet or not processes.is_main
     ready = prepare(recipe, folder, quiet=quiet)
-    with explained_write_errors(target), StepLog(target, ready.loop.steps, quiet=quiet) as log:
+    log = _log(ready, target, watch, quiet=quiet)
+    with explained_write_errors(target), log if processes.is_main else contextlib.nullcontext():
         if recipe.objective == "contrastive":
-            ContrastiveStage(ready).run(target, log, resume=resume)
-            return target
-        _Training(ready, target, log).run(last)
+            ContrastiveStage(ready).run(target, log, stage, resume=resume)
+        else:
+            _Training(ready, target, log, stage).run(last)
     return target
 
 
-def _claim(target: Path, *, resume: bool) -> Path | None:
+def _log(
+    ready: Prepared, target: Path, watch: Callable[[], object] | None, *, quiet: bool
+) -> StepLog:
+    recipe, loop = ready.recipe, ready.loop
+    listeners: list[Listener] = [PageUpdates(watch)] if watch else []
+    if recipe.trackers and loop.processes.is_main:
+        listeners.append(Trackers(recipe.trackers, recipe.name, target))
+    of_epoch = loop.feed.steps_per_epoch
+    return StepLog(target, loop.steps, of_epoch=of_epoch, quiet=quiet, listeners=listeners)
+
+
+def _claim(
+    recipe: Recipe, target: Path, processes: Processes, *, resume: bool
+) -> tuple[bool, Path | None]:
+    """Whether all is done already, and where to go on; None to begin."""
+    last = _last_checkpoint(target, resume=resume)
+    if is_almost_finished(target):
+        publish(target)
+    if (target / CARD).is_file():
+        return True, None
+    values = recipe.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *_DIVISION})
+    values[" * ".join(_DIVISION)] = recipe.examples_per_step * processes.count
+    keep_values(values, target, resume=resume)
+    return False, last
+
+
+def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
     """Where to go on; None to begin."""
     finished = (target / CARD).is_file()
-    unfinished = any(target.glob("checkpoint-*")) or (target / CONTRASTIVE_STATE).exists()
+    unfinished = is_unfinished(target)
     if not resume and unfinished:
         raise UsageError(
             f"{target} holds a training that is not finished; add --resume to go on with it, "
@@ -86,40 +131,67 @@ def _claim(target: Path, *, resume: bool) -> Path | None:
 class _Training:
     """The updates of a stage with what happens between them."""
 
-    def __init__(self, ready: Prepared, target: Path, log: StepLog) -> None:
+    def __init__(self, ready: Prepared, target: Path, log: StepLog, stage: StageNumber) -> None:
         self._ready, self._recipe, self._target, self._log = ready, ready.recipe, target, log
         self._progress = Progress(0, None, 0, 0, {}, 0.0, 0.0)
         self._records: list[RunRecord] = []
         self._began = time.monotonic()
         self._probes = [*ready.rows.validation, *ready.loop.feed.some(8)][:8]
+        self._start = start_facts(ready, stage, self._probes)
 
     def run(self, last: Path | None) -> None:
         """Trains to the end, from a checkpoint if there is one."""
-        ready = self._ready
+        loop = self._ready.loop
         if last is None:
-            try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
-            self._log.begin(0)
+            self._by_main(self._begin)
         else:
-            self._resume(last)
-        with contextlib.closing(ready.loop.run(self._progress.step)) as reports:
+            self._progress = read_state(
+                last, self._ready.trainable, loop.optimizer, loop.load_state_dict
+            )
+            self._by_main(self._resume, last)
+        with contextlib.closing(loop.run(self._progress.step)) as reports:
             self._steps(reports)
-        self._finish()
+        self._by_main(self._finish)
+
+    def _by_main(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Has the main process do something between two updates; the others wait for it."""
+
+        def done() -> Progress:
+            action(*arguments)
+            return self._progress
+
+        loop = self._ready.loop
+        with whole_weights(self._ready.trainable.model):
+            self._progress = loop.processes.by_main(done)
+
+    def _begin(self) -> None:
+        ready = self._ready
+        keep_best(self._target, ())  # those of an earlier training are not this one's
+        try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
+        self._log.begin(0, self._start)
+        if self._recipe.evaluate is not None:
+            self._check(0)
 
     def _steps(self, reports: Iterator[StepReport]) -> None:
         evaluate = self._recipe.evaluate
+        is_main = self._ready.loop.processes.is_main
         for report in reports:
-            self._log.step(report)
+            if is_main:
+                self._log.step(report)
             self._progress = replace(self._progress, step=report.step)
             last = report.step == self._ready.loop.steps
             if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
-                with self._ready.loop.averaged():
-                    self._check(report.step)
+                self._by_main(self._averaged_check, report.step)
             if not last and report.step % self._recipe.save_steps == 0:
-                self._save(self._target / f"checkpoint-{report.step}", state=True)
-                keep_newest(self._target, self._recipe.save_total_limit)
+                state = optimizer_state(self._ready.loop.optimizer, keep=is_main)
+                self._by_main(self._save_place, report.step, state)
             patience = evaluate.patience if evaluate else None
             if patience is not None and self._progress.checks_without_gain >= patience:
                 break
+
+    def _averaged_check(self, step: int) -> None:
+        with self._ready.loop.averaged():
+            self._check(step)
 
     def _check(self, step: int) -> None:
         """Loss and answers on validation rows, answers to tasks, fixed samples."""
@@ -137,7 +209,9 @@ class _Training:
         best = recipe.evaluate.best
         if best is not None:
             row[f"eval/{best}"] = value = self._value(best, row)
-            self._compare(best, value, step)
+            if step:  # the model as it came is no result of the training
+                self._compare(best, value, step)
+                row["best_step"] = self._progress.best_step
         self._log.check(step, row)
 
     def _samples(self) -> list[dict[str, str]]:
@@ -166,18 +240,23 @@ class _Training:
         ranked = sorted({**now.kept, step: value}.items(), key=lambda one: (sign * one[1], one[0]))
         self._progress = replace(now, kept=dict(ranked[: self._recipe.evaluate.keep]))
         if step in self._progress.kept:
-            self._save(best_folder(self._target, step), state=False)
+            self._save(best_folder(self._target, step))
         keep_best(self._target, self._progress.kept)
 
-    def _save(self, folder: Path, *, state: bool) -> None:
+    def _save_place(self, step: int, optimizer: Any) -> None:
+        """A checkpoint to go on from."""
+        folder = self._target / f"checkpoint-{step}"
+        self._save(folder)
+        loop = self._ready.loop
+        write_state(folder, self._ready.trainable, optimizer, self._now(), loop.state_dict())
+        keep_newest(self._target, self._recipe.save_total_limit)
+
+    def _save(self, folder: Path) -> None:
         ready = self._ready
         with ready.loop.averaged():
             facts = checkpoint_facts(ready, self._now(), self._records)
             readme = checkpoint_readme(self._recipe, facts)
             write_checkpoint(folder, ready.trainable, ready.live, facts, readme, self._probes)
-        if state:
-            loop = ready.loop
-            write_state(folder, ready.trainable, loop.optimizer, self._now(), loop.state_dict())
 
     def _now(self) -> Progress:
         seconds = time.monotonic() - self._began
@@ -187,17 +266,13 @@ class _Training:
         return validation_loss(self._ready.loop, self._ready.encoder, self._probes)
 
     def _resume(self, last: Path) -> None:
-        """Restores weights, optimizer and place, and sees by a stored loss that all is there."""
+        """Sees by the rows and by a stored loss that all is there again."""
         facts = json.loads((last / CARD).read_text(encoding="utf-8"))
         if facts["data"]["digest"] != self._ready.rows.digest:
             raise DataError(
                 f"The rows are others than those that {last} was trained on; put the data back, or "
                 "train anew into another directory with --out."
             )
-        loop = self._ready.loop
-        self._progress = read_state(
-            last, self._ready.trainable, loop.optimizer, loop.load_state_dict
-        )
         # What was better later comes again; of what it then replaced, the folder is gone.
         found = {
             step: value
@@ -213,19 +288,18 @@ class _Training:
                 f"The checkpoint {last} gives a loss of {now:.4f} on rows where it gave "
                 f"{self._progress.probe_loss:.4f} when it was saved; train anew."
             )
-        self._log.begin(self._progress.step)
+        self._log.begin(self._progress.step, self._start)
 
     def _finish(self) -> None:
         """Puts the best checkpoint, or the last, where `vlmbench run` finds it."""
         if self._progress.kept:
-            final = best_folder(self._target, next(iter(self._progress.kept)))
+            chosen = best_folder(self._target, next(iter(self._progress.kept)))
         else:
-            final = self._target / "final"
-            self._save(final, state=False)
-        for folder in self._target.glob("checkpoint-*"):
-            shutil.rmtree(folder)
-        (self._target / "recipe.json").unlink(missing_ok=True)
-        publish(final, self._target)
+            chosen = self._target / "last"
+            self._save(chosen)
+        prove_checkpoint(chosen, self._ready.live, self._probes)
+        chosen.rename(self._target / FINAL)
+        publish(self._target)
 
 
 def _headline(record: RunRecord) -> dict[str, Any] | None:

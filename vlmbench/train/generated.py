@@ -18,22 +18,28 @@ SIZED_PICTURES = 64
 """Pictures of each generated source that are measured before step 0."""
 
 
-def synthetic_feeds(recipe: Recipe) -> list[SyntheticFeed]:
-    """A feed for each generated source of a recipe."""
+def synthetic_feeds(recipe: Recipe, per_update: int | None = None) -> list[SyntheticFeed]:
+    """A feed for each generated source of a recipe.
+
+    Args:
+        per_update: Groups of an update; those of one process unless given.
+    """
+    size = per_update or recipe.examples_per_step
     return [
-        SyntheticFeed(source, recipe.examples_per_step, recipe.seed, number=number)
+        SyntheticFeed(source, size, recipe.seed, number=number)
         for number, source in enumerate(recipe.synthetic_sources)
     ]
 
 
-def mixed(recipe: Recipe, rows: Feed | None) -> Feed:
+def mixed(recipe: Recipe, rows: Feed | None, per_update: int) -> Feed:
     """The feed of all sources of a recipe.
 
     Args:
         rows: Of the sources that are rows, if there are any. Together they come as often as the
             sum of their weights says.
+        per_update: Groups of an update.
     """
-    feeds: list[Feed] = list(synthetic_feeds(recipe))
+    feeds: list[Feed] = list(synthetic_feeds(recipe, per_update))
     weights = [source.weight for source in recipe.synthetic_sources]
     if rows is not None:
         feeds.append(rows)

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from vlmbench.errors import UsageError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.metrics.base import Answer, load_metric
 from vlmbench.models.spec import ModelSpec
-from vlmbench.records import RunRecord
+from vlmbench.models.training_data import GuardResult
+from vlmbench.records import Request, RunRecord
 from vlmbench.runners.base import Runner
 from vlmbench.runners.hf.inputs import Encoder
 from vlmbench.runners.hf.load import Loaded
@@ -23,11 +25,11 @@ from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder, question_of
 from vlmbench.train.loop import Loop
+from vlmbench.train.reload import BATCH_SIZE, answers_to
 from vlmbench.train.trainable import Trainable
 
 ANSWER_TOKENS = 64
 """Most tokens of a generated answer to a validation row."""
-BATCH_SIZE = 16
 
 
 class LiveRunner(HFRunner):
@@ -56,6 +58,8 @@ class LiveModel:
     loaded: Loaded
     encoder: ExampleEncoder
     trainable: Trainable
+    guards: tuple[GuardResult, ...] = ()
+    """Of this training and of those before it."""
 
     def answers(self, examples: Sequence[Example]) -> list[str]:
         """The generated answer to the first question of each example."""
@@ -71,7 +75,15 @@ class LiveModel:
         executor = _LiveExecutor(self._runner())
         with self.trainable.as_loaded():
             return [
-                run(self.spec, load_task(name), executor=executor, out=out, limit=limit, seed=seed)
+                run(
+                    self.spec,
+                    load_task(name),
+                    executor=executor,
+                    out=out,
+                    limit=limit,
+                    seed=seed,
+                    guards=self.guards,
+                )
                 for name, limit in limits.items()
             ]
 
@@ -81,14 +93,15 @@ class LiveModel:
 
 def answers_of(runner: HFRunner, examples: Sequence[Example]) -> list[str]:
     """What a runner answers to the first question of each example; "" where it fails."""
-    requests = [
+    return answers_to(runner, questions_of(examples))
+
+
+def questions_of(examples: Sequence[Example]) -> list[Request]:
+    """The first question of each example."""
+    return [
         question_of(example, str(number), max_new_tokens=ANSWER_TOKENS)
         for number, example in enumerate(examples)
     ]
-    texts: list[str] = []
-    for start in range(0, len(requests), BATCH_SIZE):
-        texts += [one.text or "" for one in runner.generate(requests[start : start + BATCH_SIZE])]
-    return texts
 
 
 @torch.no_grad()
@@ -105,6 +118,19 @@ def validation_loss(loop: Loop, encoder: ExampleEncoder, examples: Sequence[Exam
             total += float(losses.double().sum())
             tokens += len(losses)
     return total / max(1, tokens)
+
+
+def check_metric(metric: str) -> None:
+    """Sees that a metric can tell how good answers to validation rows are.
+
+    Raises:
+        UsageError: There is no such metric, or a judge would have to be asked.
+    """
+    if load_metric(metric).definition.judge_prompt is not None:
+        raise UsageError(
+            f"The metric {metric} asks a judge, so the best checkpoint cannot be chosen by it; "
+            "choose another one ('vlmbench metrics list')."
+        )
 
 
 def validation_score(metric: str, examples: Sequence[Example], answers: Sequence[str]) -> float:

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from vlmbench.executors.local import prefetched
 from vlmbench.models.families import PartName
 from vlmbench.train.average import Average
 from vlmbench.train.batch import Batch
+from vlmbench.train.distributed import ALONE, Processes
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import Feed
 from vlmbench.train.losses import token_losses
@@ -26,6 +27,7 @@ from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.schedule import rate_schedule
+from vlmbench.train.sharding import shard, whole, whole_weights
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
 
@@ -56,7 +58,19 @@ class _Sums:
     """Losses of an update, summed over tokens."""
 
     loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    tokens: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    learned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    tokens: int = 0
+    """Of all rows."""
+    wait: float = 0.0
+    """Seconds; the longest of a process."""
+
+    def add(self, other: _Sums) -> None:
+        """Takes in what another process found."""
+        for source in other.loss:
+            self.loss[source] += other.loss[source]
+            self.learned[source] += other.learned[source]
+        self.tokens += other.tokens
+        self.wait = max(self.wait, other.wait)
 
 
 def total_steps(recipe: Recipe, feed: Feed) -> int:
@@ -107,18 +121,31 @@ class Loop:
     """Carries out the updates of a recipe, one at a time."""
 
     def __init__(
-        self, recipe: Recipe, trainable: Trainable, encoder: ExampleEncoder, feed: Feed
+        self,
+        recipe: Recipe,
+        trainable: Trainable,
+        encoder: ExampleEncoder,
+        feed: Feed,
+        processes: Processes = ALONE,
     ) -> None:
         self.recipe, self.trainable, self.feed = recipe, trainable, feed
+        self.processes = processes
         self.steps = total_steps(recipe, feed)
         self._encoder = encoder
-        self._device = next(trainable.model.parameters()).device
         self.packing: PackingResult = "nothing to pack"
         """Whether the examples of a group share a row; known once there is such a group."""
         if recipe.gradient_checkpointing:
             _enable_checkpointing(trainable.model)
+        if processes.shards:
+            shard(trainable.model)
+        self._device = next(trainable.model.parameters()).device
+        self._replicated = None
+        """Runs the model such that all processes get the mean of their gradients."""
         self.unreached = self._freeze_unreached()
         """Names of what was to be trained and gets no gradient from the data."""
+        # Rows without images leave out what looks at them.
+        sees = set(recipe.trained_parts) != {"language"}
+        self._replicated = processes.replicated(trainable.model, find_unused=sees)
         self.optimizer = make_optimizer(trainable, recipe)
         self._rate = rate_schedule(recipe, self.steps)
         self._average = Average(trainable, recipe.ema.decay) if recipe.ema else None
@@ -177,23 +204,38 @@ class Loop:
         half = torch.float16 if self.recipe.fp16 else torch.bfloat16
         enabled = self.recipe.fp16 or self.recipe.bf16
         with torch.autocast(self._device.type, half, enabled=enabled):
-            return token_losses(self.trainable.model, batch)
+            # One process may evaluate alone, so only what is learned from goes through all.
+            through = self._replicated if torch.is_grad_enabled() else None
+            return token_losses(self.trainable.model, batch, through=through)
 
     def _micro_batches(self, step: int) -> tuple[int, list[Batch]]:
-        groups = self.feed.update(step)
-        if self.packing == "not exact for this family":
+        groups, count = self.feed.update(step), self.processes.count
+        # Processes may learn of it at different updates, and have to divide each alike.
+        if self.packing == "not exact for this family" and count == 1:
             groups = [(example,) for group in groups for example in group]
         size = self.recipe.per_device_train_batch_size
-        parts = [groups[at : at + size] for at in range(0, len(groups), size)]
-        return step, [self._encoder.batch(part) for part in parts]
+        own = self.processes.share(groups)
+        batches = [self._encoder.batch(own[at : at + size]) for at in range(0, len(own), size)]
+        if len(batches) < math.ceil(math.ceil(len(groups) / count) / size):
+            batches.append(_idle(self._encoder.batch([groups[0][:1]])))
+        return step, batches
+
+    def _check_packing(self, batches: Sequence[Batch]) -> None:
+        """Sees by the first rows of several examples whether sharing one changes their loss."""
+        if self.packing != "nothing to pack":
+            return
+        packed = next((batch for batch in batches if batch.segments is not None), None)
+        if not any(self.processes.gather(packed is not None)):
+            return
+        model = self.trainable.model
+        with whole_weights(model):
+            own = check_packing(model, self._encoder, packed) if packed else self.packing
+            found = set(self.processes.gather(own)) - {"nothing to pack"}
+        self.packing = max(found, default=self.packing)  # of the two, "not exact ..." comes last
 
     def _kept_apart(self, batch: Batch) -> Batch:
         """The batch, with a row for each example where sharing one would change its loss."""
-        if batch.segments is None:
-            return batch
-        if self.packing == "nothing to pack":
-            self.packing = check_packing(self.trainable.model, self._encoder, batch)
-        if self.packing == "exact":
+        if batch.segments is None or self.packing == "exact":
             return batch
         return self._encoder.batch([(example,) for example in batch.examples])
 
@@ -205,9 +247,12 @@ class Loop:
         began: float,
         wait: float,
     ) -> StepReport:
+        self._check_packing(batches)
         batches = [self._kept_apart(batch) for batch in batches]
-        learned = sum(batch.learned for batch in batches)
-        sums = self._backward(step, batches, learned)
+        learned = sum(self.processes.gather(sum(batch.learned for batch in batches)))
+        sums = _Sums(wait=wait)
+        for found in self.processes.gather(self._backward(step, batches, learned)):
+            sums.add(found)
         loss = sum(sums.loss.values()) / learned
         self._scaler.unscale_(self.optimizer)
         norms = self._gradient_norms()
@@ -234,38 +279,59 @@ class Loop:
         return StepReport(
             step=step + 1,
             loss=loss,
-            loss_by_source={name: sums.loss[name] / sums.tokens[name] for name in sums.loss},
+            loss_by_source={name: sums.loss[name] / sums.learned[name] for name in sums.loss},
             grad_norm={} if skipped else norms,
             learning_rate={
                 str(group["part"]): group["lr"] for group in self.optimizer.param_groups
             },
-            tokens=sum(batch.tokens for batch in batches),
+            tokens=sums.tokens,
             learned=learned,
             seconds=time.perf_counter() - began,
-            wait=wait,
+            wait=sums.wait,
         )
 
     def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
-        """Gradients of the update's mean loss, however it is cut into micro-batches."""
-        # Dropout too depends on the seed and the step alone.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + step)
+        """Gradients of the update's mean loss, however it is cut into micro-batches.
+
+        Args:
+            learned: Answer tokens of the update, in all processes.
+        """
+        # Dropout too depends on the seed and the step alone, and differs between processes.
+        number = step + (self.processes.rank << 40)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
-        sums = _Sums()
+        sums = _Sums(tokens=sum(batch.tokens for batch in batches))
         for batch in batches:
-            losses = self.token_losses(batch)
-            torch.autograd.backward(self._scaler.scale(losses.sum() / learned))
+            # Processes get the mean of their gradients, so each has to be as many times as large.
+            weight = self.processes.count if batch.examples else 0
+            with self.processes.accumulating(self._replicated, last=batch is batches[-1]):
+                losses = self.token_losses(batch)
+                torch.autograd.backward(self._scaler.scale(losses.sum() * weight / learned))
+            if not weight:
+                continue
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
             for example, part in zip(batch.examples, by_example, strict=True):
                 sums.loss[example.source] += float(part.double().sum())
-                sums.tokens[example.source] += len(part)
+                sums.learned[example.source] += len(part)
         return sums
 
     def _gradient_norms(self) -> dict[PartName, float]:
-        squares: dict[PartName, float] = defaultdict(float)
+        gradients: dict[PartName, list[torch.Tensor]] = defaultdict(list)
         for _, part, parameter in self.trainable.trained():
             if parameter.grad is not None:
-                squares[part] += float(parameter.grad.norm()) ** 2
-        return {part: math.sqrt(square) for part, square in squares.items()}
+                gradients[part].append(parameter.grad)
+        return {
+            part: float(whole(torch.nn.utils.get_total_norm(found)))
+            for part, found in gradients.items()
+        }
+
+
+def _idle(batch: Batch) -> Batch:
+    """A batch that is run through and not learned from, by a process that has none of its own.
+
+    All processes take part in each forward and backward pass.
+    """
+    return replace(batch, examples=(), learned_by_example=(), tokens=0)
 
 
 def _enable_checkpointing(model: Any) -> None:

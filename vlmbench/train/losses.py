@@ -12,8 +12,12 @@ from vlmbench.train.batch import IGNORE, Batch
 from vlmbench.train.packing import packed_arguments
 
 
-def token_losses(model: Any, batch: Batch) -> torch.Tensor:
-    """Cross-entropy of each learned token of a batch, in nats, in the order of the labels."""
+def token_losses(model: Any, batch: Batch, *, through: Any = None) -> torch.Tensor:
+    """Cross-entropy of each learned token of a batch, in nats, in the order of the labels.
+
+    Args:
+        through: A wrapper to call instead of the model that it holds.
+    """
     device = next(model.parameters()).device
     inputs = {
         name: value.to(device) if torch.is_tensor(value) else value
@@ -25,7 +29,7 @@ def token_losses(model: Any, batch: Batch) -> torch.Tensor:
     learned = labels != IGNORE
     before = torch.nn.functional.pad(learned, (0, 1))
     with _only(model, before) as picked:
-        logits = model(**inputs, use_cache=False).logits
+        logits = (through or model)(**inputs, use_cache=False).logits
     logits = logits.flatten(0, 1) if picked else logits[before]
     return torch.nn.functional.cross_entropy(logits.float(), labels[learned], reduction="none")
 

@@ -14,16 +14,18 @@ from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.checkpoints import PACKAGED
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
+from vlmbench.models.training_data import guard_results
 from vlmbench.records import stable_hash
-from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, source_of
+from vlmbench.runners.hf.load import Loaded, load, load_input_pipeline, quiet_libraries, source_of
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.mixture import Mixture
+from vlmbench.train.distributed import Processes, join
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
 from vlmbench.train.generated import check_sizes, generated_validation, mixed
-from vlmbench.train.live import LiveModel
+from vlmbench.train.live import LiveModel, check_metric
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.row_check import check_rows
@@ -61,9 +63,13 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     Raises:
         VlmbenchError: The model cannot be loaded or trained, or a row cannot be learned from.
     """
+    best = recipe.evaluate.best if recipe.evaluate else None
+    if best is not None and best != "validation.loss":
+        check_metric(best.removeprefix("validation."))
+    processes = join()
     torch.manual_seed(recipe.seed)
     with _start(recipe) as spec:
-        loaded = load(spec, adapted=False)
+        loaded = _load(recipe, spec, processes)
     if recipe.scratch is not None:
         spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
@@ -76,6 +82,8 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         longest=loaded.positions,
         quiet=quiet,
     )
+    per_update = recipe.examples_per_step * processes.count
+    feed = _row_feed(recipe, rows, per_update)
     check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(
@@ -87,7 +95,8 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         start=spec.options.get("adapter"),
     )
     named = replace(spec, name=recipe.name, fingerprint=stable_hash([spec.fingerprint, "live"]))
-    live = LiveModel(named, loaded, encoder, trainable)
+    guards = (guarded.as_dict(), *guard_results(spec))
+    live = LiveModel(named, loaded, encoder, trainable, guards)
     return Prepared(
         recipe,
         spec,
@@ -96,14 +105,31 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         trainable,
         encoder,
         live,
-        Loop(recipe, trainable, encoder, mixed(recipe, _row_feed(recipe, rows))),
+        Loop(recipe, trainable, encoder, mixed(recipe, feed, per_update), processes),
     )
 
 
-def _row_feed(recipe: Recipe, rows: Rows) -> RowFeed | None:
+def _load(recipe: Recipe, spec: ModelSpec, processes: Processes) -> Loaded:
+    """The model; where each process will hold a part of it, one GPU need not hold it all."""
+    if not processes.shards:
+        return load(spec, adapted=False)
+    for key, is_set in {
+        "method: qlora": "quantization" in spec.options,
+        "ema": recipe.ema is not None,
+        "fp16": recipe.fp16,
+    }.items():
+        if is_set:
+            raise ConfigError(
+                f"'{key}' does not go with FSDP; leave it out, or train without FSDP."
+            )
+    loaded = load(replace(spec, device="cpu"), adapted=False)
+    return replace(loaded, device=processes.device or loaded.device)
+
+
+def _row_feed(recipe: Recipe, rows: Rows, per_update: int) -> RowFeed | None:
     if not isinstance(rows.training, TrainingRows):
         return None
-    return RowFeed(rows.training, recipe.examples_per_step, packing=recipe.packing)
+    return RowFeed(rows.training, per_update, packing=recipe.packing)
 
 
 def open_encoder(recipe: Recipe) -> ExampleEncoder:
@@ -140,6 +166,7 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
     if recipe.checkpoint is not None:
         yield _spec(recipe, recipe.checkpoint)
         return
+    quiet_libraries()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "start"
         if recipe.assembly is not None:

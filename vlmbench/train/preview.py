@@ -22,6 +22,7 @@ from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
 from vlmbench.train.prepare import Prepared, open_encoder, prepare
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.sharding import whole_weights
 from vlmbench.train.sources import open_sources
 
 TIMED_STEPS = 3
@@ -147,8 +148,11 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
     """
     ready = prepare(recipe, folder, quiet=False)
     tried = _tried_pairs(ready) if ready.recipe.objective == "contrastive" else _tried(ready)
-    with tempfile.TemporaryDirectory() as temporary:
-        try_checkpoint(Path(temporary), ready.trainable, ready.live, ready.loop.feed.some(1)[0])
+    with tempfile.TemporaryDirectory() as temporary, whole_weights(ready.trainable.model):
+        folder = Path(temporary)
+        ready.loop.processes.by_main(
+            lambda: try_checkpoint(folder, ready.trainable, ready.live, ready.loop.feed.some(1)[0])
+        )
     memory = peak_memory()
     return CheckedRecipe(
         parts=describe(ready.trainable.model, ready.trainable.parts),

@@ -104,6 +104,9 @@ Schedule: TypeAlias = Literal[
 _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
+Tracker: TypeAlias = Literal["trackio", "wandb", "tensorboard"]
+
+
 class Assemble(Strict):
     """A start that is put together of an image encoder and a language model first."""
 
@@ -324,6 +327,8 @@ class Recipe(Strict):
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
+    report_to: Tracker | Literal["none"] | tuple[Tracker, ...] = "none"
+    """Libraries that losses and checks are passed on to."""
     seed: int = 0
 
     @model_validator(mode="after")
@@ -358,9 +363,11 @@ class Recipe(Strict):
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
         if self.bf16 and self.fp16:
             raise ValueError("give either 'bf16' or 'fp16'")
-        of_adam = {"adam_beta1", "adam_beta2", "adam_epsilon"} & self.model_fields_set
-        if self.optim == "muon" and of_adam:
-            raise ValueError(f"'{min(of_adam)}' needs 'optim: adamw'; Muon's are fixed")
+        for key in ("adam_beta1", "adam_beta2", "adam_epsilon"):
+            # A checkpoint writes the defaults down, too, and its recipe can be trained again.
+            changed = getattr(self, key) != type(self).model_fields[key].default
+            if self.optim == "muon" and changed:
+                raise ValueError(f"'{key}' needs 'optim: adamw'; Muon's are fixed")
         if self.optim != "muon" and self.optim_args.adamw_learning_rate is not None:
             raise ValueError("'optim_args.adamw_learning_rate' needs 'optim: muon'")
         is_fraction = self.validation is not None and self.validation.fraction is not None
@@ -388,6 +395,13 @@ class Recipe(Strict):
         """Parts of which something is trained, in their order."""
         chosen = {*self.full_parts, *self.adapted_parts}
         return tuple(part for part in PART_NAMES if part in chosen)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """What `report_to` names."""
+        if isinstance(self.report_to, tuple):
+            return self.report_to
+        return () if self.report_to == "none" else (self.report_to,)
 
     @property
     def full_parts(self) -> tuple[PartName, ...]:
@@ -456,24 +470,30 @@ class StagedRecipe:
 
 
 def replace_value(data: Any, override: str) -> None:
-    """Puts the value of one `key=value` into its place.
+    """Puts the value of one `key=value` into its place; stages are counted from 0.
 
     Raises:
-        UsageError: It is no pair, or goes through a value without keys.
+        UsageError: It is no pair, goes through a value without keys, or each stage has a value of
+            its own there.
     """
     key, value = read_pair(override, "--set", example="max_steps=10")
-    place = data
     *parents, last = key.split(".")
+    stages = data.get("stages") if isinstance(data, dict) else None
+    own = [at for at, one in enumerate(stages or ()) if isinstance(one, dict) and key in one]
+    if own:
+        raise UsageError(
+            f"'--set {override}' would change nothing where a stage says otherwise; write --set "
+            f"stages.{own[0]}.{override} for the first of these."
+        )
+    place = data
     for parent in parents:
-        place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        if isinstance(place, list) and parent.isdecimal() and int(parent) < len(place):
+            place = place[int(parent)]
+        else:
+            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         raise UsageError(f"'--set {override}' goes through a value that has no keys; check it.")
     place[last] = value
-
-
-def is_own_data(values: Any) -> bool:
-    """Whether the YAML of a recipe has this form, and not that of the embedded model's."""
-    return isinstance(values, Mapping) and not isinstance(values.get("data"), Mapping)
 
 
 def read_recipe(path: Path, overrides: list[str] | None = None) -> Any:
@@ -484,7 +504,7 @@ def read_recipe(path: Path, overrides: list[str] | None = None) -> Any:
 
     Raises:
         ConfigError: The file is not YAML.
-        UsageError: An override is no pair, or goes through a value without keys.
+        UsageError: An override is no pair, or its value has no place.
     """
     values = read_yaml(path)
     for override in overrides or []:
@@ -499,6 +519,10 @@ def parse_recipe(values: Any, path: Path) -> StagedRecipe:
         ConfigError: A key is unknown or belongs to another trainer, or a value is wrong.
     """
     values = _with_numbers(values)
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} is wrong: a recipe is made of keys and values; see docs/training.md."
+        )
     _refuse_foreign(values, path)
     top = {key: value for key, value in values.items() if key != "stages"}
     listed = values.get("stages")

@@ -93,6 +93,11 @@ class TrainingRows(Sequence[Example]):
         """What the rows of a source show, by place; see `SourceRows.pictures`."""
         return self._rows[source].pictures
 
+    def counts(self) -> dict[str, int]:
+        """Number of rows by the name of their source."""
+        names = (source.name for source in self.mixture.sources)
+        return {name: len(rows.numbers) for name, rows in zip(names, self._rows, strict=True)}
+
     def seen(self, count: int) -> list[Example]:
         """The first rows with pictures; the first of all if there are none."""
         import numpy
@@ -118,6 +123,11 @@ class Rows:
     validation: list[Example]
     too_long: list[str]
     """Ids of the rows that were left out."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of training rows by source."""
+        return self.training.counts() if self.training else {}
 
     @property
     def digest(self) -> str:

@@ -153,11 +153,17 @@ def _shows(learning_rate: float, parameter: torch.nn.Parameter) -> bool:
     """Whether a step of this size is large enough to change the smallest of the weights."""
     import torch
 
-    smallest = float(parameter.detach().abs().min())
+    from vlmbench.train.sharding import whole
+
+    smallest = float(whole(parameter.detach()).abs().min())
     return learning_rate > 10 * smallest * torch.finfo(parameter.dtype).eps
 
 
 def _digests(parameters: Mapping[str, torch.nn.Parameter]) -> dict[str, bytes]:
+    from vlmbench.train.sharding import is_sharded
+
+    if any(map(is_sharded, parameters.values())):  # gathered by all processes, in one order
+        return {name: _digest(parameter) for name, parameter in parameters.items()}
     # Hashing lets other threads run, so several tensors are hashed at a time.
     with ThreadPoolExecutor() as pool:
         return dict(zip(parameters, pool.map(_digest, parameters.values()), strict=True))
@@ -166,5 +172,7 @@ def _digests(parameters: Mapping[str, torch.nn.Parameter]) -> dict[str, bytes]:
 def _digest(parameter: torch.nn.Parameter) -> bytes:
     import torch
 
-    flat = parameter.detach().reshape(-1).contiguous().view(torch.uint8)
+    from vlmbench.train.sharding import whole
+
+    flat = whole(parameter.detach()).reshape(-1).contiguous().view(torch.uint8)
     return hashlib.sha256(flat.cpu().numpy().data).digest()

@@ -20,6 +20,7 @@ from vlmbench.models.families import ModelFamily, PartName
 from vlmbench.train.adapter import ADAPTER_WEIGHTS, add_lora, add_tensors, go_on_from
 from vlmbench.train.parts import Parts, partition, train_beside, train_only, trainable
 from vlmbench.train.recipe import Recipe
+from vlmbench.train.sharding import state_to_save
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,12 @@ class Trainable:
 
     def save(self, folder: Path) -> None:
         """Writes the model, or the adapter with what is trained in full beside it."""
+        state = state_to_save(self.adapter or self.model)
         if self.adapter is None:
-            self.model.save_pretrained(folder)
+            self.model.save_pretrained(folder, state_dict=state)
             return
         # peft would look for the base's configuration, to see whether its vocabulary grew.
-        self.adapter.save_pretrained(folder, save_embedding_layers=False)
+        self.adapter.save_pretrained(folder, save_embedding_layers=False, state_dict=state)
         if self.beside:
             add_tensors(folder / ADAPTER_WEIGHTS, self.beside)
 

@@ -15,6 +15,7 @@ from parity.checks import Check
 from parity.report import markdown
 from parity.table import compat_checks
 
+from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, load_metric, metric_names
 from vlmbench.records import Scalar
 
@@ -216,6 +217,15 @@ def test_a_folder_without_gold_files_is_one_sentence(
     assert main() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("give the folder with --gold.")
+
+
+def test_a_gold_file_without_texts_is_one_sentence(tmp_path: Path) -> None:
+    check = next(check for check in CHECKS if check.file == "short_answers")
+    run = {"run_id": check.run, "parameters": {}, "per_item": {"short/001": {"expected": 1.0}}}
+    content = {"schema": "vlmbench-gold/1", "inputs": {}, "runs": [run]}
+    (tmp_path / "short_answers.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"short_answers.json has no texts to score"):
+        check.row(tmp_path)
 
 
 @given(answer=st.text(st.characters(), max_size=40), reference=st.text(max_size=20))

@@ -44,8 +44,9 @@ def rouge(
     Words are MeCab's with UniDic (unidic-lite) after emoji are removed, the text is normalized
     and white space made single. Case and punctuation stay. Two texts without words score 0, and
     so do two equal ones of one word under rouge2. With several references, the one with the
-    highest F counts. The published number is rougeL's F, and its mean; the harness's function
-    for whole lists returns a random bootstrap median instead and is not reproduced.
+    highest F counts, of equal ones the first. The published number is rougeL's F, and its mean;
+    the harness's function for whole lists returns a random bootstrap median instead and is not
+    reproduced.
 
     Args:
         kind: rouge1 and rouge2 compare words and pairs of words, rougeL the longest common
@@ -60,7 +61,8 @@ def rouge(
     except UnicodeError as problem:
         return unscored(problem)
     scores = [_rouge(words, other, kind) for other in others]
-    return MetricScore((100 * max(scores)[("f", "precision", "recall").index(part)],))
+    best = max(scores, key=lambda score: score[0])  # the first of equal ones, as rouge_score's
+    return MetricScore((100 * best[("f", "precision", "recall").index(part)],))
 
 
 def _jdocqa_parts(options: Mapping[str, Scalar]) -> Sequence[str]:

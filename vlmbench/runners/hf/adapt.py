@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +46,6 @@ def import_peft(needed_by: str) -> Any:
         raise DependencyError(
             f"{needed_by} peft; install it with pip install 'vlmbench-ja[adapters]'."
         )
-    # It would tell which of its kernels this machine lacks, needed or not.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import peft
 
     return peft
@@ -119,6 +116,17 @@ def bound_pixels(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) 
             )
         _assign(processor, bound.attribute, value)
     _keep_order(kind, processor, options)
+
+
+def bounds_in_force(kind: ModelFamily, processor: Any) -> list[Any]:
+    """What the processor keeps images to, as the family counts it; None for what it has not."""
+    found: list[Any] = []
+    for bound in (kind.pixels.min, kind.pixels.max):
+        try:
+            found.append(None if bound is None else _look_up(processor, bound.attribute))
+        except (AttributeError, KeyError, TypeError):
+            found.append(None)
+    return found
 
 
 def _keep_order(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) -> None:

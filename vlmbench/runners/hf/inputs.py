@@ -15,6 +15,7 @@ from vlmbench.errors import DataError, ModelError
 from vlmbench.models.families import ImageLimits
 from vlmbench.models.hf_options import contradiction
 from vlmbench.records import ErrorKind, ImagePart, Request, Response, ResponseError, TextPart
+from vlmbench.runners.decoding import decode_answer
 from vlmbench.runners.hf.decoded_images import DecodedImageCache
 from vlmbench.runners.hf.load import InputPipeline
 
@@ -100,13 +101,9 @@ class Encoder:
         """Whether an image between two texts stays there; some templates put images first."""
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What tokens say, control tokens left out."""
+        """What tokens say, control tokens left out but for the marks of reasoning."""
         with self._lock:
-            return str(
-                self._pipeline.tokenizer.decode(
-                    tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-                )
-            )
+            return decode_answer(self._pipeline.tokenizer, tokens)
 
     @property
     def system_place(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +171,14 @@ def prepare_libraries(spec: ModelSpec) -> None:
     if not model_path(spec.location).is_dir():
         go_offline_if_unreachable()
     set_thread_env()
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Keeps libraries from showing bars and remarks of their own."""
+    # It would tell which kernels this machine lacks, needed or not, once transformers' schedules or
+    # peft import it, and of each layer of each answer that it computes in half precision.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import transformers
 
     messages: Any = transformers.utils.logging

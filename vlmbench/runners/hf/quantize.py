@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import logging
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DependencyError
@@ -39,8 +38,6 @@ def quantization(
             f"Weights in {bits} ('--quantization', or 'method: qlora') need bitsandbytes; install "
             "it with pip install 'vlmbench-ja[quantization]'."
         )
-    # It would tell of each layer of each answer that it computes in half precision.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     import torch
     import transformers
 

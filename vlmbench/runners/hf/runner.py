@@ -22,6 +22,7 @@ from vlmbench.records import ErrorKind, Request, Response, Scalar
 from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
 from vlmbench.runners.hf.inputs import EncodedBatch, Encoder, PackedBatch, failure, one_line
 from vlmbench.runners.hf.load import Loaded, check_checkpoint, load, load_input_pipeline
+from vlmbench.runners.hf.prompt_digest import prompt_digest, trained_digest
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
@@ -35,12 +36,16 @@ class HFRunner:
         self._loaded: Loaded | None = None
         self._encoder: Encoder | None = None
         self._options: Mapping[str, Any] = {}
+        self._asked_as_trained: bool | None = None
 
     def prepare(self, spec: ModelSpec) -> None:
         """See `Runner.prepare`."""
         self._loaded = load(spec)
         self._encoder = Encoder(self._loaded, spec.options)
         self._options = spec.options
+        trained = trained_digest(spec)
+        if trained is not None:
+            self._asked_as_trained = prompt_digest(self._loaded, self._encoder) == trained
 
     def check(self, spec: ModelSpec) -> None:
         """See `CheckingRunner.check`."""
@@ -65,6 +70,7 @@ class HFRunner:
             "images_in_place": self._encoder.images_in_place,
             "system_prompt": self._encoder.system_place,
             "prompt_form": "completion" if loaded.is_completion else "chat",
+            "asked_as_trained": self._asked_as_trained,
             **{
                 package: importlib.metadata.version(package)
                 for option, package in NEEDED.items()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import DependencyError
+from vlmbench.runners.decoding import decode_answer
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -129,7 +130,7 @@ def _generated(code: Code, inputs: Any, question: CodeInput, **more: Any) -> Cod
     output = code.model.generate(**inputs, **question.arguments, **more)
     length = inputs["input_ids"].shape[1]
     new = output[0, length:]
-    return CodeOutput(tokenizer.decode(new, skip_special_tokens=True), len(new), length)
+    return CodeOutput(decode_answer(tokenizer, new.tolist()), len(new), length)
 
 
 def _generate_content(code: Code, question: CodeInput) -> CodeOutput:
@@ -246,7 +247,7 @@ def _deepseek_vl2(code: Code, question: CodeInput) -> CodeOutput:
         attention_mask=inputs.attention_mask,
         **{**question.arguments, **ends},
     )
-    return CodeOutput(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
+    return CodeOutput(decode_answer(tokenizer, output[0].tolist()), len(output[0]))
 
 
 def _load_vila(source: CodeSource, placed: Mapping[str, Any]) -> Code:
@@ -281,7 +282,7 @@ def _vila(code: Code, question: CodeInput) -> CodeOutput:
     output = code.model.generate(
         tokens.unsqueeze(0).to(code.model.device), images=images, **question.arguments
     )
-    return CodeOutput(tokenizer.decode(output[0], skip_special_tokens=True), len(output[0]))
+    return CodeOutput(decode_answer(tokenizer, output[0].tolist()), len(output[0]))
 
 
 def _package(module: str, where: str) -> Any:

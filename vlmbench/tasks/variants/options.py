@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from vlmbench.records import Image, Sample
-from vlmbench.text.choices import LETTERS, choice_index
+from vlmbench.text.choices import choice_index
 from vlmbench.text.japanese import surface_form
+from vlmbench.text.option_mentions import LETTERS
 
 _Item = TypeVar("_Item")
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench import __version__
 from vlmbench.errors import DataError
+from vlmbench.records import Image
 from vlmbench.schema import Strict
 from vlmbench.train.data.evaluation_index import EvaluationIndex, EvaluationSample, known_ids
 from vlmbench.train.data.examples import Example
@@ -34,6 +35,8 @@ _CHUNK_BYTES = 16 << 20
 """Encoded pictures from which on no more examples join them."""
 _SHOWN = 50
 """Findings that a report names."""
+_PICTURED = 8
+"""Findings whose pictures a report keeps."""
 _LONG_ANSWER = 10
 """Characters from which on equal answers about one picture are no accident."""
 
@@ -94,6 +97,10 @@ class GuardReport:
     """Number of samples by task."""
     dropped: int = 0
     """Examples left out because of their findings, which `findings` has no more."""
+    left_out: tuple[Finding, ...] = ()
+    """The findings of these."""
+    shown: Mapping[ExampleKey, tuple[Image, ...]] = field(default_factory=dict, repr=False)
+    """The pictures of the first examples with a hit, to look at."""
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -112,7 +119,13 @@ class GuardReport:
     def without(self, dropped: Collection[ExampleKey]) -> GuardReport:
         """The report on what is left when some examples are dropped."""
         kept = tuple(finding for finding in self.findings if finding.key not in dropped)
-        return replace(self, findings=kept, dropped=self.dropped + len(dropped))
+        left = tuple(finding for finding in self.findings if finding.key in dropped)
+        return replace(
+            self,
+            findings=kept,
+            dropped=self.dropped + len(dropped),
+            left_out=(*self.left_out, *left),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, for checkpoint.json and the card.
@@ -131,6 +144,7 @@ class GuardReport:
             "samples": dict(self.samples),
             "counts": self.counts,
             "hits": _shown(self.of_kind("leak", "picture")),
+            "left_out": _shown(self.left_out),
             "listed": _shown(self.of_kind("listed")),
             "same_text": _shown(self.of_kind("text")),
             "seen": {task: sorted(ids) for task, ids in sorted(seen.items())},
@@ -155,6 +169,7 @@ def check(
     findings: list[Finding] = []
     texts: list[Finding] = []
     same_text: Counter[str] = Counter()
+    shown: dict[ExampleKey, tuple[Image, ...]] = {}
     count = 0
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         matcher = PictureMatcher(index, pool)
@@ -168,6 +183,8 @@ def check(
                     texts.extend([finding] if len(texts) < _SHOWN else [])
                 elif finding is not None:
                     findings.append(replace(finding, position=position))
+                    if finding.kind != "listed" and len(shown) < _PICTURED:
+                        shown[finding.key] = example.images
             count += len(chunk)
     lost = [
         f"sample '{sample.id}' of task '{sample.task}'"
@@ -181,6 +198,7 @@ def check(
         pictures=matcher.pictures,
         unreadable=(*matcher.unreadable, *lost),
         samples=dict(Counter(sample.task for sample in index.samples)),
+        shown=shown,
     )
 
 
@@ -215,25 +233,6 @@ def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
         if reaction == "drop":
             dropped.update(finding.key for finding in found)
     return dropped
-
-
-def clean_samples(report: Mapping[str, Any], task: str, samples: Iterable[str]) -> set[str]:
-    """The samples of a task that training did not see, for the score on the clean part.
-
-    Args:
-        report: `GuardReport.as_dict`, as checkpoint.json has it.
-        samples: Ids of all of the task's samples.
-
-    Raises:
-        DataError: The training data was not compared with this task.
-    """
-    if task not in report["samples"]:
-        compared = ", ".join(sorted(report["samples"])) or "nothing"
-        raise DataError(
-            f"The training data was compared with {compared}, not with task '{task}'; name it "
-            "under 'guard: {against: [...]}' and train again."
-        )
-    return set(samples) - set(report["seen"].get(task, ()))
 
 
 class _Touch(NamedTuple):

@@ -1,0 +1,107 @@
+"""What stands around an option that is chosen, called right or wrong, or left open.
+
+Patterns before an option end at its place, those behind it begin with what may close its brackets.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vlmbench.text.option_mentions import CLOSE, OPEN
+
+CUE = re.compile(
+    "(?:"
+    "(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|アンサー)(?:番号|記号)?"
+    "|訂正(?:後|版|して|すると)?"
+    "|選択肢?(?:番号|記号)?(?=は|:|を|として|の中)"
+    "|(?:正しい|適切な|適当な|該当する|当てはまる|あてはまる|ふさわしい|妥当な|誤っている|間違っている"
+    "|誤りな|不適切な|一致する|合う|近い|適切でない|正しくない|異なる)[ぁ-ん一-鿿]{0,6}?(?:は|が|:)"
+    "|(?:したがって|従って|よって|ゆえに|以上より|以上から|つまり|最終的に|結果として?|残る|残った)"
+    r"|\b(?:answer|(?:option|choice|match)(?= (?:is|would|must|should|here)|:)|choose|select|pick"
+    r"|go with|points? to|leads? to|corresponds? to|settled? on"
+    r"|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
+    ")"
+    "(?:は|が|の|を|も|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|一番|適切な|正しい|明らかに|おそらく"
+    "|たぶん|やはり|is|are|would be|must be|should be|letter|option|choice|final|most likely|here"
+    r"|the|to|\"|'|\)|」|】|\]|\s|\*|#){0,10}"
+    f"{OPEN}$",
+    re.IGNORECASE,
+)
+"""Announces an answer, up to the place where it stands."""
+RIGHT = (
+    "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)"
+    "|妥当(?!では|でな)|該当(?!しな|しませ)|当てはま[るり](?!ません)|あてはまる|ふさわし[いく](?!な)"
+    "|適して|合って(?!いな|いませ|な)|合う|合致(?!しな|しませ)|一致(?!しな|しませ)|ベスト|近い"
+    "|自然(?!では)|よい|良い|いい(?!え)|選|○|◯|〇|✓|✔|✅|最適"
+    "|is (?:the )?(?:most )?(?:correct|right|best|answer|appropriate)|matches|fits|it is)"
+)
+IS_RIGHT = re.compile(
+    f"^{CLOSE}(?:番|の選択肢|の方|のほう)?(?:こそ)?(?:が|は|も|だけが|:|→)?[^。、]{{0,12}}?{RIGHT}"
+    f"|^{CLOSE}は[^。]{{1,30}}、(?:これ|こちら)[がは](?:最も|一番)?{RIGHT}",
+    re.IGNORECASE,
+)
+IS = re.compile(
+    f"^{CLOSE}番? ?(?:で ?す|です|だ(?=[。、]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
+    "|で(?:確定|決まり|間違い|いい|良い|よい|お願い)"
+    "|と(?:な[るり]|し|判断|考え|思[いうわ]|推[測定察]|結論|回答|解答|答|断定|決|みな|見な|言え|いえ"
+    "|分か|わか|読み取|特定|予想|確信|感じ)"
+    "|に(?:な[るり]|し(?:ます|た)|する|決|変更|訂正|修正|改め|当た|あた|相当|一致|該当|近い|違いない|間違い)"
+    "|を(?:選|採用|回答|解答|答え|正解|推)|の可能性が(?:最も|一番|非常に)?(?:高|大)"
+    r"|\b ?(?:it is|is it)\b)"
+)
+ENDS = re.compile(rf"^{CLOSE}番?[。.!?✅\s)]*$")
+LEADS = re.compile(f"^{CLOSE}[、,:]")
+"""Behind an option that the whole answer begins with: A、傘をさしているからです."""
+ANY_VERB = re.compile(f"^{CLOSE}番?(?:と|に|を|が|で|であ)[^はも、。]{{1,25}}$")
+DENIED = re.compile(
+    f"^{CLOSE}(?:番|の選択肢|の方)? ?(?:[(「][^)」\n]{{0,30}}[)」])?"
+    "(?:"
+    "で?は?(?:ない|ありません|なく)|では?ありえ|じゃな|か(?:どうか|は不明)|以外|を除"
+    "|[:は→]? ?[×✕✖✗✘❌]"
+    "|(?:は|が|も|[:：→]|の可能性)?(?:すべて|全て|みな|いずれも|どちらも)?[^。、,;]{0,24}?"
+    "(?:誤り|誤って|間違(?!い(?:あり|な|ござい))|不正解|正しくな|正しくあり|不適切|適切では|適切でな"
+    "|違う|違い(?!ない|あり|な)|違って|違[えっ]|ではあり|ではない|でない|除外|外れ|外[しすれ]"
+    "|当てはまら|当てはまりません|あてはまら|該当しな|該当しませ|一致しな|一致しませ|合わな|合いませ"
+    "|合って(?:いな|いませ)|矛盾|満たさ|異な|否定|排除|ありえな|あり得な|ふさわしくな|考えにく"
+    "|考えられな|写って(?:いな|いませ)|見当たら)"
+    r"| ?(?:is|are|was|were|can|could|does|do|must|would|will|should)? ?(?:be )?"
+    r"(?:clearly |all |both )?"
+    r"(?:not|n't|cannot|incorrect|wrong|false|ruled out|eliminated|excluded|invalid)"
+    "| (?:isn't|aren't|can't|doesn't|cannot|don't)"
+    ")",
+    re.IGNORECASE,
+)
+DENIED_BEFORE = re.compile(
+    r"\b(?:not|neither|nor|isn't|rather than|instead of|than)(?: the)?"
+    rf"(?: (?:option|answer|choice))? ?{OPEN}$"
+    rf"|\b(?:rule out|eliminate|exclude) {OPEN}$",
+    re.IGNORECASE,
+)
+ALL_BUT = re.compile(f"^{CLOSE}以外[^。、]{{0,8}}?(?:は|が|も)")
+REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{1,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
+COMPARED = re.compile(f"^{CLOSE}よりも?")
+NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
+"""What may stand before an option that is all that is said."""
+UNSURE = re.compile(
+    f"^{CLOSE}(?:の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも))"
+)
+DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")
+"""What is said about an option does not choose it: Bは左へのシフトです."""
+SEPARATOR = re.compile(
+    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&"
+    f"|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
+    re.IGNORECASE,
+)
+APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}")
+NONE_OF_THEM = re.compile(
+    "(?:どれ|いずれ|全て|すべて)(?:も|の|にも)?[^。\n]{0,20}(?:ません|ない|誤り|間違)"
+    "|該当(?:なし|する(?:もの|選択肢)[はが](?:な|あり))|none of (?:the|these)"
+    "|(?:全て|すべて|全部|両方|どちらも)(?:の選択肢)?[がは]?正し",
+    re.IGNORECASE,
+)
+CUED_AT_END = re.compile("(?:答え|正解|answer)(?:は|:| is)", re.IGNORECASE)
+SAYS_YES = rf"{RIGHT}|\byes\b|\bcorrect\b|確認でき(?!ま?せん|な)|正解"
+SAYS_NO = (
+    "×|✕|✖|✗|✘|❌|誤り|誤って|間違(?!い(?:あり|な))|不正解|不適|違(?!い(?:ない|あり|な))|ない|ません"
+    r"|異な|矛盾|\bno\b|\bnot\b|wrong|incorrect|\btoo\b|false|doesn't|isn't"
+)

@@ -1,0 +1,173 @@
+"""Where a text names options of a multiple-choice question, in whatever way.
+
+B   （Ｂ）   イ   2番   選択肢2   三番目の選択肢   最初の選択肢   the third option   東京タワー
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from vlmbench.text.japanese import answer_form
+from vlmbench.text.numbers import read_quantity
+
+Kind: TypeAlias = Literal["latin", "kana", "number", "ordinal", "text"]
+
+LETTERS = string.ascii_uppercase
+KANA = "アイウエオカキクケコサシスセソタチツテト"
+UNKNOWN_COUNT = 10
+"""Number of options assumed when a question comes without them: labels A to J."""
+OPEN = r"[「『(\[{【〔〈《<\"'`*$_ ]{0,6}"
+CLOSE = r"[」』)\]}】〕〉》>\"'`*$_ ]{0,6}"
+
+_DIGITS = "一二三四五六七八九"
+_ENGLISH_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+]
+_CHOICE_WORD = "(?:の?(?:選択肢|答え|もの|候補)|(?=です|が正|だと|を選|にし)|(?=[。.]?$))"
+_ORDINAL = re.compile(
+    f"(?<![一-鿿])(?:(?P<end>下|後ろ|最後)から|(?:上から|前から)?)(?P<n>[1-9{_DIGITS}])(?:つ目|番目){_CHOICE_WORD}"
+    f"|(?P<edge>最初|最後|先頭|末尾)の(?:選択肢|答え|候補)"
+    f"|第(?P<nth>[1-9{_DIGITS}])の?(?:選択肢|候補)"
+    f"|選択肢の?(?P<kanji>[{_DIGITS}])(?![一-鿿])"
+    f"|(?<![一-鿿])(?P<ban>[{_DIGITS[1:]}])番(?![一-鿿])"
+    rf"|\bno\.? ?(?P<no>[1-9])(?![0-9])"
+    rf"|\b(?:the )?(?P<word>{'|'.join(_ENGLISH_ORDINALS)}|last) (?:option|choice|one|answer)\b",
+    re.IGNORECASE,
+)
+_PLACE_IN_PICTURE = re.compile("[左右手奥]前?から$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A place in a text that names an option."""
+
+    start: int
+    end: int
+    option: int
+    kind: Kind
+
+
+def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
+    """All mentions in their order; of two that overlap the longer one, of equal ones the label.
+
+    Args:
+        text: As `normalize` leaves it.
+        choices: May be empty: labels up to J are understood then, and no texts.
+    """
+    count = len(choices) or UNKNOWN_COUNT
+    found = [*_labels(text, count, choices), *_ordinals(text, count), *_texts(text, choices)]
+    found.sort(key=lambda one: (one.start - one.end, one.kind == "text", one.start))
+    kept: list[Mention] = []
+    for one in found:
+        if all(one.end <= other.start or other.end <= one.start for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.start)
+
+
+def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
+    numeric = any(read_quantity(choice) for choice in choices)
+    found = [
+        Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
+        for one in _latin(min(count, 26)).finditer(text)
+    ]
+    found += [
+        Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
+        for one in _kana(min(count, 20)).finditer(text)
+    ]
+    pattern = _number(count, bare=not numeric)
+    return found + [
+        Mention(one.start(), one.end(), int(one["label"]) - 1, "number")
+        for one in pattern.finditer(text)
+    ]
+
+
+@functools.cache
+def _latin(count: int) -> re.Pattern[str]:
+    """A, B, C ... in either case; never a letter of a word, of A型 or of Aさん."""
+    one = f"[A-{LETTERS[count - 1]}]"
+    return re.compile(
+        r"(?:(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])|(?<=多分)|(?<=選択肢)|(?<=回答)|(?<=解答)|(?<=正解)|(?<=答え)"
+        f"|(?<=[一-鿿])(?={one}(?:です|が正|が適|を選|と判断|と考)))"
+        f"{one}"
+        r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席|点|線|列"
+        "|図|室|階)"
+        # "A cat" and "I think" begin with a word, "A is right" with a label.
+        r"|(?<=[AI]) (?!(?:is|are|or|and|was|because|fits|matches|seems|looks|would|must|can|shows"
+        r"|appears|makes|has) )[a-z][a-z])",
+        re.IGNORECASE,
+    )
+
+
+@functools.cache
+def _kana(count: int) -> re.Pattern[str]:
+    labels = KANA[:count]
+    return re.compile(f"(?:(?<![ァ-ヺー一-鿿A-Za-z])|(?<=肢))[{labels}](?![ァ-ヺー一-鿿])")
+
+
+@functools.cache
+def _number(count: int, *, bare: bool) -> re.Pattern[str]:
+    one = "|".join(str(number) for number in range(count, 0, -1))
+    unit = r"[0-9]|[.,][0-9]|\s?[^\s番がはをでだにとか、。,.:;)」\]】}*!?(\-のも目・|/→=…]"
+    marked = (
+        "" if bare else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\)))"
+    )
+    return re.compile(
+        rf"(?<![0-9.,\-△▲¥$第約から]){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
+    )
+
+
+def _ordinals(text: str, count: int) -> list[Mention]:
+    found = []
+    for one in _ORDINAL.finditer(text):
+        number = _number_of(one, count)
+        is_place = _PLACE_IN_PICTURE.search(text[: one.start()])
+        if number is not None and 1 <= number <= count and not is_place:
+            found.append(Mention(one.start(), one.end(), number - 1, "ordinal"))
+    return found
+
+
+def _number_of(found: re.Match[str], count: int) -> int | None:
+    if word := found["word"]:
+        word = word.casefold()
+        return count if word == "last" else _ENGLISH_ORDINALS.index(word) + 1
+    if edge := found["edge"]:
+        return 1 if edge in ("最初", "先頭") else count
+    digit = next(found[key] for key in ("n", "nth", "kanji", "ban", "no") if found[key])
+    number = int(digit) if digit.isascii() else _DIGITS.index(digit) + 1
+    return count + 1 - number if found["end"] else number
+
+
+def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
+    """The options' own texts, also where spaces, quotation marks or case differ."""
+    found = []
+    for position, choice in enumerate(choices):
+        if (pattern := _written(choice)) is None:
+            continue
+        found += [
+            Mention(one.start(), one.end(), position, "text") for one in pattern.finditer(text)
+        ]
+    return found
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _written(choice: str) -> re.Pattern[str] | None:
+    form = answer_form(choice)
+    if not form or read_quantity(choice):
+        return None
+    body = r"\s?".join(map(re.escape, form[:200]))
+    before = r"(?<![a-z0-9])" if form[0].isascii() and form[0].isalnum() else ""
+    after = r"(?![a-z0-9])" if form[-1].isascii() and form[-1].isalnum() else ""
+    return re.compile(before + body + after, re.IGNORECASE)
