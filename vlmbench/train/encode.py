@@ -252,10 +252,12 @@ class ExampleEncoder:
         """The token that the template writes behind an answer, or else the model's own end."""
         messages = [self._message("user", "a"), self._message("assistant", _PROBE)]
         behind = self.prompts.rendered([*messages, self._message("user", "b")])
-        tokens = self._tokens(behind.partition(_PROBE)[2].lstrip()) if behind else []
         known = [token for token in (*ends, self._tokenizer.eos_token_id) if token is not None]
-        if tokens and tokens[0] in known:
-            return tokens[0], self._tokenizer.decode(tokens[:1])
+        rest = behind.partition(_PROBE)[2]
+        for text in (rest, rest.lstrip()):  # a line break may be what ends an answer
+            tokens = self._tokens(text)
+            if tokens and tokens[0] in known:
+                return tokens[0], self._tokenizer.decode(tokens[:1])
         if not known:
             raise ModelError(
                 "The model has no token that ends an answer; give its generation_config.json an "
