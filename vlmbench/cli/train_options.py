@@ -4,25 +4,65 @@ from __future__ import annotations
 
 from vlmbench.cli.parser import Parser
 
+RECIPE = "a YAML file (docs/training.md), or a name of 'train list'"
+SET = "replace a value of the recipe, such as max_steps=500; may be repeated"
+
 
 def add_train(top: Parser) -> None:
     """Adds `vlmbench train`."""
-    train = top.command("train", "train a model by a recipe, look at a recipe, merge an adapter")
+    train = top.command(
+        "train",
+        "train a model by a recipe, look at a recipe, merge an adapter",
+        None,
+        "vlmbench train preview recipe.yaml",
+        "vlmbench train check recipe.yaml",
+        "vlmbench train run recipe.yaml --out checkpoints/mine",
+        "vlmbench run --model checkpoints/mine --tasks ja-vqa",
+    )
     train.moved = "a model is trained by 'vlmbench train run RECIPE'"
-    train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
+    preview = train.command(
+        "preview",
+        "show training rows as the model will see them, what it learns marked",
+        "train.train_preview_command",
+        "vlmbench train preview recipe.yaml",
+        "vlmbench train preview recipe.yaml --count 50 --html rows.html",
+    )
+    preview.option("RECIPE", RECIPE)
+    preview.option("--count N", "rows of each source; default: 3", default=3)
+    preview.option("--html FILE", "write a page with the pictures instead")
+    preview.option("--set KEY=VALUE", SET)
+    check = train.command(
+        "check",
+        "read all rows, try a few steps and a checkpoint; keeps nothing",
+        "train.train_check_command",
+        "vlmbench train check recipe.yaml",
+    )
+    check.option("RECIPE", RECIPE)
+    check.option("--set KEY=VALUE", SET)
     run = train.command(
         "run",
         "train a model by a recipe",
         "train.train_run_command",
-        "vlmbench train run tiny-ja-tune --out checkpoints/tuned",
-        "vlmbench train run recipe.yaml --set max_steps=500 --resume",
+        "vlmbench train run recipe.yaml",
+        "vlmbench train run recipe.yaml --set max_steps=500 --out checkpoints/longer",
+        "vlmbench train run recipe.yaml --resume",
+        "vlmbench train run tiny-ja-tune",
     )
-    run.option("RECIPE", "a YAML file, or a name of 'train list'")
+    run.option("RECIPE", RECIPE)
     run.option("--out DIR", "directory of the checkpoint; default: checkpoints/<recipe's name>")
     run.option("--resume", "continue an interrupted training in --out")
-    run.option("--set KEY=VALUE", "replace a value of the recipe, such as max_steps=500")
+    run.option("--set KEY=VALUE", SET)
     run.option("--dry-run", "do what 'train check' does instead")
     run.share("quiet")
+    train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
+    export = train.command(
+        "export",
+        "merge an adapter into the model it was trained on",
+        "train.train_export_command",
+        "vlmbench train export checkpoints/my-lora -o checkpoints/my-lora-merged",
+    )
+    export.option("CHECKPOINT", "the adapter's directory")
+    export.option("-o/--output DIR", "directory of the merged model", required=True)
     init = train.command(
         "init",
         "put an image encoder and a language model together",
@@ -53,32 +93,6 @@ def add_train(top: Parser) -> None:
     )
     fetch.option("NAME", "which: gemma3-dinov2")
     fetch.option("--to DIR", "where the parts go; default: a cache folder in your home")
-    preview = train.command(
-        "preview",
-        "show training rows as the model will see them, what it learns marked",
-        "train.train_preview_command",
-        "vlmbench train preview recipe.yaml --count 3 --html rows.html",
-    )
-    preview.option("RECIPE", "a YAML file, or a name of 'train list'")
-    preview.option("--count N", "rows of each source; default: 3", default=3)
-    preview.option("--html FILE", "write a page with the pictures instead")
-    preview.option("--set KEY=VALUE", "replace a value of the recipe")
-    check = train.command(
-        "check",
-        "read all rows, try a few steps and a checkpoint; keeps nothing",
-        "train.train_check_command",
-        "vlmbench train check recipe.yaml",
-    )
-    check.option("RECIPE", "a YAML file, or a name of 'train list'")
-    check.option("--set KEY=VALUE", "replace a value of the recipe")
-    export = train.command(
-        "export",
-        "merge an adapter into the model it was trained on",
-        "train.train_export_command",
-        "vlmbench train export checkpoints/my-lora -o checkpoints/my-lora-merged",
-    )
-    export.option("CHECKPOINT", "the adapter's directory")
-    export.option("-o/--output DIR", "directory of the merged model", required=True)
 
 
 def add_data(top: Parser) -> None:

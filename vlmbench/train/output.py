@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vlmbench.errors import UsageError
+from vlmbench.errors import JournalError, UsageError
 
 _RECIPE = "recipe.json"
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
@@ -60,8 +60,9 @@ def _why_not_written(error: Exception) -> str | None:
     from safetensors import SafetensorError
 
     text = str(error)
-    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
-        return error.strerror
+    cause = error.__cause__ if isinstance(error, JournalError) else error
+    if isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE:
+        return cause.strerror
     if isinstance(error, SafetensorError) and "Error while serializing" in text:
         return text.rpartition("I/O error: ")[2]
     if isinstance(error, RuntimeError) and "inline_container" in text and "Reader" not in text:

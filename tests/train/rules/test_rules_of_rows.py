@@ -147,7 +147,7 @@ def test_rule_21_pictures_stay_encoded(seedling: Path, tmp_path: Path) -> None:
     grown = (process.memory_info().rss - before) / 2**20
     decoded = 28 * 1600 * 1600 * 3 / 2**20
     assert decoded > 200
-    assert grown < 120  # the last few decoded ones, and the optimizer
+    assert grown < 0.75 * decoded  # the last few decoded ones, and the optimizer
     kept = [one.images[0].data for one in ready.rows.training]
     assert kept == [row["images"][0]["bytes"] for row in rows]
 
