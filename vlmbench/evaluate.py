@@ -19,6 +19,7 @@ from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
+from vlmbench.models.completion import BASE_MODEL
 from vlmbench.models.resolve import ModelSpec, resolve_model
 from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
 from vlmbench.records import (
@@ -118,6 +119,8 @@ def run(
             max_errors=max_errors,
             notify=notify,
         )
+        if session.environment.get("prompt_form") == "completion":
+            notify(BASE_MODEL.format(model.location))
     return derive(directory, journal.content, task, metrics)
 
 

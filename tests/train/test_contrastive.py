@@ -157,6 +157,38 @@ def test_two_passes_give_the_gradients_of_one(kind: Any, chunk_size: int) -> Non
         torch.testing.assert_close(value.grad, expected[name], rtol=1e-4, atol=1e-6)
 
 
+def test_the_regression_is_the_distance_from_the_words() -> None:
+    """By hand, in one chunk and in two: squared, in units of the texts' variance."""
+    pairs = icons(6, 6, 1)
+    vlm = tiny_vlm("llava")
+    vlm.requires_grad_(False)
+    vlm.model.multi_modal_projector.requires_grad_(True)
+    texts = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
+    model = DualEncoder(VlmImageEncoder(vlm), texts, batch_size=6).eval()
+    pixels = pairs.pixels(list(range(6)))
+    words = texts.table + texts.center
+    variance = float(texts.table.pow(2).mean())
+    with torch.no_grad():
+        tokens = model.images.tokens(pixels)
+        distances = [
+            float((tokens[row] - words[sorted(set(pairs.texts)).index(text)]).pow(2).mean())
+            for row, text in enumerate(pairs.texts)
+        ]
+    found = []
+    for chunk in (6, 2):
+        model.zero_grad(set_to_none=True)
+        plain, whole = (
+            backward_in_chunks(
+                model, pixels, pairs.texts, chunk_size=chunk, kind="softmax", regression=weight
+            )
+            for weight in (0.0, 2.0)
+        )
+        assert whole - plain == pytest.approx(2 * sum(distances) / 6 / variance, rel=1e-4)
+        found.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)
+
+
 def test_rows_of_a_step_cover_the_data_once_an_epoch() -> None:
     rows = [batch_rows(12, batch_size=4, step=step, seed=3) for step in range(6)]
     first, second = ([row for step in epoch for row in step] for epoch in (rows[:3], rows[3:]))

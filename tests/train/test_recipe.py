@@ -78,8 +78,11 @@ def drawn(**changes: Any) -> dict[str, Any]:
         (drawn(kinds={"what": 2}), "unknown kind 'what'. The kinds of this mixture are"),
         (drawn(mixture={"icon": 1}, kinds={"what": 0}), "kind of the family 'icon' has the weight"),
         ({**drawn(), "validation": {"fraction": 0.1}}, "have no end, needs 'rows'"),
-        ({"model": {"checkpoint": "a", "scratch": {}}}, "give either 'scratch' or 'checkpoint'"),
-        ({"model": {"max_pixels": 9}}, "give either 'scratch' or 'checkpoint'"),
+        (
+            {"model": {"checkpoint": "a", "scratch": {}}},
+            "give one of 'checkpoint', 'scratch' and 'assemble'",
+        ),
+        ({"model": {"max_pixels": 9}}, "give one of 'checkpoint', 'scratch' and 'assemble'"),
         ({"model": {"scratch": {"vocabluary": 9}}}, "did you mean 'vocabulary'"),
         ({"model": {"scratch": {}}}, "starts from nothing, so all of it must be trained"),
         ({"model": {"scratch": {}}, "method": "full", "train": ["language"]}, "all of it must be"),

@@ -130,6 +130,8 @@ def train_check_command(options: argparse.Namespace) -> int:
         checked = check_recipe(recipe.stages[0], recipe.folder)
     if not processes.is_main:
         return 0
+    if len(recipe.stages) > 1:
+        print(f"Stage 1 of {len(recipe.stages)} ({recipe.stages[0].objective}):")
     print_list([asdict(part) for part in checked.parts], json=False)
     if checked.generated_sources:
         print(f"Generated sources: {checked.generated_sources}, whose pictures have no end")

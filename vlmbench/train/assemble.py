@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vlmbench.errors import UsageError
+from vlmbench.models.completion import COMPLETION, completion_ends
 from vlmbench.train.connector_models import Parts
 from vlmbench.train.connectors import Connector, find_connector
 from vlmbench.train.load_parts import (
@@ -31,17 +32,6 @@ if TYPE_CHECKING:
 ConnectorName: TypeAlias = Literal["mlp", "qformer", "resampler", "cross-attention"]
 
 PROBE = "犬は白い。 The dog is white."
-
-COMPLETION = (
-    "{%- for message in messages -%}"
-    "{%- if message.role == 'assistant' -%}{{ '\n答え:' + message.content + '\n' }}"
-    "{%- elif message.role == 'system' -%}{{ message.content + '\n' }}"
-    "{%- else -%}{{ message.content | trim }}{%- endif -%}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ '\n答え:' }}{%- endif -%}"
-)
-"""For a base model without a chat template: question, answer, one line break after each. Its own
-turn tokens were never trained, so an answer that ended with one would have to be learned first."""
 
 FLATTEN = (
     "{%- set flat = namespace(messages=[], text='') -%}"
@@ -216,8 +206,7 @@ def _set_generation(model: PreTrainedModel, parts: Parts, template: str) -> None
     ends = ends if ends is not None else parts.tokenizer.eos_token_id
     found = [ends] if isinstance(ends, int) else list(ends or [])
     if template.endswith(COMPLETION):
-        line_break = parts.tokenizer.encode("\n", add_special_tokens=False)
-        found += line_break if len(line_break) == 1 else []
+        found = completion_ends(parts.tokenizer, found)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         eos_token_id=found,
         pad_token_id=parts.tokenizer.pad_token_id,

@@ -17,6 +17,8 @@ PREFIX = 0
 """Segment of what all examples of a row share; those of the examples count from 1."""
 PADDING = -1
 """Segment of what stands in no row."""
+NEW = -1
+"""Origin of a token that is none of the prompt's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,23 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A stretch of a prompt that tokens of a continuation replace."""
+
+    start: int
+    end: int
+    tokens: int
+    """How many of the continuation's tokens take its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Continuation:
-    """What stands behind the first prompt of a row, a value a token."""
+    """What stands in the cuts of a row's prompt and behind it, a value a token."""
 
     own: int
     """Tokens at the end of the prompt that only the row's first example sees."""
+    cuts: tuple[Cut, ...] = ()
+    """In order; only the prompt of a single example has any."""
     tokens: list[int] = field(default_factory=list)
     learned: list[bool] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
@@ -62,6 +76,22 @@ class Continuation:
         self.segments.extend([segment] * len(tokens))
         self.counts.append(sum(learned))
 
+    def origins(self, prompt: int) -> torch.Tensor:
+        """Which of the prompt's tokens each token of the row is; NEW where it is none of them.
+
+        Args:
+            prompt: Number of the prompt's tokens.
+        """
+        import torch
+
+        found: list[int] = []
+        at = 0
+        for cut in self.cuts:
+            found += [*range(at, cut.start), *[NEW] * cut.tokens]
+            at = cut.end
+        behind = len(self.tokens) - sum(cut.tokens for cut in self.cuts)
+        return torch.tensor([*found, *range(at, prompt), *[NEW] * behind])
+
 
 def assemble(
     encoded: Mapping[str, Any],
@@ -69,7 +99,7 @@ def assemble(
     examples: Sequence[Example],
     pad_token: int,
 ) -> Batch:
-    """Puts behind each prompt what follows it.
+    """Puts into each prompt and behind it what belongs there.
 
     Args:
         encoded: The prompts' inputs, padded on the left.
@@ -79,24 +109,25 @@ def assemble(
 
     prompts = encoded["attention_mask"].bool()
     starts = [int(prompt.sum()) for prompt in prompts]
-    lengths = [start + len(row.tokens) for start, row in zip(starts, rows, strict=True)]
+    origins = [row.origins(start) for start, row in zip(starts, rows, strict=True)]
+    lengths = [len(one) for one in origins]
     labels = torch.full((len(rows), max(lengths)), IGNORE)
     segments = torch.full_like(labels, PADDING)
     inputs = {
-        name: _moved(value, prompts, lengths) if _along_tokens(value, prompts) else value
+        name: _moved(value, prompts, origins) if _along_tokens(value, prompts) else value
         for name, value in encoded.items()
         if name != "labels"  # PaliGemma's processor opens those of the prompt
     }
     inputs["input_ids"] += (inputs["attention_mask"] == 0) * pad_token
     for at, (start, row) in enumerate(zip(starts, rows, strict=True)):
-        behind = slice(start, lengths[at])
+        new = (origins[at] == NEW).nonzero()[:, 0]
         tokens = torch.tensor(row.tokens)
-        inputs["input_ids"][at, behind] = tokens
-        inputs["attention_mask"][at, behind] = 1
-        labels[at, behind] = torch.where(torch.tensor(row.learned), tokens, IGNORE)
-        segments[at, :start] = PREFIX
+        inputs["input_ids"][at, new] = tokens
+        inputs["attention_mask"][at, : lengths[at]] = 1
+        labels[at, new] = torch.where(torch.tensor(row.learned), tokens, IGNORE)
+        segments[at, : lengths[at]] = PREFIX
         segments[at, start - row.own : start] = 1
-        segments[at, behind] = torch.tensor(row.segments)
+        segments[at, new] = torch.tensor(row.segments)
     counts = tuple(count for row in rows for count in row.counts)
     packed = len(counts) > len(rows)
     return Batch(
@@ -111,16 +142,20 @@ def _along_tokens(value: Any, prompts: torch.Tensor) -> bool:
     return torch.is_tensor(value) and value.shape[:2] == prompts.shape
 
 
-def _moved(value: torch.Tensor, prompts: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+def _moved(
+    value: torch.Tensor, prompts: torch.Tensor, origins: Sequence[torch.Tensor]
+) -> torch.Tensor:
     """What is said of each prompt token, moved to the left of a tensor for the whole conversation.
 
-    Later tokens get zeros, as text tokens have in masks; what has more axes, such as which image
-    a token may look at, goes on as for the prompt's last token.
+    New tokens get zeros, as text tokens have in masks; what has more axes, such as which image a
+    token may look at, goes on as for the prompt's token before them.
     """
-    moved = value.new_zeros((len(prompts), max(lengths), *value.shape[2:]))
-    for row, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
+    moved = value.new_zeros((len(prompts), max(map(len, origins)), *value.shape[2:]))
+    for row, (prompt, origin) in enumerate(zip(prompts, origins, strict=True)):
         kept = value[row][prompt]
-        moved[row, : len(kept)] = kept
         if value.ndim > 2:
-            moved[row, len(kept) : length] = kept[-1]
+            moved[row, : len(origin)] = kept[origin.cummax(0).values]
+        else:
+            copied = origin != NEW
+            moved[row, : len(origin)][copied] = kept[origin[copied]]
     return moved

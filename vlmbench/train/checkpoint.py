@@ -18,6 +18,7 @@ import torch
 
 from vlmbench.errors import ModelError
 from vlmbench.models.training_data import CHECKPOINT_FACTS
+from vlmbench.train.contrastive import STATE as CONTRASTIVE_STATE
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, questions_of
 from vlmbench.train.reload import fresh_answers, reloaded_answers
@@ -217,7 +218,8 @@ def keep_best(target: Path, steps: Collection[int]) -> None:
 
 def is_unfinished(target: Path) -> bool:
     """Whether a directory holds a training that can go on."""
-    return any(target.glob("checkpoint-*")) or is_almost_finished(target)
+    begun = any(target.glob("checkpoint-*")) or (target / CONTRASTIVE_STATE).exists()
+    return begun or is_almost_finished(target)
 
 
 def is_almost_finished(target: Path) -> bool:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from vlmbench.errors import DataError, UsageError
-from vlmbench.train.encoders import GetInputs
+from vlmbench.train.encoders import GetInputs, TokenMeans, VlmImageEncoder
 from vlmbench.train.parts import trainable
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
@@ -38,6 +38,8 @@ class ContrastiveConfig:
     chunk_size: int = 256
     """Pairs that are in memory at a time with their gradients; changes no result."""
     loss: LossName = "sigmoid"
+    regression: float = 0.0
+    """Weight of the distance of an image's tokens from its text; needs `TokenMeans`."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup_steps: int = 0
@@ -63,6 +65,20 @@ class DualEncoder(nn.Module):
     def forward(self, pixels: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Vectors of length 1 of images and texts, (n, width) each."""
         return normalize(self.images(pixels), dim=-1), normalize(self.texts(texts), dim=-1)
+
+    def with_distance(self, pixels: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and how far the images' tokens are from the words themselves.
+
+        Directions alone would leave a language model with tokens of any size and with anything in
+        common. The distance is squared, summed over the images and in units of the texts' variance.
+        """
+        images, means = self.images, self.texts
+        if not (isinstance(images, VlmImageEncoder) and isinstance(means, TokenMeans)):
+            raise UsageError("'regression' needs a VLM's image tokens and a brain's own words.")
+        tokens, targets = images.tokens(pixels), means.uncentered(texts)
+        squared = (tokens - targets[:, None]).pow(2).mean(dim=(1, 2)) / means.variance
+        image = normalize(tokens.mean(dim=1), dim=-1)
+        return image, normalize(means(texts), dim=-1), squared.sum()
 
     def loss(self, images: Tensor, texts: Tensor, same: Tensor, kind: LossName) -> Tensor:
         """The mean loss of an image in a batch."""
@@ -107,22 +123,24 @@ def sigmoid_loss(
 
 
 def backward_in_chunks(
-    model: DualEncoder, pixels: Tensor, texts: Sequence[str], *, chunk_size: int, kind: LossName
+    model: DualEncoder,
+    pixels: Tensor,
+    texts: Sequence[str],
+    *,
+    chunk_size: int,
+    kind: LossName,
+    regression: float = 0.0,
 ) -> float:
     """Gradients of the whole batch's loss, with those of one chunk in memory at a time.
 
     The first pass has no gradients and gives all vectors; the loss gives their gradients; the
     second pass carries these on, a chunk at a time. Accumulating chunks' own losses would not: an
-    image would meet only the negatives of its chunk.
+    image would meet only the negatives of its chunk. The regression's part is a sum over images,
+    so each chunk has its own.
 
     Returns:
         The loss.
     """
-    if len(texts) <= chunk_size:
-        image, text = model(pixels, texts)
-        loss = model.loss(image, text, equal_texts(texts).to(image.device), kind)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
     chunks = [slice(at, at + chunk_size) for at in range(0, len(texts), chunk_size)]
     with torch.no_grad():
         vectors = [model(pixels[chunk], texts[chunk]) for chunk in chunks]
@@ -131,12 +149,20 @@ def backward_in_chunks(
     loss = model.loss(images, words, equal_texts(texts).to(images.device), kind)
     loss.backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None and words.grad is not None
+    total = float(loss.detach())
     for chunk in chunks:
-        image, text = model(pixels[chunk], texts[chunk])
-        outputs = [(image, images.grad[chunk]), (text, words.grad[chunk])]
+        outputs: list[tuple[Tensor, Tensor]] = []
+        if regression:
+            image, text, distance = model.with_distance(pixels[chunk], texts[chunk])
+            part = distance * (regression / len(texts))
+            total += float(part.detach())
+            outputs.append((part, torch.ones_like(part)))
+        else:
+            image, text = model(pixels[chunk], texts[chunk])
+        outputs += [(image, images.grad[chunk]), (text, words.grad[chunk])]
         learned = [(value, grad) for value, grad in outputs if value.requires_grad]
         torch.autograd.backward([value for value, _ in learned], [grad for _, grad in learned])
-    return float(loss.detach())
+    return total
 
 
 def batch_rows(count: int, *, batch_size: int, step: int, seed: int) -> list[int]:
@@ -193,6 +219,7 @@ def train_contrastive(
             [texts[row] for row in rows],
             chunk_size=config.chunk_size,
             kind=config.loss,
+            regression=config.regression,
         )
         if not loss < float("inf"):
             raise DataError(f"The loss is {loss} at step {step + 1}; lower the learning rate.")
@@ -215,8 +242,14 @@ def _learning_rate(step: int, config: ContrastiveConfig) -> float:
     return config.learning_rate * (config.steps - step) / rest
 
 
-_CHECKPOINT = "contrastive.pt"
+STATE = "contrastive.pt"
+"""The file that a training goes on from."""
 _FREE_TO_CHANGE = ("chunk_size", "save_every")
+
+
+def saved_step(out: Path) -> int:
+    """Steps that the checkpoint in a directory has behind it."""
+    return int(torch.load(out / STATE, weights_only=True)["step"])
 
 
 def _identity(config: ContrastiveConfig) -> dict[str, Any]:
@@ -238,9 +271,9 @@ def _save(
         "weights": {name: value.detach() for name, value in learned.items()},
         "optimizer": optimizer.state_dict(),
     }
-    scratch = out / f"{_CHECKPOINT}.part"
+    scratch = out / f"{STATE}.part"
     torch.save(state, scratch)
-    scratch.replace(out / _CHECKPOINT)
+    scratch.replace(out / STATE)
 
 
 def _load(
@@ -250,7 +283,7 @@ def _load(
     config: ContrastiveConfig,
 ) -> int:
     """Where to go on."""
-    file = out / _CHECKPOINT
+    file = out / STATE
     if not file.is_file():
         raise UsageError(f"There is no checkpoint to resume from in {out}; leave out --resume.")
     state = torch.load(file, weights_only=True)

@@ -2,14 +2,15 @@
 
 The prompt, its images included, is made by the encoder of `vlmbench run`, so that a model learns
 what it is asked later. Behind it stand the answer's own tokens and the stop token, and between
-the answers of a longer conversation what the chat template writes there. Labels start closed and
+the answers of a longer conversation what the chat template writes there; `later_images` says how
+where images stand between them. Labels start closed and
 open over answers and their stop token alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vlmbench.errors import DataError, ModelError
@@ -17,8 +18,9 @@ from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
 from vlmbench.runners.hf.inputs import Encoder
 from vlmbench.runners.hf.load import InputPipeline
 from vlmbench.runners.hf.prompt_digest import prompt_digest
-from vlmbench.train.batch import IGNORE, Batch, Continuation, assemble
+from vlmbench.train.batch import IGNORE, PREFIX, Batch, Continuation, Cut, assemble
 from vlmbench.train.data.examples import Example, Turn
+from vlmbench.train.later_images import gaps, shows_later_images
 from vlmbench.train.shared_prefix import RowPlan, alone, image_tokens, plan_rows
 
 _PROBE = "vlmbenchprobe"
@@ -34,6 +36,14 @@ class Size:
     learned: int
     """Tokens that the loss falls on."""
     images: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Tokens behind the first prompt."""
+
+    tokens: list[int]
+    learned: bool
 
 
 class ExampleEncoder:
@@ -86,13 +96,18 @@ class ExampleEncoder:
             if first and ids[prompt].tolist()[-len(first) :] != first:
                 # The processor writes the prompt otherwise than the template alone.
                 return self.batch([(one,) for plan in plans for one in plan.examples])
-        rows = [self._continued(plan) for plan in plans]
+        rows = [
+            self._with_later_images(plan.examples[0], ids[prompt].tolist())
+            if shows_later_images(plan.examples[0])
+            else self._continued(plan)
+            for plan, ids, prompt in zip(plans, encoded["input_ids"], prompts, strict=True)
+        ]
         examples = [example for plan in plans for example in plan.examples]
         return assemble(encoded, rows, examples, self._tokenizer.pad_token_id)
 
     def _plans(self, group: Sequence[Example]) -> list[RowPlan]:
-        if len(group) == 1:
-            return [alone(group[0])]
+        if len(group) == 1 or any(shows_later_images(one) for one in group):
+            return [alone(one) for one in group]
         try:
             return plan_rows(group, self._prompt_tokens, self._image_tokens)
         except DataError:  # the row will be named when it is encoded
@@ -106,9 +121,10 @@ class ExampleEncoder:
         return [list(tokens) for tokens in found]
 
     def _encoded(self, examples: Sequence[Example]) -> Any:
-        """The inputs of each example's first question."""
+        """The inputs of each example's first question, or last one where later images are shown."""
+        requests = [_request(example, str(at)) for at, example in enumerate(examples)]
         encoded = self.prompts.encode(
-            [question_of(example, str(at)) for at, example in enumerate(examples)]
+            requests, lambda request: self._messages(examples[int(request.sample_id)])
         )
         if encoded.failed:
             problem = encoded.failed[0]
@@ -124,9 +140,37 @@ class ExampleEncoder:
             zip(plan.examples, plan.questions, strict=True), 1
         ):
             asked = question if number > 1 else []  # the prompt has the first one already
-            tokens, learned = self._continuation(example)
+            stretches = self._continuation(example)
+            tokens = [token for one in stretches for token in one.tokens]
+            learned = [one.learned for one in stretches for _ in one.tokens]
             row.add(number, [*asked, *tokens], [*[False] * len(asked), *learned])
         return row
+
+    def _with_later_images(self, example: Example, ids: Sequence[int]) -> Continuation:
+        """The answers of a prompt that has marks for all but the last."""
+        messages = self._messages(example)
+        mark = self._stop_id, self._stop_text
+        found = gaps(self.prompts, messages, ids, mark, _place(example))
+        *earlier, last = self._continuation(example)[::2]
+        tokens, learned, cuts = list[int](), list[bool](), list[Cut]()
+        for gap, answer in zip(found, earlier, strict=True):
+            new = [*gap.before, *answer.tokens]
+            cuts.append(Cut(gap.start, gap.end, len(new)))
+            tokens += new
+            learned += [False] * len(gap.before) + [answer.learned] * len(answer.tokens)
+        row = Continuation(0, tuple(cuts))
+        row.add(PREFIX, [*tokens, *last.tokens], [*learned, *[last.learned] * len(last.tokens)])
+        return row
+
+    def _messages(self, example: Example) -> list[dict[str, Any]]:
+        """What the processor is given: the first question; or all up to the last one, with marks
+        for the answers, where later images are shown."""
+        messages = self.prompts.conversation(question_of(example, ""))
+        if shows_later_images(example):
+            for turn in _split(example)[1][1::2]:
+                mark = {"role": "assistant", "content": [{"type": "text", "text": self._stop_text}]}
+                messages += [mark, self._asked(turn)]
+        return messages
 
     def marked(self, example: Example) -> str:
         """The conversation as the model sees it, what is learned between 【 and 】."""
@@ -142,32 +186,28 @@ class ExampleEncoder:
                 start, opened = at, opens
         return "".join(parts)
 
-    def _continuation(self, example: Example) -> tuple[list[int], list[bool]]:
-        """The tokens behind the first prompt, and which of them are learned."""
+    def _continuation(self, example: Example) -> list[_Stretch]:
+        """What stands behind the first prompt: an answer, the next question, an answer ..."""
         _, rest = _split(example)
         messages, before = list[dict[str, Any]](), ""
         if len(rest) > 1:
             messages = self.prompts.conversation(question_of(example, ""))
             before = self.prompts.rendered(messages)
-        tokens: list[int] = []
-        learned: list[bool] = []
+        stretches: list[_Stretch] = []
         for at, turn in enumerate(rest):
             if turn.role == "user":
                 continue
-            answer = self._answer(turn, example)
-            tokens += answer
-            learned += [turn.learn] * len(answer)
+            stretches.append(_Stretch(self._answer(turn, example), turn.learn))
             messages.append(self._message("assistant", turn.text))
             if at + 1 < len(rest):
-                messages.append(self._message("user", rest[at + 1].text))
+                messages.append(self._asked(rest[at + 1]))
                 after = self.prompts.rendered(messages)
                 between = self._tokens(self._between(before, after, turn, example))
-                tokens += between
-                learned += [False] * len(between)
+                stretches.append(_Stretch(between, learned=False))
                 before = after
-        if not any(learned):
+        if not any(one.learned for one in stretches):
             raise DataError(f"{_place(example)} has no answer to learn; leave the row out.")
-        return tokens, learned
+        return stretches
 
     def _answer(self, turn: Turn, example: Example) -> list[int]:
         """The answer's tokens and the stop token, which read back as the answer."""
@@ -193,6 +233,12 @@ class ExampleEncoder:
         rest = after[len(before) :].lstrip()[len(text) :]
         return rest.lstrip(" ").removeprefix(self._stop_text)
 
+    def _asked(self, turn: Turn) -> dict[str, Any]:
+        """A later question."""
+        if not any(isinstance(part, Image) for part in turn.parts):
+            return self._message("user", turn.text)
+        return {"role": "user", "content": self.prompts.content(_parts(turn))}
+
     def _message(self, role: str, text: str) -> dict[str, Any]:
         escaped = self.prompts.escaped(text)
         text = escaped.strip() if role == "assistant" else escaped
@@ -206,10 +252,12 @@ class ExampleEncoder:
         """The token that the template writes behind an answer, or else the model's own end."""
         messages = [self._message("user", "a"), self._message("assistant", _PROBE)]
         behind = self.prompts.rendered([*messages, self._message("user", "b")])
-        tokens = self._tokens(behind.partition(_PROBE)[2].lstrip()) if behind else []
         known = [token for token in (*ends, self._tokenizer.eos_token_id) if token is not None]
-        if tokens and tokens[0] in known:
-            return tokens[0], self._tokenizer.decode(tokens[:1])
+        rest = behind.partition(_PROBE)[2]
+        for text in (rest, rest.lstrip()):  # a line break may be what ends an answer
+            tokens = self._tokens(text)
+            if tokens and tokens[0] in known:
+                return tokens[0], self._tokenizer.decode(tokens[:1])
         if not known:
             raise ModelError(
                 "The model has no token that ends an answer; give its generation_config.json an "
@@ -223,7 +271,7 @@ def _split(example: Example) -> tuple[list[Turn], list[Turn]]:
 
     Raises:
         DataError: The turns do not go system?, user, assistant, user, assistant ...; or an image
-            stands behind an answer.
+            stands in an answer.
     """
     turns = list(example.turns)
     while turns and turns[-1].role == "user":
@@ -236,11 +284,8 @@ def _split(example: Example) -> tuple[list[Turn], list[Turn]]:
             "they must alternate between user and assistant, after a system turn at most."
         )
     head, rest = turns[: first + 1], turns[first + 1 :]
-    if any(isinstance(part, Image) for turn in rest for part in turn.parts):
-        raise DataError(
-            f"{_place(example)} shows an image behind an answer, which is not trained on yet; "
-            "split the conversation there."
-        )
+    if any(isinstance(part, Image) for turn in rest[::2] for part in turn.parts):
+        raise DataError(f"{_place(example)} shows an image in an answer; leave the image out.")
     return head, rest
 
 
@@ -252,10 +297,22 @@ def question_of(example: Example, sample_id: str, *, max_new_tokens: int = 1) ->
     """
     head, _ = _split(example)
     system = head[0].text if head[0].role == "system" else None
-    parts = tuple(
-        TextPart(part) if isinstance(part, str) else ImagePart(part) for part in head[-1].parts
+    return Request(sample_id, _parts(head[-1]), Generation(max_new_tokens), system)
+
+
+def _request(example: Example, sample_id: str) -> Request:
+    """The first question, or all of them where later images are shown."""
+    first = question_of(example, sample_id)
+    if not shows_later_images(example):
+        return first
+    later = [part for turn in _split(example)[1][1::2] for part in _parts(turn)]
+    return replace(first, parts=(*first.parts, *later))
+
+
+def _parts(turn: Turn) -> tuple[TextPart | ImagePart, ...]:
+    return tuple(
+        TextPart(part) if isinstance(part, str) else ImagePart(part) for part in turn.parts
     )
-    return Request(sample_id, parts, Generation(max_new_tokens), system)
 
 
 def _place(example: Example) -> str:

@@ -6,7 +6,8 @@ texts    TextTower: a small transformer; TokenMeans: a language model's frozen e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -49,9 +50,9 @@ class VlmImageEncoder(nn.Module):
     """A VLM's own image tokens, averaged: trains its connector (and tower) in place.
 
     Args:
-        vlm: LLaVA or InternVL, whose connector is an MLP.
-        stored: It is given what `tower_features` made instead of pixels: with a frozen tower a
-            step then costs a hundredth.
+        vlm: LLaVA or InternVL, whose connector is an MLP, or BLIP-2.
+        stored: It is given what `tower_features` made instead of pixels, not for BLIP-2: with a
+            frozen tower a step then costs a hundredth.
     """
 
     def __init__(self, vlm: PreTrainedModel, *, stored: bool = False) -> None:
@@ -60,19 +61,28 @@ class VlmImageEncoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Vectors (n, width of the language model) of pixels or stored features."""
+        mean: Tensor = self.tokens(inputs).mean(dim=1)
+        return mean
+
+    def tokens(self, inputs: Tensor) -> Tensor:
+        """What the language model will see, (n, tokens, width)."""
         model: Any = self.vlm
-        tower = model.model.vision_tower
-        if self._stored:
-            model.model.vision_tower = _StoredTower()
-        try:
-            output = model.get_image_features(pixel_values=inputs, return_dict=True)
-        finally:
-            model.model.vision_tower = tower
-        tokens = output.pooler_output
+        with _stored_tower(model) if self._stored else nullcontext():
+            tokens = model.get_image_features(pixel_values=inputs, return_dict=True).pooler_output
         if not isinstance(tokens, Tensor):  # LLaVA gives a list, an image each
             tokens = torch.stack(list(tokens))
-        mean: Tensor = tokens.mean(dim=1)
-        return mean
+        return tokens
+
+
+@contextmanager
+def _stored_tower(model: Any) -> Iterator[None]:
+    """Puts a `_StoredTower` where the model's own tower is."""
+    tower = model.model.vision_tower
+    model.model.vision_tower = _StoredTower()
+    try:
+        yield
+    finally:
+        model.model.vision_tower = tower
 
 
 class _StoredTower(nn.Module):
@@ -178,6 +188,7 @@ class TokenMeans(nn.Module):
                 rows.append(embed(torch.tensor(ids, device=embed.weight.device)).float().mean(0))
         table = torch.stack(rows)
         self._rows = {text: row for row, text in enumerate(distinct)}
+        self.register_buffer("center", table.mean(dim=0), persistent=False)
         self.register_buffer("table", table - table.mean(dim=0), persistent=False)
 
     def forward(self, texts: Sequence[str]) -> Tensor:
@@ -185,6 +196,19 @@ class TokenMeans(nn.Module):
         table: Any = self.table
         rows: Tensor = table[[self._rows[text] for text in texts]]
         return rows
+
+    @property
+    def variance(self) -> Tensor:
+        """Mean square of the centered vectors' numbers."""
+        table: Any = self.table
+        square: Tensor = table.pow(2).mean()
+        return square
+
+    def uncentered(self, texts: Sequence[str]) -> Tensor:
+        """The same as the language model has them, which is where image tokens should be."""
+        center: Any = self.center
+        vectors: Tensor = self(texts) + center
+        return vectors
 
 
 def _masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:

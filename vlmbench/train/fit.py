@@ -31,6 +31,7 @@ from vlmbench.train.checkpoint import (
     write_checkpoint,
     write_state,
 )
+from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.distributed import Processes, join
 from vlmbench.train.live import validation_loss, validation_score
 from vlmbench.train.loop import StepReport
@@ -78,7 +79,10 @@ def train_stage(
     ready = prepare(recipe, folder, quiet=quiet)
     log = _log(ready, target, watch, quiet=quiet)
     with explained_write_errors(target), log if processes.is_main else contextlib.nullcontext():
-        _Training(ready, target, log, stage).run(last)
+        if recipe.objective == "contrastive":
+            ContrastiveStage(ready).run(target, log, stage, resume=resume)
+        else:
+            _Training(ready, target, log, stage).run(last)
     return target
 
 

@@ -59,5 +59,5 @@ def _groups(batch: Batch) -> list[Group]:
     if batch.segments is None:
         return [(example,) for example in batch.examples]
     examples = iter(batch.examples)
-    counts = batch.segments.amax(1).tolist()
+    counts = batch.segments.amax(1).clamp(min=1).tolist()  # 0 where later images are shown
     return [tuple(next(examples) for _ in range(count)) for count in counts]

@@ -31,6 +31,7 @@ from vlmbench.train.recipe import Recipe
 from vlmbench.train.row_check import check_rows
 from vlmbench.train.scratch import write_scratch
 from vlmbench.train.sources import Rows, TrainingRows, open_sources
+from vlmbench.train.starts import assemble_start
 from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
 
@@ -165,11 +166,15 @@ def _start(recipe: Recipe) -> Iterator[ModelSpec]:
     if recipe.checkpoint is not None:
         yield _spec(recipe, recipe.checkpoint)
         return
-    assert recipe.scratch is not None  # ModelChoice holds one of the two
     quiet_libraries()
-    with tempfile.TemporaryDirectory() as folder:
-        write_scratch(recipe.scratch, vocabulary_texts(), Path(folder))
-        yield _spec(recipe, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "start"
+        if recipe.assembly is not None:
+            assemble_start(recipe.assembly, recipe.seed, folder)
+        else:
+            assert recipe.scratch is not None  # ModelChoice holds one of the three
+            write_scratch(recipe.scratch, vocabulary_texts(), folder)
+        yield _spec(recipe, str(folder))
 
 
 def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:

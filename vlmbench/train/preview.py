@@ -14,12 +14,13 @@ from pathlib import Path
 
 from vlmbench.environment import peak_memory
 from vlmbench.train.checkpoint import try_checkpoint
+from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.formats import ExampleSource
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.generated import synthetic_feeds
 from vlmbench.train.parts import PartRow, describe
-from vlmbench.train.prepare import open_encoder, prepare
+from vlmbench.train.prepare import Prepared, open_encoder, prepare
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.sharding import whole_weights
 from vlmbench.train.sources import open_sources
@@ -146,13 +147,7 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
         VlmbenchError: What would stop the training.
     """
     ready = prepare(recipe, folder, quiet=False)
-    reports, ends = [], [time.perf_counter()]
-    with closing(ready.loop.run()) as updates:
-        for report in islice(updates, TIMED_STEPS):
-            reports.append(report)
-            ends.append(time.perf_counter())
-    timed = max(1, len(reports) - 1)
-    seconds = (ends[-1] - ends[-1 - timed]) / timed
+    tried = _tried_pairs(ready) if ready.recipe.objective == "contrastive" else _tried(ready)
     with tempfile.TemporaryDirectory() as temporary, whole_weights(ready.trainable.model):
         folder = Path(temporary)
         ready.loop.processes.by_main(
@@ -168,7 +163,34 @@ def check_recipe(recipe: Recipe, folder: Path) -> CheckedRecipe:
         dropped_by_guard=ready.guard.dropped,
         unreached=ready.loop.unreached,
         steps=ready.loop.steps,
-        loss=reports[0].loss,
-        minutes=seconds * ready.loop.steps / 60,
+        loss=tried.loss,
+        minutes=tried.seconds * ready.loop.steps / 60,
         peak_gib=(memory.device or memory.host) / 1024,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A few updates."""
+
+    loss: float
+    """Of the first."""
+    seconds: float
+    """Of a later one."""
+
+
+def _tried(ready: Prepared) -> _Tried:
+    losses, ends = [], [time.perf_counter()]
+    with closing(ready.loop.run()) as updates:
+        for report in islice(updates, TIMED_STEPS):
+            losses.append(report.loss)
+            ends.append(time.perf_counter())
+    timed = max(1, len(losses) - 1)
+    return _Tried(losses[0], (ends[-1] - ends[-1 - timed]) / timed)
+
+
+def _tried_pairs(ready: Prepared) -> _Tried:
+    """With the time for looking at each picture, which a contrastive stage does once."""
+    began = time.perf_counter()
+    losses = ContrastiveStage(ready).trial(TIMED_STEPS)
+    return _Tried(losses[0], (time.perf_counter() - began) / TIMED_STEPS)

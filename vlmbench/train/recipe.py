@@ -107,6 +107,24 @@ _EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 Tracker: TypeAlias = Literal["trackio", "wandb", "tensorboard"]
 
 
+class Assemble(Strict):
+    """A start that is put together of an image encoder and a language model first."""
+
+    parts: str | None = None
+    """Both, by a name that `vlmbench train fetch-parts` knows."""
+    vision: str | None = None
+    """A checkpoint directory or Hub id; see `vlmbench train init`."""
+    language: str | None = None
+    connector: Literal["mlp", "qformer", "resampler", "cross-attention"] = "mlp"
+
+    @model_validator(mode="after")
+    def _both_parts(self) -> Assemble:
+        named = (self.vision is not None, self.language is not None)
+        if named != ((self.parts is None,) * 2):
+            raise ValueError("give either 'parts' or both 'vision' and 'language'")
+        return self
+
+
 class ModelChoice(Strict):
     """The model to start from, where its name does not say it all."""
 
@@ -115,13 +133,15 @@ class ModelChoice(Strict):
     scratch: ScratchSpec | None = None
     """Instead of a checkpoint: random weights of these sizes, and a tokenizer that is trained on
     what the embedded tasks say."""
+    assemble: Assemble | None = None
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
 
     @model_validator(mode="after")
-    def _one(self) -> ModelChoice:
-        if (self.scratch is None) == (self.checkpoint is None):
-            raise ValueError("give either 'scratch' or 'checkpoint'")
+    def _one_start(self) -> ModelChoice:
+        starts = (self.checkpoint, self.scratch, self.assemble)
+        if sum(one is not None for one in starts) != 1:
+            raise ValueError("give one of 'checkpoint', 'scratch' and 'assemble'")
         if self.scratch is not None and self.max_pixels is not None:
             raise ValueError("'max_pixels' of a model from nothing stands under 'scratch'")
         return self
@@ -149,6 +169,17 @@ class LoraConfig(Strict):
     """Parts of the model whose linear layers get an adapter."""
     modules: tuple[str, ...] | None = None
     """Only layers whose last name is one of these, such as q_proj; None for all in the parts."""
+
+
+class Contrastive(Strict):
+    """How a stage with `objective: contrastive` compares images and texts."""
+
+    loss: Literal["softmax", "sigmoid"] = "softmax"
+    """CLIP's, or SigLIP's."""
+    regression: NonNegativeFloat = 0.0
+    """Weight of how far each image token is from the text's embedding itself, not its direction."""
+    pictures: PositiveInt = 2000
+    """Pairs that it takes from the data at most, all of which are in memory as features."""
 
 
 class DataSource(Strict):
@@ -250,6 +281,9 @@ class Recipe(Strict):
     """Name of the checkpoint, also on the leaderboard."""
     description: str = ""
     model: Model
+    objective: Literal["answers", "contrastive"] = "answers"
+    """What is learned: answers, or which text belongs to which image."""
+    contrastive: Contrastive = Field(default_factory=Contrastive)
     method: Literal["full", "lora", "qlora"] = "lora"
     """`qlora`: an adapter on a base whose language model is in 4 bit."""
     lora: LoraConfig = Field(default_factory=LoraConfig)
@@ -309,6 +343,16 @@ class Recipe(Strict):
                 "nothing to a part that is trained in full, so leave it out of one of them"
             )
         best = self.evaluate.best if self.evaluate else None
+        parts = self.trained_parts
+        if self.objective == "contrastive" and (
+            self.method != "full" or "connector" not in parts or "language" in parts
+        ):
+            raise ValueError(
+                "'objective: contrastive' needs 'method: full' and 'train: [connector]' or "
+                "'train: [vision, connector]'"
+            )
+        if self.objective == "contrastive" and best is not None:
+            raise ValueError("'evaluate.best' chooses by answers, so not in a contrastive stage")
         if best is not None and self.validation is None:
             raise ValueError(f"'evaluate.best: {best}' needs 'validation', the rows it is of")
         if isinstance(self.learning_rate, dict):
@@ -377,15 +421,22 @@ class Recipe(Strict):
         if not isinstance(choice, str):
             return self.model_copy(
                 update={
-                    "model": choice.model_copy(update={"checkpoint": checkpoint, "scratch": None})
+                    "model": choice.model_copy(
+                        update={"checkpoint": checkpoint, "scratch": None, "assemble": None}
+                    )
                 }
             )
         return self.model_copy(update={"model": checkpoint})
 
     @property
     def checkpoint(self) -> str | None:
-        """The model to start from, as `--model` names it; None to start from nothing."""
+        """The model to start from, as `--model` names it; None to start otherwise."""
         return self.model if isinstance(self.model, str) else self.model.checkpoint
+
+    @property
+    def assembly(self) -> Assemble | None:
+        """How the start is put together, if it is."""
+        return None if isinstance(self.model, str) else self.model.assemble
 
     @property
     def model_options(self) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def train_by_recipe(
     """Trains by a recipe and returns the checkpoint directory, which `vlmbench run` loads.
 
     Each stage but the last has a directory `stages/<number>` of its own, where the next one
-    starts from; a resumed training passes over those that are finished.
+    starts from; a start that is put together has `stages/0`. A resumed training passes over those
+    that are finished.
 
     Args:
         path: A YAML file, see `Recipe`.
@@ -65,9 +66,12 @@ def train_by_recipe(
         raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
 
     from vlmbench.train.fit import train_stage
+    from vlmbench.train.starts import assemble_start
     from vlmbench.train.watching import StageNumber
 
-    start: Path | None = None
+    first, start = recipe.stages[0], None
+    if first.assembly is not None:
+        start = assemble_start(first.assembly, first.seed, target / "stages" / "0")
     for number, (stage, folder) in enumerate(zip(recipe.stages, folders, strict=True), 1):
         if start is not None:
             stage = stage.starting_from(str(start))

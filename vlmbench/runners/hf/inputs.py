@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vlmbench.errors import DataError, ModelError
 from vlmbench.models.families import ImageLimits
@@ -30,6 +30,9 @@ LEAST_ANSWER = 64
 
 PROBE = "vlmbenchprobe"
 """A text that no template writes by itself."""
+
+Conversation: TypeAlias = Callable[[Request], list[dict[str, Any]]]
+"""Makes the messages that the chat template is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,18 @@ class Encoder:
         """Where a system prompt stands, for people."""
         return "before the question" if self.system_turn is None else "system turn"
 
-    def encode(self, requests: Sequence[Request]) -> EncodedBatch:
+    def encode(
+        self, requests: Sequence[Request], messages: Conversation | None = None
+    ) -> EncodedBatch:
         """See `StagedRunner.encode`.
+
+        Args:
+            messages: Makes the messages of a request, where it has earlier turns.
 
         Raises:
             ModelError: A request contradicts the options that the model was chosen with.
         """
+        messages = messages or self.conversation
         conversations, good, failed = [], [], []
         for request in requests:
             if problem := contradiction(self._options, request.generation):
@@ -125,15 +134,15 @@ class Encoder:
                 failed.append(failure(request, "rejected", f"{title} cannot answer: {problem}"))
                 continue
             try:
-                conversations.append(self.conversation(request))
+                conversations.append(messages(request))
                 good.append(request)
             except DataError as error:
                 failed.append(failure(request, "image", str(error)))
         try:
             batch = EncodedBatch(good, self._tensors(conversations) if good else None, failed)
         except Exception as error:  # processors raise anything on an odd image or template
-            return self._encode_singly(good, failed, error)
-        return self._without_long(batch)
+            return self._encode_singly(good, failed, error, messages)
+        return self._without_long(batch, messages)
 
     @property
     def _limits(self) -> ImageLimits:
@@ -144,18 +153,23 @@ class Encoder:
         parts = list(request.parts)
         system = request.system_after(self._system)
         if system is None:
-            return [{"role": "user", "content": self._content(parts)}]
+            return [{"role": "user", "content": self.content(parts)}]
         if self.system_turn is None:
             parts.insert(0, TextPart(f"{system}\n\n"))
-            return [{"role": "user", "content": self._content(parts)}]
-        return [self._system_message(system), {"role": "user", "content": self._content(parts)}]
+            return [{"role": "user", "content": self.content(parts)}]
+        return [self._system_message(system), {"role": "user", "content": self.content(parts)}]
 
     def _system_message(self, text: str) -> dict[str, Any]:
         if self.system_turn == "text":
             return {"role": "system", "content": self.escaped(text)}
-        return {"role": "system", "content": self._content([TextPart(text)])}
+        return {"role": "system", "content": self.content([TextPart(text)])}
 
-    def _content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
+    def content(self, parts: Sequence[TextPart | ImagePart]) -> Any:
+        """A message's content as the chat template takes it.
+
+        Raises:
+            DataError: An image cannot be read.
+        """
         if self._kind.text_only:
             return "".join(self.escaped(p.text) for p in parts if isinstance(p, TextPart))
         return [
@@ -174,6 +188,10 @@ class Encoder:
             text = text.replace(token, token[0] + WORD_JOINER + token[1:])
         return text
 
+    def control_tokens_in(self, text: str) -> int:
+        """How many control tokens a rendered prompt has."""
+        return sum(text.count(token) for token in self._control_tokens)
+
     def _tensors(self, conversations: list[Any]) -> Any:
         arguments: dict[str, Any] = (
             {"padding": True} if self._kind.text_only else {"processor_kwargs": {"padding": True}}
@@ -189,7 +207,11 @@ class Encoder:
         )
 
     def _encode_singly(
-        self, requests: list[Request], failed: list[Response], error: Exception
+        self,
+        requests: list[Request],
+        failed: list[Response],
+        error: Exception,
+        messages: Conversation,
     ) -> EncodedBatch:
         if len(requests) == 1:
             return EncodedBatch(
@@ -197,13 +219,13 @@ class Encoder:
             )
         good: list[Request] = []
         for request in requests:
-            batch = self.encode([request])
+            batch = self.encode([request], messages)
             good += batch.requests
             failed += batch.failed
         if len(good) == len(requests):
             # Each one is fine alone, so it is the batch that the processor cannot take.
             raise error
-        rest = self.encode(good)
+        rest = self.encode(good, messages)
         return EncodedBatch(rest.requests, rest.inputs, failed + rest.failed)
 
     def room(self, request: Request, length: int) -> int:
@@ -211,7 +233,7 @@ class Encoder:
         or the model has positions for."""
         return min(request.generation.max_new_tokens, self._pipeline.positions - length)
 
-    def _without_long(self, batch: EncodedBatch) -> EncodedBatch:
+    def _without_long(self, batch: EncodedBatch, messages: Conversation) -> EncodedBatch:
         """Take out requests whose answers the model has no positions for."""
         if not batch.requests:
             return batch
@@ -235,7 +257,7 @@ class Encoder:
             for request, length in long
         ]
         lost = [request for request, _ in long]
-        rest = self.encode([request for request in batch.requests if request not in lost])
+        rest = self.encode([one for one in batch.requests if one not in lost], messages)
         return EncodedBatch(rest.requests, rest.inputs, batch.failed + failed + rest.failed)
 
     def _keeps_places(self) -> bool:
@@ -249,8 +271,8 @@ class Encoder:
         return any(token in between for token in self._control_tokens)
 
     def _find_system_turn(self) -> Literal["parts", "text"] | None:
-        user = {"role": "user", "content": self._content([TextPart("user")])}
-        parts = self._content([TextPart(PROBE)])
+        user = {"role": "user", "content": self.content([TextPart("user")])}
+        parts = self.content([TextPart(PROBE)])
         forms: tuple[tuple[Literal["parts", "text"], Any], ...] = (
             ("parts", parts),
             ("text", PROBE),

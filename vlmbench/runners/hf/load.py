@@ -11,6 +11,7 @@ from vlmbench.environment import set_thread_env
 from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
+from vlmbench.models.completion import COMPLETION, completion_ends
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
@@ -44,6 +45,11 @@ class InputPipeline:
     """The checkpoint's processor, or its tokenizer if it sees no images."""
     tokenizer: Any
     chat_template: str
+
+    @property
+    def is_completion(self) -> bool:
+        """Whether it is a base model, which is asked in the form of a text to go on with."""
+        return self.chat_template == COMPLETION
 
     @property
     def positions(self) -> int:
@@ -136,6 +142,9 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
             **quantization(spec, device, pipeline.family, auto, pipeline.config),
             **placed,
         )
+    if pipeline.is_completion:
+        config = model.generation_config
+        config.eos_token_id = completion_ends(pipeline.tokenizer, config.eos_token_id)
     check_weights(spec, report)
     compute_as_chosen(model)
     if not placed:
@@ -259,6 +268,8 @@ def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: ModelF
         or getattr(tokenizer, "chat_template", None)
         or kind.template
     )
+    if template is None and kind.text_only:
+        return COMPLETION
     if not isinstance(template, str):
         raise ModelError(
             f"The checkpoint {spec.location} brings no chat template; put a chat_template.jinja "

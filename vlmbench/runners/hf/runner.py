@@ -69,6 +69,7 @@ class HFRunner:
             "sees_images": not loaded.family.text_only,
             "images_in_place": self._encoder.images_in_place,
             "system_prompt": self._encoder.system_place,
+            "prompt_form": "completion" if loaded.is_completion else "chat",
             "asked_as_trained": self._asked_as_trained,
             **{
                 package: importlib.metadata.version(package)
