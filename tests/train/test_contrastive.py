@@ -204,7 +204,7 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
     class Killed(Exception):
         pass
 
-    def kill(step: int, loss: float) -> None:
+    def kill(step: int, *_: float) -> None:
         if step == 3:  # before its checkpoint is written
             raise Killed
 
@@ -219,7 +219,7 @@ def test_a_resumed_training_is_bit_equal(tmp_path: Path) -> None:
         config,
         out=tmp_path,
         resume=True,
-        on_step=lambda step, loss: steps.append(step),
+        on_step=lambda step, *_: steps.append(step),
     )
     assert steps == [3, 4]
     for name, value in whole.state_dict().items():

@@ -85,7 +85,9 @@ def test_each_connector_goes_through_its_stages(
     parts: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stages = stages_of(parts[0])
-    out = train_by_recipe(staged_recipe(tmp_path, parts, stages), out=tmp_path / "out", quiet=True)
+    out = tmp_path / "out"
+    recipe = staged_recipe(tmp_path, parts, stages)
+    assert main(["train", "run", str(recipe), "--out", str(out), "--quiet"]) == 0
     folders = [*(out / "stages" / str(at) for at in range(1, len(stages))), out]
     before = weights(out / "stages" / "0")
     for folder, stage in zip(folders, stages, strict=True):

@@ -26,6 +26,8 @@ from vlmbench.train.encoders import GetInputs, TokenMeans, VlmImageEncoder
 from vlmbench.train.parts import trainable
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
+OnStep: TypeAlias = Callable[[int, float, float, float], None]
+"""Told the number of a step from 1, its loss, gradient norm before clipping and learning rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def train_contrastive(
     *,
     out: Path | None = None,
     resume: bool = False,
-    on_step: Callable[[int, float], None] = lambda step, loss: None,
+    on_step: OnStep = lambda step, loss, norm, rate: None,
 ) -> DualEncoder:
     """Train what of the model requires gradients.
 
@@ -193,7 +195,7 @@ def train_contrastive(
         inputs: See `pixels_of` and `tower_features`.
         texts: Row by row what is said of the image.
         out: Where a checkpoint is kept; None for none.
-        on_step: Called after each step with its number and loss.
+        on_step: Called after each step.
 
     Raises:
         UsageError: Nothing is to be trained, or a checkpoint is of another configuration.
@@ -223,11 +225,12 @@ def train_contrastive(
         )
         if not loss < float("inf"):
             raise DataError(f"The loss is {loss} at step {step + 1}; lower the learning rate.")
-        nn.utils.clip_grad_norm_(learned.values(), 1.0)
+        norm = float(nn.utils.clip_grad_norm_(learned.values(), 1.0))
+        rate = _learning_rate(step, config)
         for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(step, config)
+            group["lr"] = rate
         optimizer.step()
-        on_step(step + 1, loss)
+        on_step(step + 1, loss, norm, rate)
         is_last = step + 1 == config.steps
         if out is not None and (is_last or (step + 1) % config.save_every == 0):
             _save(out, learned, optimizer, config, step + 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from vlmbench.train.contrastive import (
     STATE,
     ContrastiveConfig,
     DualEncoder,
+    OnStep,
     retrieval,
     saved_step,
     train_contrastive,
@@ -44,6 +45,7 @@ from vlmbench.train.encoders import (
     tower_features,
 )
 from vlmbench.train.feed import Feed
+from vlmbench.train.loop import StepReport
 from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
 from vlmbench.train.watching import StageNumber, start_facts
@@ -106,8 +108,12 @@ class ContrastiveStage:
         validation = self._inputs(self._validation)
         evaluate, steps = self._recipe.evaluate, ready.loop.steps
 
-        def on_step(step: int, loss: float) -> None:
-            log.loss(step, loss)
+        ended = time.perf_counter()
+
+        def on_step(step: int, loss: float, norm: float, rate: float) -> None:
+            nonlocal ended
+            before, ended = ended, time.perf_counter()
+            log.step(_report(step, loss, norm, rate, ended - before))
             checked = evaluate is not None and step % evaluate.every_steps == 0
             if self._validation.texts and (checked or step == steps):
                 log.check(step, self._retrieval(validation))
@@ -120,14 +126,14 @@ class ContrastiveStage:
         losses: list[float] = []
         few = self._recipe.examples_per_step
         pairs = Pairs(self._training.images[:few], self._training.texts[:few])
-        self._train(pairs, steps, lambda step, loss: losses.append(loss))
+        self._train(pairs, steps, lambda step, loss, norm, rate: losses.append(loss))
         return losses
 
     def _train(
         self,
         pairs: Pairs,
         steps: int,
-        on_step: Callable[[int, float], None],
+        on_step: OnStep,
         *,
         out: Path | None = None,
         resume: bool = False,
@@ -199,6 +205,21 @@ class ContrastiveStage:
         last.rename(target / FINAL)
         (target / STATE).unlink()
         publish(target)
+
+
+def _report(step: int, loss: float, norm: float, rate: float, seconds: float) -> StepReport:
+    """A step for the log; it has no tokens of answers."""
+    return StepReport(
+        step=step,
+        loss=loss,
+        loss_by_source={"pairs": loss},
+        grad_norm={"connector": norm},
+        learning_rate={"connector": rate},
+        tokens=0,
+        learned=0,
+        seconds=seconds,
+        wait=0.0,
+    )
 
 
 def check_connector(model_type: str) -> None:

@@ -128,12 +128,6 @@ class StepLog:
         )
         self._bar.update(self._task, completed=report.step, loss=f"{report.loss:.3f}")
 
-    def loss(self, step: int, loss: float) -> None:
-        """Keeps the loss of a step that has no tokens to count."""
-        self._step = step
-        self._append({"step": step, "train/loss": loss})
-        self._bar.update(self._task, completed=step, loss=f"{loss:.3f}")
-
     def check(self, step: int, values: Mapping[str, Any]) -> None:
         """Keeps what a check during training found."""
         self._append({"step": step, **values})
