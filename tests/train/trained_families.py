@@ -76,6 +76,7 @@ def train(key: str, method: str, root: Path) -> TrainedFamily:
         learning_rate=0.01 if method == "lora" else 0.003,
         max_steps=10,
         per_device_train_batch_size=1 if key in LARGE else 2,
+        gradient_accumulation_steps=2 if key in LARGE else 1,
         lr_scheduler_type="constant",
     )
     out = train_by_recipe(recipe, out=folder / "out", quiet=True)
