@@ -76,19 +76,22 @@ class _Places:
     def __init__(self, count: int, location: str) -> None:
         self.count = count
         self.nonce = secrets.token_hex(16)
-        self.numbered = False
-        """Whether a text refers to an image by its number."""
         self._location = location
         self._next = 0
 
-    def image(self, number: int) -> str:
-        """The marker of image `number`, counted from 0."""
+    def image(self, number: int, *, numbered: bool = False) -> str:
+        """The marker of image `number`, counted from 0.
+
+        Args:
+            numbered: Whether a text refers to it by its number. That stands in the marker, as a
+                template may be rendered in another process.
+        """
         if not 0 <= number < self.count:
             raise DataError(
                 f"The prompt places image {number} of {self._location}, which has {self.count}; "
                 "correct the template or the data."
             )
-        return f"\x02{self.nonce}:{number}\x03"
+        return f"\x02{self.nonce}:{number}{'#' if numbered else ''}\x03"
 
     def place_marks(self, text: str) -> str:
         """`text` with an image's marker for each `<image>` or `<image 2>`."""
@@ -96,8 +99,7 @@ class _Places:
 
     def _marker(self, mark: re.Match[str]) -> str:
         if mark[1] is not None:
-            self.numbered = True
-            return self.image(int(mark[1]) - 1)
+            return self.image(int(mark[1]) - 1, numbered=True)
         self._next += 1
         return self.image(self._next - 1)
 
@@ -105,15 +107,16 @@ class _Places:
 def _cut(text: str, places: _Places, location: str) -> tuple[list[int], list[str]]:
     """The numbers of the images in the text, and the text before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
-    order, pieces = [], [first]
+    order, pieces, numbered = [], [first], False
     for piece in rest:
         number, _, after = piece.partition("\x03")
-        order.append(int(number))
+        numbered = numbered or number.endswith("#")
+        order.append(int(number.rstrip("#")))
         pieces.append(after)
     everything = list(range(places.count))
     if not order:
         return everything, [""] * places.count + [text]
-    if sorted(order) != everything and not places.numbered:
+    if sorted(order) != everything and not numbered:
         raise DataError(
             f"The prompt of {location} places images {order} where it has {places.count}; mark "
             "each image exactly once, or none to put them all before the text."
