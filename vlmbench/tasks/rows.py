@@ -13,6 +13,7 @@ from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list
+from vlmbench.tasks.parquet_rows import parquet_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import missing_column
@@ -161,10 +162,9 @@ def _parquet_rows(path: Path, skip: Collection[str], batch_size: int) -> Iterato
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            columns = [name for name in file.schema_arrow.names if name not in skip]
-            for batch in file.iter_batches(batch_size, columns=columns):
-                yield from batch.to_pylist()
+        names = pyarrow.parquet.read_schema(path).names
+        columns = [name for name in names if name not in skip] if skip else None
+        yield from parquet_rows(path, columns, batch_size)
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 
