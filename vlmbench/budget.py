@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 SECONDS = 5.0
 """For one call. Rendering a template takes less than a millisecond."""
-MEBIBYTES = 1024
+MEBIBYTES = 512
 """Address space of the process, the Python in it included."""
 _START_SECONDS = 60.0
 
