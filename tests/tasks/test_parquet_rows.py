@@ -19,7 +19,7 @@ LONG = "x" * ((MAX_VALUE_MIB + 1) * 2**20)
     [
         (LONG, "'a'"),
         (LONG.encode(), "'a'"),
-        ({"bytes": LONG.encode()}, "'a.bytes'"),
+        ({"bytes": LONG.encode()}, "'a'"),
         ([LONG], "'a'"),
     ],
 )
@@ -29,6 +29,14 @@ def test_a_long_value_is_refused(tmp_path: Path, value: object, place: str) -> N
     with pytest.raises(DataError, match=f"The column {place} of .* holds a value of 65 MiB"):
         list(parquet_rows(path, None, 32))
     assert list(parquet_rows(path, ["b"], 32)) == [{"b": "y"}]
+
+
+@pytest.mark.parametrize("value", [LONG, {"bytes": LONG.encode(), "path": None}, [LONG]])
+def test_one_long_value_among_many_is_refused(tmp_path: Path, value: object) -> None:
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"a": [value, *[None] * 200]}), path)
+    with pytest.raises(DataError, match=r"The column 'a(\.bytes)?' of .* a value of 65 MiB"):
+        list(parquet_rows(path, None, 32))
 
 
 def test_values_that_rows_share_come_one_row_at_a_time(tmp_path: Path) -> None:

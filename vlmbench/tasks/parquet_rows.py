@@ -37,6 +37,7 @@ def parquet_rows(
     with pyarrow.parquet.ParquetFile(path) as file:
         names = _flat_texts(file.schema_arrow, columns)
     with pyarrow.parquet.ParquetFile(path, read_dictionary=names) as file:
+        _check_averages(path, file.metadata, columns)
         size = min(batch_size, _rows_within(file))
         for batch in file.iter_batches(size, columns=None if columns is None else [*columns]):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -67,6 +68,17 @@ def _rows_within(file: Any) -> int:
     return max(1, int(_BATCH_BYTES / max(1.0, heaviest)))
 
 
+def _check_averages(path: Path, metadata: Any, columns: Sequence[str] | None) -> None:
+    """Refuse by what the file says of itself, before anything is decoded."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for index in range(group.num_columns):
+            chunk = group.column(index)
+            name = chunk.path_in_schema.partition(".")[0]
+            if columns is None or name in columns:
+                _check_size(path, name, chunk.total_uncompressed_size / max(1, chunk.num_values))
+
+
 def _check_values(path: Path, name: str, column: Any) -> None:
     import pyarrow
     import pyarrow.compute
@@ -84,8 +96,12 @@ def _check_values(path: Path, name: str, column: Any) -> None:
     if not (pyarrow.types.is_string(column.type) or pyarrow.types.is_binary(column.type)):
         return
     longest = pyarrow.compute.max(pyarrow.compute.binary_length(column)).as_py() or 0
-    if longest > MAX_VALUE_MIB * 2**20:
+    _check_size(path, name, longest)
+
+
+def _check_size(path: Path, name: str, size: float) -> None:
+    if size > MAX_VALUE_MIB * 2**20:
         raise DataError(
-            f"The column '{name}' of {path} holds a value of {longest / 2**20:,.0f} MiB, more than "
+            f"The column '{name}' of {path} holds a value of {size / 2**20:,.0f} MiB, more than "
             f"{MAX_VALUE_MIB}; leave it out or make it smaller."
         )
