@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench.errors import DataError
+from vlmbench.raster import decode_raster, drawing_kind
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -59,33 +60,24 @@ class Image:
         return image
 
     def decode(self) -> PIL.Image.Image:
-        """The upright RGB picture; transparent parts become white.
+        """The upright RGB picture; transparent parts become white, deep pixels scaled to 8 bits.
 
         Raises:
-            DataError: The bytes are not an image that Pillow can read whole.
+            DataError: The bytes are not a raster picture that Pillow can read whole.
         """
-        import io
-
-        import PIL.Image
-        import PIL.ImageOps
-
+        if (kind := drawing_kind(self.data)) is not None:
+            raise DataError(
+                f"The image at {self.source} is {kind}, and only raster pictures are read; save it "
+                "as PNG or leave the sample out."
+            )
         try:
-            picture: PIL.Image.Image
-            with PIL.Image.open(io.BytesIO(self.data)) as picture:
-                picture.load()
-                # In place, and below only what is not RGB yet: each copy costs as much as loading.
-                PIL.ImageOps.exif_transpose(picture, in_place=True)
+            return decode_raster(self.data)
         except Exception as error:  # Pillow's decoders raise nearly anything on broken files
             reason = re.sub(" ?<[^>]*BytesIO[^>]*>", "", f"{type(error).__name__}: {error}")
             raise DataError(
                 f"The image at {self.source} cannot be read ({reason.strip()[:120]}); "
                 "replace it or leave the sample out."
             ) from error
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            canvas = PIL.Image.new("RGBA", picture.size, "white")
-            return PIL.Image.alpha_composite(canvas, picture).convert("RGB")
-        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)
