@@ -204,7 +204,7 @@ class ImageRef:
 
 
 ErrorKind: TypeAlias = Literal[
-    "image", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
+    "image", "data", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
 ]
 
 
@@ -346,7 +346,14 @@ class RunRecord:
     created: str
     """ISO 8601, UTC."""
     limit: int | None = None
-    """`--limit`: the run covers only the first samples of the task."""
+    """`--limit`: the run covers a part of so many samples of the task; None for all of it."""
+    available: int | None = None
+    """Samples of the task, of which a limit leaves a part; None in older records."""
+    drawn: str | None = None
+    """Hash of the positions of the samples that a limit leaves: equal for the same part. None
+    without a limit, and in older records, where it left the first ones."""
+    without_image: int = 0
+    """Samples whose row holds no image, in a task that shows images."""
     variant: str | None = None
     """How the questions were asked otherwise, such as blind; None for the task as it is."""
     overlap: TrainingOverlap | None = None
@@ -354,6 +361,14 @@ class RunRecord:
     clean: tuple[Estimate, ...] = ()
     """The headline metrics on the samples that training did not see; empty if it saw none."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def part(self) -> str | None:
+        """How much of the task was asked, such as "20 of 315"; None for all of it."""
+        if self.limit is None:
+            return None
+        whole = "?" if self.available is None else f"{self.available:,}"
+        return f"{self.coverage.total:,} of {whole}"
 
     @property
     def title(self) -> str:

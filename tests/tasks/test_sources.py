@@ -86,9 +86,8 @@ def test_subsets_take_turns(tmp_path: Path) -> None:
     samples = list(read_samples(task))
     assert [one.id for one in samples] == ["B0", "A0", "B1", "A1", "A2", "A3"]
     assert [one.meta["subset"] for one in samples] == ["B", "A", "B", "A", "A", "A"]
-    for limit in range(1, 7):
-        found = [one.id for one in read_samples(task, limit=limit)]
-        assert found == [one.id for one in samples[:limit]]
+    for only in ([0], [5], [1, 3, 4], []):
+        assert [one.id for one in read_samples(task, only=only)] == [samples[n].id for n in only]
     (tmp_path / "data" / "colors" / "A.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks 1 of the 3 subsets .* add A.parquet"):
         ids(task)
@@ -110,11 +109,16 @@ def test_a_larger_limit_goes_on_and_none_ends_where_a_whole_run_does(tmp_path: P
 
     whole = scores(tmp_path / "whole", None)
     out = tmp_path / "out"
-    for limit, expected in ((2, ["A0", "B0"]), (3, ["A0", "B0", "B1"])):
+    before: set[str] = set()
+    for limit, subsets in ((3, "AAB"), (5, None)):
         lines = scores(out, limit).decode().splitlines()
-        assert [json.loads(line)["id"] for line in lines] == expected
+        found = {json.loads(line)["id"] for line in lines}
+        assert before < found
+        # Two thirds of the rows are of A.
+        assert subsets is None or "".join(sorted(one[0] for one in found)) == subsets
+        before = found
     journal = out / "baseline-oracle" / "colors" / "journal.jsonl"
-    assert len(read_journal(journal).responses) == 3
+    assert len(read_journal(journal).responses) == 5
     assert scores(out, None) == whole
     assert len(read_journal(journal).responses) == 6
 
