@@ -6,7 +6,7 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
+from vlmbench.tasks.row_problems import Problems, text_problems
 from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
@@ -148,11 +149,25 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
-def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
-    """All samples of the task, as they are asked, without images and rows but for the subset."""
+def load_texts(
+    task: TaskSpec, variant: Variant | None = None, *, problems: Problems | None = None
+) -> list[Sample]:
+    """All samples of the task, as they are asked, without images and rows but for the subset.
+
+    Args:
+        problems: Takes what is wrong with their texts.
+    """
     samples = read_samples(task, images=False)
+    if problems is not None:
+        samples = _looked_at(task, samples, problems)
     asked = map(variant.of_sample, samples) if variant else samples
     return [replace(sample, row=_subset_of(sample)) for sample in asked]
+
+
+def _looked_at(task: TaskSpec, samples: Iterable[Sample], problems: Problems) -> Iterator[Sample]:
+    for sample in samples:
+        problems.add(sample, text_problems(task, sample))
+        yield sample
 
 
 def _subset_of(sample: Sample) -> dict[str, Any]:

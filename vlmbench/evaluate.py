@@ -41,6 +41,7 @@ from vlmbench.tasks.draw import drawn_positions
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.prompt import MisplacedImage
 from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.row_problems import Problems
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
@@ -90,7 +91,10 @@ def run(
     """
     task = variant.of_task(task) if variant else task
     metrics = load_metrics(task)
-    samples = load_texts(task, variant)
+    problems = None if variant else Problems()
+    samples = load_texts(task, variant, problems=problems)
+    for sentence in problems.sentences() if problems else ():
+        notify(sentence)
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
     drawn = drawn_positions(task, samples, limit=limit, seed=seed)

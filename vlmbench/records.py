@@ -323,6 +323,22 @@ class TrainingOverlap:
     """Ids of the samples whose picture, or text if they have none, was learned from."""
 
 
+def other_size(task: str, items: int | None, samples: int | None) -> str | None:
+    """The sentence for data of another size than its card says; None if the two agree.
+
+    Args:
+        task: Its name.
+        items: Published number, None where none is known.
+        samples: How many the data has, None where that is not known.
+    """
+    if items is None or samples is None or items == samples:
+        return None
+    return (
+        f"The data of {task} has {samples:,} samples where its card says {items:,} items, so it is "
+        "a part or another version of what was published."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """run.json: one model on one task."""
@@ -361,6 +377,11 @@ class RunRecord:
     clean: tuple[Estimate, ...] = ()
     """The headline metrics on the samples that training did not see; empty if it saw none."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def other_size(self) -> str | None:
+        """The sentence for data that is not as large as the task's card says."""
+        return other_size(self.task, self.task_spec.get("items"), self.available)
 
     @property
     def part(self) -> str | None:
