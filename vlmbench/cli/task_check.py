@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from vlmbench.check import TaskCheck, check_task
 from vlmbench.cli.console import print_json
+from vlmbench.tasks.filters import lettered
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.preview import Preview, find_preview
 from vlmbench.tasks.registry import load_task
@@ -61,7 +62,7 @@ def _print_preview(sample: Preview) -> None:
         "system": sample.system or "",
         "prompt": "\n".join(part.rstrip("\n") for part in sample.prompt),
         "references": "\n".join(sample.references),
-        "choices": "\n".join(sample.choices),
+        "choices": lettered(sample.choices),
         "meta": ", ".join(f"{name}: {value}" for name, value in sample.meta.items()),
     }
     for name, text in facts.items():

@@ -9,7 +9,7 @@ from vlmbench.records import Sample
 from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.filters import is_list_text
 from vlmbench.tasks.literals import literal_problems
-from vlmbench.tasks.spec import TaskSpec
+from vlmbench.tasks.spec import TaskSpec, TextColumn
 from vlmbench.text.choices import choice_index
 from vlmbench.text.option_mentions import LETTERS
 
@@ -96,10 +96,12 @@ def _option_problem(task: TaskSpec, sample: Sample, reference: str) -> Iterator[
         f"(A to {LETTERS[min(count, len(LETTERS)) - 1]})"
     )
     if reference.strip().isdecimal():
+        source = task.fields.references
+        column = source.column if isinstance(source, TextColumn) else "NAME"
         sentence += (
             f", as numbers count from 1 and 1 is taken for A ({sample.choices[0][:_MOST_SHOWN]}); "
-            "if they count from 0 in the data, write references: "
-            '["{{ row.NAME | letter }}"] with the column\'s name.'
+            "where they count from 0 in the data, write "
+            f'\'references: ["{{{{ row.{column} | letter }}}}"]\'.'
         )
     else:
         sentence += "; correct it or the options."
