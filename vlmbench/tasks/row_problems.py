@@ -101,7 +101,7 @@ def _option_problem(task: TaskSpec, sample: Sample, reference: str) -> Iterator[
         sentence += (
             f", as numbers count from 1 and 1 is taken for A ({sample.choices[0][:_MOST_SHOWN]}); "
             "where they count from 0 in the data, write "
-            f'\'references: ["{{{{ row.{column} | letter }}}}"]\'.'
+            f"'references: [\"{{{{ row.{column} | letter }}}}\"]'."
         )
     else:
         sentence += "; correct it or the options."
