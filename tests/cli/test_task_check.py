@@ -1,4 +1,4 @@
-"""`vlmbench tasks check` and `tasks preview` as typed, also on the reference cases where they are."""
+"""`vlmbench tasks check` and `tasks preview` as typed, also on the reference cases."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -314,7 +315,7 @@ def test_a_folder_that_is_not_read_is_named(file: str, sentence: str, tmp_path: 
         shards(path.parent, path.name)
     with pytest.raises(DataError, match=sentence):
         ids(hub_task(tmp_path))
-    path.unlink()
+    shutil.rmtree(tmp_path / "data" / "colors")
     assert local_files(hub_task(tmp_path)) is None
 
 
@@ -327,18 +328,9 @@ def test_data_of_another_size_than_published_is_said(
     assert main(["tasks", "check", "mecha-ja", "--data-dir", str(data)]) == 0
     assert said in capsys.readouterr().out
     runs = str(tmp_path / "runs")
-    for model in ("oracle", "majority"):
-        run = [
-            "run",
-            "--model",
-            f"baseline:{model}",
-            "--tasks",
-            "mecha-ja",
-            "--data-dir",
-            str(data),
-        ]
-        assert main([*run, "--out", runs, "--quiet"]) == 0
-        assert said in capsys.readouterr().out
+    run = ["run", "--tasks", "mecha-ja", "--data-dir", str(data), "--out", runs, "--quiet"]
+    assert main([*run, "--model", "baseline:oracle,baseline:majority"]) == 0
+    assert said in capsys.readouterr().out
     for command in (["compare", runs], ["compare", runs, "--published"]):
         assert main(command) == 0
         assert said in capsys.readouterr().out
