@@ -81,7 +81,9 @@ def test_ours_beside_theirs(runs: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert theirs["stabilityai/japanese-stable-vlm"] == pytest.approx(0.0197)
     part, size = cvqa["caveats"]
     assert part["text"] == "baseline-oracle answered only 2 of 3 samples"
-    assert size["text"].startswith("The data of cvqa-ja has 3 samples where its card says 203 items")
+    assert size["text"].startswith(
+        "The data of cvqa-ja has 3 samples where its card says 203 items"
+    )
     assert any(one["kind"] == "images" for one in by_task["jmmmu"]["caveats"])
     rouge = by_task["ja-vlm-bench-in-the-wild"]["rows"]
     assert max(one["value"] for one in rouge if not one["ours"]) > 1.0  # both are from 0 to 100
