@@ -125,6 +125,8 @@ def _problem(case: Case, attack: Attack, code: int | None, mebibytes: float, err
         return "a traceback"
     if code not in attack.codes:
         return f"exit code {code}"
+    if "--help'" in errors:
+        return "the attack itself is mistyped"
     if mebibytes > case.mebibytes:
         return f"{mebibytes:,.0f} MiB of memory"
     if attack.says and attack.says not in errors:

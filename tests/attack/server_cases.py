@@ -26,6 +26,7 @@ from attack.hostile_server import (
 KEY = "sk-attack-0123456789abcdef"
 DEEP = b"[" * 200_000
 YEARS = str(20 * 365 * 86_400)
+SHORT = ("--model-option", "timeout=2", "--model-option", "patience=4")
 
 
 def _server(
@@ -36,7 +37,7 @@ def _server(
     models: Behavior | None = None,
     stream: bool = False,
     quick: bool = False,
-    options: tuple[str, ...] = ("--timeout", "2", "--patience", "4"),
+    options: tuple[str, ...] = SHORT,
     codes: frozenset[int] = frozenset({2, 3}),
     secret: str = KEY,
     says: str = "",
@@ -46,7 +47,7 @@ def _server(
         write(directory, task())
         arguments = ["run", "--quiet", "--no-cache", "--model", "openai:m", "--base-url", url]
         arguments += ["--tasks", "t.yaml", "--out", "runs", *options]
-        arguments += ["--stream"] if stream else []
+        arguments += ["--model-option", "stream=true"] if stream else []
         environment = {"OPENAI_API_KEY": KEY, "no_proxy": "127.0.0.1"}
         return Attack(arguments, codes, says, environment, secret=secret)
 
@@ -56,8 +57,6 @@ def _server(
 FINE = frozenset({0})
 SSE = "text/event-stream"
 ENCODED = base64.b64encode(KEY.encode()).decode()
-PLAIN = ("--timeout", "300")
-"""As people have it: the default patience."""
 
 CASES = [
     _server("deep", "a reply of lists 200,000 deep", whole(DEEP), quick=True),
@@ -144,7 +143,7 @@ CASES = [
         "r429rabig_default",
         "the same with the default patience",
         whole(b"{}", 429, Retry_After=YEARS),
-        options=PLAIN,
+        options=(),
     ),
     _server(
         "r429rafuture",
@@ -165,7 +164,7 @@ CASES = [
         "endless_default",
         "an endless reply, with the default patience",
         endless(head(), b" " * 65536),
-        options=PLAIN,
+        options=(),
     ),
     _server(
         "gzipbomb",
@@ -222,6 +221,6 @@ CASES = [
         "token counts of 4,000 digits",
         whole(completion(usage={"prompt_tokens": 10**4000, "completion_tokens": -5})),
         codes=frozenset({0, 2, 3}),
-        options=("--timeout", "2", "--patience", "4", "--price", "1,1"),
+        options=SHORT,
     ),
 ]
