@@ -75,5 +75,5 @@ def test_a_stream_of_events_may_be_longer_but_not_one_of_them() -> None:
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip"])
 def test_what_cannot_be_decompressed(encoding: str) -> None:
-    with pytest.raises(ReplyTooLarge, match="compressed as|cannot be decompressed"):
+    with pytest.raises(ReplyTooLarge, match=r"compressed as|cannot be decompressed"):
         fetched(b"not compressed at all", encoding)

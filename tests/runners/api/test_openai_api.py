@@ -125,7 +125,7 @@ def test_retry_after_holds_everybody() -> None:
 
 def test_a_wait_beyond_patience_ends_the_run() -> None:
     with MadeServer(lambda body, earlier: Reply(b"", 503, {"Retry-After": "3600"})) as server:
-        with pytest.raises(ModelError, match="asks to wait 3,600 s .* more than the patience of 2"):
+        with pytest.raises(ModelError, match=r"asks to wait 3,600 s .* more than the patience of 2"):
             ask(server.url, requests(1), patience=2.0)
         assert len(server.bodies) == 1
 
@@ -148,7 +148,7 @@ def test_a_reply_beyond_the_bound_costs_its_sample(stream: bool, status: int) ->
     with MadeServer(answer) as server:
         responses = ask(server.url, requests(3), max_reply_mib=1, stream=stream)
         assert len(server.bodies) == 3
-    assert [responses[f"q{n}"].text for n in (0, 2)] == ["答0", "答2"]
+    assert [responses[f"q{n}"].text for n in (0, 2)] == ["答:問0", "答:問2"]
     error = responses["q1"].error
     assert error is not None and error.kind == "rejected"
     assert error.message.startswith("the server's reply is larger than 1 MiB")
