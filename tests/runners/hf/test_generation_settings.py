@@ -166,7 +166,9 @@ def test_kernels_of_the_hub_are_loaded_with_the_flag(base: Path, tmp_path: Path)
     folder = changed(base, tmp_path, "config.json", attn_implementation="org/kernel")
     with pytest.raises(DependencyError, match="kernels"):
         load(folder, trust_remote_code=True)
-    specs = [resolve_model(str(folder), options={"trust_remote_code": one}) for one in (0, 1)]
+    specs = [
+        resolve_model(str(folder), options={"trust_remote_code": one}) for one in (False, True)
+    ]
     assert specs[0].fingerprint == specs[1].fingerprint
 
 
