@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from attack.harness import Case, run_case
 from attack.run import CASES
 
