@@ -117,6 +117,7 @@ def add_data(top: Parser) -> None:
     )
     convert.option("--split NAME", "split of the data; default: train, or all files")
     convert.option("--config NAME", "configuration of a data set of the Hub")
+    convert.option("--revision NAME", "commit, tag or branch of a data set of the Hub")
     convert.option("--image-dir DIR", "folder of images that rows name; default: beside the data")
     convert.option("--prompt TEXT", "the user's text before a caption; default: none", default="")
     convert.option("--max-side N", "shrink images whose longer side has more than N pixels")

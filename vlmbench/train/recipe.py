@@ -193,6 +193,8 @@ class DataSource(Strict):
     """What messages and losses call it; path, config and split unless given."""
     split: str | None = None
     config: str | None = None
+    revision: str | None = None
+    """Commit, tag or branch of a data set of the Hub; the newest commit unless given."""
     weight: PositiveFloat = 1.0
     """How often each of its rows is seen in an epoch."""
     limit: PositiveInt | None = None

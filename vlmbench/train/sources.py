@@ -148,6 +148,7 @@ def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
             format=source.format,
             split=source.split,
             config=source.config,
+            revision=source.revision,
             prompt=source.prompt,
             image_dir=None if source.image_dir is None else folder / source.image_dir,
             streaming=source.streaming,

@@ -51,6 +51,7 @@ def find_files(
     *,
     split: str | None = None,
     config: str | None = None,
+    revision: str | None = None,
     streaming: bool = False,
 ) -> list[RowFile]:
     """The data files of a path.
@@ -60,6 +61,7 @@ def find_files(
         split: Of a data set of several. In a folder or pattern, files that have the word in their
             names; by default those of "train" if there are any, otherwise all.
         config: Name of the Hub data set's configuration.
+        revision: Its commit, tag or branch; None for the newest commit of the main branch.
         streaming: Read the Hub's Parquet files over the network, row group by row group, instead
             of keeping a copy.
 
@@ -67,6 +69,13 @@ def find_files(
         DataError: There are no such files, or they cannot be read.
     """
     local = Path(path)
+    is_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", path) and local.suffix.lower() not in SUFFIXES
+    is_here = local.exists() or "*" in path
+    if revision is not None and (is_here or not is_hub):
+        raise DataError(
+            f"'revision: {revision}' is of a data set of the Hub, and {path} is a local path; "
+            "leave it out."
+        )
     if local.is_file():
         return [_open(local, local.name, local.parent)]
     if local.is_dir():
@@ -75,8 +84,10 @@ def find_files(
         parts = local.parts
         fixed = next(number for number, part in enumerate(parts) if "*" in part)
         base, pattern = Path(*parts[:fixed]), str(Path(*parts[fixed:]))
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", path) and local.suffix.lower() not in SUFFIXES:
-        return hub_files(path, split=split or "train", config=config, streaming=streaming)
+    elif is_hub:
+        return hub_files(
+            path, split=split or "train", config=config, revision=revision, streaming=streaming
+        )
     else:
         raise DataError(f"There is no file or folder {path}; check the path of the data.")
     files = _chosen(sorted(base.glob(pattern)), split)
@@ -89,7 +100,12 @@ def find_files(
 
 
 def hub_files(
-    name: str, *, split: str, config: str | None = None, streaming: bool = False
+    name: str,
+    *,
+    split: str,
+    config: str | None = None,
+    revision: str | None = None,
+    streaming: bool = False,
 ) -> list[RowFile]:
     """The data files of a data set that `datasets` finds: on the Hub, or in a local folder.
 
@@ -100,7 +116,8 @@ def hub_files(
     import datasets
 
     try:
-        found = datasets.load_dataset_builder(name, config).config.data_files or {}
+        builder = datasets.load_dataset_builder(name, config, revision=revision)
+        found = builder.config.data_files or {}
         files = [str(file) for file in found.get(split, ())]
         streamed = streaming and all(file.endswith(".parquet") for file in files)
         copies = files if streamed else datasets.DownloadManager().download(files)
