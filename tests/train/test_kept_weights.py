@@ -147,7 +147,7 @@ def test_updates_whose_scaled_gradient_overflows_are_passed_over(
     # Recipes say it for GPUs alone; torch scales losses on a CPU in the same way.
     recipe = ready.recipe.model_copy(update={"fp16": True})
     loop = Loop(recipe, ready.trainable, ready.encoder, ready.loop.feed)
-    loop._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
+    loop.updates._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
     before = {name: p.detach().clone() for name, _, p in ready.trainable.trained()}
     reports = loop.run()
     first = next(reports)

@@ -39,7 +39,7 @@ from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sharding import optimizer_state, whole_weights
+from vlmbench.train.sharding import whole_weights
 from vlmbench.train.trackers import Trackers, check_trackers
 from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
 
@@ -146,7 +146,10 @@ class _Training:
             self._by_main(self._begin)
         else:
             self._progress = read_state(
-                last, self._ready.trainable, loop.optimizer, loop.load_state_dict
+                last,
+                self._ready.trainable,
+                loop.updates.load_optimizer_state,
+                loop.load_state_dict,
             )
             self._by_main(self._resume, last)
         with contextlib.closing(loop.run(self._progress.step)) as reports:
@@ -183,7 +186,7 @@ class _Training:
             if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
                 self._by_main(self._averaged_check, report.step)
             if not last and report.step % self._recipe.save_steps == 0:
-                state = optimizer_state(self._ready.loop.optimizer, keep=is_main)
+                state = self._ready.loop.updates.optimizer_state(keep=is_main)
                 self._by_main(self._save_place, report.step, state)
             patience = evaluate.patience if evaluate else None
             if patience is not None and self._progress.checks_without_gain >= patience:

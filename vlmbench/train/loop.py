@@ -22,7 +22,6 @@ from vlmbench.train.distributed import ALONE, Processes
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import Feed
 from vlmbench.train.losses import token_losses
-from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
 from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
@@ -30,6 +29,7 @@ from vlmbench.train.schedule import rate_schedule
 from vlmbench.train.sharding import shard, whole, whole_weights
 from vlmbench.train.step_check import StepCheck
 from vlmbench.train.trainable import Trainable
+from vlmbench.train.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +86,6 @@ def total_steps(recipe: Recipe, feed: Feed) -> int:
     return max(1, math.ceil((recipe.num_train_epochs or 1) * feed.steps_per_epoch))
 
 
-def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
-
-    Each group says by `peak` how high its learning rate gets, and by `part` what is in it.
-    """
-    if recipe.optim == "muon":
-        rate = recipe.rate(recipe.trained_parts[0])
-        rest = recipe.optim_args.adamw_learning_rate or rate
-        muon: MuonAdamW = build_optimizer(trainable.model, Rates(rate, rest, recipe.weight_decay))
-        for group in muon.param_groups:
-            group["peak"] = group["lr"]
-        return muon
-    grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
-    for _, part, parameter in trainable.trained():
-        grouped[part, parameter.ndim > 1].append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "lr": recipe.rate(part),
-                "weight_decay": recipe.weight_decay if decays else 0.0,
-                "peak": recipe.rate(part),
-                "part": part,
-            }
-            for (part, decays), parameters in grouped.items()
-        ],
-        betas=(recipe.adam_beta1, recipe.adam_beta2),
-        eps=recipe.adam_epsilon,
-    )
-
-
 class Loop:
     """Carries out the updates of a recipe, one at a time."""
 
@@ -146,10 +115,9 @@ class Loop:
         # Rows without images leave out what looks at them.
         sees = set(recipe.trained_parts) != {"language"}
         self._replicated = processes.replicated(trainable.model, find_unused=sees)
-        self.optimizer = make_optimizer(trainable, recipe)
+        self.updates = _updates(trainable, recipe, processes)
         self._rate = rate_schedule(recipe, self.steps)
         self._average = Average(trainable, recipe.ema.decay) if recipe.ema else None
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=recipe.fp16)
 
     def averaged(self) -> AbstractContextManager[None]:
         """The model with the weights that are evaluated and saved: by `ema` the averaged ones."""
@@ -158,7 +126,7 @@ class Loop:
     def state_dict(self) -> dict[str, Any]:
         """What the next updates depend on, beside weights and optimizer."""
         average = self._average.weights if self._average else {}
-        return {"average": average, "scaler": self._scaler.state_dict()}
+        return {"average": average, "scaler": self.updates.scaler_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores what `state_dict` gave.
@@ -168,7 +136,7 @@ class Loop:
         """
         if self._average is not None:
             self._average.load(state["average"])
-        self._scaler.load_state_dict(state["scaler"])
+        self.updates.load_scaler_state(state["scaler"])
 
     def _freeze_unreached(self) -> list[str]:
         """Sees by a few rows what the loss reaches, of those with images if there are any."""
@@ -188,7 +156,9 @@ class Loop:
         """
         trained = self.recipe.trained_parts
         model, parts = self.trainable.model, self.trainable.parts
-        check = StepCheck(model, parts, trained, self.optimizer) if start == 0 else None
+        check = None
+        if start == 0:
+            check = StepCheck(model, parts, trained, self.updates, reached=self.updates.reached)
         numbered = iter(range(start, self.steps))
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
@@ -254,36 +224,28 @@ class Loop:
         for found in self.processes.gather(self._backward(step, batches, learned)):
             sums.add(found)
         loss = sum(sums.loss.values()) / learned
-        self._scaler.unscale_(self.optimizer)
         norms = self._gradient_norms()
         wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
         # A scaled gradient may leave float16's range; then the scaler passes over the update.
-        skipped = self._scaler.is_enabled() and math.isfinite(loss) and wrong is not None
-        if wrong is not None and not (skipped and self._scaler.get_scale() > 1):
+        skipped = wrong is not None and math.isfinite(loss) and self.updates.may_pass_over
+        if wrong is not None and not skipped:
             raise ModelError(
                 f"The loss or a gradient of step {step + 1} is {wrong}; lower "
                 "'learning_rate' and go on from the last checkpoint with --resume."
             )
-        factor = self._rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        parameters = [parameter for *_, parameter in self.trainable.trained()]
-        torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+        self.updates.set_rates(self._rate(step))
+        self.updates.step()
         if self._average is not None:
             self._average.update(first=step == 0)
         if check is not None and not check.done and not skipped:
             check.after_step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.updates.forget_gradients()
         return StepReport(
             step=step + 1,
             loss=loss,
             loss_by_source={name: sums.loss[name] / sums.learned[name] for name in sums.loss},
             grad_norm={} if skipped else norms,
-            learning_rate={
-                str(group["part"]): group["lr"] for group in self.optimizer.param_groups
-            },
+            learning_rate={str(group["part"]): group["lr"] for group in self.updates.param_groups},
             tokens=sums.tokens,
             learned=learned,
             seconds=time.perf_counter() - began,
@@ -304,9 +266,10 @@ class Loop:
         for batch in batches:
             # Processes get the mean of their gradients, so each has to be as many times as large.
             weight = self.processes.count if batch.examples else 0
-            with self.processes.accumulating(self._replicated, last=batch is batches[-1]):
+            last = batch is batches[-1]
+            with self.processes.accumulating(self._replicated, last=last):
                 losses = self.token_losses(batch)
-                torch.autograd.backward(self._scaler.scale(losses.sum() * weight / learned))
+                self.updates.backward(losses.sum() * weight / learned, last=last)
             if not weight:
                 continue
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
@@ -316,13 +279,12 @@ class Loop:
         return sums
 
     def _gradient_norms(self) -> dict[PartName, float]:
-        gradients: dict[PartName, list[torch.Tensor]] = defaultdict(list)
-        for _, part, parameter in self.trainable.trained():
-            if parameter.grad is not None:
-                gradients[part].append(parameter.grad)
+        norms: dict[PartName, list[torch.Tensor]] = defaultdict(list)
+        for part, gradient in self.updates.gradients():
+            norms[part].append(torch.linalg.vector_norm(gradient))
         return {
-            part: float(whole(torch.nn.utils.get_total_norm(found)))
-            for part, found in gradients.items()
+            part: float(whole(torch.linalg.vector_norm(torch.stack(found))))
+            for part, found in norms.items()
         }
 
 
@@ -339,3 +301,11 @@ def _enable_checkpointing(model: Any) -> None:
     newer = getattr(model, "activation_checkpointing_enable", None)
     enable = newer or model.gradient_checkpointing_enable
     enable({"use_reentrant": False})
+
+
+def _updates(trainable: Trainable, recipe: Recipe, processes: Processes) -> Updates:
+    if processes.zero_stage is None:
+        return Updates(trainable, recipe)
+    from vlmbench.train.zero import ZeroUpdates
+
+    return ZeroUpdates(trainable, recipe, processes.zero_stage)
