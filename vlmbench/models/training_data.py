@@ -40,6 +40,18 @@ def guard_results(model: ModelSpec) -> tuple[GuardResult, ...]:
         return ()  # a file of that name that another program wrote says nothing of ours
 
 
+def trained_max_pixels(folder: Path) -> int | None:
+    """Pixels that an adapter's training shrank larger images to; None for as its base has it.
+
+    A whole checkpoint keeps that in its processor, and an adapter is loaded with its base's.
+    """
+    try:
+        value = json.loads((folder / CHECKPOINT_FACTS).read_bytes()).get("max_pixels")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return value if isinstance(value, int) and value > 0 else None
+
+
 def training_overlap(results: Sequence[GuardResult], task: str) -> TrainingOverlap | None:
     """What trainings had of a task, all of them together; None if there was none."""
     if not results:

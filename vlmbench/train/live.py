@@ -92,15 +92,19 @@ class LiveModel:
 
 
 def answers_of(runner: HFRunner, examples: Sequence[Example]) -> list[str]:
-    """What a runner answers to the first question of each example; "" where it fails."""
+    """What a runner answers to the first question of each example.
+
+    Raises:
+        ModelError: It has no answer to one of them.
+    """
     return answers_to(runner, questions_of(examples))
 
 
 def questions_of(examples: Sequence[Example]) -> list[Request]:
-    """The first question of each example."""
+    """The first question of each example, called by its number and the example's id."""
     return [
-        question_of(example, str(number), max_new_tokens=ANSWER_TOKENS)
-        for number, example in enumerate(examples)
+        question_of(one, f"{number} {one.id}", max_new_tokens=ANSWER_TOKENS)
+        for number, one in enumerate(examples)
     ]
 
 

@@ -329,6 +329,9 @@ class Recipe(Strict):
     """Longer rows are left out and counted, never cut; None for what the model has room for."""
     save_steps: PositiveInt = 500
     save_total_limit: PositiveInt = 2
+    save_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights in the checkpoint; what a resumed training goes on from is exact all the
+    same."""
     report_to: Tracker | Literal["none"] | tuple[Tracker, ...] = "none"
     """Libraries that losses and checks are passed on to."""
     seed: int = 0
@@ -363,6 +366,11 @@ class Recipe(Strict):
                 raise ValueError(f"'learning_rate' has no value for the part '{missing[0]}'")
             if self.optim == "muon":
                 raise ValueError("'optim: muon' takes one learning rate for all parts")
+        if self.save_dtype != "float32" and self.method != "full":
+            raise ValueError(
+                f"'save_dtype: {self.save_dtype}' needs 'method: full'; an adapter is small and "
+                "stays float32"
+            )
         if self.bf16 and self.fp16:
             raise ValueError("give either 'bf16' or 'fp16'")
         for key in ("adam_beta1", "adam_beta2", "adam_epsilon"):

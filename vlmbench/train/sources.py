@@ -135,6 +135,33 @@ class Rows:
         return stable_hash(self.training.digests() if self.training else [])
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedRows:
+    """Which rows are learned from, by number, so that a process can tell others."""
+
+    training: tuple[SourceRows, ...]
+    """Of each source."""
+    validation: tuple[tuple[int, int], ...]
+    """Source and number of each row."""
+    too_long: list[str]
+    """Ids of the rows that were left out."""
+
+    def of(self, mixture: Mixture | None) -> Rows:
+        """The rows of the mixture that was checked; None where the recipe has no rows.
+
+        Raises:
+            DataError: One cannot be read.
+        """
+        if mixture is None:
+            return Rows((), [], [])
+        validation = [
+            example
+            for source, number in self.validation
+            for example in mixture.sources[source].row_examples(number)
+        ]
+        return Rows(TrainingRows(mixture, self.training), validation, self.too_long)
+
+
 def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
     """The sources of a recipe as they are read.
 
