@@ -22,7 +22,7 @@ from vlmbench.train.distributed import Processes, launched
 from vlmbench.train.encode import Batch
 from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 from vlmbench.train.sharding import whole
 

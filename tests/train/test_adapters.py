@@ -22,7 +22,8 @@ from vlmbench.train.adapter import without_peft_warnings
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.export import merge_adapter
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 from vlmbench.train.trainable import make_trainable
 

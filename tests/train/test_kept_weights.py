@@ -17,7 +17,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.load import load
 from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 
 DECAY = 0.75

@@ -10,7 +10,8 @@ from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.errors import ConfigError
 from vlmbench.train.prepare import prepare
-from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.schedule import rate_schedule
 
 PEAK = 0.01

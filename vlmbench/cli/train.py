@@ -10,7 +10,8 @@ from pathlib import Path
 from vlmbench.cli.console import print_list
 from vlmbench.errors import UsageError
 from vlmbench.train.distributed import launched
-from vlmbench.train.recipe import StagedRecipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import StagedRecipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
 

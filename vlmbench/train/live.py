@@ -23,8 +23,9 @@ from vlmbench.runners.hf.load import Loaded
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.examples import Example
-from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.loop import Loop
+from vlmbench.train.questions import question_of
 from vlmbench.train.reload import BATCH_SIZE, answers_to
 from vlmbench.train.trainable import Trainable
 

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,49 +28,9 @@ from vlmbench.train.recipe import Recipe
 from vlmbench.train.schedule import rate_schedule
 from vlmbench.train.sharding import shard, whole, whole_weights
 from vlmbench.train.step_check import StepCheck
+from vlmbench.train.step_report import StepReport, Sums
 from vlmbench.train.trainable import Trainable
 from vlmbench.train.updates import Updates
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What one update was like."""
-
-    step: int
-    """Updates so far, this one included."""
-    loss: float
-    """Mean over the answer tokens of the update, in nats."""
-    loss_by_source: dict[str, float]
-    grad_norm: dict[PartName, float]
-    """Of each trained part, before clipping; of none where `fp16` passed over the update."""
-    learning_rate: dict[str, float]
-    tokens: int
-    """Of all rows of the update."""
-    learned: int
-    """Answer tokens, which the loss falls on."""
-    seconds: float
-    wait: float
-    """Of these, seconds in which the loop waited for data."""
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Losses of an update, summed over tokens."""
-
-    loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    learned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    tokens: int = 0
-    """Of all rows."""
-    wait: float = 0.0
-    """Seconds; the longest of a process."""
-
-    def add(self, other: _Sums) -> None:
-        """Takes in what another process found."""
-        for source in other.loss:
-            self.loss[source] += other.loss[source]
-            self.learned[source] += other.learned[source]
-        self.tokens += other.tokens
-        self.wait = max(self.wait, other.wait)
 
 
 def total_steps(recipe: Recipe, feed: Feed) -> int:
@@ -220,7 +180,7 @@ class Loop:
         self._check_packing(batches)
         batches = [self._kept_apart(batch) for batch in batches]
         learned = sum(self.processes.gather(sum(batch.learned for batch in batches)))
-        sums = _Sums(wait=wait)
+        sums = Sums(wait=wait)
         for found in self.processes.gather(self._backward(step, batches, learned)):
             sums.add(found)
         loss = sum(sums.loss.values()) / learned
@@ -252,7 +212,7 @@ class Loop:
             wait=sums.wait,
         )
 
-    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
+    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> Sums:
         """Gradients of the update's mean loss, however it is cut into micro-batches.
 
         Args:
@@ -262,7 +222,7 @@ class Loop:
         number = step + (self.processes.rank << 40)
         torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
-        sums = _Sums(tokens=sum(batch.tokens for batch in batches))
+        sums = Sums(tokens=sum(batch.tokens for batch in batches))
         for batch in batches:
             # Processes get the mean of their gradients, so each has to be as many times as large.
             weight = self.processes.count if batch.examples else 0

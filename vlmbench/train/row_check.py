@@ -27,7 +27,8 @@ from vlmbench.train.data.examples import Example
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.generated import guard_sample
-from vlmbench.train.recipe import Recipe, Validation
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_sections import Validation
 from vlmbench.train.sources import CheckedRows, SourceRows, content_key
 
 if TYPE_CHECKING:

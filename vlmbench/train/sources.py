@@ -15,7 +15,7 @@ from vlmbench.records import stable_hash
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.formats import Source
 from vlmbench.train.data.mixture import Mixture
-from vlmbench.train.recipe import DataSource
+from vlmbench.train.recipe_sections import DataSource
 
 if TYPE_CHECKING:
     import numpy

@@ -17,7 +17,6 @@ from vlmbench.train.data.row_examples import detect_format, row_examples
 from vlmbench.train.data.rows import Row, RowFile, Rows, find_files
 from vlmbench.train.data.task_rows import (
     TASK_PREFIX,
-    TaskRows,
     open_task,
     task_example,
     task_files,
@@ -112,7 +111,7 @@ class ExampleSource:
         self.memory = memory
         self._source = source
         self.task = None
-        self.files: Sequence[RowFile | TaskRows]
+        self.files: Sequence[RowFile]
         if source.path.startswith(TASK_PREFIX):
             self.task = open_task(source.path, source.split, source.revision)
             self.files = task_files(self.task, streaming=source.streaming)
@@ -174,7 +173,7 @@ class ExampleSource:
                     yield first + number, found
             first += sum(block.rows for block in file.blocks)
 
-    def _read(self, row: Row, file: RowFile | TaskRows, number: int) -> list[Example]:
+    def _read(self, row: Row, file: RowFile, number: int) -> list[Example]:
         folder = self._source.image_dir or file.folder
         place = RowPlace(file.name, number, folder, self.name, self._source.prompt)
         if self.task is None:
@@ -182,7 +181,7 @@ class ExampleSource:
         sample = build_sample(self.task, row, index=number, folder=folder, source=file.name)
         return [task_example(self.task, sample, place)]
 
-    def _columns(self, file: RowFile | TaskRows) -> Collection[str]:
+    def _columns(self, file: RowFile) -> Collection[str]:
         return file.columns if self.task is not None else LAYOUTS[self.format].columns
 
     def _block(self, number: int) -> Rows:
@@ -203,7 +202,7 @@ class ExampleSource:
         return file.blocks[part].bytes
 
 
-def _format_of(source: Source, files: Sequence[RowFile | TaskRows]) -> str:
+def _format_of(source: Source, files: Sequence[RowFile]) -> str:
     if source.format == "auto":
         file = next((file for file in files if file.columns), files[0])
         return detect_format(file.columns, file.name)

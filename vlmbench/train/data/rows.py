@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
@@ -41,9 +41,29 @@ class Block:
     """What it takes in memory; 0 where each row is read alone."""
 
 
-RowFile: TypeAlias = "ParquetRows | TextRows"
-Rows: TypeAlias = "_TableRows | TextRows"
-"""Rows of one block by number, from 0."""
+class Rows(Protocol):
+    """Rows of one block by number, from 0."""
+
+    def __getitem__(self, number: int) -> Row: ...
+
+
+class RowFile(Protocol):
+    """A file of rows, one after the other or by block and number."""
+
+    name: str
+    """For messages."""
+    folder: Path | None
+    """Where image files lie that rows name; None where there are none."""
+    columns: tuple[str, ...]
+    blocks: list[Block]
+
+    def read(self, columns: Collection[str]) -> Iterator[Row]:
+        """All rows in order, with no more than these columns."""
+        ...
+
+    def block(self, number: int, columns: Collection[str]) -> Rows:
+        """The rows of a block."""
+        ...
 
 
 def find_files(

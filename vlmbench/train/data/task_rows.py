@@ -51,7 +51,7 @@ def open_task(path: str, split: str | None, revision: str | None) -> TaskSpec:
     return task.model_copy(update={"data": task.data.model_copy(update=changed)})
 
 
-def task_files(task: TaskSpec, *, streaming: bool = False) -> list[RowFile | TaskRows]:
+def task_files(task: TaskSpec, *, streaming: bool = False) -> list[RowFile]:
     """The files of a task, whose rows can be read by number.
 
     Args:
@@ -159,6 +159,9 @@ class _Places:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._rows, self._elements, strict=True)
 
     def __getitem__(self, number: int) -> tuple[int, int]:
         return self._rows[number], self._elements[number]
