@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
+from vlmbench.tasks.samples import is_missing
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.data.layouts import (
     ID_COLUMNS,
@@ -66,7 +67,7 @@ def row_examples(layout: Layout, row: Row, place: RowPlace) -> list[Example]:
         place.image(value, name)
         for name in IMAGE_COLUMNS
         for value in (row[name] if isinstance(row.get(name), list) else [row.get(name)])
-        if value is not None
+        if not is_missing(value)
     ]
     conversations = layout.read(row, place)
     ids = shared_ids(row)
