@@ -50,8 +50,8 @@ def answers_to(runner: HFRunner, requests: Sequence[Request]) -> list[str]:
                 reason = one.error.message.rstrip(".") if one.error else "it gave no reason"
                 row = one.sample_id.partition(" ")[2] or one.sample_id
                 raise ModelError(
-                    f"The model has no answer to '{row}' ({reason}); leave that row out, or shrink "
-                    "its images by 'model.max_pixels'."
+                    f"The model has no answer to '{row}' ({reason}); leave that row out, or lower "
+                    "'learning_rate' if the training broke the model."
                 )
             texts.append(one.text)
     return texts
