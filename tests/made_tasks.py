@@ -29,7 +29,7 @@ def color_rows(count: int, *, images: int = 1) -> list[dict[str, Any]]:
     for number in range(count):
         name = names[number % len(names)]
         struct = {
-            "bytes": picture(name, size=(32 + 8 * (number % 4), 40 + number // 12)),
+            "bytes": picture(name, size=(32 + 8 * (number % 4), 40 + number)),
             "path": None,
         }
         rows.append(

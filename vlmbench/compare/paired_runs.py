@@ -14,6 +14,7 @@ from vlmbench.runs.directory import RunDir
 from vlmbench.stats import (
     Floats,
     PairedDifference,
+    clustered,
     paired_difference,
     percentile_interval,
     resampled_totals,
@@ -142,11 +143,13 @@ def metric_difference(
 
 
 def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:
-    """The metric's values in resamples of the samples: (runs, RESAMPLES), drawn together."""
-    n = len(paired.ids)
-    totals = resampled_totals(np.hstack(paired.vectors), resamples=RESAMPLES, seed=seed)
-    parts = np.split(totals, len(paired.vectors), axis=1)
-    return np.stack([metric.combine(part, n) for part in parts])
+    """The metric's values in resamples of the clusters: (runs, RESAMPLES), drawn together."""
+    data = clustered(np.hstack(paired.vectors), paired.clusters)
+    drawn = resampled_totals(
+        np.column_stack([data.sums, data.sizes]), resamples=RESAMPLES, seed=seed
+    )
+    parts = np.split(drawn[:, :-1], len(paired.vectors), axis=1)
+    return np.stack([metric.combine(part, drawn[:, -1]) for part in parts])
 
 
 def values_of(paired: Paired, metric: Metric) -> Floats:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from vlmbench.stats.agreement import correlation_interval as correlation_interval
 from vlmbench.stats.agreement import table_interval as table_interval
 from vlmbench.stats.clusters import Labels as Labels
+from vlmbench.stats.clusters import clustered as clustered
 from vlmbench.stats.clusters import label_errors as label_errors
 from vlmbench.stats.estimates import ValueInterval as ValueInterval
 from vlmbench.stats.estimates import share_interval as share_interval
@@ -31,7 +32,6 @@ from vlmbench.stats.pooling import pooled as pooled
 from vlmbench.stats.position import UNREAD as UNREAD
 from vlmbench.stats.position import position_p_values as position_p_values
 from vlmbench.stats.proportions import proportion_interval as proportion_interval
-from vlmbench.stats.resampling import bootstrap_interval as bootstrap_interval
 from vlmbench.stats.resampling import percentile_interval as percentile_interval
 from vlmbench.stats.resampling import resampled_totals as resampled_totals
 from vlmbench.stats.sequential import ConfidenceSequence as ConfidenceSequence

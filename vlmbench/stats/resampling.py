@@ -1,19 +1,23 @@
-"""Intervals and paired tests: numbers in, numbers out.
+"""The bootstrap, for what no formula gives an interval of, such as the worst of several prompts.
 
 A metric gives each sample one additive vector, and a function turns a sum of vectors into the
 metric's value. Resampling therefore needs no scoring: a resample is a vector of counts (how often
-each sample was drawn), and its sum is one product of matrices.
+each row was drawn), and its sum is one product of matrices.
 
-All intervals are percentile intervals at the stated level. Resampling is reproducible bit for
-bit: the draws come from the raw PCG64 stream, whose values NumPy guarantees, and the sums are
-exact (see `_on_grid`), so that neither the CPU nor the BLAS library shows in a result.
+Resampling is reproducible bit for bit: the draws come from the raw PCG64 stream, whose values NumPy
+guarantees, and the sums are exact (see `_on_grid`), so that neither the CPU nor the BLAS library
+shows in a result.
+
+Source: B. Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 7 (1979);
+clusters are drawn whole, as in C. A. Field and A. H. Welsh, Bootstrapping clustered data, JRSS B 69
+(2007).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from vlmbench.stats.values import Combine, Floats, Interval, value_of
+from vlmbench.stats.values import Floats
 
 _DRAWS = 1 << 17
 """Draws that are held at a time, or a few more: about 5 MB with what is computed from them."""
@@ -45,26 +49,6 @@ def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, 
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    vectors: Floats, combine: Combine, *, resamples: int = 1000, level: float = 0.95, seed: int
-) -> Interval:
-    """Percentile bootstrap interval of a metric over samples.
-
-    Args:
-        vectors: (n, d), a row a sample, n at least 1.
-        level: Share of resamples inside the interval.
-        seed: Equal seeds give equal intervals, on every machine.
-
-    Returns:
-        The value and its interval. With one sample, or samples that are all equal, resampling
-        shows no spread and both ends are the value; `proportion_interval` is the better answer
-        then for a metric with a fixed range.
-    """
-    values = combine(resampled_totals(vectors, resamples=resamples, seed=seed), len(vectors))
-    low, high = percentile_interval(values, level=level)
-    return Interval(value_of(vectors, combine), low, high)
 
 
 def _draw_counts(stream: np.random.PCG64, resamples: int, n: int) -> Floats:
