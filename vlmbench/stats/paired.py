@@ -202,7 +202,7 @@ def paired_difference(
     if kind == "binary":
         whole = _wins_and_losses(new, old, combine, bounds)
     least = unit if kind == "free" else bounds[1] - bounds[0]
-    pairs, count = _effective(new, old, clusters, combine, difference, least)
+    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
     if whole is not None and count == len(new):
         pairs = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
     low, high = pairs.limits((1 - level) / 2)
@@ -235,7 +235,7 @@ def _wins_and_losses(
     return int((new > old).sum()), int((new < old).sum())
 
 
-def _effective(
+def effective_pairs(
     new: Floats,
     old: Floats,
     clusters: Labels | None,
