@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +89,7 @@ def means(draws: int, sizes: Sequence[int] = SIZES) -> Iterator[Rate]:
     for name, scale in SCALES.items():
         truth = scale.truth()
         for n in sizes:
-            some = draws if n < 1000 else max(200, draws // 4)
+            some = draws if n < 5000 else draws // 2
             random = np.random.default_rng(n)
             found = [
                 value_interval(scale.draw(random, (n, 1)), kind=scale.kind) for _ in range(some)
@@ -323,23 +323,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--draws", type=int, default=2000)
     draws = parser.parse_args().draws
-    for title, rates in {
-        "Shares of right answers": proportions(),
-        "Means": means(draws),
-        "Questions that share an image": clusters(draws),
-        "Groups with shared questions": groups(draws // 2),
-        "Paired differences": paired(),
-        "Paired differences, clustered": clustered_pairs(draws),
-        "Four tasks pooled": pooled_verdicts(draws),
-        "False exit 1": false_alarms(),
-        "False passes": false_passes(),
-        "Stopping early": sequential(draws // 4),
-        "Cohen's kappa": kappas(draws // 4),
-        "Rank correlation": correlations(draws),
-        "Position bias": position_bias(draws // 2),
-    }.items():
-        function = rates.gi_code.co_consts[0]
-        _table(title, str(function), rates)
+    parts: list[tuple[str, Callable[..., Iterator[Rate]], list[int]]] = [
+        ("Shares of right answers", proportions, []),
+        ("Means", means, [draws]),
+        ("Questions that share an image", clusters, [draws]),
+        ("Groups with shared questions", groups, [draws // 2]),
+        ("Paired differences", paired, []),
+        ("Paired differences, clustered", clustered_pairs, [draws]),
+        ("Four tasks pooled", pooled_verdicts, [draws]),
+        ("False exit 1", false_alarms, []),
+        ("False passes", false_passes, []),
+        ("Stopping early", sequential, [draws // 4]),
+        ("Cohen's kappa", kappas, [draws // 4]),
+        ("Rank correlation", correlations, [draws]),
+        ("Position bias", position_bias, [draws // 2]),
+    ]
+    for title, part, numbers in parts:
+        _table(title, str(part.__doc__), part(*numbers))
     _print_powers()
 
 

@@ -5,7 +5,7 @@ that number of zeros and ones whose mean would vary as much as this one does; pa
 raise it, questions about one image lower it. Without bounds: the quasi-likelihood score interval
 (quasi_score.py). The variance is CR2 over clusters, the quantile Student's (clusters.py).
 
-One unseen sample at each end of the range counts in the variance, half, or whole where clusters
+One unseen sample at each end of the range counts in the variance, half, or more where clusters
 make the variance itself uncertain: so neither equal samples nor one partly right answer among right
 ones narrow an interval beyond what zeros and ones would.
 

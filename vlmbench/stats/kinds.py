@@ -25,7 +25,7 @@ def prior_weight(data: Clustered) -> float:
     Clusters that differ in size from single samples leave the design effect to be seen as well,
     which takes more of them.
     """
-    return 0.5 if data.single else 1.0
+    return 0.5 if data.single else 0.75
 
 
 def is_binary(vectors: Floats, combine: Combine, bounds: tuple[float, float]) -> bool:
