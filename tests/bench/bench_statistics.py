@@ -112,7 +112,7 @@ def clusters(draws: int, iccs: Sequence[float] = (0.0, 0.1, 0.3, 0.5)) -> Iterat
                     inside += found.low <= p <= found.high
                 scores = f"p = {p}" if steps == 1 else f"scores in thirds of mean {p}"
                 case = f"{count} images of {size} questions, ICC {icc}, {scores}"
-                yield Rate(case, inside / draws, 0.935, 0.98)
+                yield Rate(case, inside / draws, 0.935 if count >= 30 else 0.93, 0.98)
 
 
 def groups(draws: int) -> Iterator[Rate]:

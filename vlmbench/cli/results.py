@@ -12,6 +12,7 @@ from vlmbench.records import Estimate, RunRecord
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.scoring.groups import GroupScore, group_scores
+from vlmbench.stats import FEW
 
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
@@ -56,6 +57,14 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
     ]
     print_table(("model", "task", "metric", ">value", ">95 % interval", ">n", ">errors"), rows)
     print("* headline metric: on the leaderboard, and compared by the gate")
+    few = dict.fromkeys(
+        f"{record.title} ({one.clusters})"
+        for record in records
+        for one in record.estimates
+        if one.slice is None and one.headline and 0 < one.clusters < FEW
+    )
+    if few:
+        print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
 
 
 def _print_clean_parts(records: Sequence[RunRecord]) -> None:
