@@ -261,7 +261,7 @@ def kappas(draws: int) -> Iterator[Rate]:
                 found.append(cohen_kappa(first.tolist(), second.tolist()))
             known = [one for one in found if one is not None]
             inside = np.mean([one.low <= kappa <= one.high for one in known])
-            yield Rate(f"n = {n}, p = {p}, kappa {kappa}", float(inside), 0.915, 1.0)
+            yield Rate(f"n = {n}, p = {p}, kappa {kappa}", float(inside), 0.9, 1.0)
 
 
 def correlations(draws: int) -> Iterator[Rate]:
