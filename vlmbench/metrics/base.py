@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from vlmbench import __version__, metrics
+from vlmbench import metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
 from vlmbench.metrics import compat
 from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
@@ -90,6 +90,8 @@ class Definition:
     judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
     sees_reasoning: bool = False
+    version: int = 1
+    """Raised when the same answer gets another value; vlmbench's own version changes none."""
 
     @property
     def reads_reasoning(self) -> bool:
@@ -154,7 +156,7 @@ class Metric:
             parts.append(self.judge)
         if self.definition.lower_is_better:
             low_high += "-lower-is-better"
-        return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
+        return "|".join([*parts, f"range:{low_high}", f"v:{self.definition.version}"])
 
     def prepare(self, all_references: References) -> Metric:
         """The metric with what it needs to know of all references of the task.
@@ -238,6 +240,7 @@ def metric(
     judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
     sees_reasoning: bool = False,
+    version: int = 1,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -260,6 +263,8 @@ def metric(
         judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
         sees_reasoning: The function gets the whole text, not only what follows its reasoning.
+        version: Raise it with every change that gives an answer another value, so that baselines
+            and runs from before are not compared with new ones.
     """
 
     def register(function: _Function) -> _Function:
@@ -280,6 +285,7 @@ def metric(
             judge_prompt,
             extremes,
             sees_reasoning,
+            version,
         )
         return function
 
