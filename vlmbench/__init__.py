@@ -104,7 +104,7 @@ def load_samples(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFr
     return frames.load_samples(paths)
 
 
-def compare(*paths: str | Path, published: bool = False, seed: int = 0) -> pd.DataFrame:
+def compare(*paths: str | Path, published: bool = False) -> pd.DataFrame:
     """Models side by side on the same samples: `vlmbench compare`.
 
     Args:
@@ -122,7 +122,7 @@ def compare(*paths: str | Path, published: bool = False, seed: int = 0) -> pd.Da
     from vlmbench.compare.published import published_frame
 
     roots = [Path(one) for one in paths]
-    return published_frame(roots) if published else compare_runs(roots, seed=seed)
+    return published_frame(roots) if published else compare_runs(roots)
 
 
 def train(

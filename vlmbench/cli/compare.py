@@ -44,7 +44,7 @@ def compare_command(options: argparse.Namespace) -> int:
 
 
 def _compare_models(options: argparse.Namespace) -> int:
-    frame = compare_runs(options.runs, seed=options.seed)
+    frame = compare_runs(options.runs)
     if options.json:
         print(frame.to_json(orient="records", force_ascii=False, indent=2))
         return 0

@@ -197,7 +197,7 @@ def _add_compare(top: Parser) -> None:
         "vlmbench compare runs/base runs/tuned",
         "vlmbench compare runs --published",
     )
-    compare.share("runs", "seed", "json")
+    compare.share("runs", "json")
     compare.option("--published", "with scores that others published, where these compare")
 
 

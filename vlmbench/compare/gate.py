@@ -44,12 +44,12 @@ from vlmbench.compare.gate_baseline import (
     saved_samples,
     write_baseline,
 )
-from vlmbench.compare.paired_runs import RESAMPLES
+from vlmbench.compare.paired_runs import RESAMPLES, metric_difference
 from vlmbench.errors import ConfigError, IncompleteError, UsageError
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import RunRecord
 from vlmbench.runs.directory import RunDir, find_runs
-from vlmbench.stats import Floats, PairedDifference, paired_bootstrap, value_of
+from vlmbench.stats import Floats, PairedDifference, value_of
 
 DEFAULT_MARGIN = 0.02
 LEVEL = 0.95
@@ -310,10 +310,8 @@ def _compare(
             task, saved.id, "inconclusive", "no sample has a score on both sides", lost=lost
         )
     old, new = (_matrix([pair[side] for pair in scored], metric) for side in (0, 1))
-    paired = paired_bootstrap(
-        new, old, metric.combine, resamples=bootstrap.resamples, level=LEVEL, seed=bootstrap.seed
-    )
-    gain = _negated(paired) if metric.definition.lower_is_better else paired
+    paired = metric_difference(metric, new, old, [str(place) for place in range(len(new))])
+    gain = paired.negated() if metric.definition.lower_is_better else paired
     verdict, reason = _verdict(gain, bootstrap.margin, _max_shift(metric, lost, len(pairs)), lost)
     return GateRow(
         task=task,
@@ -327,7 +325,7 @@ def _compare(
         difference=paired.difference,
         low=paired.low,
         high=paired.high,
-        p_value=paired.p_value,
+        p_value=paired.p_two_sided,
     )
 
 
@@ -346,11 +344,6 @@ def _verdict(
     if verdicts == {"better", "within margin"}:
         return "within margin", None
     return "inconclusive", f"{lost} samples could be scored on one side only"
-
-
-def _negated(paired: PairedDifference) -> PairedDifference:
-    """The difference the other way round, for a metric of which less is better."""
-    return PairedDifference(-paired.difference, -paired.high, -paired.low, paired.p_value)
 
 
 def _max_shift(metric: Metric, lost: int, total: int) -> float:

@@ -11,7 +11,15 @@ import pandas as pd
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir
-from vlmbench.stats import Floats, percentile_interval, resampled_totals, value_of
+from vlmbench.stats import (
+    Floats,
+    Kind,
+    PairedDifference,
+    paired_difference,
+    percentile_interval,
+    resampled_totals,
+    value_of,
+)
 
 RESAMPLES = 2000
 
@@ -35,6 +43,8 @@ class Paired:
     ids: tuple[str, ...]
     vectors: tuple[Floats, ...]
     """(n, metric.size) a run."""
+    clusters: tuple[str, ...]
+    """Of each sample; its own id where nothing is known of its images."""
     left_out: int
     """Samples that the metric is for and that some run did not answer or could not score."""
 
@@ -71,19 +81,21 @@ def headline_metrics(record: RunRecord, *, use: str | None = None) -> dict[str, 
 def metric_frame(rows: Iterable[SampleScores], name: str) -> pd.DataFrame:
     """What a metric says of samples, a row each by id.
 
-    Columns: `key` of the request; `concerned`, whether the metric is for the sample or there is
-    no answer; `vector`, None where there is none; `read`, what the metric read out of the answer.
+    Columns: `key` of the request; `cluster` that the sample belongs to; `concerned`, whether the
+    metric is for the sample or there is no answer; `vector`, None where there is none; `read`, what
+    the metric read out of the answer.
     """
     values = {
         row.id: (
             row.key,
+            row.cluster or row.id,
             name in row.scores or row.error is not None,
             score.vector if (score := row.scores.get(name)) is not None else None,
             score.extracted if score is not None else None,
         )
         for row in rows
     }
-    columns = ["key", "concerned", "vector", "read"]
+    columns = ["key", "cluster", "concerned", "vector", "read"]
     return pd.DataFrame.from_dict(values, orient="index", columns=columns, dtype=object)
 
 
@@ -105,7 +117,39 @@ def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = Fa
     scored = vectors.dropna()
     shape = (len(scored), metric.size)
     matrices = (np.array(scored[run].tolist(), dtype=np.float64).reshape(shape) for run in vectors)
-    return Paired(tuple(scored.index), tuple(matrices), len(vectors) - len(scored))
+    clusters = both.loc[scored.index, (0, "cluster")]
+    return Paired(tuple(scored.index), tuple(matrices), tuple(clusters), len(vectors) - len(scored))
+
+
+def metric_difference(
+    metric: Metric, new: Floats, old: Floats, clusters: Sequence[str]
+) -> PairedDifference:
+    """The value of `new` less that of `old` on a metric, with its interval.
+
+    Args:
+        new: (n, metric.size), n at least 1.
+        old: The same samples in the same order.
+        clusters: Of each sample.
+    """
+    return paired_difference(
+        new,
+        old,
+        clusters=clusters,
+        combine=metric.definition.combine,
+        kind=metric_kind(metric, new, old),
+        bounds=metric.bounds or (0.0, metric.unit),
+        unit=metric.unit,
+    )
+
+
+def metric_kind(metric: Metric, *vectors: Floats) -> Kind:
+    """What scale a metric's values are on, by its range and by these vectors."""
+    bounds = metric.bounds
+    if bounds is None or bounds[1] - bounds[0] > metric.unit:
+        return "free"
+    if metric.is_mean and all(np.isin(values, bounds).all() for values in vectors):
+        return "binary"
+    return "bounded"
 
 
 def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:

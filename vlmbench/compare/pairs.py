@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from vlmbench.compare.paired_runs import (
-    RESAMPLES,
     Scored,
     headline_metrics,
+    metric_difference,
     pair,
     read_scored,
     values_of,
@@ -20,7 +20,6 @@ from vlmbench.errors import UsageError
 from vlmbench.metrics.base import Metric
 from vlmbench.records import RunRecord
 from vlmbench.runs.directory import find_runs
-from vlmbench.stats import paired_bootstrap
 
 SAME_QUESTIONS = ("data", "fields", "prompt")
 """Fingerprints that two runs of the same questions share."""
@@ -37,13 +36,14 @@ PAIR_COLUMNS = (
     "low",
     "high",
     "p_value",
+    "method",
     "n",
     "left_out",
     "problem",
 )
 
 
-def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
+def compare_runs(paths: Sequence[Path]) -> pd.DataFrame:
     """The first model beside each of the others, on every task that both have run.
 
     Args:
@@ -55,7 +55,7 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
         part "clean" where a model was trained on samples of the task, without these: `value_a`
         and `value_b` on the `n` samples that both scored, `difference` (b minus a; positive is
         better unless the metric counts what is wrong) with the ends `low` and `high` of its 95 %
-        paired bootstrap interval, `p_value`, `left_out` samples that one of them did not answer
+        interval (`method` names it), `p_value`, `left_out` samples that one of them did not answer
         or could not score, and the `problem` where the two do not compare (missing otherwise).
 
     Raises:
@@ -78,12 +78,12 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
         row
         for other in others
         for task in sorted(first.keys() & other.keys())
-        for row in _task_rows(first[task], other[task], seed)
+        for row in _task_rows(first[task], other[task])
     ]
     return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
 
 
-def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
+def _task_rows(a: Scored, b: Scored) -> Iterator[dict[str, Any]]:
     parts = {"all": (a, b)}
     if seen := _seen(a.record) | _seen(b.record):
         parts["clean"] = (_without(a, seen), _without(b, seen))
@@ -97,7 +97,7 @@ def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
                 "model_a": a.record.model,
                 "model_b": b.record.model,
             }
-            found = {"problem": problem} if problem else _paired(one, other, name, metric, seed)
+            found = {"problem": problem} if problem else _paired(one, other, name, metric)
             yield names | found
 
 
@@ -122,12 +122,12 @@ def _problem(a: RunRecord, b: RunRecord, metric: str) -> str | None:
     return None if signatures[0] == signatures[1] else "another metric signature"
 
 
-def _paired(a: Scored, b: Scored, name: str, metric: Metric, seed: int) -> dict[str, Any]:
+def _paired(a: Scored, b: Scored, name: str, metric: Metric) -> dict[str, Any]:
     paired = pair([a, b], name, metric)
     if not paired.ids:
         return {"n": 0, "left_out": paired.left_out, "problem": "no sample scored in both"}
     first, second = paired.vectors
-    found = paired_bootstrap(second, first, metric.combine, resamples=RESAMPLES, seed=seed)
+    found = metric_difference(metric, second, first, paired.clusters)
     value_a, value_b = values_of(paired, metric).tolist()
     return {
         "value_a": value_a,
@@ -135,7 +135,8 @@ def _paired(a: Scored, b: Scored, name: str, metric: Metric, seed: int) -> dict[
         "difference": found.difference,
         "low": found.low,
         "high": found.high,
-        "p_value": found.p_value,
+        "p_value": found.p_two_sided,
+        "method": found.method,
         "n": len(paired.ids),
         "left_out": paired.left_out,
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics, pair
+from vlmbench.compare.paired_runs import Scored, headline_metrics, metric_difference, pair
 from vlmbench.metrics.base import Metric
-from vlmbench.stats import paired_bootstrap, value_of
+from vlmbench.stats import value_of
 
 GainVerdict: TypeAlias = Literal["looks", "no gain shown", "better without"]
 
@@ -59,10 +59,9 @@ def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) ->
     if not n:
         return VisualGain(name, mode, None, None, None, None, None, 0, left_out, None)
     with_image, without = paired.vectors
-    sign = -1 if metric.definition.lower_is_better else 1
-    first, second = (with_image, without) if sign == 1 else (without, with_image)
-    seed = plain.record.seed
-    found = paired_bootstrap(first, second, metric.combine, resamples=RESAMPLES, seed=seed)
+    found = metric_difference(metric, with_image, without, paired.clusters)
+    if metric.definition.lower_is_better:
+        found = found.negated()
     return VisualGain(
         metric=name,
         mode=mode,

@@ -6,14 +6,22 @@ Both are sums over the rated units, so that units are resampled as samples are e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from vlmbench.errors import UsageError
-from vlmbench.stats import Floats, Interval, percentile_interval, resampled_totals, value_of
+from vlmbench.stats import (
+    Combine,
+    Count,
+    Floats,
+    Interval,
+    percentile_interval,
+    resampled_totals,
+    value_of,
+)
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
 """What labels mean: names, an order, or numbers whose distances count."""
@@ -121,7 +129,7 @@ def _kappa(table: Floats) -> Floats:
     return np.asarray((observed - expected) / (1 - expected))
 
 
-def _alpha(totals: Floats, n: int, *, level: Level, values: Floats | None) -> Floats:
+def _alpha(totals: Floats, n: Count, *, level: Level, values: Floats | None) -> Floats:
     table = _square(totals)
     counts = table.sum(axis=-1)
     if level == "nominal":
@@ -138,7 +146,7 @@ def _alpha(totals: Floats, n: int, *, level: Level, values: Floats | None) -> Fl
     return np.asarray(1 - observed / expected)
 
 
-def _correlation(totals: Floats, n: int) -> Floats:
+def _correlation(totals: Floats, n: Count) -> Floats:
     x, y, xx, yy, xy = (totals[..., place] / n for place in range(5))
     return np.asarray((xy - x * y) / np.sqrt((xx - x * x) * (yy - y * y)))
 
@@ -149,9 +157,7 @@ def _ranks(numbers: Sequence[float]) -> Floats:
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
 
 
-def _resampled(
-    tables: Floats, combine: Callable[[Floats, int], Floats], seed: int
-) -> Interval | None:
+def _resampled(tables: Floats, combine: Combine, seed: int) -> Interval | None:
     """The value with its interval over the resamples in which it is defined."""
     if not len(tables):
         return None

@@ -29,7 +29,7 @@ from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
-from vlmbench.stats import Combine, Floats, mean
+from vlmbench.stats import Combine, Count, Floats, mean
 from vlmbench.text import japanese, numbers
 from vlmbench.text.reasoning import REASONING_FORM, without_reasoning
 
@@ -90,6 +90,7 @@ class Definition:
     judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
     sees_reasoning: bool = False
+    unit: float | None = None
     version: int = 1
     """Raised when the same answer gets another value; vlmbench's own version changes none."""
 
@@ -141,6 +142,14 @@ class Metric:
     def is_mean(self) -> bool:
         """Whether the value is the mean of one number a sample."""
         return self.definition.combine is mean
+
+    @property
+    def unit(self) -> float:
+        """What a large difference between two answers is worth: the width of the range, or what
+        the metric declares where it has no range or comes nowhere near its ends."""
+        if self.definition.unit is not None:
+            return self.definition.unit
+        return self.bounds[1] - self.bounds[0] if self.bounds else 1.0
 
     @property
     def signature(self) -> str:
@@ -200,7 +209,7 @@ class Metric:
         scored: Any = self.definition.function(answers, *state, **self.options)
         return scored  # type: ignore[no-any-return]
 
-    def combine(self, totals: Floats, n: int) -> Floats:
+    def combine(self, totals: Floats, n: Count) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
         return self.definition.combine(totals, n)
 
@@ -240,6 +249,7 @@ def metric(
     judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
     sees_reasoning: bool = False,
+    unit: float | None = None,
     version: int = 1,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
@@ -263,6 +273,9 @@ def metric(
         judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
         sees_reasoning: The function gets the whole text, not only what follows its reasoning.
+        unit: What a large difference between two answers is worth, for intervals and margins of a
+            metric without a range, or with one that answers come nowhere near the ends of; without
+            it the width of the range, or 1.
         version: Raise it with every change that gives an answer another value, so that baselines
             and runs from before are not compared with new ones.
     """
@@ -285,6 +298,7 @@ def metric(
             judge_prompt,
             extremes,
             sees_reasoning,
+            unit,
             version,
         )
         return function

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from vlmbench.stats import (
+    Count,
     Floats,
     bootstrap_interval,
     exact_totals,
     mean,
-    paired_bootstrap,
     proportion_interval,
     resampled_totals,
 )
@@ -21,7 +21,7 @@ FIRST = (np.arange(1, 41) % 7).astype(float)[:, None]
 SECOND = (np.arange(1, 41) * 3 % 5).astype(float)[:, None]
 
 
-def ratio(totals: Floats, n: int) -> Floats:
+def ratio(totals: Floats, n: Count) -> Floats:
     """A combination that is no mean."""
     return np.asarray(totals[..., 0] / totals[..., 1])
 
@@ -57,7 +57,7 @@ def test_the_interval_of_a_seed_never_changes() -> None:
 
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = resampled_totals(ROOTS, resamples=100, seed=5)
-    monkeypatch.setattr("vlmbench.stats._DRAWS", 7 * len(ROOTS))
+    monkeypatch.setattr("vlmbench.stats.resampling._DRAWS", 7 * len(ROOTS))
     assert np.array_equal(resampled_totals(ROOTS, resamples=100, seed=5), whole)
 
 
@@ -86,33 +86,6 @@ def test_sums_do_not_depend_on_the_order_of_addition() -> None:
 def test_equal_samples_give_a_point(vectors: Floats) -> None:
     interval = bootstrap_interval(vectors, mean, seed=0)
     assert interval.low == interval.high == pytest.approx(interval.value, abs=1e-12)
-
-
-def test_a_paired_difference_agrees_with_scipy() -> None:
-    paired = paired_bootstrap(FIRST, SECOND, mean, resamples=20_000, seed=0)
-    assert paired.difference == 1.0
-    # scipy 1.17.1: stats.bootstrap(..., paired=True, method="percentile", n_resamples=100_000)
-    assert (paired.low, paired.high) == pytest.approx((0.25, 1.75), abs=0.03)
-    # 20,000 resamples drawn with numpy's default generator: 0.0095
-    assert paired.p_value == pytest.approx(0.0095, abs=0.003)
-
-
-def test_the_null_hypothesis_is_rejected_as_often_as_stated() -> None:
-    rng = np.random.default_rng(0)
-    pairs = [rng.normal(size=(2, 60, 1)) for _ in range(300)]
-    rejected = [paired_bootstrap(a, b, mean, resamples=300, seed=0).p_value < 0.1 for a, b in pairs]
-    # 10 % of 300, within three standard errors (and a percentile bootstrap is a bit liberal)
-    assert 30 - 16 <= sum(rejected) <= 30 + 22
-
-
-def test_equal_systems_do_not_differ() -> None:
-    paired = paired_bootstrap(FIRST, FIRST, mean, seed=0)
-    assert (paired.difference, paired.low, paired.high, paired.p_value) == (0, 0, 0, 1)
-
-
-def test_the_better_of_two_pairs_has_the_smallest_p_value() -> None:
-    paired = paired_bootstrap(FIRST + 1, FIRST, mean, resamples=999, seed=0)
-    assert (paired.difference, paired.p_value) == (1, 1 / 1000)
 
 
 # scipy 1.17.1: stats.binomtest(k, n).proportion_ci(method="wilson")

@@ -12,64 +12,14 @@ exact (see `_on_grid`), so that neither the CPU nor the BLAS library shows in a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
-
-
-Combine: TypeAlias = Callable[[Floats, int], Floats]
-"""(totals of shape (..., d), number of samples) -> values of shape (...)."""
+from vlmbench.stats.values import Combine, Floats, Interval, mean, value_of
 
 _DRAWS = 1 << 17
 """Draws that are held at a time, or a few more: about 5 MB with what is computed from them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class PairedDifference:
-    """How far the first of two paired systems is above the second."""
-
-    difference: float
-    """Value of the first minus value of the second."""
-    low: float
-    """Ends of the percentile interval of the difference."""
-    high: float
-    p_value: float
-    """Two-sided, of the hypothesis that there is no difference: twice the share of resamples on
-    the far side of 0 (those at 0 count half), at least 1 / (resamples + 1)."""
-
-
-def mean(totals: Floats, n: int) -> Floats:
-    """The combination of vectors of one number each: their arithmetic mean."""
-    return np.asarray(totals[..., 0] / n, dtype=np.float64)
-
-
-def exact_totals(vectors: Floats) -> Floats:
-    """Correctly rounded column sums, the same for every order of the rows."""
-    return np.array([math.fsum(column.tolist()) for column in vectors.T], dtype=np.float64)
-
-
-def value_of(vectors: Floats, combine: Combine) -> float:
-    """The metric's value on all samples; independent of their order.
-
-    Args:
-        vectors: (n, d), n at least 1.
-    """
-    return float(combine(exact_totals(vectors), len(vectors)))
 
 
 def resampled_totals(vectors: Floats, *, resamples: int, seed: int) -> Floats:
@@ -137,42 +87,6 @@ def share_interval(
     if found.high - found.low > 1e-9:
         return found
     return Interval(found.value, *proportion_interval(found.value, len(values), level=level))
-
-
-def paired_bootstrap(
-    first: Floats,
-    second: Floats,
-    combine: Combine,
-    *,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int,
-) -> PairedDifference:
-    """Difference of two systems on the same samples, resampled in pairs.
-
-    Args:
-        first: (n, d), a row a sample, n at least 1.
-        second: (n, d), the same samples in the same order.
-        combine: The metric's combination, the same for both.
-        level: Share of resamples inside the interval.
-        seed: Equal seeds give equal results, on every machine.
-
-    Returns:
-        The difference first minus second. Two systems that are equal on every sample have the
-        difference 0, the interval [0, 0] and the p-value 1.
-    """
-    if first.shape != second.shape:
-        raise ValueError(f"paired vectors differ in shape: {first.shape} and {second.shape}")
-    n, width = first.shape
-    both = np.hstack([first, second])
-    totals = resampled_totals(both, resamples=resamples, seed=seed)
-    differences = combine(totals[:, :width], n) - combine(totals[:, width:], n)
-    low, high = percentile_interval(differences, level=level)
-    below = float(np.mean(differences < 0) + np.mean(differences == 0) / 2)
-    p_value = min(1.0, max(2 * min(below, 1 - below), 1 / (resamples + 1)))
-    return PairedDifference(
-        value_of(first, combine) - value_of(second, combine), low, high, p_value
-    )
 
 
 def proportion_interval(proportion: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
