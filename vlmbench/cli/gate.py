@@ -12,7 +12,7 @@ from vlmbench.cli.console import print_json, print_table
 from vlmbench.compare.gate.baseline import make_baseline
 from vlmbench.compare.gate.baseline_file import write_baseline
 from vlmbench.compare.gate.check import check
-from vlmbench.compare.gate.outputs.github import annotations, append_summary
+from vlmbench.compare.gate.outputs.github import annotation_lines, append_summary
 from vlmbench.compare.gate.outputs.junit import write_junit
 from vlmbench.compare.gate.outputs.markdown import markdown_report
 from vlmbench.compare.gate.outputs.table import text_report
@@ -40,14 +40,16 @@ def gate_save_command(options: argparse.Namespace) -> int:
 def gate_check_command(options: argparse.Namespace) -> int:
     """Give a verdict on each headline metric, and on all of them together."""
     rules = rules_of(options)
-    report = check(options.runs, options.baseline, rules=rules, source=str(options.rules or ""))
+    report = check(
+        options.runs, options.baseline, rules=rules, source=str(options.rules or "the rules")
+    )
     _write_outputs(report, options)
     if options.json:
         print_json(report.as_json())
     else:
         print(text_report(report), end="")
     if options.github:
-        for line in annotations(report):
+        for line in annotation_lines(report):
             print(line)
     return report.exit_code
 

@@ -179,13 +179,13 @@ def _check_content(baseline: Baseline, file: Path) -> None:
             raise _damaged(file, f"holds no headline metric of task '{name}'")
         if not task.samples:
             raise _damaged(file, f"holds no sample of task '{name}'")
-        if len(task.samples) > task.total:
-            raise _damaged(file, f"holds more samples of task '{name}' than it says")
         twice = [one for one, count in Counter(s.id for s in task.samples).items() if count > 1]
         if twice:
             raise _damaged(
                 file, f"holds {len(twice)} samples of task '{name}' twice, such as '{twice[0]}'"
             )
+        if len(task.samples) > task.total:
+            raise _damaged(file, f"holds more samples of task '{name}' than it says")
         for number, metric in enumerate(task.metrics):
             _check_vectors(name, task.samples, number, metric, file)
 

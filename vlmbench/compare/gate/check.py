@@ -51,7 +51,11 @@ class TaskPairs:
 
 
 def check(
-    runs: Sequence[Path], baseline_file: Path, *, rules: Rules | None = None, source: str = ""
+    runs: Sequence[Path],
+    baseline_file: Path,
+    *,
+    rules: Rules | None = None,
+    source: str = "the rules",
 ) -> GateReport:
     """Compare one model's runs with a saved baseline.
 

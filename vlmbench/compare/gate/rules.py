@@ -119,7 +119,7 @@ def check_names(
     rules: Rules,
     metrics: Mapping[str, Iterable[str]],
     slices: Mapping[str, Iterable[str]],
-    file: Path | None,
+    file: str,
 ) -> None:
     """A name that the baseline does not have is a slip, not a rule that never holds.
 

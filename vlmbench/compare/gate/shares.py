@@ -84,7 +84,7 @@ def _judged(
     same: bool,
 ) -> Judged:
     lower_is_better = name != "japanese"
-    seen = paired_difference(new, old, clusters=clusters, kind="binary")
+    seen = paired_difference(new, old, clusters=[str(one) for one in clusters], kind="binary")
     better = seen.negated() if lower_is_better else seen
     row = GateRow(
         "share",

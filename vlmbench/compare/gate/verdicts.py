@@ -94,9 +94,9 @@ def _decided(one: Judged, p_regressed: float | None, p_worse: float | None) -> G
     # What is not gated has its interval only.
     verdict = verdict_of(one.low, one.high, margin=one.margin, p_regressed=p_regressed or 0.0)
     reason = row.reason
-    if verdict != "undecided" and one.seen.small:
+    if one.seen.small:
         verdict = "undecided"
-        reason = f"{_counted(one.seen)} are too few to call"
+        reason = f"{_counted(one.seen)} too few to call"
     decides = ""
     if verdict == "undecided" and (row.gated or row.decides):
         decides = row.decides or _what_decides(one, row)
@@ -105,8 +105,8 @@ def _decided(one: Judged, p_regressed: float | None, p_worse: float | None) -> G
 
 def _counted(seen: PairedDifference) -> str:
     if seen.clusters < seen.n:
-        return f"{seen.n} samples in {seen.clusters} clusters"
-    return f"{seen.n} samples" if seen.n != 1 else "1 sample"
+        return f"{seen.n} samples in {seen.clusters} clusters are"
+    return f"{seen.n} samples are" if seen.n != 1 else "1 sample is"
 
 
 def _what_decides(one: Judged, row: GateRow) -> str:

@@ -11,7 +11,7 @@ from vlmbench.compare.gate.report import GateReport
 from vlmbench.errors import JournalError
 
 
-def annotations(report: GateReport) -> Iterator[str]:
+def annotation_lines(report: GateReport) -> Iterator[str]:
     """A workflow command for each row that is not fine."""
     fails = report.exit_code != 0
     rows = shown_rows(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from vlmbench.compare.gate.outputs.rows import change
 from vlmbench.compare.gate.report import GateReport, GateRow
@@ -26,14 +27,15 @@ def write_junit(report: GateReport, file: Path) -> None:
     for row in report.rows:
         if row.gated:
             suite.add_testcase(_case(report, row))
-    suite.update_statistics()
+    suite.update_statistics()  # type: ignore[no-untyped-call]
     xml = JUnitXml()
     xml.add_testsuite(suite)
-    xml.update_statistics()
-    replace_file(file, [xml.tostring()])
+    xml.update_statistics()  # type: ignore[no-untyped-call]
+    text: bytes = xml.tostring()  # type: ignore[no-untyped-call]
+    replace_file(file, [text])
 
 
-def _case(report: GateReport, row: GateRow):  # type: ignore[no-untyped-def]
+def _case(report: GateReport, row: GateRow) -> Any:
     from junitparser import Error, Failure, Skipped, TestCase
 
     case = TestCase(_clean(row.name), classname=_clean(f"vlmbench.gate.{row.kind}"), time=0)
