@@ -17,7 +17,7 @@ from vlmbench.compare.gate.baseline import BaselineTask, machine_of, measures_of
 from vlmbench.compare.gate.report import GateRow
 from vlmbench.compare.gate.rules import ResourceName, Rules
 from vlmbench.compare.gate.runs import GateRun
-from vlmbench.compare.gate.verdicts import LEVEL, Judged
+from vlmbench.compare.gate.verdicts import LEVEL, Judged, rounded_up
 from vlmbench.stats import PairedDifference
 
 FEWEST_RUNS = 3
@@ -134,7 +134,7 @@ def _judged(row: GateRow, before: Sequence[float], other_machine: str, machine: 
         high=ends[1],
         p_value=seen.p_two_sided,
         method=seen.method,
-        decides=f"more repeats, or a margin of {wide:.3f}",
+        decides=f"more repeats, or a margin of {rounded_up(wide):.3f}",
     )
     return Judged(row, seen, low=low, high=high, margin=_in_logarithms(row))
 

@@ -122,13 +122,13 @@ def _what_decides(one: Judged, row: GateRow) -> str:
     if needed > n:
         parts.append(f"n = {needed:,} instead of {n:,}")
     wide = max(margin_at(n, spread, scale=one.unit), -one.low)
-    share = _rounded_up(wide / one.scale) if one.scale > 0 else float("inf")
+    share = rounded_up(wide / one.scale) if one.scale > 0 else float("inf")
     if share <= 1 and row.kind != "pooled":
         parts.append(f"a margin of {share:.3f}")
     return ", or ".join(parts) or "more samples"
 
 
-def _rounded_up(share: float) -> float:
+def rounded_up(share: float) -> float:
     """To three digits, never below."""
     rounded = round(share, 3)
     return rounded if rounded >= share - TOLERANCE else round(share + 0.0005, 3)

@@ -12,6 +12,9 @@ MOST_SLICES = 10
 """Slices that are shown though they are not gated."""
 
 
+_LONGEST_SLICE = 60
+
+
 def shown_rows(report: GateReport) -> list[GateRow]:
     """Tasks and all tasks together, gated slices and resources, and shares that went wrong."""
     return [
@@ -51,7 +54,9 @@ def _label(row: GateRow, *, alone: bool) -> str:
     parts = [row.task]
     if row.kind in ("share", "resource") or not alone:
         parts.append(row.metric)
-    return " ".join(filter(None, [*parts, row.slice]))
+    if row.slice:
+        parts.append(one_line(row.slice, _LONGEST_SLICE))
+    return " ".join(parts)
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -78,10 +83,11 @@ def headline(report: GateReport) -> str:
 
 
 def one_line(text: str | None, length: int) -> str:
-    """A text on one line, cut with an ellipsis; what stands for no answer."""
+    """A text of somebody else on one line, cut with an ellipsis and without control characters,
+    which a terminal would obey; or what stands for no answer."""
     if text is None:
         return "(no answer)"
-    flat = " ".join(text.split())
+    flat = "".join(one if one.isprintable() else "�" for one in " ".join(text.split()))
     if not flat:
         return "(empty)"
     return flat if len(flat) <= length else flat[: length - 1] + "…"
