@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from vlmbench.cli.console import interval, number, print_json, print_table
-from vlmbench.compare.pairs import compare_runs
+from vlmbench.cli.console import number, print_json, print_table
+from vlmbench.compare.gate.outputs.table import table_lines
+from vlmbench.compare.pairs import compare_runs, gate_rows
 from vlmbench.compare.published import ComparisonTable, Mismatch, compare_published
 from vlmbench.report.html import build_report
 from vlmbench.runs.directory import find_runs
@@ -42,21 +43,11 @@ def _compare_models(options: argparse.Namespace) -> int:
     if options.json:
         print(frame.to_json(orient="records", force_ascii=False, indent=2))
         return 0
-    rows = [
-        [
-            row.task + (" (clean part)" if row.part == "clean" else ""),
-            row.metric,
-            row.model_b,
-            *(number(one) for one in (row.value_a, row.value_b)),
-            number(row.difference, signed=True),
-            interval(row.low, row.high, signed=True),
-            str(row.n),
-        ]
-        for row in frame[frame["problem"].isna()].itertuples()
-    ]
-    first = str(frame["model_a"].iloc[0]) if len(frame) else ""
-    headings = ("task", "metric", "model", f">{first}", ">model", ">difference", ">95 % interval")
-    print_table((*headings, ">n"), rows, title=f"Paired with {first}, on the same samples")
+    for model, rows in frame.groupby("model_b", sort=False):
+        print(f"{model} against {rows['model_a'].iloc[0]}, on the same samples\n")
+        for line in table_lines(gate_rows(rows)):
+            print(line.rstrip())
+        print()
     for row in frame[frame["problem"].notna()].itertuples():
         print(f"Note: {row.model_a} and {row.model_b} do not compare on {row.task}: {row.problem}.")
     if (frame["part"] == "clean").any():

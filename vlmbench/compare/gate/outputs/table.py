@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -31,15 +31,8 @@ def _lines(report: GateReport) -> Iterator[str]:
     yield from _wrapped(headline(report))
     yield ""
     rows = shown_rows(report)
-    yield _row("", "before", "after", "n", "change, 95 % interval", "verdict")
-    for row, label in zip(rows, labels(rows), strict=True):
-        yield from _row_lines(row, label)
-    details = [
-        f"{label} {row.text}"
-        for row, label in zip(rows, labels(rows), strict=True)
-        if row.text != row.verdict
-    ]
-    for block in (details, _slice_lines(report), report.notes):
+    yield from table_lines(rows)
+    for block in (_slice_lines(report), report.notes):
         if block:
             yield ""
         for line in block:
@@ -51,6 +44,22 @@ def _lines(report: GateReport) -> Iterator[str]:
             yield from _change_lines(one)
     yield ""
     yield f"exit code {report.exit_code}"
+
+
+def table_lines(rows: Sequence[GateRow]) -> Iterator[str]:
+    """The rows as a table, and below it what a verdict alone does not say."""
+    yield _row("", "before", "after", "n", "change, 95 % interval", "verdict")
+    for row, label in zip(rows, labels(rows), strict=True):
+        yield from _row_lines(row, label)
+    details = [
+        f"{label} {row.text}"
+        for row, label in zip(rows, labels(rows), strict=True)
+        if row.text != row.verdict
+    ]
+    if details:
+        yield ""
+    for line in details:
+        yield from _wrapped(line)
 
 
 def _row_lines(row: GateRow, label: str) -> Iterator[str]:
