@@ -81,6 +81,11 @@ def _add_run(top: Parser) -> None:
     run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
     run.option("--fresh", "drop the answers that are in --out already")
     run.option(
+        "--sequential",
+        "stop a task as soon as its verdict against --baseline is safe; exit code as of gate check",
+    )
+    run.option("--baseline FILE", "made by 'gate save', for --sequential")
+    run.option(
         "--keep-images", "store each image once in DIR/images, so that reports need no data set"
     )
     run.share("data-dir", "seed", "json", "quiet")

@@ -139,9 +139,14 @@ def signatures(record: RunRecord, *, headline: bool | None = True) -> dict[str, 
     }
 
 
+def asked_prefix(content_hash: str) -> str:
+    """What a baseline keeps of a request's hash."""
+    return content_hash[:_HASH_LENGTH]
+
+
 def asked_hash(row: SampleScores) -> str:
-    """What a baseline keeps of a request."""
-    return row.key.removeprefix(f"{row.id}#")[:_HASH_LENGTH]
+    """What a baseline keeps of a sample's request."""
+    return asked_prefix(row.key.removeprefix(f"{row.id}#"))
 
 
 def answer_hash(text: str | None) -> str | None:

@@ -117,9 +117,15 @@ def refuse_different(run: GateRun, saved: BaselineTask, file: object) -> None:
             raise _different(record.task, name, file, f"run: {value}, baseline: {other}")
     by_id = {sample.id: sample for sample in saved.samples}
     for name, row in run.scores.items():
-        if name in by_id and asked_hash(row) != by_id[name].asked:
-            detail = f"sample '{name}' has another prompt, image or generation argument"
-            raise _different(record.task, "prompt", file, detail)
+        if name in by_id:
+            refuse_other_request(record.task, by_id[name], asked_hash(row), file)
+
+
+def refuse_other_request(task: str, saved: SavedSample, asked: str, file: object) -> None:
+    """Raises ConfigError where a sample is asked otherwise than the baseline was."""
+    if asked != saved.asked:
+        detail = f"sample '{saved.id}' has another prompt, image or generation argument"
+        raise _different(task, "prompt", file, detail)
 
 
 def _different(task: str, name: str, file: object, detail: str) -> ConfigError:
