@@ -65,8 +65,9 @@ def test_more_than_two_models_are_no_pilot(tmp_path: Path) -> None:
 
 def test_the_margin_is_a_share_as_the_gate_takes_it(tmp_path: Path) -> None:
     metrics = [{"use": "caption.cider_d", "headline": True}]
-    task = write_task(tmp_path / "task", color_rows(60), metrics=metrics)
-    answers = {f"q{n:03}": "赤" if n % 2 else "青" for n in range(60)}
+    rows = color_rows(60)
+    task = write_task(tmp_path / "task", rows, metrics=metrics)
+    answers = {row["id"]: row["references"][0] if n % 8 < 4 else "白" for n, row in enumerate(rows)}
     pilot = [answered_run(task, tmp_path / "runs", "m", answers)]
     record = RunDir(pilot[0] / "colors").read_record()
     value = next(one.value for one in record.estimates if one.headline and one.slice is None)

@@ -265,7 +265,7 @@ def _add_gate(top: Parser) -> None:
         type=float,
         required=True,
     )
-    power.option("--pilot RUNS", "runs of two models, for how much they differ", default=[])
+    power.option("--pilot RUNS", "runs of one model or two, for how much they differ", default=[])
     power.share("data-dir", "json")
 
 
