@@ -1,7 +1,9 @@
 """Who changes what a metric gives must raise its version, or old baselines are compared wrongly.
 
-metric_versions.json holds, for each metric, its signature and a hash of what it gives on the answers
-below. After a change: raise `version` of `@metric`, then `python tests/metrics/test_metric_versions.py`.
+metric_versions.json holds, for each metric, its signature and a hash of what it gives on the
+answers below. After a change raise `version` of `@metric`, and write the file anew:
+
+    python tests/metrics/test_metric_versions.py
 """
 
 from __future__ import annotations
