@@ -48,7 +48,7 @@ def evaluate(
         tasks: Names of tasks or groups, or paths of task files.
         limit: Answer only so many samples of each task.
         out: Output directory; a run's own is `<out>/<model>/<task>`.
-        seed: Of the bootstrap and of sampled generation.
+        seed: Of sampled generation, and of what is drawn for a diagnosis.
         fresh: Drop the answers of earlier calls.
         batch_size: Requests that a copy of the model answers at a time; None to find out.
         replicas: Copies of the model; None: one a GPU, on a CPU one a core. More than 1 start

@@ -85,7 +85,7 @@ def run(
         executor: How requests get to the model.
         out: Output directory; the run's own is `<out>/<model>/<task>`, or `<task>@<variant>`.
         limit: Ask only so many samples from the start.
-        seed: Of the bootstrap and of sampled generation.
+        seed: Of sampled generation, and of what is drawn for a diagnosis.
         fresh: Drop the answers of earlier calls.
         max_errors: Stop when more samples than this have failed in this call; None to go on.
         variant: A perturbed form of the questions; its run has a directory of its own.

@@ -13,8 +13,8 @@ from vlmbench.records import RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir
 from vlmbench.stats import (
     Floats,
-    Kind,
     PairedDifference,
+    clustered,
     paired_difference,
     percentile_interval,
     resampled_totals,
@@ -124,7 +124,7 @@ def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = Fa
 def metric_difference(
     metric: Metric, new: Floats, old: Floats, clusters: Sequence[str]
 ) -> PairedDifference:
-    """The value of `new` less that of `old` on a metric, with its interval.
+    """The value of `new` less that of `old` on a metric, with its 95 % interval.
 
     Args:
         new: (n, metric.size), n at least 1.
@@ -136,28 +136,20 @@ def metric_difference(
         old,
         clusters=clusters,
         combine=metric.definition.combine,
-        kind=metric_kind(metric, new, old),
+        kind=metric.kind(new, old),
         bounds=metric.bounds or (0.0, metric.unit),
         unit=metric.unit,
     )
 
 
-def metric_kind(metric: Metric, *vectors: Floats) -> Kind:
-    """What scale a metric's values are on, by its range and by these vectors."""
-    bounds = metric.bounds
-    if bounds is None or bounds[1] - bounds[0] > metric.unit:
-        return "free"
-    if metric.is_mean and all(np.isin(values, bounds).all() for values in vectors):
-        return "binary"
-    return "bounded"
-
-
 def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:
-    """The metric's values in resamples of the samples: (runs, RESAMPLES), drawn together."""
-    n = len(paired.ids)
-    totals = resampled_totals(np.hstack(paired.vectors), resamples=RESAMPLES, seed=seed)
-    parts = np.split(totals, len(paired.vectors), axis=1)
-    return np.stack([metric.combine(part, n) for part in parts])
+    """The metric's values in resamples of the clusters: (runs, RESAMPLES), drawn together."""
+    data = clustered(np.hstack(paired.vectors), paired.clusters)
+    drawn = resampled_totals(
+        np.column_stack([data.sums, data.sizes]), resamples=RESAMPLES, seed=seed
+    )
+    parts = np.split(drawn[:, :-1], len(paired.vectors), axis=1)
+    return np.stack([metric.combine(part, drawn[:, -1]) for part in parts])
 
 
 def values_of(paired: Paired, metric: Metric) -> Floats:

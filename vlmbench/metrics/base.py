@@ -29,7 +29,14 @@ from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
-from vlmbench.stats import Combine, Count, Floats, mean
+from vlmbench.stats import (
+    Combine,
+    Count,
+    Floats,
+    Kind,
+    is_binary,
+    mean,
+)
 from vlmbench.text import japanese, numbers
 from vlmbench.text.reasoning import REASONING_FORM, without_reasoning
 
@@ -166,6 +173,14 @@ class Metric:
         if self.definition.lower_is_better:
             low_high += "-lower-is-better"
         return "|".join([*parts, f"range:{low_high}", f"v:{self.definition.version}"])
+
+    def kind(self, *vectors: Floats) -> Kind:
+        """What scale the values are on, by the metric's range and by vectors at hand."""
+        if self.bounds is None:
+            return "free"
+        if all(is_binary(some, self.definition.combine, self.bounds) for some in vectors):
+            return "binary"
+        return "free" if self.bounds[1] - self.bounds[0] > self.unit else "bounded"
 
     def prepare(self, all_references: References) -> Metric:
         """The metric with what it needs to know of all references of the task.

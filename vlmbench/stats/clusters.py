@@ -67,6 +67,18 @@ def clustered(vectors: Floats, clusters: Labels | None = None) -> Clustered:
     return Clustered(sums, np.bincount(codes).astype(np.float64))
 
 
+def label_errors(vectors: Floats, labels: Labels, combine: Combine) -> dict[str, float]:
+    """What each label's samples contribute to the error of the value; they add up to 0.
+
+    The sum of their squares is the variance of the value, but for a correction that fades with the
+    number of labels; the sum of the products of two metrics' is the covariance.
+    """
+    data = clustered(vectors, labels)
+    each = influences(data, combine)
+    names = np.unique(np.asarray(labels, dtype=str))
+    return dict(zip(names.tolist(), ((each - each.mean()) / len(each)).tolist(), strict=True))
+
+
 def cluster_variance(residuals: Floats, sizes: Floats) -> float:
     """CR2 variance of a mean over n samples; infinite for one cluster.
 

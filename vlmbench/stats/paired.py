@@ -10,9 +10,9 @@ B. I. Graubard (Confidence intervals for proportions with small expected number 
 Survey Methodology 24, 1998) do for one proportion. The variance is CR2 over clusters, the quantile
 Student's (clusters.py).
 
-One unseen sample in the metric's favor and one against it are counted in both variances, half each,
-so that a few equal samples are no proof that all are: two systems that agree on all of n samples
-may still differ on 3.84 in n + 3.84 of them.
+One unseen sample in the metric's favor and one against it are counted in both variances
+(kinds.py), so that a few equal samples are no proof that all are: two systems that agree on all of
+n samples may still differ on 3.84 in n + 3.84 of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -31,21 +31,17 @@ from vlmbench.stats.clusters import (
     degrees_of_freedom,
     influences,
 )
+from vlmbench.stats.kinds import (
+    FEW,
+    PRIOR_CORRELATION,
+    Kind,
+    is_binary,
+    prior_weight,
+)
 from vlmbench.stats.mcnemar import mid_p
 from vlmbench.stats.score_pairs import score_limits, score_statistic
 from vlmbench.stats.student import t_below, t_quantile
 from vlmbench.stats.values import Combine, Floats, mean, value_of
-
-Kind: TypeAlias = Literal["binary", "bounded", "free"]
-"""Each score is one of two values; or between two; or on a scale without practical ends."""
-
-FEW = 10
-"""Fewer independent clusters than this are too few to call a verdict on."""
-
-PRIOR_WEIGHT = 0.5
-"""Of each of the two unseen samples."""
-PRIOR_CORRELATION = 0.3
-"""What is supposed of the correlation within clusters as long as nothing is seen."""
 
 
 class Tail(Protocol):
@@ -206,7 +202,7 @@ def paired_difference(
     if kind == "binary":
         whole = _wins_and_losses(new, old, combine, bounds)
     least = unit if kind == "free" else bounds[1] - bounds[0]
-    pairs, count = _effective(new, old, clusters, combine, difference, least)
+    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
     if whole is not None and count == len(new):
         pairs = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
     low, high = pairs.limits((1 - level) / 2)
@@ -234,12 +230,12 @@ def _method(exact: bool, is_clustered: bool) -> str:
 def _wins_and_losses(
     new: Floats, old: Floats, combine: Combine, bounds: tuple[float, float]
 ) -> tuple[int, int]:
-    if combine is not mean or not np.isin((new, old), bounds).all():
+    if not (is_binary(new, combine, bounds) and is_binary(old, combine, bounds)):
         raise ValueError(f"a binary metric is a mean of values that are {bounds[0]} or {bounds[1]}")
     return int((new > old).sum()), int((new < old).sum())
 
 
-def _effective(
+def effective_pairs(
     new: Floats,
     old: Floats,
     clusters: Labels | None,
@@ -268,7 +264,7 @@ def _effective(
     whole = wins + losses - (wins - losses) ** 2 / n
     seen = cluster_variance(residuals / scale, sizes) * n * (n - 1) if len(data) > 1 else 0.0
     supposed = 1 + (float((sizes**2).sum()) / n - 1) * PRIOR_CORRELATION
-    prior = 2 * PRIOR_WEIGHT
+    prior = 2 * prior_weight(data)
     ratio = (seen + prior * supposed) / (whole + prior)
     freedom = degrees_of_freedom(sizes)
     return EffectivePairs(wins / ratio, losses / ratio, n / ratio, scale, freedom), len(data)

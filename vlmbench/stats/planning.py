@@ -6,7 +6,8 @@ n samples lies wholly above a boundary with a probability that follows from the 
 
     power = P(Z < (T - z) * sqrt(v0 / v1))
 
-with T the statistic at the expected counts, v0 its variance at the boundary and v1 = sd^2.
+with T the statistic at the expected counts, v0 its variance at the boundary and v1 = sd^2. Where
+few samples are expected to differ, the probabilities of all counts are added up instead.
 
 Sources: J. M. Lachin, Introduction to sample size determination and power analysis for clinical
 trials, Controlled Clinical Trials 2 (1981); J.-P. Liu, H.-M. Hsueh, E. Hsieh and J. J. Chen, Tests
@@ -27,6 +28,8 @@ from vlmbench.stats.student import t_below, t_quantile
 POWER = 0.8
 LEVEL = 0.95
 _MOST = 10**9
+_FEW_DIFFER = 60
+"""Samples that differ; up to them the normal distribution is too coarse."""
 
 
 def power_above(
@@ -49,15 +52,31 @@ def power_above(
         scale: What one whole win is worth, such as the width of the metric's range.
     """
     gain, spread, line = difference / scale, sd / scale, boundary / scale
-    whole = max(spread**2 + gain**2, abs(gain))
+    whole = min(1.0, max(spread**2 + gain**2, abs(gain)))
+    z = t_quantile((1 + level) / 2, math.inf)
+    if n * whole <= _FEW_DIFFER:
+        return _exact_power(line, whole, gain, n, z)
     wins, losses = n * (whole + gain) / 2, n * (whole - gain) / 2
     statistic = float(score_statistic(wins, losses, n, line))
-    z = t_quantile((1 + level) / 2, math.inf)
     true = math.sqrt(max(whole - gain**2, 0.0))
     if true == 0:
         return float(statistic > z)
     supposed = math.sqrt(n) * (gain - line) / statistic
     return t_below((statistic - z) * supposed / true, math.inf)
+
+
+def _exact_power(line: float, whole: float, gain: float, n: int, z: float) -> float:
+    """The same for wins and losses of 1, with a share `whole` of the samples that differ."""
+    from scipy.stats import binom
+
+    most = int(n * whole + 10 * math.sqrt(n * whole) + 20)
+    differing, wins = (of.ravel() for of in np.indices((min(n, most) + 1,) * 2))
+    possible = wins <= differing
+    differing, wins = differing[possible], wins[possible]
+    share = (1 + gain / whole) / 2 if whole else 0.5
+    chance = binom.pmf(differing, n, whole) * binom.pmf(wins, differing, share)
+    statistic = score_statistic(wins, differing - wins, n, line)
+    return float(chance[statistic > z].sum())
 
 
 def samples_for_effect(

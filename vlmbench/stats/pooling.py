@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlmbench.stats.paired import FEW, PairedDifference, Tail
+from vlmbench.stats.kinds import FEW
+from vlmbench.stats.paired import PairedDifference, Tail
 from vlmbench.stats.student import t_below
 from vlmbench.stats.values import Floats
 

@@ -1,22 +1,23 @@
-"""Intervals and paired tests: numbers in, numbers out.
+"""The bootstrap, for what no formula gives an interval of, such as the worst of several prompts.
 
 A metric gives each sample one additive vector, and a function turns a sum of vectors into the
 metric's value. Resampling therefore needs no scoring: a resample is a vector of counts (how often
-each sample was drawn), and its sum is one product of matrices.
+each row was drawn), and its sum is one product of matrices.
 
-All intervals are percentile intervals at the stated level. Resampling is reproducible bit for
-bit: the draws come from the raw PCG64 stream, whose values NumPy guarantees, and the sums are
-exact (see `_on_grid`), so that neither the CPU nor the BLAS library shows in a result.
+Resampling is reproducible bit for bit: the draws come from the raw PCG64 stream, whose values NumPy
+guarantees, and the sums are exact (see `_on_grid`), so that neither the CPU nor the BLAS library
+shows in a result.
+
+Source: B. Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 7 (1979);
+clusters are drawn whole, as in C. A. Field and A. H. Welsh, Bootstrapping clustered data, JRSS B 69
+(2007).
 """
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
-
 import numpy as np
 
-from vlmbench.stats.values import Combine, Floats, Interval, mean, value_of
+from vlmbench.stats.values import Floats
 
 _DRAWS = 1 << 17
 """Draws that are held at a time, or a few more: about 5 MB with what is computed from them."""
@@ -48,65 +49,6 @@ def percentile_interval(values: Floats, *, level: float = 0.95) -> tuple[float, 
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    vectors: Floats, combine: Combine, *, resamples: int = 1000, level: float = 0.95, seed: int
-) -> Interval:
-    """Percentile bootstrap interval of a metric over samples.
-
-    Args:
-        vectors: (n, d), a row a sample, n at least 1.
-        level: Share of resamples inside the interval.
-        seed: Equal seeds give equal intervals, on every machine.
-
-    Returns:
-        The value and its interval. With one sample, or samples that are all equal, resampling
-        shows no spread and both ends are the value; `proportion_interval` is the better answer
-        then for a metric with a fixed range.
-    """
-    values = combine(resampled_totals(vectors, resamples=resamples, seed=seed), len(vectors))
-    low, high = percentile_interval(values, level=level)
-    return Interval(value_of(vectors, combine), low, high)
-
-
-def share_interval(
-    values: Floats, *, resamples: int = 1000, level: float = 0.95, seed: int
-) -> Interval:
-    """Interval of the mean of values between 0 and 1.
-
-    The bootstrap's, and Wilson's (`proportion_interval`) where resampling shows no spread.
-
-    Args:
-        values: (n,), n at least 1.
-        level: Share of resamples inside the interval.
-        seed: Equal seeds give equal intervals, on every machine.
-    """
-    vectors = values.reshape(-1, 1)
-    found = bootstrap_interval(vectors, mean, resamples=resamples, level=level, seed=seed)
-    if found.high - found.low > 1e-9:
-        return found
-    return Interval(found.value, *proportion_interval(found.value, len(values), level=level))
-
-
-def proportion_interval(proportion: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a mean of n values between 0 and 1.
-
-    Unlike the bootstrap it does not collapse when all values are 0 or all are 1. For values that
-    are not only 0 or 1 it is conservative: no variable on [0, 1] with mean p varies more than
-    p (1 - p).
-
-    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
-    JASA 22 (1927).
-    """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    center = (proportion + z * z / (2 * n)) / (1 + z * z / n)
-    spread = proportion * (1 - proportion) / n + z * z / (4 * n * n)
-    half = z * math.sqrt(spread) / (1 + z * z / n)
-    # At 0 and 1 the formula's end is exact in theory and off by rounding in practice.
-    low = 0.0 if proportion == 0 else max(0.0, center - half)
-    high = 1.0 if proportion == 1 else min(1.0, center + half)
-    return low, high
 
 
 def _draw_counts(stream: np.random.PCG64, resamples: int, n: int) -> Floats:
