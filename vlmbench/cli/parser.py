@@ -88,7 +88,10 @@ SHARED = {
         "folder of local data: <task>.parquet, <task>/*.parquet or <task>.jsonl; tasks without a "
         "file there are read from the Hugging Face Hub",
     ),
-    "seed": ("--seed SEED", "random seed of sampled generation and of what a diagnosis draws; default: 0"),
+    "seed": (
+        "--seed SEED",
+        "random seed of sampled generation and of what a diagnosis draws; default: 0",
+    ),
     "json": ("--json", "print one JSON document"),
     "quiet": ("--quiet", "show no progress bar"),
 }

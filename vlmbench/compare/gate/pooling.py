@@ -1,18 +1,21 @@
 """One verdict over all tasks: the mean of their differences, each as a share of its scale.
 
-A task counts once, however many headline metrics or samples it has. Two headlines of one task are
-taken as fully correlated, which is the cautious side.
+A task counts once, however many headline metrics or samples it has. Two headlines of one task, and
+two tasks that ask the same questions (groups.yaml), are taken as fully correlated: the cautious
+side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
 from vlmbench.compare.gate.report import POOLED, GateRow
 from vlmbench.compare.gate.verdicts import Judged
-from vlmbench.stats import PairedDifference, pooled
+from vlmbench.stats import Floats, PairedDifference, pooled
+from vlmbench.tasks.groups import load_same_questions
 
 
 def pooled_judged(judged: Sequence[Judged]) -> Judged | None:
@@ -28,7 +31,10 @@ def pooled_judged(judged: Sequence[Judged]) -> Judged | None:
         tasks.setdefault(one.row.task, []).append(one)
     if len(tasks) < 2:
         return None
-    seen = pooled([_of_task(headlines) for headlines in tasks.values()])
+    seen = pooled(
+        [_of_task(headlines) for headlines in tasks.values()],
+        correlations=_correlations([*tasks]),
+    )
     margin = _mean([_mean([one.margin / one.scale for one in some]) for some in tasks.values()])
     below, leeway = (
         _mean([_mean([of(one) for one in some]) for some in tasks.values()])
@@ -60,6 +66,16 @@ def pooled_judged(judged: Sequence[Judged]) -> Judged | None:
         leeway=leeway,
         same=all(one.same for one in judged),
     )
+
+
+def _correlations(tasks: Sequence[str]) -> Floats | None:
+    """Full correlation of tasks that ask the same questions; None where there are none."""
+    sets = [{*one.tasks} for one in load_same_questions()]
+    same = np.eye(len(tasks))
+    for (i, one), (j, other) in combinations(enumerate(tasks), 2):
+        if any({one, other} <= questions for questions in sets):
+            same[i, j] = same[j, i] = 1.0
+    return same if same.sum() > len(tasks) else None
 
 
 def _of_task(headlines: Sequence[Judged]) -> PairedDifference:
