@@ -85,6 +85,7 @@ def _add_run(top: Parser) -> None:
         "stop a task as soon as its verdict against --baseline is safe; exit code as of gate check",
     )
     run.option("--baseline FILE", "made by 'gate save', for --sequential")
+    run.option("--rules FILE", "YAML with margins, for --sequential (docs/gate.md)")
     run.option(
         "--keep-images", "store each image once in DIR/images, so that reports need no data set"
     )

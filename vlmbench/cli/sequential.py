@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from vlmbench.compare.gate.baseline_file import read_baseline
-from vlmbench.compare.gate.rules import Rules
+from vlmbench.compare.gate.rules import Rules, read_rules
 from vlmbench.compare.gate.sequential import SequentialGate
 from vlmbench.errors import UsageError
 from vlmbench.models.spec import ModelSpec
@@ -23,20 +23,24 @@ def sequential_gates(
     """What looks on at each task; empty for an ordinary run.
 
     Raises:
-        UsageError: --baseline is missing or alone, or there are several models, variants or a
-            judge.
-        ConfigError: The baseline is damaged or lacks a task.
+        UsageError: --baseline is missing or alone or lacks a task, or there are several models, a
+            limit, variants or a judge.
+        ConfigError: The baseline or the rules are damaged.
     """
     if not options.sequential:
-        if options.baseline:
-            raise UsageError("--baseline needs --sequential; or use 'vlmbench gate check' later.")
+        for name in ("baseline", "rules"):
+            if getattr(options, name):
+                raise UsageError(
+                    f"--{name} needs --sequential; or use 'vlmbench gate check' later."
+                )
         return {}
     if not options.baseline:
         raise UsageError("--sequential needs --baseline FILE, made by 'vlmbench gate save'.")
-    if len(models) > 1 or options.judge or options.image_mode or options.prompts:
+    others = (options.judge, options.image_mode, options.prompts, options.option_order)
+    if len(models) > 1 or options.limit is not None or any(others):
         raise UsageError(
-            "--sequential is for one model, without variants and without a judge; run the others "
-            "by themselves."
+            "--sequential is for one model on whole tasks, without variants and without a judge; "
+            "run the others by themselves."
         )
     baseline = read_baseline(options.baseline)
     for task in tasks:
@@ -45,11 +49,12 @@ def sequential_gates(
                 f"The baseline {options.baseline} has no task '{task.name}'; leave it out, or save "
                 "a baseline with it."
             )
+    rules = read_rules(options.rules) if options.rules else Rules()
     return {
         task.name: SequentialGate(
             task,
             baseline.tasks[task.name],
-            Rules(),
+            rules,
             tasks=len(tasks),
             seed=options.seed,
             file=str(options.baseline),

@@ -92,12 +92,13 @@ def test_five_reruns_and_another_runner_exit_with_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The real model with other batches, copies and orders, and its answers from a script."""
-    common = ["--tasks", "ja-vqa", "--limit", "30", "--no-cache", "--quiet"]
+    common = ["--tasks", "ja-vqa", "--limit", "12", "--no-cache", "--quiet"]
     first = tmp_path / "first"
-    assert main(["run", "--model", "tiny-ja", "--out", str(first), *common]) == 0
+    alone = ["--replicas", "1"]
+    assert main(["run", "--model", "tiny-ja", "--out", str(first), *common, *alone]) == 0
     file = tmp_path / "b.json"
     assert main(["gate", "save", str(first), "-o", str(file)]) == 0
-    settings = [["--batch-size", str(size), "--replicas", "1"] for size in (1, 5, 16, 30)]
+    settings = [["--batch-size", str(size), *alone] for size in (1, 5, 8, 12)]
     for number, setting in enumerate([*settings, ["--replicas", "2"]]):
         again = tmp_path / str(number)
         assert main(["run", "--model", "tiny-ja", "--out", str(again), *common, *setting]) == 0

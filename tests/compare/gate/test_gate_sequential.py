@@ -95,8 +95,10 @@ def test_the_same_command_again_asks_nothing_more(
     ("more", "said"),
     [
         (["--tasks", "ja-vqa"], "has no task 'ja-vqa'"),
-        (["--image-mode", "blind"], "one model, without variants"),
+        (["--image-mode", "blind"], "one model on whole tasks"),
         (["--model", "baseline:oracle"], "one model"),
+        (["--limit", "30"], "whole tasks"),
+        (["--rules", "none.yaml"], "none.yaml cannot be read"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(

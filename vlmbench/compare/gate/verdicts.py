@@ -123,8 +123,8 @@ def _what_decides(one: Judged, row: GateRow) -> str:
         parts.append(f"n = {needed:,} instead of {n:,}")
     wide = max(margin_at(n, spread, scale=one.unit), -one.low)
     share = rounded_up(wide / one.scale) if one.scale > 0 else float("inf")
-    if share <= 1 and row.kind != "pooled":
-        parts.append(f"a margin of {share:.3f}")
+    if share <= 1:
+        parts.append(f"a {'mean ' if row.kind == 'pooled' else ''}margin of {share:.3f}")
     return ", or ".join(parts) or "more samples"
 
 
