@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,22 +22,26 @@ from vlmbench.stats import value_of
 
 FILE = Path(__file__).with_name("metric_versions.json")
 
+_GIVEN: tuple[
+    tuple[str, tuple[str, ...], tuple[str, ...], Literal["stop", "length"] | None], ...
+] = (
+    ("赤い花が咲いている。", ("赤い花が咲いています。", "花が赤く咲く"), (), "stop"),
+    ("答えはＢです。", ("B",), ("犬", "猫", "鳥"), "stop"),
+    ("12万3千円", ("123,000円",), (), "stop"),
+    ("約４５％", ("45.2%",), (), "length"),
+    ("", ("はい",), ("はい", "いいえ"), None),
+    ("申し訳ありませんが、お答えできません。", ("三本",), (), "stop"),
+    ("这是一只红色的狗，它在草地上跑。", ("犬が走る",), (), "stop"),
+    ("The answer is a dog. <think>犬</think>犬", ("犬", "いぬ"), (), "stop"),
+    ("東京タワー", ("東京スカイツリー", "東京タワー"), (), "stop"),
+    ("はいはいはいはいはいはいはいはい", ("はい",), (), "length"),
+    ("[3, 5]", ("3と5",), (), "stop"),
+    ("ヴァイオリンを弾く女性", ("バイオリンをひく女の人",), (), "stop"),
+)
+
 ANSWERS = [
     Answer(prediction, references, choices, {}, (), finish)
-    for prediction, references, choices, finish in (
-        ("赤い花が咲いている。", ("赤い花が咲いています。", "花が赤く咲く"), (), "stop"),
-        ("答えはＢです。", ("B",), ("犬", "猫", "鳥"), "stop"),
-        ("12万3千円", ("123,000円",), (), "stop"),
-        ("約４５％", ("45.2%",), (), "length"),
-        ("", ("はい",), ("はい", "いいえ"), None),
-        ("申し訳ありませんが、お答えできません。", ("三本",), (), "stop"),
-        ("这是一只红色的狗，它在草地上跑。", ("犬が走る",), (), "stop"),
-        ("The answer is a dog. <think>犬</think>犬", ("犬", "いぬ"), (), "stop"),
-        ("東京タワー", ("東京スカイツリー", "東京タワー"), (), "stop"),
-        ("はいはいはいはいはいはいはいはい", ("はい",), (), "length"),
-        ("[3, 5]", ("3と5",), (), "stop"),
-        ("ヴァイオリンを弾く女性", ("バイオリンをひく女の人",), (), "stop"),
-    )
+    for prediction, references, choices, finish in _GIVEN
 ]
 REFERENCES = [answer.references for answer in ANSWERS]
 

@@ -31,7 +31,8 @@ def only(report: GateReport, kind: str, metric: str = "", part: str = "") -> Gat
 
 
 def test_a_corpus_metric_is_compared_on_its_own_combination(tmp_path: Path) -> None:
-    metrics = [{"use": "overlap.chrf", "headline": True}, {"use": "match.exact"}]
+    metrics: list[dict[str, Any]] = [{"use": "overlap.chrf", "headline": True}]
+    metrics.append({"use": "match.exact"})
     rows = [question(number, answer=f"赤い花が{number}本咲いている") for number in range(20)]
     task = make_task(tmp_path / "tasks", rows, metrics=metrics)
     record = make_run(task, tmp_path / "old", "baseline:oracle")

@@ -63,7 +63,7 @@ def changed(change: Callable[[int, str], str]) -> Answers:
     }
 
 
-DAMAGED = {
+DAMAGED: dict[str, Callable[[], Answers]] = {
     "noise-0.35": lambda: ANSWERS["noise-0.35"],
     "images dropped": lambda: ANSWERS["blind"],
     "cut to one character": lambda: changed(lambda place, text: text[:1]),

@@ -89,10 +89,10 @@ def test_what_is_not_asked_for_is_reported_only(tmp_path: Path, baseline: Path) 
 
 def test_memory_that_never_differed_may_still_differ(tmp_path: Path, baseline: Path) -> None:
     """Four equal runs don't show that a percent more is a regression; half more is."""
-    asked = {"rules": rules(resources={"memory": 0.02})}
+    asked = rules(resources={"memory": 0.02})
     for memory, verdict in ((1000.0, "undecided"), (1030.0, "undecided"), (1500.0, "regressed")):
         run = measured(tmp_path, f"m{memory}", 20, memory=memory)
-        assert of(check([run], baseline, **asked), "peak_memory_mib").verdict == verdict
+        assert of(check([run], baseline, rules=asked), "peak_memory_mib").verdict == verdict
 
 
 def test_one_run_is_no_noise_model(tmp_path: Path) -> None:
