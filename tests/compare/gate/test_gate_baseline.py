@@ -202,7 +202,7 @@ def test_a_part_is_named_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["gate", "save", str(part), "-o", str(file)]) == 0
     assert "ja-small: 30 samples, a part of the task (--limit 30)" in capsys.readouterr().out
     assert main(["gate", "check", str(whole), "--baseline", str(file)]) == 0
-    assert "a part of the task: the first 30 samples (--limit 30)" in " ".join(
+    assert "a part of the task: 30 samples (--limit 30)" in " ".join(
         capsys.readouterr().out.split()
     )
 

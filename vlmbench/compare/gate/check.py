@@ -132,8 +132,8 @@ def _notes(baseline: Baseline, runs: Mapping[str, GateRun]) -> Iterator[str]:
     for name, task in sorted(baseline.tasks.items()):
         if task.limit is not None:
             yield (
-                f"The baseline of {name} is a part of the task: the first {len(task.samples)} "
-                f"samples (--limit {task.limit}); no other sample was compared."
+                f"The baseline of {name} is a part of the task: {len(task.samples)} samples "
+                f"(--limit {task.limit}); no other sample was compared."
             )
     if others := sorted(set(runs) - set(baseline.tasks)):
         yield f"Not in the baseline, so not compared: {', '.join(others)}."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from vlmbench.derive import samples_within
 from vlmbench.errors import IncompleteError, JournalError, UsageError
 from vlmbench.records import JournalSample, RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir, find_runs
@@ -29,7 +28,7 @@ class GateRun:
     @property
     def samples(self) -> Mapping[str, JournalSample]:
         """What was asked, by id, within the run's limit."""
-        return samples_within(self.journal, self.record.limit)
+        return self.journal.asked
 
     @cached_property
     def scores(self) -> Mapping[str, SampleScores]:
