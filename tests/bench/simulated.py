@@ -65,13 +65,25 @@ SCALES = {
 
 
 def clustered_answers(
-    random: np.random.Generator, clusters: int, size: int, share: float, icc: float
+    random: np.random.Generator,
+    clusters: int,
+    size: int,
+    share: float,
+    icc: float,
+    *,
+    steps: int = 1,
 ) -> Floats:
-    """Right and wrong answers to `size` questions about each image, (clusters, size)."""
+    """Scores of `size` questions about each image, (clusters, size).
+
+    Args:
+        icc: Of right and wrong answers; those in several steps correlate more.
+        steps: How many parts an answer has that are each right or wrong.
+    """
     rate: Floats = np.full((clusters, 1), share)
     if icc:
         rate = random.beta(share * (1 / icc - 1), (1 - share) * (1 / icc - 1), (clusters, 1))
-    return (random.random((clusters, size)) < rate).astype(np.float64)
+    right = random.random((steps, clusters, size)) < rate
+    return np.asarray(right.mean(axis=0))
 
 
 def paired_answers(

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import bench_statistics as bench
+import numpy as np
 import pytest
+from scipy.stats import binom
+
+from vlmbench.stats import proportion_interval, value_interval
 
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
 DRAWS = 60
@@ -29,6 +33,22 @@ def misses(rates: Iterable[bench.Rate], draws: int | None = None) -> list[str]:
 
 def test_shares_of_right_answers_cover_what_they_say() -> None:
     assert not misses(bench.proportions((20, 200)))
+
+
+def test_the_coverage_of_shares_jumps() -> None:
+    """2 % of 50: P(k <= 2) = 0.9216 and P(k <= 3) = 0.9822 by R's pbinom; nothing is between."""
+    counts = [binom.cdf(k, 50, 0.02) for k in (2, 3)]
+    assert counts == pytest.approx([0.9216, 0.9822], abs=1e-4)
+    ends = [proportion_interval(k / 50, 50) for k in (0, 2, 3)]
+    assert ends[0][0] <= ends[1][0] < 0.02 < ends[2][0]
+
+
+def test_a_long_tail_below_is_covered_too() -> None:
+    random = np.random.default_rng(0)
+    scores = np.maximum(6 - random.lognormal(0, 0.8, (300, 20, 1)), 0)
+    truth = np.maximum(6 - random.lognormal(0, 0.8, 2_000_000), 0).mean()
+    found = [value_interval(one, kind="free") for one in scores]
+    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.93 - 4 * 0.015
 
 
 def test_means_cover_what_they_say() -> None:

@@ -257,6 +257,7 @@ def test_run_prints_a_table_and_what_comes_next(
     captured = capsys.readouterr()
     assert "match.exact *" in captured.out
     assert "[0.510, 1.000]" in captured.out  # Wilson's interval of 4 out of 4
+    assert "too few independent samples to call a gain or loss on: colors (4)" in captured.out
     assert "vlmbench report runs" in captured.out
     assert "baseline-majority · colors" in captured.err
     assert call("score runs") == 0

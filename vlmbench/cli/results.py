@@ -12,6 +12,7 @@ from vlmbench.records import Estimate, RunRecord
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.scoring.groups import GroupScore, group_scores
+from vlmbench.stats import FEW
 
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
@@ -66,6 +67,14 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
     for record in records:
         for note in _data_notes(record):
             print(f"Note: {note}")
+    few = dict.fromkeys(
+        f"{record.title} ({one.clusters})"
+        for record in records
+        for one in record.estimates
+        if one.slice is None and one.headline and 0 < one.clusters < FEW
+    )
+    if few:
+        print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
 
 
 def _data_notes(record: RunRecord) -> Iterator[str]:
