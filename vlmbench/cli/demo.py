@@ -36,6 +36,10 @@ def demo_command(options: argparse.Namespace) -> int:
         ),
         ("The fresh checkpoint answers the same tasks", ["run", "--model", tuned, *answer]),
         (
+            "Better than what it came from, and what did it forget?",
+            ["compare", f"{runs}/tiny-ja", f"{runs}/tiny-ja-tune"],
+        ),
+        (
             "The answers of tiny-ja become a baseline",
             ["gate", "save", f"{runs}/tiny-ja", "-o", baseline],
         ),
