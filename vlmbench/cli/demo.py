@@ -44,7 +44,7 @@ def demo_command(options: argparse.Namespace) -> int:
             ["gate", "save", f"{runs}/tiny-ja", "-o", baseline],
         ),
         (
-            "Is the fresh checkpoint better at charts, and what else moved?",
+            "Would the gate let the fresh checkpoint pass?",
             ["gate", "check", f"{runs}/tiny-ja-tune", "--baseline", baseline],
         ),
         ("A leaderboard of all of them", ["report", runs, "--out", site]),
