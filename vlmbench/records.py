@@ -287,7 +287,7 @@ class Estimate:
     """Samples that were answered but that the metric could not score."""
     headline: bool
     signature: str
-    """Metric, options, tokenizer, dictionary and vlmbench version. Compare only equal ones."""
+    """Metric with its own version, options, tokenizer, dictionary. Compare only equal ones."""
     bounds: tuple[float, float] | None = None
     """Lowest and highest value that the missing samples still allow; None if none is missing
     or the metric has no fixed range."""

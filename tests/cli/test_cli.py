@@ -271,8 +271,9 @@ def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert call("gate save runs/baseline-oracle -o base.json") == 0
     assert call("gate check runs/baseline-oracle --baseline base.json") == 0
     capsys.readouterr()
-    assert call("gate check runs/baseline-majority --baseline base.json --json") == 1
-    assert json.loads(capsys.readouterr().out)["exit_code"] == 1
+    # Six samples are too few to call anything.
+    assert call("gate check runs/baseline-majority --baseline base.json --json") == 4
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 4
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from vlmbench import __version__, metrics
+from vlmbench import metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
 from vlmbench.metrics import compat
 from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
@@ -98,6 +98,8 @@ class Definition:
     extremes: Extremes | None = None
     sees_reasoning: bool = False
     unit: float | None = None
+    version: int = 1
+    """Raised when the same answer gets another value; vlmbench's own version changes none."""
 
     @property
     def reads_reasoning(self) -> bool:
@@ -170,7 +172,7 @@ class Metric:
             parts.append(self.judge)
         if self.definition.lower_is_better:
             low_high += "-lower-is-better"
-        return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
+        return "|".join([*parts, f"range:{low_high}", f"v:{self.definition.version}"])
 
     def kind(self, *vectors: Floats) -> Kind:
         """What scale the values are on, by the metric's range and by vectors at hand."""
@@ -263,6 +265,7 @@ def metric(
     extremes: Extremes | None = None,
     sees_reasoning: bool = False,
     unit: float | None = None,
+    version: int = 1,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -288,6 +291,8 @@ def metric(
         unit: What a large difference between two answers is worth, for intervals and margins of a
             metric without a range, or with one that answers come nowhere near the ends of; without
             it the width of the range, or 1.
+        version: Raise it with every change that gives an answer another value, so that baselines
+            and runs from before are not compared with new ones.
     """
 
     def register(function: _Function) -> _Function:
@@ -309,6 +314,7 @@ def metric(
             extremes,
             sees_reasoning,
             unit,
+            version,
         )
         return function
 
