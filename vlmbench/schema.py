@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -125,6 +126,8 @@ def parse(model: type[Model], data: Any, *, location: str) -> Model:
     Raises:
         ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
     """
+    if key := _not_finite(data):
+        raise ConfigError(f"The value of '{key}' in {location} is wrong: it is no finite number.")
     try:
         text = json.dumps(data, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -136,6 +139,21 @@ def parse(model: type[Model], data: Any, *, location: str) -> Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise ConfigError(_sentence(model, error, location)) from error
+
+
+def _not_finite(value: Any) -> str:
+    """The path of the first infinity or NaN in plain values, such as "metrics.0.weight"."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "."
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list | tuple):
+        pairs = enumerate(value)
+    for key, inner in pairs:
+        if found := _not_finite(inner):
+            return f"{key}.{found}".rstrip(".")
+    return ""
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> str:
