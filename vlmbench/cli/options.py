@@ -37,6 +37,7 @@ def make_parser() -> Parser:
     _add_score(top)
     _add_report(top)
     _add_compare(top)
+    _add_export(top)
     _add_gate(top)
     _add_judge(top)
     add_train(top)
@@ -199,6 +200,26 @@ def _add_compare(top: Parser) -> None:
     )
     compare.share("runs", "seed", "json")
     compare.option("--published", "with scores that others published, where these compare")
+
+
+def _add_export(top: Parser) -> None:
+    export = top.command(
+        "export",
+        "print the results of runs for other programs, papers or a model's page",
+        "export.export_command",
+        "vlmbench export runs --format csv -o results.csv",
+        "vlmbench export runs --format markdown",
+        "vlmbench export runs/tiny-ja --format model-index",
+    )
+    export.share("runs")
+    export.option(
+        "--format NAME",
+        "csv or json: every estimate; latex or markdown: a table of headline metrics; "
+        "model-index: the block that the Hub shows on a model's page",
+        choices=["csv", "json", "latex", "markdown", "model-index"],
+        required=True,
+    )
+    export.option("-o/--output FILE", "write there instead")
 
 
 def _add_gate(top: Parser) -> None:
