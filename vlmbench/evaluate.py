@@ -20,7 +20,7 @@ from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
 from vlmbench.models.completion import BASE_MODEL
-from vlmbench.models.resolve import ModelSpec, resolve_model
+from vlmbench.models.resolve import ModelSpec, named_models, resolve_model
 from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
 from vlmbench.records import (
     JournalSample,
@@ -163,6 +163,7 @@ def evaluate_models(
     models: Sequence[str],
     tasks: Sequence[str],
     *,
+    names: Sequence[str],
     batch_size: int | None,
     replicas: int | None,
     data_dir: Path | None,
@@ -177,6 +178,7 @@ def evaluate_models(
     specs = [
         resolve_model(name, seed=settings["seed"], options=others, **of_spec) for name in models
     ]
+    specs = named_models(specs, names)
     loaded = [load_task(name, data_dir=data_dir) for name in expand_names(tasks)]
     executor_for = partial(open_executor, replicas=replicas, batch_size=batch_size, cache=cache)
     records = run_all(

@@ -63,6 +63,7 @@ def _add_run(top: Parser) -> None:
         "vlmbench run --model tiny-ja --tasks ja-vqa",
         "vlmbench run --model hf:org/name@revision --tasks ja-vqa,ja-chart --limit 50",
         "vlmbench run --model ./checkpoints/mine --tasks my-task.yaml",
+        "vlmbench run --model ./base --adapter ./lora --name base-lora --tasks ja-vqa",
         "vlmbench run --model openai:NAME --base-url http://gpu7:8000/v1 --tasks ja-core",
     )
     run.usage = "vlmbench run --model NAMES --tasks NAMES [OPTION ...]"
@@ -76,6 +77,11 @@ def _add_run(top: Parser) -> None:
         "--tasks NAMES",
         "tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
         required=True,
+    )
+    run.option(
+        "--name NAMES",
+        "what the model is called in results, to keep two settings of one model apart; for "
+        "several models as many names, with commas",
     )
     run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
     run.option("--limit N", "run only N samples of each task")

@@ -23,6 +23,7 @@ from vlmbench.evaluate import run_all
 from vlmbench.executors.base import CheckedExecutor, Executor
 from vlmbench.judges.judging import judgeable
 from vlmbench.models.hf_options import contradiction
+from vlmbench.models.resolve import named_models
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import RunRecord
 from vlmbench.runs.directory import RunDir, find_runs
@@ -45,7 +46,7 @@ def score_command(options: argparse.Namespace) -> int:
 
 def run_command(options: argparse.Namespace) -> int:
     """Run models on tasks, score and print."""
-    models = resolve_models(options.model, options)
+    models = named_models(resolve_models(options.model, options), options.name)
     tasks = _tasks(options)
     for task in tasks:
         load_metrics(task)

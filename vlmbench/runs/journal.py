@@ -432,12 +432,17 @@ _ANOTHER = {name: f"another {name}" for name in FINGERPRINTS} | {
 }
 
 
+_WAY_OUT = {"model": "give this one a name of its own with --name"}
+"""What to do where a fingerprint differs, other than to choose another directory."""
+
+
 def _check_same(path: Path, there: Header, now: Header) -> None:
     for name in FINGERPRINTS:
         if there.fingerprints.get(name) != now.fingerprints.get(name):
             raise JournalError(
                 f"{path} holds answers for {_ANOTHER[name]} ({_difference(name, there, now)}); "
-                "choose another directory with --out, or drop them with --fresh."
+                f"{_WAY_OUT.get(name, 'choose another directory with --out')}, or drop them with "
+                "--fresh."
             )
 
 

@@ -176,8 +176,8 @@ def _latex_cell(estimate: Estimate | None) -> str:
 
 
 def _model_index(records: Sequence[RunRecord]) -> str:
+    import yaml
     from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
-    from huggingface_hub.utils import yaml_dump
 
     by_model: dict[str, dict[str, list[EvalResult]]] = {}
     for record, one in _headlines(records):
@@ -188,7 +188,8 @@ def _model_index(records: Sequence[RunRecord]) -> str:
         # Task by task: the Hub's function would take two tasks of one data set for one.
         blocks = [eval_results_to_model_index(model, one)[0]["results"] for one in tasks.values()]
         index.append({"name": model, "results": [block for some in blocks for block in some]})
-    return str(yaml_dump({"model-index": index}, sort_keys=False))
+    lines = yaml.safe_dump({"model-index": index}, allow_unicode=True, sort_keys=False, width=1000)
+    return str(lines)
 
 
 def _hub_result(record: RunRecord, estimate: Estimate) -> dict[str, Any]:
