@@ -49,10 +49,10 @@ def tasks_list_command(options: argparse.Namespace) -> int:
         }
         for task in tasks
     ]
-    print_list(values, json=options.json)
+    print_list(values, json=options.json, optional=("title", "capability", "groups"))
     if not options.json:
         rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
-        print_table(("group", "title", ">tasks", "what it is for"), rows)
+        print_table(("group", "?title", ">tasks", "what it is for"), rows)
     return 0
 
 
@@ -133,7 +133,7 @@ def models_list_command(options: argparse.Namespace) -> int:
         {"name": f"baseline:{kind}", "family": "baseline", "location": "", "note": note}
         for kind, note in BASELINES.items()
     ]
-    print_list(values, json=options.json)
+    print_list(values, json=options.json, optional=("family",))
     return 0
 
 

@@ -90,7 +90,7 @@ def _add_run(top: Parser) -> None:
     run.option(
         "--keep-images", "store each image once in DIR/images, so that reports need no data set"
     )
-    run.share("data-dir", "seed", "json", "quiet")
+    run.share("slices", "data-dir", "seed", "json", "quiet")
     run.option(
         "--image-order ORDER",
         "marked: images stand where question and options mark them; reference: all before the "
@@ -177,7 +177,7 @@ def _add_score(top: Parser) -> None:
         "vlmbench score runs",
         "vlmbench score runs --metrics overlap.rouge_l",
     )
-    score.share("runs", "json")
+    score.share("runs", "slices", "json")
     score.option(
         "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
     )

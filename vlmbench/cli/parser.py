@@ -77,6 +77,7 @@ SHARED = {
         "file there are read from the Hugging Face Hub",
     ),
     "seed": ("--seed SEED", "random seed of bootstrap and sampled generation; default: 0"),
+    "slices": ("--slices", "print headline metrics by slice too, such as level or kind"),
     "json": ("--json", "print one JSON document"),
     "quiet": ("--quiet", "show no progress bar"),
 }

@@ -40,7 +40,8 @@ def score_command(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
     extra = extra_metrics(options.metrics, options.option)
     runs = find_runs(options.runs)
-    print_results([score(one, extra=extra) for one in runs], runs, json=options.json)
+    records = [score(one, extra=extra) for one in runs]
+    print_results(records, runs, json=options.json, slices=options.slices)
     return 0
 
 
@@ -79,7 +80,7 @@ def run_command(options: argparse.Namespace) -> int:
     runs = [RunDir.of(options.out, one.model, one.task, one.variant) for one in records]
     judged = judge_runs(judgeable(runs), options) if options.judge else []
     records = with_judged(records, judged)
-    print_results(records, runs, json=options.json)
+    print_results(records, runs, json=options.json, slices=options.slices)
     if not options.json:
         say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
