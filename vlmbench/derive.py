@@ -6,12 +6,12 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from vlmbench.errors import JournalError
+from vlmbench.errors import DependencyError, JournalError
 from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import judge_usage, read_judges, with_judge_scores
 from vlmbench.metrics.base import load_metric
@@ -38,16 +38,23 @@ from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
 
-def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
+def score(
+    directory: RunDir,
+    *,
+    extra: Sequence[ScoredMetric] = (),
+    notify: Callable[[str], None] = lambda sentence: None,
+) -> RunRecord:
     """Derive scores.jsonl and run.json again from the journal: no model, and no data set.
 
     Args:
         extra: Metrics beside the task's own. They are no headline metrics, and the next call
             without them leaves them out again.
+        notify: Called with what a person should know, a sentence each.
 
     Raises:
         JournalError: The journal cannot be read, or the run has not begun.
         DataError: A metric looks at images, and they are neither kept nor in the data set.
+        DependencyError: A headline metric needs a package that is not installed.
     """
     content = read_journal(directory.journal)
     if not content.sessions:
@@ -56,7 +63,8 @@ def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord
             "to score; run the same 'vlmbench run' again."
         )
     task = journal_task(content.header)
-    return derive(directory, content, task, with_extra(load_metrics(task), extra))
+    metrics = installed_metrics(task, load_metrics(task), notify)
+    return derive(directory, content, task, with_extra(metrics, extra))
 
 
 def derive(
@@ -150,6 +158,31 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
         for use in task.metrics
         if (metric := load_metric(use.use, use.options)).definition.judge_prompt is None
     ]
+
+
+def installed_metrics(
+    task: TaskSpec, metrics: Sequence[ScoredMetric], notify: Callable[[str], None]
+) -> list[ScoredMetric]:
+    """The metrics, but those whose package is missing: they are left out, with a sentence.
+
+    Raises:
+        DependencyError: The package of a headline metric is missing.
+    """
+    installed = []
+    for one in metrics:
+        try:
+            if one.metric.definition.encoder is None:
+                _ = one.metric.signature  # names its packages' versions, so it asks for them
+        except DependencyError as error:
+            if one.headline:
+                raise
+            notify(
+                f"{one.id} of {task.name} is left out: {str(error).rstrip('.')}; then 'vlmbench "
+                "score RUNS' adds it."
+            )
+        else:
+            installed.append(one)
+    return installed
 
 
 def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:

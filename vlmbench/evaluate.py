@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from vlmbench import __version__
-from vlmbench.derive import asked_count, derive, load_metrics, load_texts
+from vlmbench.derive import asked_count, derive, installed_metrics, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import IncompleteError
 from vlmbench.executors.base import Executor, peeked
@@ -85,7 +85,7 @@ def run(
             before stay in the journal.
     """
     task = variant.of_task(task) if variant else task
-    metrics = load_metrics(task)
+    metrics = installed_metrics(task, load_metrics(task), notify)
     samples = load_texts(task, variant)
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
@@ -239,11 +239,7 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample])
 
     Raises:
         DataError: A condition names a field that a sample lacks.
-        DependencyError: A package is missing that a metric needs.
     """
-    for metric in metrics:
-        if metric.metric.definition.encoder is None:
-            _ = metric.metric.signature  # names its packages' versions, so it asks for them
     conditional = [metric for metric in metrics if metric.where is not None]
     for sample in samples if conditional else ():
         for metric in conditional:

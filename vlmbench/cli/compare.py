@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import asdict
 
 import pandas as pd
 
 from vlmbench.cli.console import interval, number, print_json, print_table
+from vlmbench.cli.published import compare_with_published
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
 from vlmbench.compare.pairs import compare_runs
 from vlmbench.compare.power import power_table
-from vlmbench.compare.published import ComparisonTable, Mismatch, compare_published
 from vlmbench.report.html import build_report
-from vlmbench.runs.directory import find_runs
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.registry import load_task
 
@@ -30,17 +27,7 @@ def compare_command(options: argparse.Namespace) -> int:
     """Show models beside each other, or beside published scores."""
     if not options.published:
         return _compare_models(options)
-    records = [run.read_record() for run in find_runs(options.runs)]
-    comparisons, mismatches = compare_published([one for one in records if one.variant is None])
-    if options.json:
-        values = {
-            "comparisons": [asdict(one) for one in comparisons],
-            "mismatches": [asdict(one) for one in mismatches],
-        }
-        print_json(values)
-    else:
-        _print_published(comparisons, mismatches)
-    return 0
+    return compare_with_published(options)
 
 
 def _compare_models(options: argparse.Namespace) -> int:
@@ -68,27 +55,6 @@ def _compare_models(options: argparse.Namespace) -> int:
     if (frame["part"] == "clean").any():
         print("Clean part: the samples that neither model was trained on.")
     return 0
-
-
-def _print_published(
-    comparisons: Sequence[ComparisonTable], mismatches: Sequence[Mismatch]
-) -> None:
-    for one in comparisons:
-        rows = [
-            [">" if row.ours else "", row.model, number(row.value), row.source] for row in one.rows
-        ]
-        title = f"{one.task}: {one.metric} ({one.harness} {one.name})"
-        print_table(("", "model", ">value", "source"), rows, title=title)
-        for caveat in one.caveats:
-            print(f"Note: {caveat.text}.")
-    differing = [
-        [one.task, one.harness, one.name, str(one.models), one.reason, one.source]
-        for one in mismatches
-    ]
-    headings = ("task", "harness", "metric", ">models", "what differs", "source")
-    print_table(headings, differing, title="Published, but not comparable")
-    if not comparisons and not mismatches:
-        print("No published scores of these tasks ship with vlmbench.")
 
 
 def gate_save_command(options: argparse.Namespace) -> int:

@@ -202,10 +202,12 @@ def _add_compare(top: Parser) -> None:
         "compare models on the same samples, or with published scores",
         "compare.compare_command",
         "vlmbench compare runs/base runs/tuned",
-        "vlmbench compare runs --published",
+        "vlmbench compare runs --published --tasks jmmmu",
     )
     compare.share("runs", "seed", "json")
     compare.option("--published", "with scores that others published, where these compare")
+    compare.option("--tasks NAMES", "with --published: only these tasks or groups of tasks")
+    compare.option("--all", "with --published: all scores, and those that do not compare")
 
 
 def _add_export(top: Parser) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from vlmbench.cli.execution import executor_for, resolve_models
@@ -17,7 +18,7 @@ from vlmbench.cli.judge_model import (
     with_judged,
 )
 from vlmbench.cli.results import print_results
-from vlmbench.derive import load_metrics, score
+from vlmbench.derive import installed_metrics, load_metrics, score
 from vlmbench.errors import UsageError
 from vlmbench.evaluate import run_all
 from vlmbench.executors.base import CheckedExecutor, Executor
@@ -40,7 +41,9 @@ def score_command(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
     extra = extra_metrics(options.metrics, options.option)
     runs = find_runs(options.runs)
-    records = [score(one, extra=extra) for one in runs]
+    # Runs of a group lack the same packages, which is said once.
+    say = cache(lambda sentence: print(f"vlmbench: {sentence}", file=sys.stderr))
+    records = [score(one, extra=extra, notify=say) for one in runs]
     print_results(records, runs, json=options.json, slices=options.slices)
     return 0
 
@@ -50,7 +53,7 @@ def run_command(options: argparse.Namespace) -> int:
     models = named_models(resolve_models(options.model, options), options.name)
     tasks = _tasks(options)
     for task in tasks:
-        load_metrics(task)
+        installed_metrics(task, load_metrics(task), lambda sentence: None)
     _refuse_contradictions(models, tasks, seed=options.seed)
     variants = _with_variants(options, tasks)
     directories = {
