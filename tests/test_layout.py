@@ -19,6 +19,7 @@ FOLDERS = (
     "runners",
     "executors",
     "scoring",
+    "imports",
     "judges",
 )
 PIPELINE = ("derive", "evaluate", "check", "compare", "train", "report")

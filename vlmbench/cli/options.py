@@ -35,6 +35,7 @@ def make_parser() -> Parser:
     top.add_argument("--version", action="version", version=f"vlmbench {__version__}")
     _add_run(top)
     _add_score(top)
+    _add_import(top)
     _add_report(top)
     _add_compare(top)
     _add_export(top)
@@ -182,6 +183,26 @@ def _add_score(top: Parser) -> None:
         "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
     )
     score.option("--option KEY=VALUE", "an option of those metrics ('vlmbench metrics show NAME')")
+
+
+def _add_import(top: Parser) -> None:
+    imports = top.command(
+        "import",
+        "make a run of answers that another harness has on file",
+        "imports.import_command",
+        "vlmbench import llm-jp-eval-mm result/jmmmu/org/name --task jmmmu --name name",
+        "vlmbench import lmms-eval 20260101_samples_chartqa.jsonl --task chartqa --name mine",
+        "vlmbench import jsonl answers.jsonl --task my-task.yaml --name last-spring",
+    )
+    formats = ["llm-jp-eval-mm", "lmms-eval", "vlmevalkit", "simple-evals-mm", "jsonl"]
+    imports.option("FORMAT", f"{', '.join(formats)} (docs/imports.md)", choices=formats)
+    imports.option("FILES", "files of predictions, or the folder that holds them", nargs="+")
+    imports.option("--task TASK", "the task they are for, or its file", required=True)
+    imports.option("--name NAME", "what the model is called in results", required=True)
+    imports.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
+    imports.option("--harness-version VERSION", "of the harness, where its files do not say")
+    imports.option("--fresh", "drop what --out holds of this model and task")
+    imports.share("data-dir", "json")
 
 
 def _add_report(top: Parser) -> None:

@@ -59,6 +59,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "RUNS": {"nargs": "+", "type": Path},
     "DIR": {"type": Path},
     "FILE": {"type": Path},
+    "FILES": {"type": Path},
     "N": {"type": positive},
     "N|auto": {"type": positive_or_auto},
     "COUNT": {"type": natural},

@@ -125,10 +125,10 @@ def variant_requests(
         else:
             request = build_request(task, sample, generation=generation)
         shown = change(request) if change else request
-        yield shown, _journal_sample(index, sample, request, shown)
+        yield shown, journal_sample(index, sample, request, shown)
 
 
-def _journal_sample(index: int, sample: Sample, request: Request, shown: Request) -> JournalSample:
+def journal_sample(index: int, sample: Sample, request: Request, shown: Request) -> JournalSample:
     """What a journal keeps of a sample.
 
     Args:
