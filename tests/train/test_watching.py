@@ -47,7 +47,7 @@ def watched(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched
 
     folder = tmp_path_factory.mktemp("watched")
     rows = color_rows(24)
-    sample = next(iter(read_samples(load_task("ja-vqa"), limit=1)))
+    sample = next(read_samples(load_task("ja-vqa")))
     assert sample.id == SEEN
     rows[1]["images"] = [{"bytes": sample.images[0].data, "path": None}]
     write_rows(folder / "rows.parquet", rows)

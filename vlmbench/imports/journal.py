@@ -132,7 +132,7 @@ def _session(files: HarnessFiles, matches: Matches, samples: int) -> Session:
         "samples_without_prediction": samples - len(matches.found),
     }
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Session(now, None, 0, environment, samples)
+    return Session(now, None, 0, environment, samples, samples)
 
 
 def _as_asked(sample: JournalSample, prediction: Prediction, *, whole: bool) -> JournalSample:
