@@ -266,7 +266,7 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample])
             metric.applies(sample.meta)
 
 
-def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> ModelSpec:
+def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> ModelSpec:
     """A baseline together with its answers; any other model as it is."""
     if model.runner != "baseline":
         return model
@@ -274,7 +274,8 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     if model.location == "scripted":
         answers = baseline.scripted(Path(model.options["file"]))
     else:
-        answers = baseline.baseline_answers(model.location, samples, seed)
+        fields = model.options.get("fields", ())
+        answers = baseline.baseline_answers(model.location, samples, seed, fields)
     return dataclasses.replace(model, answers=answers)
 
 

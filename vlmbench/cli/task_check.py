@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from vlmbench.check import TaskCheck, check_task
-from vlmbench.cli.console import print_json
+from vlmbench.cli.console import print_json, print_table
 from vlmbench.tasks.filters import lettered
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.preview import Preview, find_preview
@@ -53,6 +53,8 @@ def _print_check(task: TaskSpec, found: TaskCheck) -> None:
         print(f"Note: {note}")
     if found.first is not None:
         _print_preview(found.first)
+    rows = [[one.metric, one.baseline, f"{one.value:.3f}", str(one.n)] for one in found.guesses]
+    print_table(("metric", "guess", ">value", ">n"), rows, title="What blind guessing scores")
 
 
 def _print_preview(sample: Preview) -> None:
