@@ -342,7 +342,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_tasks(top: Parser) -> None:
-    tasks = top.command("tasks", "list, show, check, preview and prepare tasks")
+    tasks = top.command("tasks", "list, show, make, check, preview and prepare tasks")
     listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
     show = tasks.command(
         "show",
@@ -350,6 +350,23 @@ def _add_tasks(top: Parser) -> None:
         "catalog.tasks_show_command",
         "vlmbench tasks show ja-vqa",
     )
+    new = tasks.command(
+        "new",
+        "write a first task file from the columns of your data",
+        "task_check.tasks_new_command",
+        "vlmbench tasks new shop-vqa --data data/shop.parquet",
+        "vlmbench tasks new shop-vqa --data photos",
+        "vlmbench tasks new shop-vqa --data org/name --split validation",
+    )
+    new.option("NAME", "of the task: small letters, digits, '-', '_' and '.'")
+    new.option(
+        "--data DATA",
+        ".parquet, .jsonl or .csv file, folder of images with a .csv, folder of a data set, or "
+        "org/name of the Hub",
+        required=True,
+    )
+    new.option("--split NAME", "of a data set with several; on the Hub: test")
+    new.share("json")
     check = tasks.command(
         "check",
         "check data, images, prompts and examples, without a model",
