@@ -35,6 +35,7 @@ from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.row_problems import Problems, text_problems
 from vlmbench.tasks.samples import read_samples
+from vlmbench.tasks.sources import RowsHash
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
@@ -183,18 +184,31 @@ def installed_metrics(
 
 
 def load_texts(
-    task: TaskSpec, variant: Variant | None = None, *, problems: Problems | None = None
+    task: TaskSpec,
+    variant: Variant | None = None,
+    *,
+    problems: Problems | None = None,
+    rows: RowsHash | None = None,
 ) -> list[Sample]:
     """All samples of the task, as they are asked, without images and rows but for the subset.
 
     Args:
         problems: Takes what is wrong with their texts.
+        rows: Takes them as they are in the data.
     """
     samples = read_samples(task, images=False)
+    if rows is not None:
+        samples = _hashed(samples, rows)
     if problems is not None:
         samples = _looked_at(task, samples, problems)
     asked = map(variant.of_sample, samples) if variant else samples
     return [replace(sample, row=_subset_of(sample)) for sample in asked]
+
+
+def _hashed(samples: Iterable[Sample], rows: RowsHash) -> Iterator[Sample]:
+    for sample in samples:
+        rows.add(sample)
+        yield sample
 
 
 def _looked_at(task: TaskSpec, samples: Iterable[Sample], problems: Problems) -> Iterator[Sample]:

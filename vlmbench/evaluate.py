@@ -19,6 +19,7 @@ from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
+from vlmbench.hub import dataset_commit
 from vlmbench.models.completion import BASE_MODEL
 from vlmbench.models.resolve import ModelSpec, named_models, resolve_model
 from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
@@ -42,7 +43,7 @@ from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.prompt import MisplacedImage
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.row_problems import Problems
-from vlmbench.tasks.sources import data_fingerprint
+from vlmbench.tasks.sources import RowsHash, reads_hub, rows_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
 
@@ -92,7 +93,8 @@ def run(
     task = variant.of_task(task) if variant else task
     metrics = installed_metrics(task, load_metrics(task), notify)
     problems = None if variant else Problems()
-    samples = load_texts(task, variant, problems=problems)
+    rows = RowsHash()
+    samples = load_texts(task, variant, problems=problems, rows=rows)
     for sentence in problems.sentences() if problems else ():
         notify(sentence)
     check_conditions(metrics, samples)
@@ -107,7 +109,7 @@ def run(
     limit = None if drawn is None else limit
     session = Session(_now(), limit, seed, versions(), total, available, drawn)
     overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
-    header = make_header(model, task, variant, overlap)
+    header = make_header(model, task, rows.value(), variant, overlap)
     with Journal(directory.journal, header, fresh=fresh) as journal:
         if journal.task_changes and journal.content.responses:
             notify(_kept_answers(directory, journal))
@@ -282,10 +284,17 @@ def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> Mode
 def make_header(
     model: ModelSpec,
     task: TaskSpec,
+    rows: str,
     variant: Variant | None = None,
     overlap: TrainingOverlap | None = None,
 ) -> Header:
-    """What the journal of this model on this task is about."""
+    """What the journal of this model on this task is about.
+
+    Args:
+        rows: Hash of the rows that were read.
+    """
+    name = task.data.hub if reads_hub(task) else None
+    commit = dataset_commit(name, task.data.revision) if name is not None else None
     return Header(
         model=model.as_dict(),
         task=task.as_dict(),
@@ -293,7 +302,9 @@ def make_header(
         fingerprints={
             "model": model.fingerprint,
             "task": task.fingerprint,
-            "data": data_fingerprint(task),
+            "data": rows_fingerprint(task, rows),
+            "rows": rows,
+            **({"commit": commit} if commit else {}),
             "fields": task.fields_fingerprint,
             "prompt": task.prompt_fingerprint,
             "code": __version__,

@@ -18,7 +18,7 @@ from vlmbench.models.families import family
 from vlmbench.models.resolve import ModelEntry, known_models
 from vlmbench.runners.plan import plan, plan_with_code
 from vlmbench.scoring.predictions_file import LineScore, score_file
-from vlmbench.tasks.groups import load_groups
+from vlmbench.tasks.groups import expand_names, load_groups
 from vlmbench.tasks.registry import load_task, task_names
 from vlmbench.tasks.samples import sample_count
 from vlmbench.tasks.sources import data_state
@@ -94,6 +94,22 @@ def tasks_prepare_command(options: argparse.Namespace) -> int:
         print_json({"file": file, "rows": done.rows, "message": done.message})
     else:
         print(done.message)
+    return 0
+
+
+def tasks_pin_command(options: argparse.Namespace) -> int:
+    """Write the commit of each task's Hub data set into its file."""
+    from vlmbench.tasks.pin import pin
+
+    pins = [pin(load_task(name)) for name in expand_names(options.name.split(","))]
+    if options.json:
+        print_json([{**asdict(one), "file": str(one.file)} for one in pins])
+        return 0
+    for one in pins:
+        if one.newest in (None, one.commit):
+            print(f"{one.file}: {one.commit}")
+        else:
+            print(f"{one.file}: {one.commit}, as before (the newest is {one.newest})")
     return 0
 
 

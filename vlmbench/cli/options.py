@@ -342,7 +342,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_tasks(top: Parser) -> None:
-    tasks = top.command("tasks", "list, show, make, check, preview and prepare tasks")
+    tasks = top.command("tasks", "list, show, make, check, preview, prepare and pin tasks")
     listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
     show = tasks.command(
         "show",
@@ -387,6 +387,14 @@ def _add_tasks(top: Parser) -> None:
         "vlmbench tasks prepare jdocqa --data-dir data",
         "vlmbench tasks prepare jmmmu --data-dir data --download",
     )
+    pin = tasks.command(
+        "pin",
+        "write the commit of a task's Hub data set into its file",
+        "catalog.tasks_pin_command",
+        "vlmbench tasks pin jmmmu",
+    )
+    pin.option("NAME", "tasks, groups of tasks or task files; several with commas")
+    pin.share("json")
     for command in (listing, show, check, preview, prepare):
         command.share("data-dir", "json")
     for command in (show, preview, prepare):

@@ -23,7 +23,7 @@ from vlmbench.runs.directory import RunDir, safe_name
 from vlmbench.runs.journal import Header, Journal, Session
 from vlmbench.tasks.prompt import build_request
 from vlmbench.tasks.samples import read_samples
-from vlmbench.tasks.sources import data_fingerprint
+from vlmbench.tasks.sources import RowsHash, rows_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import journal_sample
 
@@ -61,12 +61,13 @@ def write_run(
         JournalError: A run of another model of this name is there.
     """
     files = files.with_usable_ids()
-    samples, targets = _samples(task)
+    rows = RowsHash()
+    samples, targets = _samples(task, rows)
     matches = match(files.predictions, targets)
     if not matches.found:
         raise DataError(_nothing_fits(files, matches, task))
     directory = RunDir.of(out, safe_name(name), task.name)
-    header = _header(files, task, safe_name(name))
+    header = _header(files, task, safe_name(name), rows.value())
     with Journal(directory.journal, header, fresh=fresh) as journal:
         corpus = [(one.references, one.meta) for one in samples.values()]
         journal.keep_corpus(corpus)
@@ -78,18 +79,19 @@ def write_run(
     return ImportedRun(directory, files, matches, len(samples))
 
 
-def _samples(task: TaskSpec) -> tuple[dict[str, JournalSample], list[Target]]:
+def _samples(task: TaskSpec, rows: RowsHash) -> tuple[dict[str, JournalSample], list[Target]]:
     """All samples of a task as a run of ours would ask them, and what predictions fit."""
     samples, targets = {}, []
     generation = task.generation_for(0)
     for index, sample in enumerate(read_samples(task)):
+        rows.add(sample)
         request = build_request(task, sample, generation=generation)
         samples[sample.id] = journal_sample(index, sample, request, request)
         targets.append(make_target(sample, samples[sample.id]))
     return samples, targets
 
 
-def _header(files: HarnessFiles, task: TaskSpec, name: str) -> Header:
+def _header(files: HarnessFiles, task: TaskSpec, name: str, rows: str) -> Header:
     content = [[one.id, one.question, one.text] for one in files.predictions]
     model = ModelSpec(
         name=name,
@@ -111,7 +113,8 @@ def _header(files: HarnessFiles, task: TaskSpec, name: str) -> Header:
         fingerprints={
             "model": model.fingerprint,
             "task": task.fingerprint,
-            "data": data_fingerprint(task),
+            "data": rows_fingerprint(task, rows),
+            "rows": rows,
             "fields": task.fields_fingerprint,
             "prompt": stable_hash([RUNNER, files.harness, files.version]),
             "code": __version__,
