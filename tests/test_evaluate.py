@@ -330,7 +330,14 @@ def test_killed_ten_times(tmp_path: Path) -> None:
 
 def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task", color_rows(400), generation={"max_new_tokens": 32})
-    arguments = ("--model", str(checkpoint), "--tasks", str(task), "--batch-size", "4")
+    arguments: tuple[str, ...] = (
+        "--model",
+        str(checkpoint),
+        "--tasks",
+        str(task),
+        "--batch-size",
+        "4",
+    )
     arguments = (*arguments, "--no-cache", "--replicas", "2")
     undisturbed, disturbed = (
         RunDir.of(tmp_path / name, checkpoint.name, "colors") for name in ("a", "b")

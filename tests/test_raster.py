@@ -22,6 +22,7 @@ from vlmbench.runners.api.chat import data_url
 
 GRAY = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
 GRAY[0, :2] = 0, 255
+OPTIONS = CallOptions.model_validate({})
 
 
 def encoded(picture: PIL.Image.Image, form: str, **options: Any) -> bytes:
@@ -67,7 +68,7 @@ def test_deep_pixels_are_scaled(kind: str) -> None:
 
 
 def test_a_server_gets_deep_pixels_scaled() -> None:
-    url = data_url(Image(DEEP["16 bits"]), CallOptions())
+    url = data_url(Image(DEEP["16 bits"]), OPTIONS)
     sent = PIL.Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
     assert sent.mode == "RGB" and np.array_equal(np.asarray(sent)[..., 0], GRAY)
 
@@ -132,7 +133,7 @@ def test_broken_metadata_costs_no_picture(kind: str) -> None:
     data = BROKEN[kind]()
     shown = np.asarray(Image(data).decode())
     assert abs(shown.astype(int)[..., 0] - GRAY).max() <= (100 if "JPEG" in kind else 0)
-    assert data_url(Image(data), CallOptions()).startswith("data:image/")
+    assert data_url(Image(data), OPTIONS).startswith("data:image/")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
@@ -200,7 +201,7 @@ def test_drawings_are_refused_and_no_program_is_started(
 
     for name in ("Popen", "run", "check_call", "call"):
         monkeypatch.setattr(subprocess, name, started)
-    for look in (Image(data, "p").decode, lambda: data_url(Image(data, "p"), CallOptions())):
+    for look in (Image(data, "p").decode, lambda: data_url(Image(data, "p"), OPTIONS)):
         with pytest.raises(DataError, match=rf"image at p is {kind}.*save it as PNG"):
             look()
 

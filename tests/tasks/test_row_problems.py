@@ -10,7 +10,7 @@ import pytest
 from made_tasks import picture, write_task
 
 from vlmbench.check import TaskCheck, check_task
-from vlmbench.errors import DataError
+from vlmbench.errors import ConfigError, DataError
 from vlmbench.tasks.registry import load_task
 
 ROWS: list[dict[str, Any]] = [
@@ -192,3 +192,19 @@ def test_the_datas_own_number_of_an_image(tmp_path: Path) -> None:
     rows[1]["question"] = "<image 2>とは何ですか。"
     (problem,) = checked(tmp_path, rows, prompt="{{ row.question | interleave }}").problems
     assert "sample '1' of task 'colors' marks <image 2> where the sample has 1 image;" in problem
+
+
+def test_a_line_of_json_may_lack_its_picture(tmp_path: Path) -> None:
+    checked(tmp_path, answers("赤", "青"))
+    lines = [{"image": "a.png", **answers("赤")[0]}, {**answers("赤", "青")[1]}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (problem,) = check_task(load_task(str(tmp_path / "colors.yaml"))).problems
+    assert "There is no image in sample '1'" in problem
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, reversed(lines))))
+    with pytest.raises(DataError, match="There is no column 'image' in row 0"):
+        check_task(load_task(str(tmp_path / "colors.yaml")))
+
+
+def test_a_name_without_its_row(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'question' is undefined\); write row.question in"):
+        checked(tmp_path, prompt="{{ question }}")

@@ -53,7 +53,11 @@ def numbered_samples(
     skip: Collection[str] = () if images else task.fields.images
     end = None if only is None else max(only, default=-1) + 1
     index = -1
+    optional: dict[str, None] = {}
     for index, row in enumerate(itertools.islice(read_rows(task, skip=skip), end)):
+        # A line of JSON may lack the column, which is a row without its picture.
+        optional.update((name, None) for name in task.fields.images if name in row)
+        row = {**optional, **row} if images else row
         if only is not None and index not in only:
             continue
         sample = build_sample(task, row, index=index, images=images, folder=folder, source=where)
@@ -210,13 +214,13 @@ def _images(
         for one in values:
             if isinstance(one, str) and fields.base64:
                 found.append(_from_base64(one, place))
-            elif not _is_missing(one):
+            elif not is_missing(one):
                 found.append(_image(one, place, folder))
     return tuple(found)
 
 
-def _is_missing(value: Any) -> bool:
-    """Whether there is no image: null, NaN, or a struct as `datasets` writes a null."""
+def is_missing(value: Any) -> bool:
+    """Whether a column of images holds none: null, NaN, or a struct as pandas writes a null."""
     if isinstance(value, Mapping):
         return not value.get("bytes") and not value.get("path") and {*value} <= {"bytes", "path"}
     return value is None or is_nan(value) or value == ""

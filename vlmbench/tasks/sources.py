@@ -139,8 +139,8 @@ def _files_of(stem: Path, split: str | None) -> tuple[Path, ...]:
     for folder in folders:
         if found := sorted(folder.glob("*.parquet")):
             return _of_split(folder, found, split)
-    inner = (folder / split for folder in folders) if split else ()
-    return next((found for one in inner if (found := tuple(sorted(one.glob("*.parquet"))))), ())
+    inner = [folder / split for folder in folders] if split else []
+    return next((tuple(files) for one in inner if (files := sorted(one.glob("*.parquet")))), ())
 
 
 def _config_files(base: Path, task: TaskSpec) -> tuple[Path, ...]:
