@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from vlmbench import __version__
+from vlmbench.cli.language import text
 from vlmbench.cli.parser import Parser
 from vlmbench.cli.train_options import add_data, add_train
 
@@ -28,8 +29,8 @@ def make_parser() -> Parser:
     """The parser; `function` of what it returns names what carries the command out."""
     top = Parser(
         prog="vlmbench",
-        description="Evaluate, train and compare vision-language models for Japanese.",
-        epilog=EPILOG,
+        description=text("Evaluate, train and compare vision-language models for Japanese."),
+        epilog=text(EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"vlmbench {__version__}")
