@@ -73,7 +73,7 @@ def test_every_command_is_run_or_says_why_not(page: Path) -> None:
             assert block.kind in ("walk", "run by", "not run"), f"{command}: who runs it?"
             if block.kind == "run by":
                 assert (ROOT / block.value.split(",")[0].strip()).is_file(), block.value
-            if "NAMES" not in command and "RUNS" not in command and "COMMAND" not in command:
+            if "a list of the commands" not in block.value and "test_parser" not in block.value:
                 make_parser().parse_args(words(command))
 
 
