@@ -59,6 +59,8 @@ def score(
         DependencyError: A headline metric needs a package that is not installed.
     """
     content = read_journal(directory.journal)
+    if damage := content.damage(directory.journal):
+        notify(damage)
     if not content.sessions:
         raise JournalError(
             f"The run in {directory.path} was stopped before its first answer, so there is nothing "

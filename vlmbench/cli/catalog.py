@@ -60,7 +60,14 @@ def _samples(task: TaskSpec) -> int | None:
 
 
 def tasks_show_command(options: argparse.Namespace) -> int:
-    """Everything that a task file says, where its data is, and who published what compares."""
+    """Everything that a task file says, where its data is, and who published what compares.
+
+    Of a group what it is for, and its tasks.
+    """
+    group = load_groups().get(options.name)
+    if group is not None:
+        print_details({"name": options.name, **group.model_dump(mode="json")}, json=options.json)
+        return 0
     task = load_task(options.name, data_dir=options.data_dir)
     named = [pair for use in task.metrics for pair in use.published.items()]
     found = {
@@ -88,6 +95,8 @@ def tasks_prepare_command(options: argparse.Namespace) -> int:
     if options.data_dir is None:
         raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
     make = download if options.download else prepare
+    if options.download:
+        options.data_dir.mkdir(parents=True, exist_ok=True)
     done = make(load_task(options.name, data_dir=options.data_dir), options.data_dir)
     if options.json:
         file = str(done.file) if done.file else None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from vlmbench.cli.console import number, print_json, print_table
+from vlmbench.cli.console import number, print_json, print_table, say
 from vlmbench.cli.results import print_results
 from vlmbench.derive import score
 from vlmbench.imports.formats import READERS
@@ -30,7 +29,6 @@ def import_command(options: argparse.Namespace) -> int:
     run = write_run(files, task, name=options.name, out=options.out, fresh=options.fresh)
     # What the harness's own figures can be compared with, also where the task does not use it.
     extra = extra_metrics(list(dict.fromkeys(one.metric for one in files.figures)), [])
-    say = _say if not options.json else lambda sentence: None
     record = score(run.directory, extra=extra, notify=say)
     if options.json:
         print_json(_as_json(run, record))
@@ -40,10 +38,6 @@ def import_command(options: argparse.Namespace) -> int:
         _print_figures(files.figures, record)
         print(f"The run: {run.directory.path}")
     return 0 if record.coverage.complete else 3
-
-
-def _say(sentence: str) -> None:
-    print(f"vlmbench: {sentence}", file=sys.stderr)
 
 
 def _print_matches(run: ImportedRun) -> None:

@@ -398,8 +398,9 @@ def _add_tasks(top: Parser) -> None:
     pin.share("json")
     for command in (listing, show, check, preview, prepare):
         command.share("data-dir", "json")
-    for command in (show, preview, prepare):
+    for command in (preview, prepare):
         command.option("NAME", "a task, or a task file")
+    show.option("NAME", "a task, a group of tasks, or a task file")
     check.option("NAME", "tasks, groups of tasks or task files; several with commas")
     preview.option("--id ID", "the sample's; default: the first one")
     prepare.option("--download", "save the rows of the Hub in --data-dir")
