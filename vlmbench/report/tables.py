@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlmbench.compare.gate import COMPARED_FINGERPRINTS
+from vlmbench.compare.gate.baseline import COMPARED_FINGERPRINTS
 from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs.directory import RunDir, find_runs
