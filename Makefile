@@ -1,11 +1,12 @@
 # make demo   installs vlmbench into .venv, then runs the main job
 # make test   installs it with what tests need, then runs linters, types and all tests
+# make docs   builds the documentation as a site, in site/
 # make gate   compares tiny-ja's answers with the committed baseline
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test gate
+.PHONY: demo test docs gate
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -16,6 +17,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 gate: $(VENV)/.installed
 	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs --no-cache
@@ -30,4 +34,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[build,compat,dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@

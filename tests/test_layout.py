@@ -29,9 +29,10 @@ FOLDERS = (
     "runners",
     "executors",
     "scoring",
+    "imports",
     "judges",
 )
-PIPELINE = ("derive", "evaluate", "check", "compare", "train", "report")
+PIPELINE = ("derive", "evaluate", "guessing", "check", "compare", "train", "report")
 ORDER = (*GROUND, *FOLDERS, *PIPELINE, "cli", "__main__")
 """The floors of the house, lowest first; CONTRIBUTING.md says what is on each."""
 API = "__init__"

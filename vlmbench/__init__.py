@@ -29,6 +29,7 @@ def evaluate(
     model: str | Sequence[str],
     tasks: str | Sequence[str],
     *,
+    name: str | Sequence[str] = (),
     limit: int | None = None,
     out: str | Path = "runs",
     seed: int = 0,
@@ -46,6 +47,7 @@ def evaluate(
     Args:
         model: What `--model` takes, one or several.
         tasks: Names of tasks or groups, or paths of task files.
+        name: What the model is called in results, for several models one each.
         limit: Answer only so many samples of each task.
         out: Output directory; a run's own is `<out>/<model>/<task>`.
         seed: Of sampled generation, and of what is drawn for a diagnosis.
@@ -70,6 +72,7 @@ def evaluate(
     return evaluate_models(
         _listed(model),
         _listed(tasks),
+        names=_listed(name),
         out=Path(out),
         limit=limit,
         seed=seed,

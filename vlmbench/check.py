@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from vlmbench.derive import load_metrics
+from vlmbench.derive import installed_metrics, load_metrics, load_texts
 from vlmbench.errors import DataError
+from vlmbench.guessing import Guess, blind_guesses
 from vlmbench.metrics.base import Answer
 from vlmbench.records import Image, Sample, TextPart, other_size
 from vlmbench.scoring.aggregate import ScoredMetric
@@ -34,6 +35,8 @@ class TaskCheck:
     """What is worth knowing and no mistake, a sentence each."""
     first: Preview | None = None
     """The first sample whose prompt could be rendered."""
+    guesses: tuple[Guess, ...] = ()
+    """What blind guessing scores; none where something is to be corrected."""
 
 
 def check_task(task: TaskSpec) -> TaskCheck:
@@ -42,7 +45,7 @@ def check_task(task: TaskSpec) -> TaskCheck:
     Raises:
         VlmbenchError: The data cannot be read on, or a metric is unknown.
     """
-    metrics = load_metrics(task)
+    metrics = installed_metrics(task, load_metrics(task), lambda sentence: None)
     problems, seen, repeated = Problems(), set[str](), list[str]()
     samples = images = 0
     first: Preview | None = None
@@ -65,8 +68,9 @@ def check_task(task: TaskSpec) -> TaskCheck:
         found += _example_problems(task, example, metrics, location)
     size = other_size(task.name, task.display.items, samples)
     notes = [*_repetition_note(repeated), *filter(None, [size])]
+    guesses = () if found else tuple(blind_guesses(task, load_texts(task), metrics))
     return TaskCheck(
-        task.name, samples, images, len(task.examples), tuple(found), tuple(notes), first
+        task.name, samples, images, len(task.examples), tuple(found), tuple(notes), first, guesses
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from vlmbench.errors import JournalError
+from vlmbench.errors import DependencyError, JournalError
 from vlmbench.judges.bounds import with_judged_bounds
 from vlmbench.judges.scores import judge_usage, read_judges, with_judge_scores
 from vlmbench.metrics.base import load_metric
@@ -35,6 +35,7 @@ from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.row_problems import Problems, text_problems
 from vlmbench.tasks.samples import read_samples
+from vlmbench.tasks.sources import RowsHash
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
@@ -55,6 +56,7 @@ def score(
     Raises:
         JournalError: The journal cannot be read, or the run has not begun.
         DataError: A metric looks at images, and they are neither kept nor in the data set.
+        DependencyError: A headline metric needs a package that is not installed.
     """
     content = read_journal(directory.journal)
     if damage := content.damage(directory.journal):
@@ -65,7 +67,8 @@ def score(
             "to score; run the same 'vlmbench run' again."
         )
     task = journal_task(content.header)
-    return derive(directory, content, task, with_extra(load_metrics(task), extra))
+    metrics = installed_metrics(task, load_metrics(task), notify)
+    return derive(directory, content, task, with_extra(metrics, extra))
 
 
 def derive(
@@ -156,19 +159,57 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
+def installed_metrics(
+    task: TaskSpec, metrics: Sequence[ScoredMetric], notify: Callable[[str], None]
+) -> list[ScoredMetric]:
+    """The metrics, but those whose package is missing: they are left out, with a sentence.
+
+    Raises:
+        DependencyError: The package of a headline metric is missing.
+    """
+    installed = []
+    for one in metrics:
+        try:
+            if one.metric.definition.encoder is None:
+                _ = one.metric.signature  # names its packages' versions, so it asks for them
+        except DependencyError as error:
+            if one.headline:
+                raise
+            notify(
+                f"{one.id} of {task.name} is left out: {str(error).rstrip('.')}; then 'vlmbench "
+                "score RUNS' adds it."
+            )
+        else:
+            installed.append(one)
+    return installed
+
+
 def load_texts(
-    task: TaskSpec, variant: Variant | None = None, *, problems: Problems | None = None
+    task: TaskSpec,
+    variant: Variant | None = None,
+    *,
+    problems: Problems | None = None,
+    rows: RowsHash | None = None,
 ) -> list[Sample]:
     """All samples of the task, as they are asked, without images and rows but for the subset.
 
     Args:
         problems: Takes what is wrong with their texts.
+        rows: Takes them as they are in the data.
     """
     samples = read_samples(task, images=False)
+    if rows is not None:
+        samples = _hashed(samples, rows)
     if problems is not None:
         samples = _looked_at(task, samples, problems)
     asked = map(variant.of_sample, samples) if variant else samples
     return [replace(sample, row=_subset_of(sample)) for sample in asked]
+
+
+def _hashed(samples: Iterable[Sample], rows: RowsHash) -> Iterator[Sample]:
+    for sample in samples:
+        rows.add(sample)
+        yield sample
 
 
 def _looked_at(task: TaskSpec, samples: Iterable[Sample], problems: Problems) -> Iterator[Sample]:

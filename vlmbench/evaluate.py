@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from vlmbench import __version__
-from vlmbench.derive import asked_count, derive, load_metrics, load_texts
+from vlmbench.derive import asked_count, derive, installed_metrics, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor, Responses, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
+from vlmbench.hub import dataset_commit
 from vlmbench.models.completion import BASE_MODEL
-from vlmbench.models.resolve import ModelSpec, resolve_model
+from vlmbench.models.resolve import ModelSpec, named_models, resolve_model
 from vlmbench.models.training_data import GuardResult, guard_results, training_overlap
 from vlmbench.records import (
     JournalSample,
@@ -43,7 +44,7 @@ from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.prompt import MisplacedImage
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.row_problems import Problems
-from vlmbench.tasks.sources import data_fingerprint
+from vlmbench.tasks.sources import RowsHash, reads_hub, rows_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
 
@@ -109,9 +110,10 @@ def run(
             before stay in the journal.
     """
     task = variant.of_task(task) if variant else task
-    metrics = load_metrics(task)
+    metrics = installed_metrics(task, load_metrics(task), notify)
     problems = None if variant else Problems()
-    samples = load_texts(task, variant, problems=problems)
+    rows = RowsHash()
+    samples = load_texts(task, variant, problems=problems, rows=rows)
     for sentence in problems.sentences() if problems else ():
         notify(sentence)
     check_conditions(metrics, samples)
@@ -126,7 +128,7 @@ def run(
     limit = None if drawn is None else limit
     session = Session(_now(), limit, seed, versions(), total, available, drawn)
     overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
-    header = make_header(model, task, variant, overlap)
+    header = make_header(model, task, rows.value(), variant, overlap)
     with Journal(directory.journal, header, fresh=fresh) as journal:
         if damage := journal.content.damage(directory.journal):
             notify(damage)
@@ -209,6 +211,7 @@ def evaluate_models(
     models: Sequence[str],
     tasks: Sequence[str],
     *,
+    names: Sequence[str],
     batch_size: int | None,
     replicas: int | None,
     data_dir: Path | None,
@@ -223,6 +226,7 @@ def evaluate_models(
     specs = [
         resolve_model(name, seed=settings["seed"], options=others, **of_spec) for name in models
     ]
+    specs = named_models(specs, names)
     loaded = [load_task(name, data_dir=data_dir) for name in expand_names(tasks)]
     executor_for = partial(open_executor, replicas=replicas, batch_size=batch_size, cache=cache)
     records = run_all(
@@ -285,18 +289,14 @@ def check_conditions(metrics: Sequence[ScoredMetric], samples: Iterable[Sample])
 
     Raises:
         DataError: A condition names a field that a sample lacks.
-        DependencyError: A package is missing that a metric needs.
     """
-    for metric in metrics:
-        if metric.metric.definition.encoder is None:
-            _ = metric.metric.signature  # names its packages' versions, so it asks for them
     conditional = [metric for metric in metrics if metric.where is not None]
     for sample in samples if conditional else ():
         for metric in conditional:
             metric.applies(sample.meta)
 
 
-def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> ModelSpec:
+def with_answers(model: ModelSpec, samples: Sequence[Sample], seed: int) -> ModelSpec:
     """A baseline together with its answers; any other model as it is."""
     if model.runner != "baseline":
         return model
@@ -304,17 +304,25 @@ def with_answers(model: ModelSpec, samples: Iterable[Sample], seed: int) -> Mode
     if model.location == "scripted":
         answers = baseline.scripted(Path(model.options["file"]))
     else:
-        answers = baseline.baseline_answers(model.location, samples, seed)
+        fields = model.options.get("fields", ())
+        answers = baseline.baseline_answers(model.location, samples, seed, fields)
     return dataclasses.replace(model, answers=answers)
 
 
 def make_header(
     model: ModelSpec,
     task: TaskSpec,
+    rows: str,
     variant: Variant | None = None,
     overlap: TrainingOverlap | None = None,
 ) -> Header:
-    """What the journal of this model on this task is about."""
+    """What the journal of this model on this task is about.
+
+    Args:
+        rows: Hash of the rows that were read.
+    """
+    name = task.data.hub if reads_hub(task) else None
+    commit = dataset_commit(name, task.data.revision) if name is not None else None
     return Header(
         model=model.as_dict(),
         task=task.as_dict(),
@@ -322,7 +330,9 @@ def make_header(
         fingerprints={
             "model": model.fingerprint,
             "task": task.fingerprint,
-            "data": data_fingerprint(task),
+            "data": rows_fingerprint(task, rows),
+            "rows": rows,
+            **({"commit": commit} if commit else {}),
             "fields": task.fields_fingerprint,
             "prompt": task.prompt_fingerprint,
             "code": __version__,

@@ -35,6 +35,22 @@ def go_offline_if_unreachable() -> bool:
     return False
 
 
+def dataset_commit(name: str, revision: str | None = None) -> str | None:
+    """The commit that a revision of a data set is now, the newest by default.
+
+    Returns:
+        None if the Hub cannot be reached, or does not say.
+    """
+    if not go_offline_if_unreachable():
+        return None
+    import huggingface_hub
+
+    try:
+        return huggingface_hub.HfApi().dataset_info(name, revision=revision).sha
+    except Exception:  # the client's own, httpx's and plain OSErrors; whoever loads it says why
+        return None
+
+
 def why_not_loaded(error: Exception, what: str, *, local: str) -> str:
     """The sentence for something of the Hub that could not be loaded.
 

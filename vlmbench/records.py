@@ -46,6 +46,8 @@ class Image:
     """The file's bytes, untouched."""
     source: str = "image"
     """Where it came from, for error messages; never used as a path."""
+    name: str = ""
+    """The file's name in the data, where that has one; never used as a path."""
     digest: str = field(init=False)
     """First 16 hex digits of the SHA-256 of `data`."""
 

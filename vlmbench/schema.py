@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,7 +126,7 @@ def parse(model: type[Model], data: Any, *, location: str) -> Model:
         location: The file, for the error message.
 
     Raises:
-        ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
+        ConfigError: Keys are unknown (near ones are suggested) or missing, or values are wrong.
     """
     if key := _not_finite(data):
         raise ConfigError(f"The value of '{key}' in {location} is wrong: it is no finite number.")
@@ -138,7 +140,7 @@ def parse(model: type[Model], data: Any, *, location: str) -> Model:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise ConfigError(_sentence(model, error, location)) from error
+        raise ConfigError(_sentence(model, error, data, location)) from error
 
 
 def _not_finite(value: Any) -> str:
@@ -156,26 +158,102 @@ def _not_finite(value: Any) -> str:
     return ""
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, location: str) -> str:
+@dataclass(frozen=True)
+class _Problem:
+    """One thing that is wrong with a value."""
+
+    kind: str
+    """pydantic's name of it."""
+    path: tuple[int | str, ...]
+    """Keys and places in lists."""
+    tried: tuple[int | str, ...]
+    """The same, with the names of the forms that were tried on the way."""
+    message: str
+
+    @property
+    def root(self) -> tuple[int | str, ...]:
+        """The path up to a value that may have several forms; else the whole path."""
+        same = itertools.takewhile(
+            lambda pair: pair[0] == pair[1], zip(self.path, self.tried, strict=False)
+        )
+        return tuple(part for part, _ in same)
+
+
+def _sentence(model: type[BaseModel], error: ValidationError, data: Any, location: str) -> str:
+    """All that is wrong: one sentence, or a line for each."""
+    problems = _problems(error, data)
     # A misspelled key is both unknown and missing; the first says more.
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    # Where a value may have several forms, pydantic also says which of them it tried.
-    forms = {form.__name__ for form in Strict.__subclasses__()}
-    tried = [part for part in first["loc"] if not str(part).startswith("function-")]
-    path = [part for part in tried if part not in forms]
-    key = ".".join(map(str, path))
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(model, tried[:-1])
-        near = near_names(str(path[-1]), known)
+    meant = {near for one in problems for near in _near(model, one)[:1]}
+    kept = [
+        _problem_sentence(model, one, location)
+        for one in problems
+        if not (one.kind == "missing" and one.path[-1] in meant)
+    ]
+    if len(kept) == 1:
+        return kept[0]
+    return f"{len(kept)} things to correct in {location}:\n  " + "\n  ".join(kept)
+
+
+def _problems(error: ValidationError, data: Any) -> list[_Problem]:
+    """What pydantic found, once for each value.
+
+    Where a value may have several forms, pydantic says what is wrong with each of them: an unknown
+    key in one of them says most, else the first.
+    """
+    errors = [
+        _Problem(one["type"], _real_path(one["type"], one["loc"], data), one["loc"], one["msg"])
+        for one in error.errors()
+    ]
+    found: dict[tuple[int | str, ...], _Problem] = {}
+    for one in errors:
+        if one.kind == "too_short" and any(_is_inside(other, one) for other in errors):
+            continue  # the list is counted without its wrong elements
+        known = found.setdefault(one.root, one)
+        if known.kind != "extra_forbidden" and one.kind == "extra_forbidden":
+            found[one.root] = one
+    return list(found.values())
+
+
+def _is_inside(problem: _Problem, other: _Problem) -> bool:
+    length = len(other.path)
+    return len(problem.path) > length and problem.path[:length] == other.path
+
+
+def _real_path(kind: str, place: Sequence[int | str], data: Any) -> tuple[int | str, ...]:
+    """A place without the names of forms, which are no keys of the data."""
+    path: list[int | str] = []
+    for number, part in enumerate(place):
+        last = number == len(place) - 1
+        if isinstance(data, Mapping) and (part in data or (last and kind == "missing")):
+            path.append(part)
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            path.append(part)
+            data = data[part] if part < len(data) else None
+    return tuple(path)
+
+
+def _near(model: type[BaseModel], problem: _Problem) -> list[str]:
+    """Keys that an unknown one may be a misspelling of."""
+    if problem.kind != "extra_forbidden":
+        return []
+    return near_names(str(problem.path[-1]), _known_keys(model, [*problem.tried[:-1]]))
+
+
+def _problem_sentence(model: type[BaseModel], problem: _Problem, location: str) -> str:
+    key = ".".join(map(str, problem.path))
+    if problem.kind == "extra_forbidden":
+        near = _near(model, problem)
+        known = sorted(_known_keys(model, [*problem.tried[:-1]]))
         hint = (
             f"did you mean {' or '.join(map(repr, near))}?"
             if near
-            else f"the keys here are {', '.join(sorted(known))}."
+            else f"the keys here are {', '.join(known)}."
         )
         return f"Unknown key '{key}' in {location}; {hint}"
-    if first["type"] == "missing":
+    if problem.kind == "missing":
         return f"The key '{key}' is missing in {location}; add it."
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    message = problem.message.removeprefix("Value error, ").rstrip(".")
     subject = f"The value of '{key}' in {location}" if key else location
     return f"{subject} is wrong: {message[:1].lower()}{message[1:]}."
 

@@ -106,6 +106,24 @@ def test_the_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "No published scores of these tasks" in capsys.readouterr().out
 
 
+def test_one_task_and_short(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    command = ["compare", str(runs), "--published", "--tasks", "jmmmu"]
+    assert main(command) == 0
+    short = capsys.readouterr().out
+    assert "cvqa-ja" not in short
+    assert "Published, but not comparable: " in short
+    assert main([*command, "--all"]) == 0
+    everything = capsys.readouterr().out
+    assert "it is of the subset japaneseArt" in everything
+    # The oracle is first of 25 + 33 published scores and itself, so the two below it are shown.
+    assert "59 scores" in short
+    lines = [text.count("llm-jp/llm-jp-eval-mm@9f450a5") for text in (short, everything)]
+    assert lines[0] == 2 and lines[1] >= 58
+    assert main(["compare", str(runs), "--published", "--tasks", "mmmu"]) == 2
+    assert "Did you mean 'jmmmu'" in capsys.readouterr().err
+
+
 def test_a_task_names_where_comparable_scores_stand(capsys: pytest.CaptureFixture[str]) -> None:
     """The two boards of llm-jp-eval-mm, as published.json names them; nobody publishes ja-vqa."""
     found = {}

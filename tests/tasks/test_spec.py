@@ -154,3 +154,36 @@ def test_examples_hold_a_task(
     path = write_task(tmp_path, color_rows(2), examples=[{**EXAMPLE, **changes}])
     problems = check_task(load_task(str(path))).problems
     assert problems == () if fragment is None else fragment in problems[0]
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    """A first task file, as somebody writes it from memory: a line for each mistake."""
+    data = {
+        "name": "My Task",
+        "display": {"titel": "x", "capability": "vqa"},
+        "dat": {"path": "x.jsonl"},
+        "fields": {"images": ["image"], "references": "answer", "idd": "{{ row.id }}"},
+        "prompts": "hello",
+        "metrics": [{"use": "match.exact", "option": {}}, {"usee": "x"}],
+        "generation": {"max_new_token": 0, "temperature": -1},
+    }
+    with pytest.raises(ConfigError) as caught:
+        parse(TaskSpec, data, location="t.yaml")
+    first, *lines = str(caught.value).split("\n  ")
+    assert first == f"{len(lines)} things to correct in t.yaml:"
+    wanted = [
+        "The value of 'name' in t.yaml is wrong",
+        "Unknown key 'display.titel' in t.yaml; did you mean 'title'",
+        "The key 'display.licence' is missing in t.yaml; add it.",
+        "Unknown key 'dat' in t.yaml; did you mean 'data'?",
+        "Unknown key 'fields.idd' in t.yaml; did you mean 'id'?",
+        "The value of 'fields.references' in t.yaml is wrong: a text is neither a column nor",
+        "Unknown key 'prompts' in t.yaml; did you mean 'prompt'?",
+        "Unknown key 'metrics.0.option' in t.yaml; did you mean 'options'?",
+        "Unknown key 'metrics.1.usee' in t.yaml; did you mean 'use'?",
+        "Unknown key 'generation.max_new_token' in t.yaml; did you mean 'max_new_tokens'?",
+        "The value of 'generation.temperature' in t.yaml is wrong: input should be greater",
+    ]
+    assert len(lines) == len(wanted)  # each once, and no key missing that is misspelled
+    for fragment in wanted:
+        assert sum(line.startswith(fragment) for line in lines) == 1, fragment

@@ -18,7 +18,7 @@ from vlmbench.models.families import family
 from vlmbench.models.resolve import ModelEntry, known_models
 from vlmbench.runners.plan import plan, plan_with_code
 from vlmbench.scoring.predictions_file import LineScore, score_file
-from vlmbench.tasks.groups import load_groups
+from vlmbench.tasks.groups import expand_names, load_groups
 from vlmbench.tasks.registry import load_task, task_names
 from vlmbench.tasks.samples import sample_count
 from vlmbench.tasks.sources import data_state
@@ -47,10 +47,10 @@ def tasks_list_command(options: argparse.Namespace) -> int:
         }
         for task in tasks
     ]
-    print_list(values, json=options.json)
+    print_list(values, json=options.json, optional=("title", "capability", "groups"))
     if not options.json:
         rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
-        print_table(("group", "title", ">tasks", "what it is for"), rows)
+        print_table(("group", "?title", ">tasks", "what it is for"), rows)
     return 0
 
 
@@ -60,7 +60,14 @@ def _samples(task: TaskSpec) -> int | None:
 
 
 def tasks_show_command(options: argparse.Namespace) -> int:
-    """Everything that a task file says, where its data is, and who published what compares."""
+    """Everything that a task file says, where its data is, and who published what compares.
+
+    Of a group what it is for, and its tasks.
+    """
+    group = load_groups().get(options.name)
+    if group is not None:
+        print_details({"name": options.name, **group.model_dump(mode="json")}, json=options.json)
+        return 0
     task = load_task(options.name, data_dir=options.data_dir)
     named = [pair for use in task.metrics for pair in use.published.items()]
     found = {
@@ -88,12 +95,30 @@ def tasks_prepare_command(options: argparse.Namespace) -> int:
     if options.data_dir is None:
         raise UsageError("'tasks prepare' needs to know where; add '--data-dir DIR'.")
     make = download if options.download else prepare
+    if options.download:
+        options.data_dir.mkdir(parents=True, exist_ok=True)
     done = make(load_task(options.name, data_dir=options.data_dir), options.data_dir)
     if options.json:
         file = str(done.file) if done.file else None
         print_json({"file": file, "rows": done.rows, "message": done.message})
     else:
         print(done.message)
+    return 0
+
+
+def tasks_pin_command(options: argparse.Namespace) -> int:
+    """Write the commit of each task's Hub data set into its file."""
+    from vlmbench.tasks.pin import pin
+
+    pins = [pin(load_task(name)) for name in expand_names(options.name.split(","))]
+    if options.json:
+        print_json([{**asdict(one), "file": str(one.file)} for one in pins])
+        return 0
+    for one in pins:
+        if one.newest in (None, one.commit):
+            print(f"{one.file}: {one.commit}")
+        else:
+            print(f"{one.file}: {one.commit}, as before (the newest is {one.newest})")
     return 0
 
 
@@ -112,7 +137,7 @@ def models_list_command(options: argparse.Namespace) -> int:
         {"name": f"baseline:{kind}", "family": "baseline", "location": "", "note": note}
         for kind, note in BASELINES.items()
     ]
-    print_list(values, json=options.json)
+    print_list(values, json=options.json, optional=("family",))
     return 0
 
 

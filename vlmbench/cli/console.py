@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vlmbench.cli.tables import print_columns, read_columns
 
 if TYPE_CHECKING:
     from vlmbench.stats import Interval
@@ -25,34 +27,35 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title
     """A table on stdout, whose texts are printed as they are; nothing without a row.
 
     Args:
-        headings: Those that begin with ">" are of columns aligned on the right.
+        headings: ">" in front aligns a column on the right; "?" before that says that it can be
+            missed where the terminal is narrow.
         title: Above the table.
     """
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left")
-    for heading in headings:
-        justify: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
-        table.add_column(heading.removeprefix(">"), justify=justify, overflow="fold")
-    for row in rows:
-        # Text, not str: names and answers may hold what rich would take for its markup.
-        table.add_row(*(Text(cell) for cell in row))
+    columns = read_columns(headings, rows)
     # Without a terminal there is no width to respect: lines stay whole for grep and logs.
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    if table.rows:
-        console.print(table)
+    if columns[0].cells:
+        print_columns(console, columns, title=title)
 
 
-def print_list(values: Sequence[Mapping[str, Any]], *, json: bool) -> None:
-    """What there is, as a table or as JSON: the same keys in each, numbers on the right."""
+def print_list(
+    values: Sequence[Mapping[str, Any]], *, json: bool, optional: Collection[str] = ()
+) -> None:
+    """What there is, as a table or as JSON: the same keys in each, numbers on the right.
+
+    Args:
+        optional: Keys that a narrow terminal can do without.
+    """
     if json:
         print_json(values)
         return
     is_number = {key: any(isinstance(one[key], int) for one in values) for key in values[0]}
-    headings = [f">{key}" if is_number[key] else key for key in values[0]]
+    headings = [
+        ("?" if key in optional else "") + (">" if is_number[key] else "") + key
+        for key in values[0]
+    ]
     print_table(headings, [[_cell(value) for value in one.values()] for one in values])
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
+from vlmbench.cli.language import error_text, use_catalogs
 from vlmbench.cli.options import make_parser
 from vlmbench.environment import set_thread_env
 from vlmbench.errors import VlmbenchError
@@ -20,6 +21,7 @@ BUG = 70
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     set_thread_env()
+    use_catalogs()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a captured stream may not have it
             stream.reconfigure(errors="backslashreplace")
@@ -30,14 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except VlmbenchError as error:
-        print(f"vlmbench: {error}", file=sys.stderr)
+        print(f"vlmbench: {error_text(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output is gone, as in `vlmbench tasks list | head`.
         _drop_output()
         return 0
     except KeyboardInterrupt:
-        print("vlmbench: Stopped; the same command continues from here.", file=sys.stderr)
+        stopped = error_text("Stopped; the same command continues from here.")
+        print(f"vlmbench: {stopped}", file=sys.stderr)
         return 130
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:

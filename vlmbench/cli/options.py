@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from vlmbench import __version__
+from vlmbench.cli.language import text
 from vlmbench.cli.parser import Parser
 from vlmbench.cli.train_options import add_data, add_train
 
@@ -28,15 +29,17 @@ def make_parser() -> Parser:
     """The parser; `function` of what it returns names what carries the command out."""
     top = Parser(
         prog="vlmbench",
-        description="Evaluate, train and compare vision-language models for Japanese.",
-        epilog=EPILOG,
+        description=text("Evaluate, train and compare vision-language models for Japanese."),
+        epilog=text(EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"vlmbench {__version__}")
     _add_run(top)
     _add_score(top)
+    _add_import(top)
     _add_report(top)
     _add_compare(top)
+    _add_export(top)
     _add_gate(top)
     _add_judge(top)
     add_train(top)
@@ -62,6 +65,7 @@ def _add_run(top: Parser) -> None:
         "vlmbench run --model tiny-ja --tasks ja-vqa",
         "vlmbench run --model hf:org/name@revision --tasks ja-vqa,ja-chart --limit 50",
         "vlmbench run --model ./checkpoints/mine --tasks my-task.yaml",
+        "vlmbench run --model ./base --adapter ./lora --name base-lora --tasks ja-vqa",
         "vlmbench run --model openai:NAME --base-url http://gpu7:8000/v1 --tasks ja-core",
     )
     run.usage = "vlmbench run --model NAMES --tasks NAMES [OPTION ...]"
@@ -76,6 +80,11 @@ def _add_run(top: Parser) -> None:
         "tasks, groups of tasks ('vlmbench tasks list') or task files; several with commas",
         required=True,
     )
+    run.option(
+        "--name NAMES",
+        "what the model is called in results, to keep two settings of one model apart; for "
+        "several models as many names, with commas",
+    )
     run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
     run.option("--limit N", "run only N samples of each task, drawn evenly over subsets and slices")
     run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
@@ -89,7 +98,7 @@ def _add_run(top: Parser) -> None:
     run.option(
         "--keep-images", "store each image once in DIR/images, so that reports need no data set"
     )
-    run.share("data-dir", "seed", "json", "quiet")
+    run.share("slices", "data-dir", "seed", "json", "quiet")
     run.option(
         "--image-order ORDER",
         "marked: images stand where question and options mark them; reference: all before the "
@@ -176,11 +185,31 @@ def _add_score(top: Parser) -> None:
         "vlmbench score runs",
         "vlmbench score runs --metrics overlap.rouge_l",
     )
-    score.share("runs", "json")
+    score.share("runs", "slices", "json")
     score.option(
         "--metrics NAMES", "in addition to the task's own ('vlmbench metrics list'), with commas"
     )
     score.option("--option KEY=VALUE", "an option of those metrics ('vlmbench metrics show NAME')")
+
+
+def _add_import(top: Parser) -> None:
+    imports = top.command(
+        "import",
+        "make a run of answers that another harness has on file",
+        "imports.import_command",
+        "vlmbench import llm-jp-eval-mm result/jmmmu/org/name --task jmmmu --name name",
+        "vlmbench import lmms-eval 20260101_samples_chartqa.jsonl --task chartqa --name mine",
+        "vlmbench import jsonl answers.jsonl --task my-task.yaml --name last-spring",
+    )
+    formats = ["llm-jp-eval-mm", "lmms-eval", "vlmevalkit", "simple-evals-mm", "jsonl"]
+    imports.option("FORMAT", f"{', '.join(formats)} (docs/imports.md)", choices=formats)
+    imports.option("FILES", "files of predictions, or the folder that holds them", nargs="+")
+    imports.option("--task TASK", "the task they are for, or its file", required=True)
+    imports.option("--name NAME", "what the model is called in results", required=True)
+    imports.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
+    imports.option("--harness-version VERSION", "of the harness, where its files do not say")
+    imports.option("--fresh", "drop what --out holds of this model and task")
+    imports.share("data-dir", "json")
 
 
 def _add_report(top: Parser) -> None:
@@ -201,10 +230,32 @@ def _add_compare(top: Parser) -> None:
         "compare models on the same samples, or with published scores",
         "compare.compare_command",
         "vlmbench compare runs/base runs/tuned",
-        "vlmbench compare runs --published",
+        "vlmbench compare runs --published --tasks jmmmu",
     )
     compare.share("runs", "json")
     compare.option("--published", "with scores that others published, where these compare")
+    compare.option("--tasks NAMES", "with --published: only these tasks or groups of tasks")
+    compare.option("--all", "with --published: all scores, and those that do not compare")
+
+
+def _add_export(top: Parser) -> None:
+    export = top.command(
+        "export",
+        "print the results of runs for other programs, papers or a model's page",
+        "export.export_command",
+        "vlmbench export runs --format csv -o results.csv",
+        "vlmbench export runs --format markdown",
+        "vlmbench export runs/tiny-ja --format model-index",
+    )
+    export.share("runs")
+    export.option(
+        "--format NAME",
+        "csv or json: every estimate; latex or markdown: a table of headline metrics; "
+        "model-index: the block that the Hub shows on a model's page",
+        choices=["csv", "json", "latex", "markdown", "model-index"],
+        required=True,
+    )
+    export.option("-o/--output FILE", "write there instead")
 
 
 def _add_gate(top: Parser) -> None:
@@ -321,7 +372,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_tasks(top: Parser) -> None:
-    tasks = top.command("tasks", "list, show, check, preview and prepare tasks")
+    tasks = top.command("tasks", "list, show, make, check, preview, prepare and pin tasks")
     listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
     show = tasks.command(
         "show",
@@ -329,6 +380,23 @@ def _add_tasks(top: Parser) -> None:
         "catalog.tasks_show_command",
         "vlmbench tasks show ja-vqa",
     )
+    new = tasks.command(
+        "new",
+        "write a first task file from the columns of your data",
+        "task_check.tasks_new_command",
+        "vlmbench tasks new shop-vqa --data data/shop.parquet",
+        "vlmbench tasks new shop-vqa --data photos",
+        "vlmbench tasks new shop-vqa --data org/name --split validation",
+    )
+    new.option("NAME", "of the task: small letters, digits, '-', '_' and '.'")
+    new.option(
+        "--data DATA",
+        ".parquet, .jsonl or .csv file, folder of images with a .csv, folder of a data set, or "
+        "org/name of the Hub",
+        required=True,
+    )
+    new.option("--split NAME", "of a data set with several; on the Hub: test")
+    new.share("json")
     check = tasks.command(
         "check",
         "check data, images, prompts and examples, without a model",
@@ -349,10 +417,19 @@ def _add_tasks(top: Parser) -> None:
         "vlmbench tasks prepare jdocqa --data-dir data",
         "vlmbench tasks prepare jmmmu --data-dir data --download",
     )
+    pin = tasks.command(
+        "pin",
+        "write the commit of a task's Hub data set into its file",
+        "catalog.tasks_pin_command",
+        "vlmbench tasks pin jmmmu",
+    )
+    pin.option("NAME", "tasks, groups of tasks or task files; several with commas")
+    pin.share("json")
     for command in (listing, show, check, preview, prepare):
         command.share("data-dir", "json")
-    for command in (show, preview, prepare):
+    for command in (preview, prepare):
         command.option("NAME", "a task, or a task file")
+    show.option("NAME", "a task, a group of tasks, or a task file")
     check.option("NAME", "tasks, groups of tasks or task files; several with commas")
     preview.option("--id ID", "the sample's; default: the first one")
     prepare.option("--download", "save the rows of the Hub in --data-dir")

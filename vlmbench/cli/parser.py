@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from vlmbench.cli.language import error_text, text
 from vlmbench.errors import near_names
 
 
@@ -72,6 +73,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "RUNS": {"nargs": "+", "type": Path},
     "DIR": {"type": Path},
     "FILE": {"type": Path},
+    "FILES": {"type": Path},
     "N": {"type": positive},
     "N|auto": {"type": positive_or_auto},
     "COUNT": {"type": natural},
@@ -90,6 +92,7 @@ SHARED = {
         "folder of local data: <task>.parquet, <task>/*.parquet or <task>.jsonl; tasks without a "
         "file there are read from the Hugging Face Hub",
     ),
+    "slices": ("--slices", "print headline metrics by slice too, such as level or kind"),
     "seed": (
         "--seed SEED",
         "random seed of sampled generation and of what a diagnosis draws; default: 0",
@@ -122,12 +125,16 @@ class Parser(argparse.ArgumentParser):
             examples: Command lines, to show below its options.
         """
         if self.commands is None:
-            self.commands = self.add_subparsers(title="commands", metavar="COMMAND", required=True)
+            self.commands = self.add_subparsers(
+                title=text("commands"), metavar="COMMAND", required=True
+            )
+        summary = text(summary)
+        stop = "." if summary.isascii() else "。"
         parser = self.commands.add_parser(
             name,
             help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog="\n  ".join(("examples:", *examples)) if examples else None,
+            description=f"{summary[0].upper()}{summary[1:]}{stop}",
+            epilog="\n  ".join((text("examples:"), *examples)) if examples else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.set_defaults(function=function)
@@ -135,7 +142,7 @@ class Parser(argparse.ArgumentParser):
 
     def section(self, title: str) -> None:
         """Put the options that follow under a heading of their own."""
-        self.target = self.add_argument_group(title)
+        self.target = self.add_argument_group(text(title))
 
     def option(self, declaration: str, help: str, **more: Any) -> None:
         """Add an argument.
@@ -152,13 +159,13 @@ class Parser(argparse.ArgumentParser):
             name = name.lower()
         else:
             how = {"metavar": value, **VALUES.get(value, {})} if value else {"action": "store_true"}
-        self.target.add_argument(*name.split("/"), help=help, **{**how, **more})
+        self.target.add_argument(*name.split("/"), help=text(help), **{**how, **more})
 
     def share(self, *names: str) -> None:
         """Add options that several commands take."""
         for name in names:
-            declaration, text = SHARED[name]
-            self.option(declaration, text)
+            declaration, help = SHARED[name]
+            self.option(declaration, help)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See argparse, which calls this for the command and then for each subcommand."""
@@ -201,5 +208,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one sentence, without the usage in front of it."""
-        print(f"vlmbench: {message.rstrip('.')}; see '{self.prog} --help'.", file=sys.stderr)
+        sentence = error_text(f"{message.rstrip('.')}; see '{self.prog} --help'.")
+        print(f"vlmbench: {sentence}", file=sys.stderr)
         raise SystemExit(2)

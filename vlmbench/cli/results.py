@@ -17,8 +17,16 @@ from vlmbench.stats import FEW
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
 
-def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool) -> None:
-    """Everything about these records; `runs` are their directories, in the same order."""
+def print_results(
+    records: Sequence[RunRecord], runs: Sequence[RunDir], *, json: bool, slices: bool = False
+) -> None:
+    """Everything about these records.
+
+    Args:
+        runs: Their directories, in the same order.
+        json: As one JSON document, which has the slices in any case.
+        slices: Print the headline metrics by slice too.
+    """
     directories = {(one.model, one.title): run for one, run in zip(records, runs, strict=True)}
     plain = [one for one in records if one.variant is None]
     groups = group_scores(plain, lambda one: directories[one.model, one.task].read_scores())
@@ -33,6 +41,8 @@ def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json:
         print_json(values)
         return
     _print_estimates(plain or records)
+    if slices:
+        _print_slices(plain or records)
     _print_clean_parts(plain)
     _print_groups(groups)
     _print_answers(records)
@@ -98,6 +108,28 @@ def _data_notes(record: RunRecord) -> Iterator[str]:
         yield record.other_size
 
 
+def _print_slices(records: Sequence[RunRecord]) -> None:
+    """Headline metrics by slice."""
+    rows = [
+        [
+            record.model,
+            record.title,
+            one.metric,
+            ", ".join(f"{name}={value}" for name, value in one.slice.items()),
+            number(one.value),
+            _interval_and_bounds(one),
+            str(one.n),
+        ]
+        for record in records
+        for one in record.estimates
+        if one.slice is not None and one.headline
+    ]
+    headings = ("model", "task", "metric", "slice", ">value", ">95 % interval", ">n")
+    print_table(headings, rows, title="Slices of the headline metrics")
+    if not rows:
+        print("None of these tasks has slices; 'slices:' in a task file names fields of its meta.")
+
+
 def _print_clean_parts(records: Sequence[RunRecord]) -> None:
     """Headline metrics on the samples that training did not see, and what was not compared."""
     rows = [
@@ -159,7 +191,12 @@ def _print_answers(records: Sequence[RunRecord]) -> None:
         overall = {one.metric: one.value for one in record.estimates if one.slice is None}
         shares = [number(overall.get(name)) for name in names]
         rows.append([record.model, record.title, *shares])
-    headings = ["model", "task", *(f">{name.partition('.')[2]}" for name in names)]
+    # The first word alone, so that all of them fit a terminal.
+    headings = [
+        "model",
+        "task",
+        *(f">{name.partition('.')[2].partition('_')[0]}" for name in names),
+    ]
     print_table(headings, rows, title="Answers: share that is in a language, refuses, repeats ...")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from vlmbench.cli.console import say
@@ -18,12 +19,13 @@ from vlmbench.cli.judge_model import (
 )
 from vlmbench.cli.results import print_results
 from vlmbench.cli.sequential import print_early_verdicts, sequential_gates
-from vlmbench.derive import load_metrics, score
+from vlmbench.derive import installed_metrics, load_metrics, score
 from vlmbench.errors import UsageError
 from vlmbench.evaluate import nothing_said, run_all
 from vlmbench.executors.base import CheckedExecutor, Executor
 from vlmbench.judges.judging import judgeable
 from vlmbench.models.hf_options import contradiction
+from vlmbench.models.resolve import named_models
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import RunRecord
 from vlmbench.runs.directory import RunDir, find_runs
@@ -40,16 +42,18 @@ def score_command(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
     extra = extra_metrics(options.metrics, options.option)
     runs = find_runs(options.runs)
-    print_results([score(one, extra=extra, notify=say) for one in runs], runs, json=options.json)
+    say_once = cache(say)  # runs of a group lack the same packages
+    records = [score(one, extra=extra, notify=say_once) for one in runs]
+    print_results(records, runs, json=options.json, slices=options.slices)
     return 0
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Run models on tasks, score and print."""
-    models = resolve_models(options.model, options)
+    models = named_models(resolve_models(options.model, options), options.name)
     tasks = _tasks(options)
     for task in tasks:
-        load_metrics(task)
+        installed_metrics(task, load_metrics(task), lambda sentence: None)
     _refuse_contradictions(models, tasks, seed=options.seed)
     variants = _with_variants(options, tasks)
     directories = {
@@ -81,7 +85,7 @@ def run_command(options: argparse.Namespace) -> int:
     runs = [RunDir.of(options.out, one.model, one.task, one.variant) for one in records]
     judged = judge_runs(judgeable(runs), options) if options.judge else []
     records = with_judged(records, judged)
-    print_results(records, runs, json=options.json)
+    print_results(records, runs, json=options.json, slices=options.slices)
     if not options.json:
         say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")

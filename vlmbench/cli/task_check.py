@@ -1,4 +1,4 @@
-"""`vlmbench tasks check` and `tasks preview`: a task before a model is asked."""
+"""`vlmbench tasks new`, `check` and `preview`: a task before a model is asked."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 from dataclasses import asdict
 
 from vlmbench.check import TaskCheck, check_task
-from vlmbench.cli.console import print_json
+from vlmbench.cli.console import print_json, print_table
 from vlmbench.tasks.filters import lettered
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.preview import Preview, find_preview
 from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.scaffold import write_task
+from vlmbench.tasks.scaffold_data import scaffold_data
 from vlmbench.tasks.sources import source_name
 from vlmbench.tasks.spec import TaskSpec
 
@@ -31,6 +33,20 @@ def tasks_check_command(options: argparse.Namespace) -> int:
     if options.json:
         print_json(asdict(checks[0]) if len(checks) == 1 else [asdict(one) for one in checks])
     return 2 if any(found.problems for found in checks) else 0
+
+
+def tasks_new_command(options: argparse.Namespace) -> int:
+    """Write a first task file, and show a sample as the model will get it."""
+    data = scaffold_data(options.name, options.data, split=options.split)
+    path = write_task(options.name, data)
+    found = find_preview(load_task(str(path)))
+    if options.json:
+        print_json({"file": str(path), "first": asdict(found)})
+    else:
+        print(f"The task: {path}")
+        _print_preview(found)
+        print(f"Look it through, then: vlmbench tasks check {path}")
+    return 0
 
 
 def tasks_preview_command(options: argparse.Namespace) -> int:
@@ -53,6 +69,8 @@ def _print_check(task: TaskSpec, found: TaskCheck) -> None:
         print(f"Note: {note}")
     if found.first is not None:
         _print_preview(found.first)
+    rows = [[one.metric, one.baseline, f"{one.value:.3f}", str(one.n)] for one in found.guesses]
+    print_table(("metric", "guess", ">value", ">n"), rows, title="What blind guessing scores")
 
 
 def _print_preview(sample: Preview) -> None:

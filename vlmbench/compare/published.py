@@ -114,7 +114,7 @@ class ComparisonRow:
 class Caveat:
     """A setting in which our runs differ from the harness's."""
 
-    kind: Literal["limit", "items", "incomplete", "tokens", "images"]
+    kind: Literal["limit", "items", "incomplete", "harness", "tokens", "images"]
     detail: str
     """Names and numbers, in no language; may be empty."""
     text: str
@@ -287,6 +287,11 @@ def _caveats(run: RunRecord, harness: str) -> Iterator[Caveat]:
         yield Caveat("items", detail, run.other_size.removesuffix("."))
     if not run.coverage.complete:
         yield Caveat("incomplete", run.model, f"the run of {run.model} is incomplete")
+    if (made_by := run.model_spec.get("options", {}).get("harness")) is not None:
+        if made_by != harness:
+            text = f"the answers of {run.model} are {made_by}'s, asked in its own way"
+            yield Caveat("harness", f"{run.model}: {made_by}", text)
+        return  # how it asked is not what our task says
     tokens, usual = run.task_spec["generation"]["max_new_tokens"], REFERENCE_TOKENS.get(harness)
     if usual is not None and tokens != usual:
         text = f"answers may have {tokens:,} tokens here and {usual} there"

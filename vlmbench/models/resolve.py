@@ -12,7 +12,7 @@ PLUGIN:LOCATION            whatever a runner of another package makes of it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -140,6 +140,33 @@ def resolve_model(
     if of_checkpoint.device_map is not None and device != "auto":
         raise UsageError(f"'--device-map auto' chooses the devices; leave out '--device {device}'.")
     return replace(_resolve(text, dtype, seed, of_checkpoint), device=device)
+
+
+def named_models(models: Sequence[ModelSpec], names: Sequence[str]) -> list[ModelSpec]:
+    """The models under the names that results shall have.
+
+    Args:
+        names: None, or one for each model.
+
+    Raises:
+        UsageError: There are more or fewer names than models, or two models have the same name.
+    """
+    if names and len(names) != len(models):
+        raise UsageError(
+            f"'--name' has {len(names)} names for {len(models)} models; give one for each, with "
+            "commas between them."
+        )
+    if names:
+        pairs = zip(models, names, strict=True)
+        models = [replace(one, name=safe_name(name)) for one, name in pairs]
+    called = [one.name for one in models]
+    twice = next((name for name in called if called.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"Two of the models are called '{twice}' in results; give each a name of its own with "
+            "--name A,B."
+        )
+    return list(models)
 
 
 def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:

@@ -11,25 +11,30 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from vlmbench.errors import DataError, ModelError, unknown_name
+from vlmbench.errors import DataError, ModelError, UsageError, unknown_name
 from vlmbench.models.baselines import BASELINES
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, ResponseError, Sample, Scalar
 from vlmbench.schema import read_jsonl
 
 QUESTION_FIELDS = ("level", "kind", "answer")
-"""Fields of `meta` that a question shows without its image; blind-majority groups by them."""
+"""Fields of `meta` that a question shows without its image in the embedded tasks: blind-majority
+groups by those that there are, unless it is said which."""
 
 
-def baseline_answers(kind: str, samples: Iterable[Sample], seed: int) -> Mapping[str, str]:
+def baseline_answers(
+    kind: str, samples: Sequence[Sample], seed: int, fields: Sequence[str] = ()
+) -> Mapping[str, str]:
     """A baseline's answer to every sample, by its id.
 
     Args:
         kind: majority, blind-majority, random or oracle.
-        samples: All samples of the task, so that answers do not depend on `--limit`; read twice.
+        samples: All samples of the task, so that answers do not depend on `--limit`.
         seed: Decides what the random baseline draws.
+        fields: Of `meta`, which blind-majority groups by; none: QUESTION_FIELDS.
 
     Raises:
+        UsageError: A sample has no such field.
         ModelError: There is no such baseline.
     """
     match kind:
@@ -38,7 +43,8 @@ def baseline_answers(kind: str, samples: Iterable[Sample], seed: int) -> Mapping
         case "majority":
             return _by_group(samples, ())
         case "blind-majority":
-            return _by_group(samples, QUESTION_FIELDS)
+            _check_fields(samples, fields)
+            return _by_group(samples, fields or QUESTION_FIELDS)
         case "random":
             return _drawn(samples, seed)
         case _:
@@ -89,6 +95,20 @@ class BaselineRunner:
             error = ResponseError("runner", f"no answer is given for '{request.sample_id}'")
             return Response(request.sample_id, request.key, error=error)
         return Response(request.sample_id, request.key, text=text, finish="stop")
+
+
+def _check_fields(samples: Iterable[Sample], fields: Sequence[str]) -> None:
+    for sample in samples:
+        missing = next((name for name in fields if name not in sample.meta), None)
+        if missing is not None:
+            raise UsageError(
+                unknown_name(
+                    "field of meta",
+                    missing,
+                    sample.meta,
+                    next_step=f"the task has {', '.join(sample.meta) or 'none'}",
+                )
+            )
 
 
 def _by_group(samples: Iterable[Sample], fields: Sequence[str]) -> dict[str, str]:

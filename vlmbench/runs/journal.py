@@ -534,12 +534,17 @@ _ANOTHER = {name: f"another {name}" for name in FINGERPRINTS} | {
 }
 
 
+_WAY_OUT = {"model": "give this one a name of its own with --name"}
+"""What to do where a fingerprint differs, other than to choose another directory."""
+
+
 def _check_same(path: Path, there: Header, now: Header) -> None:
     for name in FINGERPRINTS:
         if there.fingerprints.get(name) != now.fingerprints.get(name):
             raise JournalError(
                 f"{path} holds answers for {_ANOTHER[name]} ({_difference(name, there, now)}); "
-                "choose another directory with --out, or drop them with --fresh."
+                f"{_WAY_OUT.get(name, 'choose another directory with --out')}, or drop them with "
+                "--fresh."
             )
 
 
@@ -552,7 +557,12 @@ def _difference(name: str, there: Header, now: Header) -> str:
         if key.partition(".")[0] in _DECIDING[name]
     ]
     if not found:
-        old, new = there.fingerprints.get(name), now.fingerprints.get(name)
+        # Of data that has the same name, its commit and rows say more.
+        named = ("commit", "rows", name) if name == "data" else (name,)
+        for one in named:
+            old, new = there.fingerprints.get(one), now.fingerprints.get(one)
+            if one != name and old is not None and new is not None and old != new:
+                return f"{one} {_shown(old, new)} there, {_shown(new, old)} now"
         return f"fingerprint {_shown(old, new)} there, {_shown(new, old)} now"
     more = len(found) - _MOST_SHOWN
     return "; ".join(found[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")

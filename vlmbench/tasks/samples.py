@@ -235,10 +235,13 @@ def _from_base64(text: str, where: str) -> Image:
 
 
 def _image(value: Any, where: str, folder: Path | None) -> Image:
+    name = ""
     if isinstance(value, Mapping):
-        value = value.get("bytes") or value.get("path")
+        path = value.get("path")
+        name = path if isinstance(path, str) else ""
+        value = value.get("bytes") or path
     if isinstance(value, bytes):
-        return Image(value, source=where)
+        return Image(value, source=where, name=name)
     if isinstance(value, str) and folder is not None:
         return image_file(value, where, folder)
     raise DataError(
@@ -269,7 +272,7 @@ def image_file(name: str, where: str, folder: Path) -> Image:
             "beside the data file."
         )
     try:
-        return Image(path.read_bytes(), source=f"{where}, file {name}")
+        return Image(path.read_bytes(), source=f"{where}, file {name}", name=name)
     except OSError as error:
         # Not raised: one lost file is one sample without an answer, found when it is decoded.
         return Image(b"", source=f"{where}, file {name} ({error.strerror})")

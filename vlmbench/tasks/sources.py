@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from vlmbench.errors import DataError
-from vlmbench.records import stable_hash
+from vlmbench.records import Sample, stable_hash
 from vlmbench.tasks.spec import TaskSpec, without_new_defaults
 
 Files: TypeAlias = dict[str | None, tuple[Path, ...]]
@@ -58,6 +59,11 @@ def local_files(task: TaskSpec) -> Files | None:
     return by_subset
 
 
+def reads_hub(task: TaskSpec) -> bool:
+    """Whether the rows come from the Hub now."""
+    return data_state(task) == "Hub"
+
+
 def source_name(task: TaskSpec) -> str:
     """The data set as error messages call it."""
     if task.data.path is not None:
@@ -84,6 +90,37 @@ def data_fingerprint(task: TaskSpec) -> str:
     if task.data.path is not None and not rows:
         return str(digests[0][1])
     return stable_hash([digests, rows])
+
+
+class RowsHash:
+    """A hash of the texts of a task's rows, as they are read."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, sample: Sample) -> None:
+        """Take a sample; the order counts."""
+        parts = [sample.id, sample.references, sample.choices, sample.row]
+        text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
+        self._hash.update(text.encode("utf-8", "surrogatepass") + b"\n")
+
+    def value(self) -> str:
+        """First 16 hex digits of the SHA-256 of all that was added."""
+        return self._hash.hexdigest()[:16]
+
+
+def rows_fingerprint(task: TaskSpec, rows: str) -> str:
+    """Identity of the data that was read: the files' digest, or a Hub data set with its rows.
+
+    The revision is no part of it: the same rows are the same data, pinned or not.
+
+    Args:
+        rows: What `RowsHash` makes of them.
+    """
+    if local_files(task) is not None:
+        return data_fingerprint(task)
+    source = {**task.data.model_dump(mode="json"), "local": None, "revision": None}
+    return stable_hash([without_new_defaults(source), rows])
 
 
 def _files_of(stem: Path, split: str | None) -> tuple[Path, ...]:

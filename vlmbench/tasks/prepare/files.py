@@ -11,6 +11,7 @@ from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.schema import read_jsonl
+from vlmbench.tasks.prepare.parquet_file import ParquetFile
 from vlmbench.tasks.spec import TaskSpec
 
 FETCH = {
@@ -106,29 +107,19 @@ def write_rows(
     Raises:
         DataError: There are no rows, or the file cannot be written.
     """
-    import pyarrow
-    import pyarrow.parquet
-
     file = file or data_dir / f"{task.name}.parquet"
-    partial = file.with_suffix(".partial")
-    count, writer, rows = 0, None, iter(rows)
+    written, count, rows = ParquetFile(file, schema), 0, iter(rows)
     try:
         while batch := list(islice(rows, _BATCH_SIZE)):
-            table = pyarrow.Table.from_pylist(batch, schema=schema)
-            if writer is None:
-                writer = pyarrow.parquet.ParquetWriter(partial, table.schema)
-            writer.write_table(table.cast(writer.schema))
+            written.add(batch)
             count += len(batch)
-        if writer is None:
+        if not written.begun:
             advice = task.data.manual or "check its data set."
             raise DataError(f"There is nothing to write for {task.name}: {advice}")
-        writer.close()
-        partial.replace(file)
+        written.finish()
     except OSError as error:
         raise DataError(f"{file} cannot be written ({error.strerror}); make room.") from error
     finally:
-        if writer is not None:
-            writer.close()
-        partial.unlink(missing_ok=True)
+        written.abandon()
     lost = f" {left_out} rows without an image are left out." if left_out else ""
     return Prepared(file, count, f"{file}: {count} rows.{lost}")

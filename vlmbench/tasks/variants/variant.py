@@ -133,13 +133,13 @@ def variant_requests(
         except MisplacedImage as error:
             if refuse is None:
                 raise
-            refuse(sample, _journal_sample(index, sample, None, None), error)
+            refuse(sample, journal_sample(index, sample, None, None), error)
             continue
         shown = change(index, request) if change else request
-        yield shown, _journal_sample(index, sample, request, shown)
+        yield shown, journal_sample(index, sample, request, shown)
 
 
-def _journal_sample(
+def journal_sample(
     index: int, sample: Sample, request: Request | None, shown: Request | None
 ) -> JournalSample:
     """What a journal keeps of a sample.

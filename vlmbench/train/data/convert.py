@@ -18,6 +18,7 @@ import vlmbench.hub
 from vlmbench.errors import DataError, UsageError
 from vlmbench.raster import open_raster
 from vlmbench.records import Image
+from vlmbench.tasks.prepare.parquet_file import ParquetFile
 from vlmbench.train.data.examples import Example, Turn
 
 ROW_GROUP_BYTES = 8 << 20
@@ -197,13 +198,12 @@ class _ShardWriter:
         ).arrow_schema
         self._out, self._shard_bytes, self._on_shard = out, shard_bytes, on_shard
         self.shards = 0
-        self._file: Any = None
+        self._file = self._next_file()
         self._rows: list[dict[str, Any]] = []
         self._row_bytes = self._file_bytes = 0
 
-    @property
-    def _partial(self) -> Path:
-        return self._out / f"train-{self.shards:05d}.partial"
+    def _next_file(self) -> ParquetFile:
+        return ParquetFile(self._out / f"train-{self.shards:05d}.parquet", self._schema)
 
     def add(self, row: dict[str, Any], size: int) -> None:
         """Add a row whose images have `size` bytes."""
@@ -219,29 +219,19 @@ class _ShardWriter:
     def end_shard(self) -> None:
         """Write what is left, and give the shard its name."""
         self._end_row_group()
-        self._file.close()
-        shard = self._partial.with_suffix(".parquet")
-        self._partial.rename(shard)
-        self._file, self._file_bytes = None, 0
+        self._file.finish()
+        shard, self._file_bytes = self._file.path, 0
         self.shards += 1
+        self._file = self._next_file()
         if self._on_shard is not None:
             self._on_shard(shard)
 
     def abandon(self) -> None:
         """Remove an unfinished shard."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._partial.unlink(missing_ok=True)
+        self._file.abandon()
 
     def _end_row_group(self) -> None:
-        import pyarrow
-        import pyarrow.parquet
-
-        if self._file is None:
-            self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
-        if self._rows:
-            self._file.write_table(pyarrow.Table.from_pylist(self._rows, schema=self._schema))
+        self._file.add(self._rows)
         self._file_bytes += self._row_bytes
         self._rows, self._row_bytes = [], 0
 

@@ -1,0 +1,1 @@
+"""Answers that other harnesses have on file, as runs: read, matched to samples, journaled."""

@@ -1,0 +1,154 @@
+"""VLMEvalKit: <run>/<model>_<dataset>.xlsx (or .tsv, .json), with ..._acc.csv and status.json.
+
+Read in its code at e8e78f0 (vlmeval/smp/file.py, inference.py, dataset/image_mcq.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vlmbench.errors import DataError
+from vlmbench.imports.predictions import (
+    Figure,
+    HarnessFiles,
+    Prediction,
+    as_number,
+    as_text,
+    files_of,
+)
+
+NAME = "VLMEvalKit"
+
+FAILED = "Failed to obtain answer"
+"""What stands in the place of an answer that it did not get."""
+
+_COMMIT = re.compile(r"T\d{8}_G([0-9a-f]{7,})")
+"""Folder names of its runs once held the commit."""
+
+METRICS = {
+    "chartqapro": "compat_vlmevalkit.chartqapro_relaxed",
+    "chartqa": "compat_vlmevalkit.chartqa_relaxed",
+    "docvqa": "compat_vlmevalkit.anls",
+    "infovqa": "compat_vlmevalkit.anls",
+    "ocrvqa": "compat_vlmevalkit.exact_match",
+    "textvqa": "compat_vlmevalkit.vqa_score",
+}
+"""What the overall figure is on data sets whose name begins so; on others a share of choices."""
+
+_CHOICE = "compat_vlmevalkit.choice"
+
+_SUFFIXES = (".xlsx", ".tsv", ".json")
+
+
+def read(paths: Sequence[Path]) -> HarnessFiles:
+    """Its predictions.
+
+    Args:
+        paths: Files of predictions, named by model and data set.
+
+    Raises:
+        UsageError, DataError: A file is not there, or not of this harness.
+    """
+    files = files_of(paths, "*.xlsx")
+    predictions = [one for path in files for one in _predictions(path)]
+    figures = _figures(files[0]) if len(files) == 1 else ()
+    return HarnessFiles(
+        NAME, tuple(predictions), version=_version(files[0]), figures=tuple(figures)
+    )
+
+
+def _predictions(path: Path) -> Iterator[Prediction]:
+    for number, row in enumerate(_rows(path), 2):  # the first line names the columns
+        missing = [key for key in ("index", "prediction") if key not in row]
+        if missing:
+            raise DataError(
+                f"{path} has no column '{missing[0]}' but {', '.join(list(row)[:8])}; give the "
+                "file of predictions, named <model>_<dataset>."
+            )
+        text = row["prediction"]
+        failed = FAILED in text
+        yield Prediction(
+            f"row {number} of {path.name}",
+            None if failed else text,
+            error=text if failed else "",
+            id=row["index"],
+            question=row.get("question") or None,
+            choices=_choices(row),
+            references=(row["answer"],) if row.get("answer") else (),
+            images=tuple(filter(None, (row.get("image_path"),))),
+        )
+
+
+def _choices(row: Mapping[str, str]) -> tuple[str, ...]:
+    """The options of a multiple-choice question: columns A, B, C ..., in their order."""
+    return tuple(row[letter] for letter in string.ascii_uppercase if row.get(letter))
+
+
+def _rows(path: Path) -> Iterable[dict[str, str]]:
+    """The rows of a table, all values as texts, what is missing as ""."""
+    import pandas as pd
+
+    if path.suffix not in _SUFFIXES:
+        raise DataError(
+            f"{path} is none of {', '.join(_SUFFIXES)}, which the harness writes predictions as; "
+            "give that file."
+        )
+    try:
+        if path.suffix == ".json":
+            found = json.loads(path.read_text(encoding="utf-8"))
+            rows = found if isinstance(found, list) else []
+        elif path.suffix == ".tsv":
+            frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+            rows = frame.to_dict("records")
+        else:
+            rows = pd.read_excel(path, dtype=str, keep_default_na=False).to_dict("records")
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}); give a file of predictions.") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"There are no rows in {path}; give the file of predictions.")
+    return [{str(key): _cell(value) for key, value in row.items()} for row in rows]
+
+
+def _cell(value: Any) -> str:
+    text = as_text(value)
+    return "" if text is None or text == "nan" else text
+
+
+def _version(path: Path) -> str | None:
+    try:
+        status = json.loads(path.with_name("status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        status = {}
+    recorded = as_text(status.get("commit")) if isinstance(status, dict) else None
+    named = _COMMIT.fullmatch(path.parent.name)
+    return recorded or (named[1] if named else None)
+
+
+def _figures(path: Path) -> Iterator[Figure]:
+    """The overall figure, where it is of one split."""
+    try:
+        with path.with_name(f"{path.stem}_acc.csv").open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle))
+    except (OSError, UnicodeDecodeError):
+        return
+    value = _number(rows[0].get("Overall")) if len(rows) == 1 else None
+    if value is None:
+        return
+    name = path.stem.lower()
+    special = [metric for start, metric in METRICS.items() if f"_{start}" in name]
+    # Shares of choices are from 0 to 1 there, everything else in percent.
+    yield Figure("Overall", value / 100 if special else value, (special or [_CHOICE])[0])
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return as_number(float(text)) if text else None
+    except ValueError:
+        return None
