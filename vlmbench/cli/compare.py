@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import asdict
 
 import pandas as pd
 
+from vlmbench.cli.build import build_progress, print_left_out
 from vlmbench.cli.console import interval, number, print_json, print_table
 from vlmbench.compare.gate import DEFAULT_MARGIN, GateReport, check, save_baseline
 from vlmbench.compare.pairs import compare_runs
 from vlmbench.compare.power import power_table
 from vlmbench.compare.published import ComparisonTable, Mismatch, compare_published
-from vlmbench.report.html import build_report
+from vlmbench.report.html import build_site
+from vlmbench.report.serve import serve
 from vlmbench.runs.directory import find_runs
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.registry import load_task
@@ -21,9 +24,20 @@ from vlmbench.tasks.registry import load_task
 
 def report_command(options: argparse.Namespace) -> int:
     """Build the HTML leaderboard."""
-    page = build_report(options.runs, options.out, samples_per_task=options.samples)
-    print(f"The leaderboard: {page}")
+    with build_progress() as progress:
+        report = build_site(
+            options.runs, options.out, samples_per_task=options.samples, progress=progress
+        )
+    print_left_out(report)
+    print(f"The leaderboard: {report.index}")
+    if options.open:
+        webbrowser.open(report.index.resolve().as_uri())
     return 0
+
+
+def view_command(options: argparse.Namespace) -> int:
+    """Serve the leaderboard on this machine, and build it anew while runs go on."""
+    return serve(options.runs, port=options.port, open_browser=not options.no_open)
 
 
 def compare_command(options: argparse.Namespace) -> int:

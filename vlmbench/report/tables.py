@@ -7,19 +7,22 @@ column's majority is kept, told apart by the name of the differing field, and ne
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, count
-from pathlib import Path
-
-import pandas as pd
 
 from vlmbench.compare.gate import COMPARED_FINGERPRINTS
-from vlmbench.errors import UsageError
-from vlmbench.records import Estimate, RunRecord, Scalar
-from vlmbench.runs.directory import RunDir, find_runs
+from vlmbench.errors import VlmbenchError
+from vlmbench.metrics.base import load_metric
+from vlmbench.records import Estimate, RunRecord, Scalar, stable_hash
+from vlmbench.report.axes import Axis, axis_of
+from vlmbench.report.model_facts import ModelFacts, model_facts
+from vlmbench.report.rendering import Words
+from vlmbench.runs.directory import RunDir, safe_name
 from vlmbench.scoring.aggregate import DIAGNOSTICS
+from vlmbench.scoring.groups import chance_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Entry:
     baseline: bool
     runs: Mapping[str, Run]
     """By task."""
+    facts: ModelFacts = ModelFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,21 @@ class TaskRuns:
     """All runs of one task."""
 
     name: str
-    title: str
+    title: Words
     runs: tuple[Run, ...]
     reference: Run
     """A run whose identity most of the runs share; the others are compared with it."""
+    headlines: tuple[str, ...]
+    """The task's headline metrics."""
+    metrics: tuple[str, ...]
+    """All metrics of the task but diagnostics of answers, headline metrics first."""
+
+    @property
+    def slug(self) -> str:
+        """A name for its files: its own unless that is no plain file name."""
+        name = safe_name(self.name)
+        plain = name == self.name and name.isascii()
+        return name if plain else f"{name}-{stable_hash(self.name)[:8]}"
 
     def mismatch(self, run: Run) -> str | None:
         """The field in which a run differs from the majority, if any."""
@@ -81,24 +96,6 @@ class TaskRuns:
         """The runs that may be ranked against one another."""
         return [run for run in self.runs if self.mismatch(run) is None]
 
-    @property
-    def headlines(self) -> tuple[str, ...]:
-        """The task's headline metrics."""
-        estimates = self.reference.record.estimates
-        return tuple(e.metric for e in estimates if e.headline and e.slice is None)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """All metrics of the task but diagnostics of answers, headline metrics first."""
-        # Each judge brings metrics of its own, and not every run has been before every judge.
-        names = dict.fromkeys(
-            e.metric
-            for run in (self.reference, *self.runs)
-            for e in run.record.estimates
-            if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
-        )
-        return tuple(sorted(names, key=lambda name: name not in self.headlines))
-
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:
@@ -107,12 +104,19 @@ class MetricColumn:
     task: TaskRuns
     metric: str
     headline: bool
-    scale: float
-    """Right end of the drawn axis, which starts at 0."""
+    axis: Axis
+    """What values are drawn on: it spans the values and intervals of the models that compare."""
     blind: Run | None
     """The blind baseline, which knows only the question."""
     signature: str
     """What most of the column's values depend on; others are not ranked."""
+    ends: tuple[float, float] | None
+    """The values of chance (or the worst one) and of a perfect model; None without a range."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the value counts what is wrong."""
+        return "-lower-is-better|" in self.signature
 
     @property
     def chance(self) -> Estimate | None:
@@ -134,10 +138,19 @@ class MetricColumn:
             return None
         return estimate.value if run.record.coverage.complete else None
 
-    def ranks(self, entries: Sequence[Entry]) -> pd.Series:
-        """Rank by name, 1 for the best; NaN for an entry that may not be ranked."""
-        values = pd.Series({entry.name: self.rankable(entry) for entry in entries}, dtype=float)
-        return values.rank(method="min", ascending="-lower-is-better|" in self.signature)
+    def corrected(self, value: float) -> float | None:
+        """The value with chance at 0 and a perfect model at 1; None without a range."""
+        if self.ends is None:
+            return None
+        zero, one = self.ends
+        return (value - zero) / (one - zero)
+
+    def best(self, entries: Iterable[Entry]) -> frozenset[str]:
+        """Names of the entries that no other one surpasses in this column."""
+        values = {entry.name: self.rankable(entry) for entry in entries}
+        known = [value for value in values.values() if value is not None]
+        best = (min if self.lower_is_better else max)(known, default=None)
+        return frozenset(name for name, value in values.items() if value == best is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +160,9 @@ class Leaderboard:
     tasks: tuple[TaskRuns, ...]
     columns: tuple[MetricColumn, ...]
     models: tuple[Entry, ...]
-    """In the order of their mean rank over the columns."""
+    """Those with an overall score first, best first; then the others by name."""
     baselines: tuple[Entry, ...]
+    overall: Overall
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -159,52 +173,92 @@ class Leaderboard:
         """The entries that ran a task."""
         return [entry for entry in self.entries if task in entry.runs]
 
-    def best(self, column: MetricColumn) -> frozenset[str]:
-        """Names of the models that no other model surpasses."""
-        ranks = column.ranks(self.models)
-        return frozenset(ranks.index[ranks == 1])
-
 
 @dataclass(frozen=True, slots=True)
 class SliceTable:
     """One column by the values of one slice field."""
 
+    field: str
     column: MetricColumn
+    axis: Axis
     estimates: Mapping[Scalar, Mapping[str, Estimate]]
     """By slice value, then by the entry's name."""
     blind: str | None
     """Name of the blind baseline."""
 
 
-def plain_runs(roots: Sequence[Path]) -> list[Run]:
-    """Every run below `roots` that is no variant, in the order of its path.
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """One score over the tasks that most models have completed."""
 
-    Raises:
-        UsageError: No run is there, or a directory does not exist.
-        JournalError: A run record is missing or damaged.
-    """
-    runs = [Run(directory, directory.read_record()) for directory in find_runs(roots)]
-    plain = [run for run in runs if run.record.variant is None]
-    if not plain:
-        raise UsageError(
-            f"{runs[0].directory.path} is a run of a variant ({runs[0].record.variant}), and the "
-            "run of the task itself is not there; give the directory of both."
-        )
-    return plain
+    tasks: tuple[str, ...]
+    """Names; empty if there are none that most share."""
+    scores: Mapping[str, float]
+    """By the entry's name: plain mean over the tasks of the chance-corrected headline values.
+    Entries that lack one of the tasks have none."""
 
 
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
-    """Arrange one or more runs as models by tasks."""
+    """Arrange runs as models by tasks."""
     names = sorted({run.record.task for run in runs})
     tasks = [_task_runs(name, [run for run in runs if run.record.task == name]) for name in names]
     columns = [column for task in tasks for column in task_columns(task) if column.headline]
     entries = _entries(runs)
+    models = [entry for entry in entries if not entry.baseline]
+    overall = overall_scores(entries, columns)
+    ordered = sorted(
+        entries, key=lambda one: (-overall.scores.get(one.name, -math.inf), one.name)
+    )
     return Leaderboard(
         tuple(tasks),
         tuple(columns),
-        _by_mean_rank([entry for entry in entries if not entry.baseline], columns),
-        _by_mean_rank([entry for entry in entries if entry.baseline], columns),
+        tuple(entry for entry in ordered if entry in models),
+        tuple(entry for entry in ordered if entry not in models),
+        overall,
     )
+
+
+def overall_scores(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> Overall:
+    """The overall score of the entries that completed what most models completed.
+
+    The tasks are those that more than half of the models completed in a way that compares; while
+    fewer than half of the models have all of these, the one that most of them lack is left out.
+    So neither an extra task nor a missing one decides who is first.
+    """
+    done = {entry.name: task_values(entry, columns) for entry in entries}
+    models = [entry.name for entry in entries if not entry.baseline] or [*done]
+    tasks = [task for task in dict.fromkeys(one.task.name for one in columns)]
+
+    def having(task: str) -> int:
+        return sum(task in done[name] for name in models)
+
+    shared = [task for task in tasks if 2 * having(task) > len(models)]
+    while shared and 2 * sum(done[name].keys() >= {*shared} for name in models) < len(models):
+        shared.remove(min(shared, key=having))
+    if not shared:
+        return Overall((), {})
+    scores = {
+        name: sum(values[task] for task in shared) / len(shared)
+        for name, values in done.items()
+        if values.keys() >= {*shared}
+    }
+    return Overall(tuple(shared), scores)
+
+
+def task_values(entry: Entry, columns: Sequence[MetricColumn]) -> dict[str, float]:
+    """An entry's chance-corrected value of each task that it completed in a way that compares."""
+    found: dict[str, list[tuple[float, int] | None]] = {}
+    for column in columns:
+        value, estimate = column.rankable(entry), column.estimate(entry)
+        corrected = None if value is None else column.corrected(value)
+        known = None if corrected is None or estimate is None else (corrected, estimate.n)
+        found.setdefault(column.task.name, []).append(known)
+    values = {}
+    for task, parts in found.items():
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts):
+            values[task] = sum(value * n for value, n in known) / sum(n for _, n in known)
+    return values
 
 
 def task_columns(task: TaskRuns) -> list[MetricColumn]:
@@ -215,26 +269,57 @@ def task_columns(task: TaskRuns) -> list[MetricColumn]:
     models = [run for run in runs if not is_baseline(run.record)] or runs
     columns = []
     for metric in task.metrics:
-        headline = metric in task.headlines
-        highs = [e.high for run in models if (e := run.overall(metric)) and e.high is not None]
-        scale = axis_end(max(highs, default=1.0))
+        estimates = [e for run in models if (e := run.overall(metric))]
         signatures = Counter(e.signature for run in runs if (e := run.overall(metric)))
         signature = max(signatures, key=lambda one: signatures[one], default="")
-        columns.append(MetricColumn(task, metric, headline, scale, blind, signature))
+        columns.append(
+            MetricColumn(
+                task=task,
+                metric=metric,
+                headline=metric in task.headlines,
+                axis=axis_of(estimates),
+                blind=blind,
+                signature=signature,
+                ends=_ends(task.reference.record, metric),
+            )
+        )
     return columns
 
 
-def slice_tables(board: Leaderboard) -> dict[str, list[SliceTable]]:
-    """For each slice field, a table for each column that has more than one value of it."""
-    tables: dict[str, list[SliceTable]] = {}
-    for column in board.columns:
-        task = column.task.name
-        runs = {entry.name: entry.runs[task] for entry in board.of_task(task)}
+def _ends(record: RunRecord, metric: str) -> tuple[float, float] | None:
+    """The values that become 0 and 1 in an overall score, as in group scores."""
+    uses = {use["id"] or use["use"]: use for use in record.task_spec.get("metrics", ())}
+    if metric not in uses:
+        return None
+    try:
+        loaded = load_metric(uses[metric]["use"], uses[metric]["options"])
+    except VlmbenchError:  # of a plugin that is not installed here
+        return None
+    if loaded.bounds is None:
+        return None
+    worst, best = loaded.bounds
+    if loaded.definition.lower_is_better:
+        worst, best = best, worst
+    overall = {one.metric: one for one in record.estimates if one.slice is None}
+    chance = chance_level(uses[metric], uses, overall)
+    worst = worst if chance is None else chance
+    return (worst, best) if worst != best else None
+
+
+def slice_tables(task: TaskRuns, entries: Sequence[Entry]) -> list[SliceTable]:
+    """A table for each slice field and headline metric that has more than one value of it."""
+    tables = []
+    for column in task_columns(task):
+        if not column.headline:
+            continue
+        runs = {entry.name: entry.runs[task.name] for entry in entries}
         blind = next((name for name, run in runs.items() if run is column.blind), None)
+        models = {entry.name for entry in entries if not entry.baseline} or {*runs}
         for field, cells in _sliced(column, runs).items():
             if len(cells) > 1:
                 ordered = sorted(cells.items(), key=lambda item: (type(item[0]).__name__, item[0]))
-                tables.setdefault(field, []).append(SliceTable(column, dict(ordered), blind))
+                shown = [e for by in cells.values() for name, e in by.items() if name in models]
+                tables.append(SliceTable(field, column, axis_of(shown), dict(ordered), blind))
     return tables
 
 
@@ -242,12 +327,6 @@ def is_baseline(record: RunRecord) -> bool:
     """Whether the answers come from a rule instead of a model or a file of answers."""
     spec = record.model_spec
     return spec.get("runner") == "baseline" and spec.get("location") != "scripted"
-
-
-def axis_end(highest: float) -> float:
-    """The smallest of 1, 2, 5, 10, 20, 50 ... that is not below a value."""
-    steps = (step * 10.0**power for power in range(9) for step in (1, 2, 5))
-    return next((step for step in steps if step >= highest), highest)
 
 
 def _is_blind(record: RunRecord) -> bool:
@@ -258,8 +337,21 @@ def _task_runs(name: str, runs: Sequence[Run]) -> TaskRuns:
     identities = Counter(run.identity for run in runs)
     # The newest run breaks ties: it is most likely to be of the task as it is now.
     reference = max(runs, key=lambda run: (identities[run.identity], run.record.created))
-    title = reference.record.task_spec.get("title") or name
-    return TaskRuns(name, str(title), tuple(runs), reference)
+    record = reference.record
+    english = str(record.task_spec.get("title") or name)
+    japanese = (record.task_spec.get("ja") or {}).get("title") or english
+    headlines = tuple(e.metric for e in record.estimates if e.headline and e.slice is None)
+    # Each judge brings metrics of its own, and not every run has been before every judge.
+    found = dict.fromkeys(
+        e.metric
+        for run in (reference, *runs)
+        for e in run.record.estimates
+        if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
+    )
+    metrics = tuple(sorted(found, key=lambda one: one not in headlines))
+    return TaskRuns(
+        name, Words(english, str(japanese)), tuple(runs), reference, headlines, metrics
+    )
 
 
 def _entries(runs: Sequence[Run]) -> list[Entry]:
@@ -278,27 +370,27 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
         for row in rows:
             labels = chain([name], (f"{name} ({number})" for number in count(2)))
             label = next(one for one in labels if one not in entries)
-            baseline = is_baseline(next(iter(row.values())).record)
-            entries[label] = Entry(label, baseline, row)
-    return [*entries.values()]
+            records = [run.record for run in row.values()]
+            entries[label] = Entry(label, is_baseline(records[0]), row, model_facts(records))
+    return _with_parents([*entries.values()])
+
+
+def _with_parents(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, each with the one that it was trained from."""
+    names = {entry.facts.fingerprint: entry.name for entry in reversed(entries)}
+
+    def parent(facts: ModelFacts) -> str | None:
+        return names.get(facts.base) if facts.base else None
+
+    return [
+        replace(entry, facts=replace(entry.facts, parent=parent(entry.facts))) for entry in entries
+    ]
 
 
 def _weights(record: RunRecord) -> str:
     """What tells two models of one name apart. Answers from a file have no weights."""
     scripted = record.model_spec.get("location") == "scripted"
     return "" if scripted else record.fingerprints.get("model", "")
-
-
-def _by_mean_rank(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> tuple[Entry, ...]:
-    """Best first; an entry that lacks columns stands below those that have them."""
-    by_column = {number: column.ranks(entries) for number, column in enumerate(columns)}
-    ranks = pd.DataFrame(by_column, index=[entry.name for entry in entries])
-    missing, mean = ranks.isna().sum(axis=1), ranks.mean(axis=1).fillna(0)
-
-    def order(entry: Entry) -> tuple[int, float, str]:
-        return missing[entry.name], mean[entry.name], entry.name
-
-    return tuple(sorted(entries, key=order))
 
 
 def _sliced(

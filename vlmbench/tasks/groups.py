@@ -10,11 +10,19 @@ from vlmbench.schema import Strict, parse, read_yaml
 from vlmbench.tasks.registry import GROUPS_FILE, task_names, tasks_root
 
 
+class JapaneseGroup(Strict):
+    """The texts of a group in Japanese."""
+
+    title: str
+    about: str
+
+
 class Group(Strict):
     """Tasks that are reported together."""
 
     title: str
     about: str
+    ja: JapaneseGroup
     tasks: tuple[str, ...]
 
 
