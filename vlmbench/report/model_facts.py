@@ -31,9 +31,10 @@ class ModelFacts:
     """Whether its weights were loaded here; False for a service."""
     evaluated: str = ""
     """The day of its last run."""
-    fingerprint: str = ""
-    base: str | None = None
-    """Fingerprint of the model that a checkpoint was trained from."""
+    identity: tuple[str, ...] = ()
+    """Its fingerprint, and where it was loaded from at which revision."""
+    base: tuple[str, ...] = ()
+    """The same of the model that a checkpoint was trained from."""
     base_name: str | None = None
     series: str | None = None
     """Name of the training that it is a checkpoint of."""
@@ -58,12 +59,18 @@ def model_facts(records: Sequence[RunRecord]) -> ModelFacts:
         license=_licenses().get(location),
         open=True if runner in _OWN_WEIGHTS else (False if runner else None),
         evaluated=newest.created[:10],
-        fingerprint=newest.fingerprints.get("model", ""),
-        base=base.get("fingerprint"),
+        identity=_identity(newest.fingerprints.get("model"), spec),
+        base=_identity(base.get("fingerprint"), base),
         base_name=PurePath(str(base["location"])).name if base.get("location") else None,
         series=trained.get("name"),
         step=trained.get("step"),
     )
+
+
+def _identity(fingerprint: Any, place: Mapping[str, Any]) -> tuple[str, ...]:
+    """Two ways to know a model again: its precision is part of the first, not of the second."""
+    at = f"{place['location']}@{place.get('revision')}" if place.get("location") else ""
+    return tuple(one for one in (str(fingerprint or ""), at) if one)
 
 
 @cache

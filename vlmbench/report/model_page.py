@@ -87,7 +87,8 @@ class ModelView:
     """Checkpoints of its training by their steps, if there are several."""
     answers: Mapping[str, Mapping[str, Estimate]]
     """Characteristics of its answers by metric, then by task."""
-    records: tuple[RunRecord, ...]
+    records: Mapping[str, RunRecord]
+    """By task."""
 
 
 def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) -> ModelView:
@@ -98,7 +99,9 @@ def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) 
     series = [
         one for one in board.models if one.facts.series and one.facts.series == entry.facts.series
     ]
-    records = tuple(entry.runs[task.name].record for task in board.tasks if task.name in entry.runs)
+    records = {
+        task.name: entry.runs[task.name].record for task in board.tasks if task.name in entry.runs
+    }
     return ModelView(
         tasks=tuple(_tasks(entry, board, units, models)),
         strengths=tuple(one for one in slices[:MOST] if one.ahead > 0),
@@ -106,7 +109,7 @@ def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) 
         parent=parent,
         parent_axis=axis_of([*map(_Drawn, parent), _Drawn(None)]),
         series=tuple(sorted(series, key=lambda one: one.facts.step or 0)) if len(series) > 1 else (),
-        answers=_answers(records),
+        answers=_answers([*records.values()]),
         records=records,
     )
 

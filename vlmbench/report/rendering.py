@@ -100,7 +100,7 @@ def _plain(value: Any) -> str:
     """A detail of a run as text: no path of the machine, nothing without end."""
     shown = _without_folders(value)
     if isinstance(shown, float):
-        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:.1f}"
+        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:,.0f}"
     else:
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
     return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"

@@ -206,9 +206,17 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
     entries = _entries(runs)
     models = [entry for entry in entries if not entry.baseline]
     overall = overall_scores(entries, columns)
-    ordered = sorted(
-        entries, key=lambda one: (-overall.scores.get(one.name, -math.inf), one.name)
-    )
+
+    def order(entry: Entry) -> tuple[float, list[float], str]:
+        """Without an overall score the columns decide, the first one first."""
+        values = [column.rankable(entry) for column in columns]
+        worse = [
+            math.inf if value is None else value if column.lower_is_better else -value
+            for column, value in zip(columns, values, strict=True)
+        ]
+        return -overall.scores.get(entry.name, -math.inf), worse, entry.name
+
+    ordered = sorted(entries, key=order)
     return Leaderboard(
         tuple(tasks),
         tuple(columns),
@@ -221,12 +229,14 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
 def overall_scores(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> Overall:
     """The overall score of the entries that completed what most models completed.
 
-    The tasks are those that more than half of the models completed in a way that compares; while
+    The tasks are those that more than half of the models that completed any task in a way that
+    compares have completed so; while
     fewer than half of the models have all of these, the one that most of them lack is left out.
     So neither an extra task nor a missing one decides who is first.
     """
     done = {entry.name: task_values(entry, columns) for entry in entries}
-    models = [entry.name for entry in entries if not entry.baseline] or [*done]
+    models = [entry.name for entry in entries if not entry.baseline and done[entry.name]]
+    models = models or [name for name in done if done[name]]
     tasks = [task for task in dict.fromkeys(one.task.name for one in columns)]
 
     def having(task: str) -> int:
@@ -377,10 +387,10 @@ def _entries(runs: Sequence[Run]) -> list[Entry]:
 
 def _with_parents(entries: Sequence[Entry]) -> list[Entry]:
     """The entries, each with the one that it was trained from."""
-    names = {entry.facts.fingerprint: entry.name for entry in reversed(entries)}
+    names = {one: entry.name for entry in reversed(entries) for one in entry.facts.identity}
 
     def parent(facts: ModelFacts) -> str | None:
-        return names.get(facts.base) if facts.base else None
+        return next((names[one] for one in facts.base if one in names), None)
 
     return [
         replace(entry, facts=replace(entry.facts, parent=parent(entry.facts))) for entry in entries

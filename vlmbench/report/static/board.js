@@ -338,9 +338,9 @@
         marker: { size: 11, color: points.map((one) => (front.includes(one) ? seriesColor(0) : cssColor("chance"))) },
         hovertemplate: "%{text}<br>%{x} · %{y:.3f}<extra></extra>" },
     ], {
-      xaxis: { title: { text: title }, type: kind === "memory" ? "linear" : "log" },
+      xaxis: { title: { text: title }, type: kind === "memory" ? "linear" : "log", tickformat: "~s", dtick: kind === "memory" ? undefined : "D2" },
       yaxis: { title: { text: task < 0 ? text("overall") : plain(board.tasks[task]?.title[language === "ja" ? 1 : 0] ?? "") } },
-      showlegend: false, margin: { l: 64, r: 40, t: 30, b: 56 },
+      height: 430, showlegend: false, margin: { l: 64, r: 40, t: 30, b: 56 },
     });
   }
 

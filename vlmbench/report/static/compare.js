@@ -16,7 +16,7 @@
     if (unique.length > 1) return unique;
     const first = unique[0];
     const child = first ? board.models.find((model) => model.name === first) : board.models.find((model) => model.parent);
-    if (child?.parent) return [child.name, child.parent];
+    if (child?.parent) return [child.parent, child.name];
     const offspring = board.models.find((model) => first && model.parent === first);
     if (first && offspring) return [first, offspring.name];
     const others = board.models.filter((model) => model.name !== first).sort((a, b) => Number(a.baseline) - Number(b.baseline));

@@ -17,7 +17,7 @@
         error_y: { type: "data", symmetric: false, array: points.map((one) => one.high - one.value), arrayminus: points.map((one) => one.value - one.low), thickness: 1.2 },
       };
     });
-    draw(/** @type {HTMLElement} */ (document.getElementById("series-plot")), traces, { xaxis: { title: { text: text("step") } } });
+    draw(/** @type {HTMLElement} */ (document.getElementById("series-plot")), traces, { height: 430, xaxis: { title: { text: text("step") } } });
   };
   redraws.push(drawSeries);
   drawSeries();

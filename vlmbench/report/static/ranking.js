@@ -25,6 +25,7 @@ function pairPlace(first, second, count) {
  */
 function sharedTasks(models, tasks) {
   const values = boardData().values;
+  models = models.filter((model) => tasks.some((task) => has(values[model], task)));
   /** @param {number} task */
   const having = (task) => models.filter((model) => has(values[model], task)).length;
   const shared = tasks.filter((task) => 2 * having(task) > models.length);

@@ -235,18 +235,19 @@ const beginnings = new Map();
 
 /** @param {import("./types").SampleText[]} texts @param {number} at */
 function brief(texts, at) {
-  let common = beginnings.get(texts);
-  if (common === undefined) {
+  let common = beginnings.get(texts) ?? -1;
+  if (common < 0) {
     const all = texts.map(asked).filter(Boolean);
     const first = all[0] ?? "";
-    common = all.length < 3 ? 0 : first.length;
-    while (common && !all.every((one) => one.startsWith(first.slice(0, common)))) common -= 1;
+    let shared = all.length < 3 ? 0 : first.length;
+    for (const one of all) while (!one.startsWith(first.slice(0, shared))) shared -= 1;
     // Not in the middle of a sentence.
-    common = Math.max(...["。", " ", "：", "、"].map((end) => first.lastIndexOf(end, common - 1) + 1));
+    common = shared === first.length ? shared : Math.max(...["。", " ", "：", "、"].map((end) => (shared ? first.lastIndexOf(end, shared - 1) + 1 : 0)));
     beginnings.set(texts, common);
   }
   const whole = asked(texts[at]);
-  const said = whole.slice(common).trim() || whole;
+  // Where all are asked the same, the reference tells them apart.
+  const said = whole.slice(common).trim() || texts[at]?.references[0] || whole;
   return said.length > 140 ? `${said.slice(0, 140)}…` : said;
 }
 

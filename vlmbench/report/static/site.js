@@ -234,8 +234,9 @@ function makeSortable(table, sorted) {
   headers.forEach((header, index) => {
     if (!header.dataset.order) return;
     const button = make("button", { type: "button", className: "sort" });
-    button.append(...header.childNodes);
-    header.append(button);
+    const words = [...header.childNodes].filter((node) => !(node instanceof Element && node.matches(".ends, .direction")));
+    button.append(...words);
+    header.prepend(button);
     button.addEventListener("click", () => {
       const before = header.getAttribute("aria-sort");
       // Numbers start with the best, names with the first.
