@@ -1,11 +1,12 @@
 # make demo   installs vlmbench into .venv, then runs the main job
 # make test   installs it with what tests need, then runs linters, types and all tests
 # make gate   compares tiny-ja's answers with the committed baseline
+# make report builds the committed leaderboard of the embedded suite in reports/
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test gate
+.PHONY: demo test gate report
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -20,6 +21,11 @@ test: $(VENV)/.installed-dev
 gate: $(VENV)/.installed
 	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs --no-cache
 	$(BIN)/vlmbench gate check runs/tiny-ja --baseline reports/baseline.json
+
+report: $(VENV)/.installed
+	$(BIN)/vlmbench run --model baseline:majority,baseline:blind-majority,tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs
+	$(BIN)/vlmbench run --model tiny-ja --tasks ja-vqa --image-mode blind --out runs
+	$(BIN)/vlmbench report runs/baseline-majority runs/baseline-blind-majority runs/tiny-ja --out reports --samples 40
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

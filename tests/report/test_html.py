@@ -153,9 +153,7 @@ def test_answer_to_another_version_of_the_prompt_is_marked(tmp_path: Path) -> No
             make_run(task, runs, f"baseline:{model}")
     site = build_report([runs], tmp_path / "site").parent
     names = [model["name"] for model in index(site, "ja-small")["models"]]
-    marked = {
-        name for name in names if answers(site, "ja-small", name)["q0"].get("other_prompt")
-    }
+    marked = {name for name in names if answers(site, "ja-small", name)["q0"].get("other_prompt")}
     assert marked == {"baseline-random"}
 
 

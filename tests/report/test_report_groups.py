@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from made_runs import answered_run, make_run, make_task, question
 
+from vlmbench.report.found import read_runs
 from vlmbench.report.groups import GroupTable, group_tables
 from vlmbench.report.html import build_report
-from vlmbench.report.found import read_runs
 from vlmbench.report.tables import build_leaderboard
 from vlmbench.tasks.groups import load_groups
 

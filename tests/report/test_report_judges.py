@@ -11,9 +11,9 @@ import pytest
 from made_judge import answers_run, colors, judge_server, judged_task, verdict
 
 from vlmbench.cli.main import main
+from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
 from vlmbench.report.judges import Judges, judges_of
-from vlmbench.report.found import read_runs
 from vlmbench.report.tables import build_leaderboard
 from vlmbench.runs.directory import RunDir
 

@@ -10,9 +10,9 @@ from made_public import write_public
 
 from vlmbench.cli.main import main
 from vlmbench.compare.published import published
+from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
 from vlmbench.report.published import published_scores
-from vlmbench.report.found import read_runs
 from vlmbench.report.tables import build_leaderboard
 from vlmbench.tasks.registry import load_task
 

@@ -11,8 +11,8 @@ from made_site import answers, index
 from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
-from vlmbench.report.html import build_report
 from vlmbench.report.answers import LONGEST_VARIANT, in_order, option_read, shortened
+from vlmbench.report.html import build_report
 
 CHOICES = ["赤", "青", "緑", "黄色"]
 HOSTILE = "</script><script>window.hacked = 1</script>"

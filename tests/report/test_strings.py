@@ -24,7 +24,9 @@ def sources() -> str:
 
 def test_every_string_has_both_languages() -> None:
     assert all(len(pair) == 2 and all(pair) for pair in STRINGS.values())
-    japanese = {key for key, (_, text) in STRINGS.items() if not re.search("[ぁ-んァ-ヶ一-龥]", text)}
+    japanese = {
+        key for key, (_, text) in STRINGS.items() if not re.search("[ぁ-んァ-ヶ一-龥]", text)
+    }
     # The button names the language that it leads to; the others are marks between numbers.
     assert japanese == {"language_button", "of_models"}
     english = {key for key, (text, _) in STRINGS.items() if re.search("[ぁ-んァ-ヶ一-龥]", text)}

@@ -7,14 +7,10 @@ import pytest
 from made_judge import answers_run, ask, colors, judge_server, judged_task, verdict
 from made_runs import EXACT, answered_run, make_run, make_task, question
 
+from vlmbench.report.columns import slice_tables, task_columns
 from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
-from vlmbench.report.tables import (
-    Leaderboard,
-    build_leaderboard,
-    slice_tables,
-    task_columns,
-)
+from vlmbench.report.tables import Leaderboard, build_leaderboard
 
 ROWS = [
     question(n, answer=("赤", "青", "白")[n % 3], level="basic" if n < 8 else "real")

@@ -10,9 +10,9 @@ from vlmbench.errors import VlmbenchError
 from vlmbench.judges.requests import judge_input, judge_request
 from vlmbench.judges.scores import JudgedMetric, read_judges
 from vlmbench.records import JournalSample, Response, SampleScores
+from vlmbench.report.entries import Run
 from vlmbench.report.facts import Outcome, TaskMetrics
 from vlmbench.report.found import read_scores
-from vlmbench.report.tables import Run
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import JournalContent, read_journal
 from vlmbench.scoring.aggregate import DIAGNOSTICS

@@ -45,12 +45,7 @@ class HasInterval(Protocol):
 
 def axis_of(estimates: Iterable[HasInterval]) -> Axis:
     """The axis from the lowest to the highest end of some intervals."""
-    ends = [
-        end
-        for one in estimates
-        for end in (one.value, one.low, one.high)
-        if end is not None
-    ]
+    ends = [end for one in estimates for end in (one.value, one.low, one.high) if end is not None]
     if not ends:
         return Axis(0.0, 1.0)
     low, high = min(ends), max(ends)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlmbench.records import RunRecord
+from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.field import Differences
 from vlmbench.report.site import safe_json
-from vlmbench.report.tables import Entry, Leaderboard, TaskRuns, task_values
+from vlmbench.report.tables import Leaderboard, task_values
 from vlmbench.report.task_unit import TaskUnit
 
 
@@ -25,7 +26,7 @@ def board_script(
         "tasks": [_task(board, task, units[task.name], names, slugs) for task in board.tasks],
         "values": [_values(board, entry) for entry in board.entries],
     }
-    return f"vlmPut(\"board\",{safe_json(data)});\n"
+    return f'vlmPut("board",{safe_json(data)});\n'
 
 
 def _model(entry: Entry, slug: str) -> dict[str, Any]:

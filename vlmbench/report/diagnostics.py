@@ -15,8 +15,8 @@ from vlmbench.compare.prompt_spread import PromptSpread
 from vlmbench.compare.rotation_bias import RotationBias
 from vlmbench.compare.visual_gain import VisualGain
 from vlmbench.report.axes import Axis
+from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.rendering import Words
-from vlmbench.report.tables import Entry, TaskRuns
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 

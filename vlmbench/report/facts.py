@@ -52,6 +52,8 @@ class TaskMetrics:
         if name is None or value is None:
             return "unscored"
         metric = self.get(name)
+        if metric is not None and metric.definition.lower_is_better and value <= _ROUNDING:
+            return "right"  # an error rate may have no highest value, but its best one is 0
         if metric is None or metric.bounds is None:
             return "partial"
         worst, best = metric.bounds
@@ -125,8 +127,7 @@ def run_facts(
         outcomes=outcomes,
         values=values,
         goodness=[
-            metrics.goodness(name, value)
-            for (name, _), value in zip(leading, values, strict=True)
+            metrics.goodness(name, value) for (name, _), value in zip(leading, values, strict=True)
         ],
         vectors={
             name: [score.vector if (score := row.scores.get(name)) else None for row in rows]

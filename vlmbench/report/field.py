@@ -16,8 +16,8 @@ import numpy as np
 
 from vlmbench.metrics.base import Metric
 from vlmbench.records import Scalar, stable_hash
+from vlmbench.report.columns import MetricColumn
 from vlmbench.report.facts import RunFacts, TaskMetrics
-from vlmbench.report.tables import MetricColumn
 from vlmbench.stats import Floats, resampled_totals
 
 RESAMPLES = 1000
@@ -83,9 +83,7 @@ def task_field(
     known = [(column, metric) for column in columns if (metric := metrics.get(column.metric))]
     seed = int(stable_hash(columns[0].task.name), 16) if columns else 0
     everything = np.ones(len(samples.ids), dtype=bool)
-    draws = [
-        _draws(samples, metric, column.metric, everything, seed) for column, metric in known
-    ]
+    draws = [_draws(samples, metric, column.metric, everything, seed) for column, metric in known]
     whole = [_differences(c.metric, None, one) for (c, _), one in zip(known, draws, strict=True)]
     parts = [
         _differences(column.metric, part, _draws(samples, metric, column.metric, mask, seed))
@@ -124,7 +122,9 @@ class _Samples:
                     for field, values in one.slices.items():
                         slices.setdefault(field, []).append(values[at])
         self.ids = tuple(places)
-        self.clusters = np.unique(np.array(clusters, dtype=object).astype(str), return_inverse=True)[1]
+        self.clusters = np.unique(
+            np.array(clusters, dtype=object).astype(str), return_inverse=True
+        )[1]
         self.slices = slices
         self.rows = {name: [places[one] for one in run.ids] for name, run in facts.items()}
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import SampleScores
-from vlmbench.report.tables import Run
+from vlmbench.report.entries import Run
 from vlmbench.runs.directory import RunDir, find_runs
 
 
@@ -101,9 +101,7 @@ def _variants(runs: Sequence[Run]) -> dict[RunDir, dict[str, Run]]:
 
 
 def _no_scores(directory: RunDir) -> str:
-    return (
-        f"{directory.scores} is missing; derive it again with 'vlmbench score {directory.path}'."
-    )
+    return f"{directory.scores} is missing; derive it again with 'vlmbench score {directory.path}'."
 
 
 def _nothing(runs: Sequence[Run], left_out: Sequence[LeftOut]) -> str:

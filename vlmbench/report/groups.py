@@ -14,10 +14,11 @@ from functools import cache
 from vlmbench.errors import VlmbenchError
 from vlmbench.records import RunRecord, stable_hash
 from vlmbench.report.axes import Axis, axis_of
+from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.naming import model_slug
 from vlmbench.report.rendering import Words
-from vlmbench.report.samples import model_slug
 from vlmbench.report.site import Site
-from vlmbench.report.tables import Entry, Leaderboard, TaskRuns
+from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
 from vlmbench.scoring.groups import GroupScore, ReadScores, group_score
 from vlmbench.tasks.groups import Group, load_groups

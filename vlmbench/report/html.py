@@ -18,12 +18,13 @@ from pathlib import Path
 
 from vlmbench.errors import UsageError
 from vlmbench.report.board_data import board_script, task_script
+from vlmbench.report.entries import Run
 from vlmbench.report.found import FoundRuns, LeftOut, read_runs
 from vlmbench.report.images import ImageStore
 from vlmbench.report.pages import Pages
 from vlmbench.report.site import Site, replaced_site
 from vlmbench.report.static_files import code_digest, copy_static
-from vlmbench.report.tables import Leaderboard, Run, TaskRuns, build_leaderboard
+from vlmbench.report.tables import Leaderboard, build_leaderboard
 from vlmbench.report.task_unit import TaskUnit, build_unit
 from vlmbench.runs.directory import RunDir
 
@@ -108,7 +109,7 @@ def _units(
             site.write(script, task_script(task, unit, lower))
     if progress is not None:
         progress(len(board.tasks), len(board.tasks), "")
-    site.write_cache("images.json", images.known)
+    site.write_cache("images.json", dict(sorted(images.known.items())))
     return units
 
 

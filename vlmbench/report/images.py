@@ -47,9 +47,9 @@ class ImageStore:
 
     def find(self, digest: str) -> SiteImage | None:
         """An image that this site or the former one has."""
-        if digest not in self.known and (there := self.former.get(digest)):
-            if self.site.keep(name for name in (there["src"], there["thumb"]) if name):
-                self.known[digest] = there
+        there = None if digest in self.known else self.former.get(digest)
+        if there and self.site.keep(name for name in (there["src"], there["thumb"]) if name):
+            self.known[digest] = there
         return self.known.get(digest)
 
     def add(self, image: Image) -> SiteImage:

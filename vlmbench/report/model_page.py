@@ -9,10 +9,12 @@ from typing import Any
 
 from vlmbench.records import Estimate, RunRecord
 from vlmbench.report.axes import Axis, axis_of
+from vlmbench.report.columns import MetricColumn
+from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.field import Differences, SliceKey
 from vlmbench.report.ranking import ranks_of
 from vlmbench.report.rendering import Words
-from vlmbench.report.tables import Entry, Leaderboard, MetricColumn, TaskRuns
+from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 
@@ -108,7 +110,9 @@ def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) 
         weaknesses=tuple(one for one in slices[::-1][:MOST] if one.ahead < 0),
         parent=parent,
         parent_axis=axis_of([*map(_Drawn, parent), _Drawn(None)]),
-        series=tuple(sorted(series, key=lambda one: one.facts.step or 0)) if len(series) > 1 else (),
+        series=tuple(sorted(series, key=lambda one: one.facts.step or 0))
+        if len(series) > 1
+        else (),
         answers=_answers([*records.values()]),
         records=records,
     )
@@ -171,9 +175,7 @@ def _slices(
             yield SliceRow(column.task, one.part, names, n, value, middle, ahead / scale)
 
 
-def _pairs(
-    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]
-) -> Iterator[PairRow]:
+def _pairs(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) -> Iterator[PairRow]:
     parent = entry.facts.parent
     for column in board.columns:
         unit = units[column.task.name]
@@ -185,7 +187,7 @@ def _pairs(
         if one is None or one.values[mine] is None or one.values[theirs] is None:
             continue
         low, high = interval_of(one, mine, theirs)
-        won, lost = unit.won[pair_place(*sorted((mine, theirs)), len(names))]
+        won, lost = unit.won[pair_place(min(mine, theirs), max(mine, theirs), len(names))]
         if mine > theirs:
             won, lost = lost, won
         value, other = one.values[mine], one.values[theirs]
@@ -202,7 +204,7 @@ def pair_place(first: int, second: int, count: int) -> int:
 
 def interval_of(one: Differences, mine: int, theirs: int) -> tuple[float | None, float | None]:
     """The interval of the first model's value minus the second's."""
-    place = pair_place(*sorted((mine, theirs)), len(one.values))
+    place = pair_place(min(mine, theirs), max(mine, theirs), len(one.values))
     low, high = one.low[place], one.high[place]
     if mine < theirs or low is None or high is None:
         return low, high

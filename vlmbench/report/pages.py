@@ -11,26 +11,21 @@ from markupsafe import Markup
 from vlmbench.records import stable_hash
 from vlmbench.report.axes import axis_of
 from vlmbench.report.card import task_card
+from vlmbench.report.columns import MetricColumn, slice_tables, task_columns
 from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_axis
 from vlmbench.report.downloads import write_downloads
+from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
 from vlmbench.report.model_page import model_view, slice_words
+from vlmbench.report.naming import model_slug
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
 from vlmbench.report.rendering import Words, environment
-from vlmbench.report.samples import model_slug
 from vlmbench.report.site import Site
 from vlmbench.report.static_files import plotly_style_hash, strings
-from vlmbench.report.tables import (
-    Entry,
-    Leaderboard,
-    MetricColumn,
-    TaskRuns,
-    slice_tables,
-    task_columns,
-)
+from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
 
 # `file:` as well as 'self', because browsers differ in what the origin of a file is. Over HTTP it

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from vlmbench.compare.published import ComparisonRow, ComparisonTable, compare_published
-from vlmbench.report.tables import Entry, Leaderboard, TaskRuns
+from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.tables import Leaderboard
 
 
 def published_scores(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from vlmbench.report.board_data import signs
-from vlmbench.report.tables import Leaderboard, MetricColumn
+from vlmbench.report.columns import MetricColumn
+from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
 
 Z = NormalDist().inv_cdf(0.975)

@@ -17,12 +17,20 @@ from typing import Any, TypedDict
 
 from vlmbench.errors import JournalError, VlmbenchError
 from vlmbench.records import JournalSample, Scalar, stable_hash
-from vlmbench.report.answers import LONGEST, AnswerData, answer_data, journal_of, read_answers, shortened
+from vlmbench.report.answers import (
+    LONGEST,
+    AnswerData,
+    answer_data,
+    journal_of,
+    read_answers,
+    shortened,
+)
+from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.facts import RunFacts, TaskMetrics, run_facts
 from vlmbench.report.found import LeftOut, left_out_run
 from vlmbench.report.images import NO_IMAGE, ImageStore, SiteImage
+from vlmbench.report.naming import model_slug, run_state, spread
 from vlmbench.report.site import CACHE, Site, safe_json
-from vlmbench.report.tables import Entry, Run, TaskRuns
 from vlmbench.runs.directory import RunDir
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
@@ -105,13 +113,6 @@ def write_samples(
     return writer.result
 
 
-def model_slug(name: str) -> str:
-    """A file name for a model: never a path, another one for each name."""
-    plain = "".join(one if one.isascii() and (one.isalnum() or one in "._-") else "-" for one in name)
-    plain = plain.strip("-.")[:60]
-    return plain if plain == name else f"{plain or 'model'}-{stable_hash(name)[:8]}"
-
-
 class _Writer:
     """Holds one model's answers at a time."""
 
@@ -142,7 +143,7 @@ class _Writer:
         self.keys = {name: one.key for name, one in journal.responses.items()}
         ordered = sorted(journal.samples, key=lambda name: journal.samples[name].index)
         self.result.total = len(ordered)
-        chosen = _spread(ordered, self.at_most)
+        chosen = spread(ordered, self.at_most)
         self.samples = {name: journal.samples[name] for name in chosen}
         self.places = {name: place for place, name in enumerate(chosen)}
         spec = journal_task(journal.header)
@@ -154,8 +155,9 @@ class _Writer:
         slug = model_slug(name)
         cache = f"{self.folder}/{slug}.json"
         # The order is part of it, since files hold a range of places.
-        about = [build, self.at_most, run_state(run, variants), [*self.places], self.task.metrics]
-        key = stable_hash([*about, run_state(self.task.reference, {})])
+        asked = [[one, self.keys.get(one), self._choices(one)] for one in self.places]
+        about = [build, self.at_most, run_state(run, variants), self.task.metrics]
+        key = stable_hash([*about, asked])
         there = self.site.read_cache(cache)
         if there and there["key"] == key and self.site.keep(there["files"]):
             facts, files = RunFacts(**there["facts"]), there["files"]
@@ -169,9 +171,7 @@ class _Writer:
             for row in rows:
                 if row.id in self.places:
                     sample = self.samples.get(row.id)
-                    shown = answer_data(
-                        row, answers, self.metrics, sample, self.keys.get(row.id)
-                    )
+                    shown = answer_data(row, answers, self.metrics, sample, self.keys.get(row.id))
                     data[self.places[row.id]] = shown
             files = [*self._write_answers(slug, data)]
         self.site.write_cache(cache, {"key": key, "facts": facts.as_json(), "files": files})
@@ -205,6 +205,10 @@ class _Writer:
         result.goodness = [round(fmean(one), 4) if one else None for one in by_place]
         result.spread = [round(max(one) - min(one), 4) if one else 0.0 for one in by_place]
         self._write_index(entries, slices)
+
+    def _choices(self, name: str) -> tuple[str, ...]:
+        sample = self.samples.get(name)
+        return sample.choices if sample else ()
 
     def _order(self, name: str) -> tuple[int, str]:
         return self.places.get(name, len(self.places)), name
@@ -240,7 +244,9 @@ class _Writer:
             return {"parts": [], "references": [], "choices": []}
         return {
             "parts": [
-                (shortened(part, LONGEST) or "") if isinstance(part, str) else self._image(part.image)
+                (shortened(part, LONGEST) or "")
+                if isinstance(part, str)
+                else self._image(part.image)
                 for part in sample.prompt
             ],
             "references": [shortened(one, LONGEST) or "" for one in sample.references],
@@ -309,25 +315,3 @@ class _Writer:
         if listed:
             self.result.files.append(path)
         return path
-
-
-def run_state(run: Run, variants: Mapping[str, Run]) -> list[Any]:
-    """Changes whenever a file of a run, of its judges or of its variants does."""
-    folders = [run.directory.path, *(one.directory.path for one in variants.values())]
-    return [
-        [folder.name, sorted([one.name, *_stamp(one)] for one in folder.iterdir() if one.is_file())]
-        for folder in folders
-    ]
-
-
-def _stamp(path: Any) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
-def _spread(names: Sequence[str], at_most: int | None) -> Sequence[str]:
-    """At most so many of the names, spread evenly over them."""
-    if at_most is None or len(names) <= at_most:
-        return names
-    share = at_most / len(names)
-    return [name for n, name in enumerate(names) if int((n + 1) * share) > int(n * share)]

@@ -31,7 +31,7 @@ def copy_static(site: Site, *, live: bool) -> None:
     for item in (_PACKAGE / "static").iterdir():
         if item.is_file() and (live or item.name != _LIVE) and item.name.endswith((".js", ".css")):
             site.write_bytes(f"static/{item.name}", item.read_bytes())
-    site.write("static/strings.js", f"vlmPut(\"strings\",{safe_json(strings())});\n")
+    site.write("static/strings.js", f'vlmPut("strings",{safe_json(strings())});\n')
     if not site.keep([_plotly_name()]):
         site.write(_plotly_name(), _plotly())
 

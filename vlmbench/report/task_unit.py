@@ -8,13 +8,16 @@ from typing import Any
 
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses
 from vlmbench.records import stable_hash
+from vlmbench.report.columns import MetricColumn, task_columns
+from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.facts import RunFacts, TaskMetrics
 from vlmbench.report.field import Differences, SliceKey, TaskField, task_field
 from vlmbench.report.found import LeftOut
 from vlmbench.report.images import ImageStore
-from vlmbench.report.samples import TaskSamples, run_state, write_samples
+from vlmbench.report.naming import run_state
+from vlmbench.report.samples import TaskSamples, write_samples
 from vlmbench.report.site import Site
-from vlmbench.report.tables import Entry, Leaderboard, MetricColumn, Run, TaskRuns, task_columns
+from vlmbench.report.tables import Leaderboard
 from vlmbench.runs.directory import RunDir
 
 NOTABLE = 12
@@ -84,7 +87,9 @@ def build_unit(
     key = _key(task, entries, variants, at_most, build)
     cache = f"tasks/{task.slug}.json"
     there = site.read_cache(cache)
-    if there and there["key"] == key and site.keep(there["files"]) and _images(images, there):
+    # What could not be shown then, such as images of data that was not there, is tried again.
+    current = there and there["key"] == key and not there["unit"]["problem"]
+    if current and site.keep(there["files"]) and _images(images, there):
         site.write_cache(cache, there)
         return _from_json(there["unit"], key)
     samples = write_samples(
@@ -214,9 +219,7 @@ def _key(
             entry.name,
             entry.facts.parent,
             str(entry.runs[task.name].directory.path),
-            run_state(
-                entry.runs[task.name], variants.get(entry.runs[task.name].directory, {})
-            ),
+            run_state(entry.runs[task.name], variants.get(entry.runs[task.name].directory, {})),
         ]
         for entry in entries
     ]
@@ -224,7 +227,9 @@ def _key(
 
 
 def _images(images: ImageStore, there: Mapping[str, Any]) -> bool:
-    return all(images.find(one) is not None for one in there["images"] if there["images"][one]["src"])
+    return all(
+        images.find(one) is not None for one in there["images"] if there["images"][one]["src"]
+    )
 
 
 def _from_json(data: Mapping[str, Any], key: str) -> TaskUnit:

@@ -34,7 +34,15 @@ MOST_ROWS = 25
 """Checks in the table, and answers of a sample; of more, these are spread evenly."""
 
 _PACKAGE = resources.files("vlmbench.report")
-_STRINGS = ("skip", "language_button", "theme_auto", "theme_light", "theme_dark", "pages")
+_STRINGS = (
+    "skip",
+    "language_button",
+    "theme_auto",
+    "theme_light",
+    "theme_dark",
+    "pages",
+    "scroll_table",
+)
 """Words that the page shares with the report."""
 
 

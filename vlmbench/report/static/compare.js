@@ -81,7 +81,7 @@
   }
 
   /** @param {string} id @param {...any} tables */
-  const scrolling = (id, ...tables) => make("div", { className: "scroll", tabindex: "0", role: "region", "aria-labelledby": id }, ...tables);
+  const scrolling = (id, ...tables) => make("div", { className: "scroll", tabindex: "0", role: "region", "aria-labelledby": `${id} word-table` }, ...tables);
 
   /** All tasks, a row each. @param {{task: import("./types").BoardTask, pairs: import("./types").TaskPairs}[]} found @param {string[]} names */
   function overview(found, names) {
