@@ -23,9 +23,9 @@ gate: $(VENV)/.installed
 	$(BIN)/vlmbench gate check runs/tiny-ja --baseline reports/baseline.json
 
 report: $(VENV)/.installed
-	$(BIN)/vlmbench run --model baseline:majority,baseline:blind-majority,tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs
-	$(BIN)/vlmbench run --model tiny-ja --tasks ja-vqa --image-mode blind --out runs
-	$(BIN)/vlmbench report runs/baseline-majority runs/baseline-blind-majority runs/tiny-ja --out reports --samples 40
+	$(BIN)/vlmbench demo --out demo
+	$(BIN)/vlmbench run --model tiny-ja --tasks ja-vqa,ja-chart --image-mode blind --out demo/runs --no-cache
+	$(BIN)/vlmbench report demo/runs --out reports --samples 40
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -46,7 +46,8 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     runs, site = folder / "runs", folder / "site"
     seed = folder / "seed"
     command = ["run", "--model", "baseline:blind-majority", "--tasks", TASK, "--out", str(seed)]
-    assert vlmbench([*command, "--quiet", "--no-cache"]) == 0
+    assert vlmbench([*command, "--quiet", "--no-cache", "--keep-images", "--json"]) == 0
+    shutil.copytree(seed / "images", runs / "images")
     source = Source(seed / "baseline-blind-majority" / TASK)
     for model in range(options.models):
         for task in range(options.tasks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from importlib import resources
@@ -11,6 +12,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
+from locations import ROOT
 from made_runs import answered_run, make_run, make_task, question
 from made_training import running, write_log
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -424,6 +426,34 @@ def test_theme_is_switched_and_remembered(page: Page, site: Path) -> None:
     assert dark != light
     opened(page, site, "tasks/ja-first")
     assert page.evaluate(ground) == dark
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "picture", "scheme", "width", "height"),
+    [
+        ("index", "", "reports/leaderboard.png", "light", 1280, 760),
+        ("compare", "", "docs/report-compare.png", "light", 1280, 900),
+        ("samples/ja-vqa", "#show=differ", "docs/report-samples.png", "dark", 1280, 760),
+    ],
+)
+def test_the_committed_leaderboard_opens(
+    page: Page,
+    tmp_path: Path,
+    name: str,
+    state: str,
+    picture: str,
+    scheme: Literal["light", "dark"],
+    width: int,
+    height: int,
+) -> None:
+    """The pictures of README and docs: VLMBENCH_PICTURES=1 puts them in their places."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)
+    opened(page, ROOT / "reports", name, state)
+    target = (ROOT if os.environ.get("VLMBENCH_PICTURES") else tmp_path) / picture
+    target.parent.mkdir(exist_ok=True)
+    page.screenshot(path=target)
+    assert target.stat().st_size > 20_000
 
 
 def test_without_scripts_the_tables_are_there(browser: Browser, site: Path) -> None:

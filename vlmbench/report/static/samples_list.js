@@ -35,30 +35,37 @@ const chunkOf = (/** @type {number} */ place) => Math.floor(place / INDEX.chunk)
 
 /** Folded texts by chunk and by what of it: prompts, or one model's answers. @type {Map<string, string[]>} */
 const haystacks = new Map();
+/** Those that are being loaded. @type {Map<string, Promise<string[]>>} */
+const loading = new Map();
+const AHEAD = 8;
 
-/** @param {number} chunk */
-async function textHaystack(chunk) {
-  const key = `text/${chunk}`;
-  const known = haystacks.get(key);
+/** @param {string} what "text", or a model's folder. @param {number} chunk @returns {string[] | Promise<string[]>} */
+function haystack(what, chunk) {
+  const key = `${what}/${chunk}`;
+  const known = haystacks.get(key) ?? loading.get(key);
   if (known) return known;
-  const texts = await textChunk(chunk);
-  const first = chunk * INDEX.chunk;
-  const made = texts.map((one, at) => folded([
-    INDEX.ids[first + at] ?? "", ...one.parts.filter((part) => typeof part === "string"),
-    ...one.references, ...one.choices].join("\n")));
-  haystacks.set(key, made);
+  const made = (what === "text" ? textsOf(chunk) : answersOf(what, chunk)).then((texts) => {
+    haystacks.set(key, texts);
+    loading.delete(key);
+    return texts;
+  });
+  loading.set(key, made);
   return made;
 }
 
+/** @param {number} chunk */
+async function textsOf(chunk) {
+  const texts = await textChunk(chunk);
+  const first = chunk * INDEX.chunk;
+  return texts.map((one, at) => folded([
+    INDEX.ids[first + at] ?? "", ...one.parts.filter((part) => typeof part === "string"),
+    ...one.references, ...one.choices].join("\n")));
+}
+
 /** @param {string} model @param {number} chunk */
-async function answerHaystack(model, chunk) {
-  const key = `${model}/${chunk}`;
-  const known = haystacks.get(key);
-  if (known) return known;
+async function answersOf(model, chunk) {
   const answers = await answerChunk(model, chunk);
-  const made = answers.map((one) => folded(one?.text ?? ""));
-  haystacks.set(key, made);
-  return made;
+  return answers.map((one) => folded(one?.text ?? ""));
 }
 
 /** Lets the browser draw and take keys. */
@@ -81,8 +88,11 @@ async function search(places, words, models, outdated, told) {
     const chunk = chunkOf(place);
     if (chunk !== before) {
       before = chunk;
-      const parts = [haystacks.get(`text/${chunk}`) ?? textHaystack(chunk),
-        ...models.map((model) => haystacks.get(`${model}/${chunk}`) ?? answerHaystack(model, chunk))];
+      const parts = ["text", ...models].map((what) => haystack(what, chunk));
+      const last = chunkOf(INDEX.ids.length - 1);
+      for (let next = chunk + 1; next <= Math.min(last, chunk + AHEAD); next += 1) {
+        for (const what of ["text", ...models]) haystack(what, next);
+      }
       texts = parts.every(Array.isArray) ? /** @type {string[][]} */ (parts) : await Promise.all(parts);
       if (performance.now() - started > SLICE_MS) {
         told(found);
