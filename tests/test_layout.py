@@ -9,7 +9,7 @@ from pathlib import Path
 import vlmbench
 
 PACKAGE = Path(vlmbench.__file__).parent
-GROUND = ("errors", "records", "hub", "schema", "environment", "stats")
+GROUND = ("errors", "raster", "records", "hub", "schema", "environment", "stats")
 FOLDERS = (
     "runs",
     "text",

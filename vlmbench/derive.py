@@ -6,7 +6,7 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,11 +18,11 @@ from vlmbench.metrics.base import load_metric
 from vlmbench.records import (
     Coverage,
     Estimate,
-    JournalSample,
     RunRecord,
     Sample,
     SampleScores,
     TrainingOverlap,
+    stable_hash,
 )
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import JournalContent, read_journal
@@ -33,6 +33,7 @@ from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
+from vlmbench.tasks.row_problems import Problems, text_problems
 from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
@@ -68,7 +69,7 @@ def derive(
     """Score, aggregate and record what a journal holds."""
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1]
-    samples = samples_within(content, session.limit)
+    samples = content.asked
     judges = read_judges(directory.path, task)
     judged = [metric for judge in judges for metric in judge.metrics]
     rows = score_samples(
@@ -101,6 +102,9 @@ def derive(
         seed=session.seed,
         created=session.created,
         limit=session.limit,
+        available=session.available,
+        drawn=None if session.drawn is None else stable_hash(session.drawn),
+        without_image=sum(not one.images for one in samples.values()) if task.fields.images else 0,
         variant=variant.label if variant else None,
         overlap=overlap,
         clean=_clean_part(rows, scored, overlap, total=total, seed=session.seed),
@@ -127,13 +131,6 @@ def _clean_part(
     return estimates(clean, headlines, total=total - len(rows) + len(clean), seed=seed)
 
 
-def samples_within(content: JournalContent, limit: int | None) -> dict[str, JournalSample]:
-    """The samples of a journal that a run with this limit is about."""
-    if limit is None:
-        return content.samples
-    return {name: one for name, one in content.samples.items() if one.index < limit}
-
-
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     """The task's metrics with their options, those left out that a judge is asked for.
 
@@ -152,16 +149,37 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
-def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
-    """All samples of the task, as they are asked, without images and rows."""
+def load_texts(
+    task: TaskSpec, variant: Variant | None = None, *, problems: Problems | None = None
+) -> list[Sample]:
+    """All samples of the task, as they are asked, without images and rows but for the subset.
+
+    Args:
+        problems: Takes what is wrong with their texts.
+    """
     samples = read_samples(task, images=False)
+    if problems is not None:
+        samples = _looked_at(task, samples, problems)
     asked = map(variant.of_sample, samples) if variant else samples
-    return [replace(sample, row={}) for sample in asked]
+    return [replace(sample, row=_subset_of(sample)) for sample in asked]
 
 
-def asked_count(samples: Sequence[Sample], variant: Variant | None, limit: int | None) -> int:
-    """How many samples a run is to answer."""
-    return sum(variant is None or variant.concerns(one) for one in samples[:limit])
+def _looked_at(task: TaskSpec, samples: Iterable[Sample], problems: Problems) -> Iterator[Sample]:
+    for sample in samples:
+        problems.add(sample, text_problems(task, sample))
+        yield sample
+
+
+def _subset_of(sample: Sample) -> dict[str, Any]:
+    return {"subset": sample.row["subset"]} if "subset" in sample.row else {}
+
+
+def asked_count(
+    samples: Sequence[Sample], variant: Variant | None, drawn: Collection[int] | None = None
+) -> int:
+    """How many samples a run is to answer: of all, or of those at the drawn positions."""
+    chosen = samples if drawn is None else [samples[position] for position in drawn]
+    return sum(variant is None or variant.concerns(one) for one in chosen)
 
 
 def _coverage(rows: Sequence[SampleScores], total: int) -> Coverage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from vlmbench import __version__
 from vlmbench.derive import asked_count, derive, load_metrics, load_texts
 from vlmbench.environment import versions
-from vlmbench.errors import IncompleteError
+from vlmbench.errors import DataError, IncompleteError
 from vlmbench.executors.base import Executor, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
@@ -26,17 +26,22 @@ from vlmbench.records import (
     JournalSample,
     Request,
     Response,
+    ResponseError,
     RunRecord,
     Sample,
     TrainingOverlap,
+    stable_hash,
 )
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
 from vlmbench.runs.journal import Header, Journal, Session
 from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.tasks.draw import drawn_positions
 from vlmbench.tasks.groups import expand_names
+from vlmbench.tasks.prompt import MisplacedImage
 from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.row_problems import Problems
 from vlmbench.tasks.sources import data_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
@@ -66,8 +71,8 @@ def run(
     Args:
         executor: How requests get to the model.
         out: Output directory; the run's own is `<out>/<model>/<task>`, or `<task>@<variant>`.
-        limit: Ask only so many samples from the start.
-        seed: Of the bootstrap and of sampled generation.
+        limit: Ask only so many samples, drawn evenly over subsets and slices.
+        seed: Of the bootstrap, of sampled generation and of what a limit draws.
         fresh: Drop the answers of earlier calls.
         max_errors: Stop when more samples than this have failed in this call; None to go on.
         variant: A perturbed form of the questions; its run has a directory of its own.
@@ -86,16 +91,21 @@ def run(
     """
     task = variant.of_task(task) if variant else task
     metrics = load_metrics(task)
-    samples = load_texts(task, variant)
+    problems = None if variant else Problems()
+    samples = load_texts(task, variant, problems=problems)
+    for sentence in problems.sentences() if problems else ():
+        notify(sentence)
     check_conditions(metrics, samples)
     model = with_answers(model, samples, seed)
-    total = asked_count(samples, variant, limit)
+    drawn = drawn_positions(task, samples, limit=limit, seed=seed)
+    total, available = (asked_count(samples, variant, one) for one in (drawn, None))
     looks = any(metric.metric.definition.prepare is not None for metric in metrics)
     corpus = [(one.references, one.meta) for one in samples] if looks else None
     del samples  # what is asked is kept by the journal
     directory = RunDir.of(out, model.name, task.name, variant.label if variant else None)
     images = ImageFolder.below(out) if keep_images else None
-    session = Session(_now(), limit, seed, versions(), total)
+    limit = None if drawn is None else limit
+    session = Session(_now(), limit, seed, versions(), total, available, drawn)
     overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
     header = make_header(model, task, variant, overlap)
     with Journal(directory.journal, header, fresh=fresh) as journal:
@@ -105,8 +115,17 @@ def run(
             journal.keep_corpus(corpus)
         counter = ProgressCounter(total, progress)
         asked: dict[str, JournalSample] = {}
+        refused: list[tuple[Response, JournalSample]] = []
         requests = pending_requests(
-            task, journal, asked, counter, variant, limit=limit, seed=seed, images=images
+            task,
+            journal,
+            asked,
+            counter,
+            variant,
+            only=drawn,
+            seed=seed,
+            images=images,
+            refused=refused,
         )
         generate(
             model,
@@ -116,6 +135,7 @@ def run(
             journal,
             session,
             counter,
+            refused,
             max_errors=max_errors,
             notify=notify,
         )
@@ -292,8 +312,9 @@ def pending_requests(
     counter: ProgressCounter,
     variant: Variant | None = None,
     *,
-    limit: int | None,
+    only: Collection[int] | None,
     seed: int,
+    refused: list[tuple[Response, JournalSample]],
     images: ImageFolder | None = None,
 ) -> Iterator[Request]:
     """The requests that the journal has no answer to, one at a time.
@@ -302,10 +323,16 @@ def pending_requests(
         task: As `Variant.of_task` gives it.
         asked: Takes what the journal will keep of each sample, by id.
         counter: Told of the samples that are answered.
-        limit: Only of so many samples from the start.
+        only: Positions of the samples that are asked; all if None.
+        refused: Takes the samples that cannot be asked, and why.
         images: Where images are kept, if they are.
     """
-    for request, sample in variant_requests(task, variant, limit=limit, seed=seed):
+
+    def refuse(sample: Sample, kept: JournalSample, error: MisplacedImage) -> None:
+        key = f"{sample.id}#{stable_hash(str(error))}"
+        refused.append((Response(sample.id, key, error=ResponseError("data", str(error))), kept))
+
+    for request, sample in variant_requests(task, variant, only=only, seed=seed, refuse=refuse):
         if images is not None:
             images.add(request.images)
         if journal.answered(request.key, request.sample_id):
@@ -323,14 +350,26 @@ def generate(
     journal: Journal,
     session: Session,
     counter: ProgressCounter,
+    refused: Sequence[tuple[Response, JournalSample]] = (),
     *,
     max_errors: int | None = None,
     notify: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Ask the model and write down what it says; loads it only if something is left to ask."""
+    """Ask the model and write down what it says; loads it only if something is left to ask.
+
+    Args:
+        refused: What cannot be asked, complete once all requests have been taken.
+
+    Raises:
+        DataError: No sample can be asked.
+    """
     any_left, requests = peeked(requests)
     if not any_left:
+        if refused and not journal.content.responses:
+            error = refused[0][0].error
+            raise DataError(error.message if error else "")
         _note_settings(journal, session)
+        _note_refused(journal, refused, counter)
         return
     responses = executor.map(model, requests)
     session.environment = {**session.environment, **executor.describe()}
@@ -344,16 +383,28 @@ def generate(
             counter.count_answered(response)
             if max_errors is not None and counter.errors > max_errors:
                 raise _too_many_errors(model, counter, response)
+    _note_refused(journal, refused, counter)
     journal.end(executor.memory())
 
 
 def _note_settings(journal: Journal, session: Session) -> None:
     """Let the journal know that the same answers are now looked at with other settings."""
     last = journal.content.sessions[-1] if journal.content.sessions else None
-    settings = (session.limit, session.seed, session.total)
-    if last is None or (last.limit, last.seed, last.total) != settings:
+    settings = (session.limit, session.seed, session.total, session.drawn)
+    if last is None or (last.limit, last.seed, last.total, last.drawn) != settings:
         environment = last.environment if last else session.environment
         journal.begin(dataclasses.replace(session, environment=environment))
+
+
+def _note_refused(
+    journal: Journal,
+    refused: Sequence[tuple[Response, JournalSample]],
+    counter: ProgressCounter,
+) -> None:
+    for response, sample in refused:
+        if journal.content.responses.get(response.sample_id) != response:
+            journal.add(response, sample)
+        counter.count_answered(response)
 
 
 def _kept_answers(directory: RunDir, journal: Journal) -> str:

@@ -6,6 +6,7 @@ import argparse
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 
@@ -79,9 +80,19 @@ def _compare_models(options: argparse.Namespace) -> int:
     print_table((*headings, ">n"), rows, title=f"Paired with {first}, on the same samples")
     for row in frame[frame["problem"].notna()].itertuples():
         print(f"Note: {row.model_a} and {row.model_b} do not compare on {row.task}: {row.problem}.")
+    for note in _data_notes(options.runs):
+        print(f"Note: {note}")
     if (frame["part"] == "clean").any():
         print("Clean part: the samples that neither model was trained on.")
     return 0
+
+
+def _data_notes(paths: Sequence[Path]) -> list[str]:
+    """Which runs are of a part of their task, and which of data that is not as published."""
+    records = [run.read_record() for run in find_runs(paths)]
+    plain = [one for one in records if one.variant is None]
+    parts = [f"{one.model} answered {one.part} samples of {one.task}." for one in plain if one.part]
+    return [*parts, *dict.fromkeys(one.other_size for one in plain if one.other_size)]
 
 
 def _print_published(

@@ -78,7 +78,7 @@ def _add_run(top: Parser) -> None:
         required=True,
     )
     run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
-    run.option("--limit N", "run only N samples of each task")
+    run.option("--limit N", "run only N samples of each task, drawn evenly over subsets and slices")
     run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
     run.option("--fresh", "drop the answers that are in --out already")
     run.option(
@@ -306,7 +306,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_tasks(top: Parser) -> None:
-    tasks = top.command("tasks", "list, show, check and prepare tasks")
+    tasks = top.command("tasks", "list, show, check, preview and prepare tasks")
     listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
     show = tasks.command(
         "show",
@@ -317,8 +317,15 @@ def _add_tasks(top: Parser) -> None:
     check = tasks.command(
         "check",
         "check data, images, prompts and examples, without a model",
-        "catalog.tasks_check_command",
+        "task_check.tasks_check_command",
         "vlmbench tasks check my-task.yaml",
+    )
+    preview = tasks.command(
+        "preview",
+        "show a sample as the model gets it",
+        "task_check.tasks_preview_command",
+        "vlmbench tasks preview ja-vqa",
+        "vlmbench tasks preview my-task.yaml --id q7",
     )
     prepare = tasks.command(
         "prepare",
@@ -327,10 +334,12 @@ def _add_tasks(top: Parser) -> None:
         "vlmbench tasks prepare jdocqa --data-dir data",
         "vlmbench tasks prepare jmmmu --data-dir data --download",
     )
-    for command in (listing, show, check, prepare):
+    for command in (listing, show, check, preview, prepare):
         command.share("data-dir", "json")
-    for command in (show, check, prepare):
+    for command in (show, preview, prepare):
         command.option("NAME", "a task, or a task file")
+    check.option("NAME", "tasks, groups of tasks or task files; several with commas")
+    preview.option("--id ID", "the sample's; default: the first one")
     prepare.option("--download", "save the rows of the Hub in --data-dir")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from vlmbench.cli.console import interval, number, print_json, print_table, value_and_interval
@@ -40,22 +40,48 @@ def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json:
 
 def _print_estimates(records: Sequence[RunRecord]) -> None:
     """The overall estimates, but those that `_print_answers` shows."""
-    rows = [
-        [
-            record.model,
-            record.title,
-            estimate.metric + (" *" if estimate.headline else ""),
-            number(estimate.value),
-            _interval_and_bounds(estimate),
-            str(estimate.n),
-            str(sum(record.coverage.errors.values())),
-        ]
+    shown = [
+        (record, estimate)
         for record in records
         for estimate in record.estimates
         if estimate.slice is None and (estimate.headline or estimate.metric not in DIAGNOSTICS)
     ]
-    print_table(("model", "task", "metric", ">value", ">95 % interval", ">n", ">errors"), rows)
+    columns = {
+        "model": [record.model for record, _ in shown],
+        "task": [record.title for record, _ in shown],
+        "metric": [one.metric + (" *" if one.headline else "") for _, one in shown],
+        ">value": [number(one.value) for _, one in shown],
+        ">95 % interval": [_interval_and_bounds(one) for _, one in shown],
+        ">n": [str(one.n) for _, one in shown],
+        ">part": [record.part or "" for record, _ in shown],
+        ">unscored": [str(one.unscored) for _, one in shown],
+        ">errors": [str(sum(record.coverage.errors.values())) for record, _ in shown],
+    }
+    if not any(columns[">part"]):
+        del columns[">part"]
+    if all(one.unscored == 0 for _, one in shown):
+        del columns[">unscored"]
+    print_table([*columns], zip(*columns.values(), strict=True))
     print("* headline metric: on the leaderboard, and compared by the gate")
+    for record in records:
+        for note in _data_notes(record):
+            print(f"Note: {note}")
+
+
+def _data_notes(record: RunRecord) -> Iterator[str]:
+    """What a reader of the numbers should know of the data behind them."""
+    if record.part is not None:
+        yield (
+            f"{record.title} was asked in part, {record.part} samples, drawn evenly over subsets "
+            f"and slices with seed {record.seed}."
+        )
+    if record.without_image:
+        yield (
+            f"{record.without_image:,} of {record.coverage.total:,} samples of {record.title} were "
+            "asked without a picture, as their rows hold none."
+        )
+    if record.other_size is not None:
+        yield record.other_size
 
 
 def _print_clean_parts(records: Sequence[RunRecord]) -> None:

@@ -123,11 +123,11 @@ def _with_variants(
 
 
 def _exit_code(records: Sequence[RunRecord], out: Path) -> int:
-    """0 if every sample has an answer; 2 where an image is to blame, which no retry will cure."""
+    """0 if every sample has an answer; 2 where the data is to blame, which no retry will cure."""
     incomplete = [one for one in records if not one.coverage.complete]
     for record in incomplete:
         print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
-    if any("image" in record.coverage.errors for record in records):
+    if any({"image", "data"} & {*record.coverage.errors} for record in records):
         return 2
     return 3 if incomplete else 0
 
@@ -137,8 +137,13 @@ def _incomplete(record: RunRecord, out: Path) -> str:
     journal = RunDir.of(out, record.model, record.task, record.variant).journal
     errors = [one.error for one in read_journal(journal).responses.values() if one.error]
     first = errors[0].message.rstrip(".") if errors else "no response"
+    retry = (
+        "correct the data or the task file and run with --fresh"
+        if "data" in coverage.errors
+        else "correct that and run the same command, which retries only those"
+    )
     return (
         f"{record.model} has no answer to {coverage.total - coverage.answered} of "
         f"{coverage.total} samples of {record.title}, so its scores are incomplete (first reason: "
-        f"{first}); correct that and run the same command, which retries only those."
+        f"{first}); {retry}."
     )

@@ -38,12 +38,11 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
     content = read_journal(directory.journal)
     judges = read_judges(directory.path, journal_task(content.header))
     metrics = [metric for one in judges if one.name == judge for metric in one.metrics]
-    limit = content.sessions[-1].limit if content.sessions else None
     lengths: dict[str, list[int]] = {one.scored.id: [] for one in metrics}
     verdicts: dict[str, list[list[MetricScore]]] = {one.scored.id: [] for one in metrics}
-    for name, sample in sorted(content.samples.items(), key=lambda item: item[1].index):
+    for name, sample in sorted(content.asked.items(), key=lambda item: item[1].index):
         text = content.responses[name].text
-        if text is None or (limit is not None and sample.index >= limit):
+        if text is None:
             continue
         case = judge_input(sample, text)
         for one in metrics:

@@ -44,7 +44,7 @@ class Run:
             for e in self.record.estimates
             if e.headline and e.slice is None
         )
-        return (*prints, ("limit", str(self.record.limit)), *signatures)
+        return (*prints, ("limit", f"{self.record.limit} {self.record.drawn}"), *signatures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,11 @@ class Session:
     environment: Mapping[str, Scalar]
     total: int | None = None
     """Samples that the run is to answer, over all calls; None in a judge's journal."""
+    available: int | None = None
+    """Samples of which `total` are a part; None in a judge's journal and in older ones."""
+    drawn: tuple[int, ...] | None = None
+    """Positions in the data of the samples that a limit leaves; None without one, and in older
+    journals, where it left the first ones."""
     seconds: float = 0.0
     """From the first request to the last response."""
     answered: int = 0
@@ -120,6 +125,15 @@ class JournalContent:
     no metric of the task looks at them."""
     damaged: list[int] = field(default_factory=list)
     """Numbers of lines that cannot be read, from 1; their samples count as not asked."""
+
+    @property
+    def asked(self) -> dict[str, JournalSample]:
+        """The samples that the last call of `vlmbench run` was about."""
+        last = self.sessions[-1] if self.sessions else None
+        if last is None or last.limit is None:
+            return self.samples
+        positions = range(last.limit) if last.drawn is None else {*last.drawn}
+        return {name: one for name, one in self.samples.items() if one.index in positions}
 
 
 def read_journal(path: Path) -> JournalContent:
@@ -199,6 +213,8 @@ class Journal:
                 "seed": session.seed,
                 "environment": dict(session.environment),
                 "total": session.total,
+                "available": session.available,
+                "drawn": session.drawn,
             }
         )
 
@@ -368,7 +384,8 @@ def _take(content: JournalContent, line: dict[str, Any]) -> None:
         sample = _parse_sample(line)
         _count(content, _parse_response(line), sample, elapsed)
     elif kind == "session":
-        content.sessions.append(Session(**line))
+        drawn = line.pop("drawn", None)
+        content.sessions.append(Session(**line, drawn=None if drawn is None else tuple(drawn)))
     elif kind == "corpus":
         content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
     elif kind == "task":

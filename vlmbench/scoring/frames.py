@@ -31,6 +31,7 @@ RUN_COLUMNS = (
     "answered",
     "total",
     "limit",
+    "available",
 )
 SAMPLE_COLUMNS = (
     "model",
@@ -56,7 +57,8 @@ def load_runs(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFrame
         such as "level=basic" (missing for the whole task); `value` with the ends `low` and
         `high` of its 95 % interval (NaN where nothing could be scored); `n` samples that it
         rests on; `unscored` answers; `headline`; `signature`, which two estimates share that
-        compare; how many samples are `answered` of `total`; `limit` (missing: the whole task).
+        compare; how many samples are `answered` of `total`; `limit` (missing: the whole task) and
+        how many samples are `available` in the whole task.
 
     Raises:
         UsageError: There is no run.
@@ -134,6 +136,7 @@ def _run_row(record: RunRecord, one: Estimate) -> dict[str, Any]:
         "answered": record.coverage.answered,
         "total": record.coverage.total,
         "limit": record.limit,
+        "available": record.available,
     }
 
 

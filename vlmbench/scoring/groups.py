@@ -129,8 +129,9 @@ def group_score(
     if reasons:
         return GroupScore(model, group, None, parts=parts, reason="; ".join(reasons))
     result = macro_average(tasks, seed=seed)
-    limits = sorted({limit for task in wanted if (limit := runs[task].limit) is not None})
-    reason = f"only the first {limits[0]} samples of a task" if limits else ""
+    in_part = sorted((run.limit, task) for task in wanted if (run := runs[task]).limit is not None)
+    reason = f"only {runs[in_part[0][1]].part} samples of {in_part[0][1]}" if in_part else ""
+    reason += f" and parts of {len(in_part) - 1} other tasks" if len(in_part) > 1 else ""
     return GroupScore(model, group, result.value, result.low, result.high, parts, reason)
 
 

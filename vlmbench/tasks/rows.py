@@ -12,7 +12,7 @@ from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
-from vlmbench.tasks.filters import as_list
+from vlmbench.tasks.filters import as_list, is_nan
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import missing_column
@@ -25,9 +25,6 @@ _Row: TypeAlias = dict[str, Any]
 
 def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[_Row]:
     """The rows of a task's data; subsets take turns, a row each, until all have ended.
-
-    So the first rows, which a run with a limit asks about, are spread evenly over the subsets, and
-    the order is the same with any limit and without one.
 
     Args:
         skip: Columns that need not be read.
@@ -119,7 +116,7 @@ def _task_rows(task: TaskSpec, subset: str | None, rows: Iterator[_Row]) -> Iter
     """The rows of a subset that belong to the task, taken apart where `data.each` says so."""
     keep = compile_condition(task.data.keep, "row") if task.data.keep else None
     column = task.data.each
-    for row in rows:
+    for row in map(_without_nan, rows):
         if subset is not None:
             row["subset"] = subset
         if keep is not None and not keep(row):
@@ -129,7 +126,21 @@ def _task_rows(task: TaskSpec, subset: str | None, rows: Iterator[_Row]) -> Iter
         elif column not in row:
             raise DataError(missing_column(column, row, source_name(task)))
         else:
-            yield from ({**row, column: element} for element in as_list(row[column]))
+            yield from ({**row, column: element} for element in _elements(task, column, row))
+
+
+def _elements(task: TaskSpec, column: str, row: _Row) -> list[Any]:
+    try:
+        return as_list(row[column])
+    except ValueError as error:
+        raise DataError(
+            f"The column '{column}' in {source_name(task)} is no list that can be read: {error}."
+        ) from error
+
+
+def _without_nan(row: _Row) -> _Row:
+    """The row with null for each NaN, which is what pandas writes for a missing value."""
+    return {name: None if is_nan(value) else value for name, value in row.items()}
 
 
 def _files_rows(

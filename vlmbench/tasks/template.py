@@ -102,8 +102,10 @@ def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) 
         raise DataError(missing_column(str(error), row, location)) from error
     except RENDER_ERRORS as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
+        columns = sorted(names_in(source) & {*row} - {*names})
+        advice = f"write row.{columns[0]}" if columns else "correct it"
         raise ConfigError(
-            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); correct it in "
+            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); {advice} in "
             "the task file."
         ) from error
 

@@ -39,7 +39,7 @@ def merge_adapter(checkpoint: str, out: Path, *, task: str = "ja-vqa") -> int:
         raise UsageError(f"{checkpoint} is no adapter, so there is nothing to merge.")
     if out.exists():
         raise UsageError(f"{out} is there already; choose another directory with -o.")
-    asked = variant_requests(load_task(task), None, limit=COMPARED, seed=0)
+    asked = variant_requests(load_task(task), None, only=range(COMPARED), seed=0)
     requests = [request for request, _ in asked]
     before = _answers(spec, requests)
     _save_merged(spec, folder, out)

@@ -249,7 +249,8 @@ class Evaluate(Strict):
 
     every_steps: PositiveInt
     tasks: dict[str, PositiveInt] = Field(default_factory=dict)
-    """Samples of each task that are answered; for curves, never for choosing a checkpoint."""
+    """Samples of each task that are drawn, as by `--limit`, and answered; for curves, never for
+    choosing a checkpoint."""
     best: str | None = Field(default=None, pattern=r"^validation\.(loss|[a-z_]+\.[a-z_0-9]+)$")
     """`validation.` and a metric, or `validation.loss`: the checkpoint with the best value is kept.
     None keeps the last."""

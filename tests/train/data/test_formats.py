@@ -239,7 +239,7 @@ def test_each_caption_is_an_example(tmp_path: Path) -> None:
 
 def test_a_task(tmp_path: Path) -> None:
     task = load_task("ja-multi-image")
-    samples = list(read_samples(task, limit=3))
+    samples = list(read_samples(task, only=range(3)))
     found = list(read_examples("task:ja-multi-image", limit=3))
     for sample, example in zip(samples, found, strict=True):
         assert example.id == sample.id

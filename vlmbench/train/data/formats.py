@@ -19,7 +19,7 @@ from vlmbench.errors import DataError, UsageError, unknown_name
 from vlmbench.records import Image, Sample, TextPart
 from vlmbench.tasks.prompt import build_parts
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import build_sample, read_samples
+from vlmbench.tasks.samples import build_sample, is_missing, read_samples
 from vlmbench.tasks.sources import local_files
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.train.data.examples import Example, Turn
@@ -288,7 +288,7 @@ def row_examples(layout: Layout, row: Row, place: RowPlace) -> list[Example]:
         place.image(value, name)
         for name in IMAGE_COLUMNS
         for value in (row[name] if isinstance(row.get(name), list) else [row.get(name)])
-        if value is not None
+        if not is_missing(value)
     ]
     conversations = layout.read(row, place)
     ids = _shared_ids(row)
