@@ -125,7 +125,7 @@ def _unit(
     models = [
         samples.facts[one.name] for one in entries if not one.baseline and one.name in samples.facts
     ]
-    wrong = _all_wrong(samples.ids, models)
+    wrong = _all_wrong(models)
     order = [n for n, good in enumerate(samples.goodness) if good is not None]
     hard = sorted(
         (n for n in order if samples.ids[n] not in wrong),
@@ -138,7 +138,7 @@ def _unit(
         won=_won(ranked),
         counts={name: _counts(facts) for name, facts in samples.facts.items()},
         hardest=tuple(samples.ids[n] for n in hard[:NOTABLE]),
-        nobody=tuple(wrong[:NOTABLE]),
+        nobody=tuple([name for name in samples.ids if name in wrong][:NOTABLE]),
         nobody_count=len(wrong),
         disputed=tuple(samples.ids[n] for n in apart[:NOTABLE]),
         total=samples.total,
@@ -175,10 +175,13 @@ def _ranked(entry: Entry, columns: Sequence[MetricColumn]) -> bool:
     return bool(columns) and all(one.rankable(entry) is not None for one in columns)
 
 
-def _all_wrong(ids: Sequence[str], models: Sequence[RunFacts]) -> list[str]:
-    """Samples that every model answered, and none of them right or partly so."""
-    outcomes = [dict(zip(one.ids, one.outcomes, strict=True)) for one in models]
-    return [name for name in ids if outcomes and all(o.get(name) == "wrong" for o in outcomes)]
+def _all_wrong(models: Sequence[RunFacts]) -> set[str]:
+    """Ids of the samples that every model answered wrongly, those too that are not shown."""
+    wrong = [
+        {name for name, outcome in zip(one.ids, one.outcomes, strict=True) if outcome == "wrong"}
+        for one in models
+    ]
+    return set.intersection(*wrong) if wrong else set()
 
 
 def _won(facts: Mapping[str, RunFacts]) -> tuple[tuple[int, int], ...]:
