@@ -202,6 +202,8 @@ def evaluate_models(
     records = run_all(
         specs, [(task, None) for task in loaded], executor_for, quiet=quiet, **settings
     )
+    for sentence in filter(None, map(nothing_said, records)):
+        _notify(sentence)
     return Evaluation(tuple(records))
 
 
@@ -375,6 +377,8 @@ def generate(
     session.environment = {**session.environment, **executor.describe()}
     if session.environment.get("asked_as_trained") is False:
         notify(_asked_otherwise(model))
+    if unset := session.environment.get("unset_generation"):
+        notify(_unset(model, str(unset)))
     journal.begin(session)
     counter.show_start()
     with closing(responses):
@@ -420,6 +424,30 @@ def _asked_otherwise(model: ModelSpec) -> str:
         f"{model.name} was trained on prompts that differ from those of this run in their image "
         "tokens, chat template or system prompt, so it may answer worse than it can; see how to "
         "run it in the README.md of its directory."
+    )
+
+
+def _unset(model: ModelSpec, names: str) -> str:
+    return (
+        f"{model.name} answers without settings of its generation_config.json that cannot hold "
+        f"here ({names}): they need other inputs or code, or change what a call returns."
+    )
+
+
+def nothing_said(record: RunRecord) -> str | None:
+    """What is wrong with a run whose answers are all empty; None where one is not.
+
+    A baseline may have nothing to say.
+    """
+    answered = record.coverage.answered
+    if not answered or record.performance.get("empty") != answered:
+        return None
+    if record.model_spec["runner"] == "baseline":
+        return None
+    return (
+        f"{record.model} gave nothing but empty answers to {record.title} ({answered} of "
+        f"{answered}), so its scores say nothing of it; check its weights, chat template and "
+        "generation settings, and whether max_new_tokens leaves room for its answer."
     )
 
 

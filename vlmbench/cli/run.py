@@ -19,7 +19,7 @@ from vlmbench.cli.judge_model import (
 from vlmbench.cli.results import print_results
 from vlmbench.derive import load_metrics, score
 from vlmbench.errors import UsageError
-from vlmbench.evaluate import run_all
+from vlmbench.evaluate import nothing_said, run_all
 from vlmbench.executors.base import CheckedExecutor, Executor
 from vlmbench.judges.judging import judgeable
 from vlmbench.models.hf_options import contradiction
@@ -123,11 +123,15 @@ def _with_variants(
 
 
 def _exit_code(records: Sequence[RunRecord], out: Path) -> int:
-    """0 if every sample has an answer; 2 where the data is to blame, which no retry will cure."""
+    """0 if every sample has an answer; 2 where the data is to blame, which no retry will cure, or
+    where all answers are empty."""
     incomplete = [one for one in records if not one.coverage.complete]
     for record in incomplete:
         print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
-    if any({"image", "data"} & {*record.coverage.errors} for record in records):
+    empty = [sentence for sentence in map(nothing_said, records) if sentence]
+    for sentence in empty:
+        print(f"vlmbench: {sentence}", file=sys.stderr)
+    if empty or any({"image", "data"} & {*record.coverage.errors} for record in records):
         return 2
     return 3 if incomplete else 0
 

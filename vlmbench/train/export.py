@@ -8,7 +8,7 @@ from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import Request
-from vlmbench.runners.hf.adapt import import_peft
+from vlmbench.runners.hf.adapters import import_peft
 from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task

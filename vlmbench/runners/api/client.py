@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from vlmbench.errors import DataError
-from vlmbench.models.endpoints import CallOptions
+from vlmbench.errors import DataError, ModelError
+from vlmbench.models.endpoints import OMITTABLE, CallOptions
 from vlmbench.records import ErrorKind, Request, Response, ResponseError
 from vlmbench.runners.api.chat import chat_body
 from vlmbench.runners.api.concurrency import AdaptiveLimit, Throttle
 from vlmbench.runners.api.replies import (
+    LIMIT_FIELDS,
     Completion,
     Endpoint,
     RequestRejected,
@@ -88,6 +89,8 @@ class ChatClient:
         self._left_out = left_out
         self._answered = 0
         self._down = False
+        self._refused_names: set[str] = set()
+        """Names of the limit of new tokens that the server does not take."""
 
     async def close(self) -> None:
         """Close all connections and threads."""
@@ -114,6 +117,7 @@ class ChatClient:
             try:
                 completion, seconds = await self._attempt(body)
             except RequestRejected as refusal:
+                self._stop_at_refused(refusal)
                 return _failure(request, refusal.kind, refusal.message)
             except RetryableError as problem:
                 wait = backoff(request.key, attempt) if problem.wait is None else problem.wait
@@ -182,6 +186,39 @@ class ChatClient:
     def _body(self, request: Request) -> dict[str, Any]:
         return chat_body(request, self._endpoint.model, self._options)
 
+    async def _complete_by_either_name(self, body: dict[str, Any]) -> Completion:
+        """One attempt, and another where the server takes the limit's other name alone."""
+        sent = self._named(body)
+        try:
+            return await self.complete(sent)
+        except RequestRejected as refusal:
+            if not self._has_other_name(refusal, sent):
+                raise
+        return await self.complete(self._named(body))
+
+    def _named(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body, in which the limit of new tokens has a name that was not refused."""
+        usable = [name for name in LIMIT_FIELDS if name not in self._refused_names]
+        if self._options.token_field not in self._refused_names or not usable:
+            return body
+        return {usable[0] if name in LIMIT_FIELDS else name: body[name] for name in body}
+
+    def _has_other_name(self, refusal: RequestRejected, sent: dict[str, Any]) -> bool:
+        """Whether to ask again with the other name of the limit, for this and all requests."""
+        if refusal.refused_field not in LIMIT_FIELDS or refusal.refused_field not in sent:
+            return False
+        self._refused_names.add(refusal.refused_field)
+        return len(self._refused_names) < len(LIMIT_FIELDS)
+
+    def _stop_at_refused(self, refusal: RequestRejected) -> None:
+        """Stop where every request would be refused for a field that can be left out."""
+        if refusal.refused_field in OMITTABLE:
+            raise ModelError(
+                f"{self._endpoint.url} does not take '{refusal.refused_field}' as it is sent "
+                f"({refusal.message.rstrip('.')}); leave it out with --model-option "
+                f"'omit=[{refusal.refused_field}]'."
+            )
+
     def _worth_it(self, attempt: int, seconds: float) -> bool:
         options = self._options
         return attempt <= options.retries and seconds <= options.patience and not self._down
@@ -191,7 +228,7 @@ class ChatClient:
         async with self._throttle.slot() as ticket:
             began = clock()
             try:
-                completion = await self.complete(body)
+                completion = await self._complete_by_either_name(body)
             except RetryableError as error:
                 self._throttle.limit.failed(ticket)
                 if error.limited and error.wait is not None:

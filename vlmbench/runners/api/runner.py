@@ -21,6 +21,7 @@ from vlmbench.models.endpoints import OFFICIAL_URL, ApiOptions
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.api.client import CONNECT_SECONDS, ChatClient
+from vlmbench.runners.api.left_out import special_tokens
 from vlmbench.runners.api.replies import Endpoint, raise_for
 from vlmbench.schema import parse
 
@@ -54,7 +55,7 @@ class OpenAIRunner:
                 "one line; set it again."
             )
         endpoint = Endpoint(options.base_url, spec.location, options.api_key_env, key)
-        self.connect(endpoint, options)
+        self.connect(endpoint, options, left_out=special_tokens(spec.location))
         self._reach()
 
     def check(self, spec: ModelSpec) -> None:
