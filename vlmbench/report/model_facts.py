@@ -49,7 +49,8 @@ def model_facts(records: Sequence[RunRecord]) -> ModelFacts:
     spec, environment = newest.model_spec, newest.environment
     location = str(spec.get("location", ""))
     trained = _checkpoint(spec)
-    base = trained.get("base") or {}
+    overlap = newest.overlap
+    base = trained.get("base") or {"location": overlap.parent if overlap else None}
     counts = [one.environment.get("parameters") for one in records]
     family = environment.get("family")
     runner = str(spec.get("runner", ""))

@@ -20,6 +20,7 @@ from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
 from vlmbench.report.model_page import model_view, slice_words
 from vlmbench.report.naming import model_slug
+from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
 from vlmbench.report.rendering import Words, environment
@@ -108,6 +109,7 @@ class Pages:
             current="index",
             best=best,
             groups=group_tables(board, self.site, self.units),
+            parents=parent_differences(board.models, board.tasks),
             ranks=totals.ranks,
             overall_ends=totals.intervals,
             overall_axis=axis_of(
