@@ -6,7 +6,7 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,18 +39,26 @@ from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
 
-def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
+def score(
+    directory: RunDir,
+    *,
+    extra: Sequence[ScoredMetric] = (),
+    notify: Callable[[str], None] = lambda sentence: None,
+) -> RunRecord:
     """Derive scores.jsonl and run.json again from the journal: no model, and no data set.
 
     Args:
         extra: Metrics beside the task's own. They are no headline metrics, and the next call
             without them leaves them out again.
+        notify: Called with what a person should know, a sentence each.
 
     Raises:
         JournalError: The journal cannot be read, or the run has not begun.
         DataError: A metric looks at images, and they are neither kept nor in the data set.
     """
     content = read_journal(directory.journal)
+    if damage := content.damage(directory.journal):
+        notify(damage)
     if not content.sessions:
         raise JournalError(
             f"The run in {directory.path} was stopped before its first answer, so there is nothing "

@@ -109,6 +109,8 @@ def run(
     overlap = training_overlap(guard_results(model) if guards is None else guards, task.name)
     header = make_header(model, task, variant, overlap)
     with Journal(directory.journal, header, fresh=fresh) as journal:
+        if damage := journal.content.damage(directory.journal):
+            notify(damage)
         if journal.task_changes and journal.content.responses:
             notify(_kept_answers(directory, journal))
         if corpus is not None:

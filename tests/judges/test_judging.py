@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from made_judge import answers_run, ask, colors, judge_server, judged_task, overall, verdict
+from made_runs import replace_in_journal
 from made_server import MadeServer, Reply, completion, said
 
 from vlmbench.compare.gate import check, save_baseline
@@ -99,8 +100,7 @@ def test_an_unreadable_reply_is_asked_for_once_more(run: RunDir) -> None:
 def test_a_changed_answer_is_asked_about_anew(tmp_path: Path, run: RunDir) -> None:
     with judge_server(grade) as server:
         ask(server, run)
-        changed = run.journal.read_text().replace("赤い色です", "赤い色ですね")
-        run.journal.write_text(changed)
+        replace_in_journal(run.journal, ("赤い色です", "赤い色ですね"))
         score(run)
         stale = {row.id: row.scores[ID] for row in run.read_scores()}["q1"]
         assert stale.vector is None and "has not been asked" in (stale.unscored or "")

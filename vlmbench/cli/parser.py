@@ -16,7 +16,9 @@ class Names(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
         """See argparse."""
-        names = (name.strip() for name in values.split(","))
+        names = [name.strip() for name in values.split(",")]
+        if not any(names):
+            parser.error(f"{option} names nothing ('{values}')")
         known = getattr(namespace, self.dest) or ()
         setattr(namespace, self.dest, list(dict.fromkeys((*known, *filter(None, names)))))
 

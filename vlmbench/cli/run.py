@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from vlmbench.cli.console import say
 from vlmbench.cli.execution import executor_for, resolve_models
 from vlmbench.cli.judge_model import (
     judge_check,
@@ -39,7 +39,7 @@ def score_command(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
     extra = extra_metrics(options.metrics, options.option)
     runs = find_runs(options.runs)
-    print_results([score(one, extra=extra) for one in runs], runs, json=options.json)
+    print_results([score(one, extra=extra, notify=say) for one in runs], runs, json=options.json)
     return 0
 
 
@@ -118,7 +118,7 @@ def _with_variants(
     if problems and not any(choice.variants for _, choice in choices):
         raise UsageError(problems[0])
     for problem in problems:
-        print(f"vlmbench: {problem}", file=sys.stderr)
+        say(problem)
     return [(task, one) for task, choice in choices for one in (None, *choice.variants)]
 
 
@@ -127,10 +127,10 @@ def _exit_code(records: Sequence[RunRecord], out: Path) -> int:
     where all answers are empty."""
     incomplete = [one for one in records if not one.coverage.complete]
     for record in incomplete:
-        print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
+        say(_incomplete(record, out))
     empty = [sentence for sentence in map(nothing_said, records) if sentence]
     for sentence in empty:
-        print(f"vlmbench: {sentence}", file=sys.stderr)
+        say(sentence)
     if empty or any({"image", "data"} & {*record.coverage.errors} for record in records):
         return 2
     return 3 if incomplete else 0

@@ -34,7 +34,7 @@ from vlmbench.text import japanese, numbers
 from vlmbench.text.reasoning import REASONING_FORM, without_reasoning
 
 _NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
-_NO_FAMILIES |= {"vectors"}
+_NO_FAMILIES |= {"guarded", "vectors"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]

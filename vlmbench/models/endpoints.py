@@ -33,6 +33,7 @@ _NOT_IDENTITY = {
     "timeout",
     "retries",
     "patience",
+    "max_reply_mib",
     "start_seconds",
     "price",
 }
@@ -76,7 +77,10 @@ class CallOptions(Strict):
     retries: int = Field(8, ge=0)
     """Attempts after the first."""
     patience: float = Field(900.0, gt=0)
-    """Seconds after which a request is not tried again."""
+    """Seconds after which a request is not tried again. A server that asks to wait longer ends the
+    run."""
+    max_reply_mib: int = Field(16, ge=1, le=1024)
+    """Most MiB of a reply, decompressed; a stream of events may have eight times that in all."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `ModelSpec.options`."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
+from vlmbench.metrics.guarded import score_all
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
 from vlmbench.schema import json_kind, parse_jsonl
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
@@ -114,7 +115,7 @@ def _scores(
     encoder = metric.definition.encoder
     for chunk in chunks(lines, LINES_AT_A_TIME):
         answers = tuple(_with_images(line, path, wanted=encoder == "images") for line in chunk)
-        yield from zip(chunk, metric.score_all(answers), strict=True)
+        yield from zip(chunk, score_all(metric, answers), strict=True)
 
 
 def _with_images(line: Line, path: Path, *, wanted: bool) -> Answer:

@@ -81,8 +81,6 @@ class _Places:
     def __init__(self, count: int, location: str) -> None:
         self.count = count
         self.nonce = secrets.token_hex(16)
-        self.numbered = False
-        """Whether a text refers to an image by its number."""
         self._location = location
         self._next = 0
 
@@ -96,34 +94,40 @@ class _Places:
 
     def _placed(self, mark: re.Match[str]) -> str:
         if mark[1] is not None:
-            self.numbered = True
-            return self._marker(int(mark[1]) - 1, f"marks {mark[0]}")
+            return self._marker(int(mark[1]) - 1, f"marks {mark[0]}", numbered=True)
         self._next += 1
         return self._marker(self._next - 1, f"marks {mark[0]} {self._next} times")
 
-    def _marker(self, number: int, what: str) -> str:
-        """The marker of an image from 0; `what` says in the data's words what the prompt does."""
+    def _marker(self, number: int, what: str, *, numbered: bool = False) -> str:
+        """The marker of an image from 0.
+
+        Args:
+            what: What the prompt does, in the data's words.
+            numbered: Whether a text refers to the image by its number. That stands in the marker,
+                as a template may be rendered in another process.
+        """
         if not 0 <= number < self.count:
             images = {0: "no image", 1: "1 image"}.get(self.count, f"{self.count} images")
             raise MisplacedImage(
                 f"The prompt of {self._location} {what} where the sample has {images}; correct the "
                 "template or the data."
             )
-        return f"\x02{self.nonce}:{number}\x03"
+        return f"\x02{self.nonce}:{number}{'#' if numbered else ''}\x03"
 
 
 def _cut(text: str, places: _Places, location: str) -> tuple[list[int], list[str]]:
     """The numbers of the images in the text, and the text before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
-    order, pieces = [], [first]
+    order, pieces, numbered = [], [first], False
     for piece in rest:
         number, _, after = piece.partition("\x03")
-        order.append(int(number))
+        numbered = numbered or number.endswith("#")
+        order.append(int(number.rstrip("#")))
         pieces.append(after)
     everything = list(range(places.count))
     if not order:
         return everything, [""] * places.count + [text]
-    if sorted(order) != everything and not places.numbered:
+    if sorted(order) != everything and not numbered:
         shown = ", ".join(str(number + 1) for number in order)
         raise MisplacedImage(
             f"The prompt of {location} places image {shown} where the sample has {places.count}; "

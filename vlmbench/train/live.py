@@ -14,6 +14,7 @@ from vlmbench.errors import UsageError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.guarded import score_all
 from vlmbench.models.spec import ModelSpec
 from vlmbench.models.training_data import GuardResult
 from vlmbench.records import Request, RunRecord
@@ -146,8 +147,9 @@ def validation_score(metric: str, examples: Sequence[Example], answers: Sequence
     """
     references = [(example.answers[0],) for example in examples]
     prepared = load_metric(metric).prepare(references)
-    scores = prepared.score_all(
-        [Answer(text, reference) for text, reference in zip(answers, references, strict=True)]
+    scores = score_all(
+        prepared,
+        [Answer(text, reference) for text, reference in zip(answers, references, strict=True)],
     )
     vectors = [score.vector for score in scores if score.vector is not None]
     if not vectors:

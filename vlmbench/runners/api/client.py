@@ -17,6 +17,7 @@ from typing import Any
 from vlmbench.errors import DataError, ModelError
 from vlmbench.models.endpoints import OMITTABLE, CallOptions
 from vlmbench.records import ErrorKind, Request, Response, ResponseError
+from vlmbench.runners.api.bounded import ReplyTooLarge, bounding_hook
 from vlmbench.runners.api.chat import chat_body
 from vlmbench.runners.api.concurrency import AdaptiveLimit, Throttle
 from vlmbench.runners.api.replies import (
@@ -34,6 +35,9 @@ from vlmbench.runners.api.replies import (
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before the second attempt, doubled before each further one up to this."""
+
+HANGING = 3
+"""Samples in a row without an answer in time, each after all its attempts, that end a run."""
 
 ENCODERS = 2
 """Threads that encode images."""
@@ -75,6 +79,12 @@ class ChatClient:
                 limits=kept(max_connections=None, keepalive_expiry=KEPT_SECONDS),
                 follow_redirects=False,  # a POST would become a GET
                 trust_env=through_proxy,
+                headers={"Accept-Encoding": "gzip"},
+                event_hooks={
+                    "response": [
+                        bounding_hook(openai.DefaultAsyncHttpxClient, options.max_reply_mib)
+                    ]
+                },
             ),
         )
         # Where no key is needed, none is sent.
@@ -89,6 +99,8 @@ class ChatClient:
         self._left_out = left_out
         self._answered = 0
         self._down = False
+        self._hung = 0
+        """Samples in a row that the server took and did not answer in time."""
         self._refused_names: set[str] = set()
         """Names of the limit of new tokens that the server does not take."""
 
@@ -122,15 +134,18 @@ class ChatClient:
             except RetryableError as problem:
                 wait = backoff(request.key, attempt) if problem.wait is None else problem.wait
                 failed_at = failed_at or loop.time()
+                self._stop_at_long_wait(problem)
                 if not self._worth_it(attempt, loop.time() - failed_at + wait):
                     # While nothing is answered, the next ones are tried once each.
                     self._down = self._answered == answered and not problem.limited
                     times = f"{attempt} attempt{'s' if attempt > 1 else ''}"
+                    self._stop_at_silence(problem)
                     return _failure(request, problem.kind, f"{problem.message} (after {times})")
                 await asyncio.sleep(wait)
             else:
                 self._answered += 1
                 self._down = False
+                self._hung = 0
                 return self._response(request, completion, seconds)
         raise AssertionError("an endless loop has ended")
 
@@ -148,18 +163,24 @@ class ChatClient:
         except TimeoutError:
             message = f"no answer within {self._options.timeout:g} s"
             raise RetryableError("timeout", message) from None
+        except ReplyTooLarge as error:
+            raise RequestRejected("rejected", str(error)) from None
         except openai.APIStatusError as error:
             reply = error.response
             raise_for(reply.status_code, reply.headers, reply.text, self._endpoint)
         except openai.APIConnectionError as error:
-            self._check()
             cause = error.__cause__ or error
+            if isinstance(cause, ReplyTooLarge):
+                raise RequestRejected("rejected", str(cause)) from None
+            if isinstance(cause, RecursionError):
+                raise RetryableError("unavailable", "the server's reply is not JSON") from None
+            self._check()
             reason = self._endpoint.clean(str(cause)) or "the connection was lost"
             raise RetryableError("unavailable", f"{type(cause).__name__}: {reason}") from None
         except openai.APIError as error:  # an event of a stream says so
             raise_for_error_inside({"error": error.body}, self._endpoint)
             raise RetryableError("unavailable", self._endpoint.clean(str(error))) from None
-        except ValueError:  # of json or UTF-8, which the package lets through
+        except (ValueError, RecursionError):  # of json or UTF-8, which the package lets through
             raise RetryableError("unavailable", "the server's reply is not JSON") from None
 
     async def _call(self, body: dict[str, Any]) -> Completion:
@@ -219,6 +240,25 @@ class ChatClient:
                 f"'omit=[{refusal.refused_field}]'."
             )
 
+    def _stop_at_long_wait(self, problem: RetryableError) -> None:
+        """Stop where the server asks for a longer wait than anybody wants."""
+        if problem.wait is not None and problem.wait > self._options.patience:
+            raise ModelError(
+                f"{self._endpoint.url} asks to wait {problem.wait:,.0f} s ({problem.message}), "
+                f"more than the patience of {self._options.patience:g} s; run the same command "
+                "again later, which goes on, or raise it with --model-option patience=SECONDS."
+            )
+
+    def _stop_at_silence(self, problem: RetryableError) -> None:
+        """Stop where a server takes requests and lets all of them run out of time."""
+        self._hung = self._hung + 1 if problem.kind == "timeout" else 0
+        if self._hung >= HANGING:
+            raise ModelError(
+                f"{self._endpoint.url} takes requests and answers none ({self._hung} samples in a "
+                f"row: {problem.message}); see what is wrong there, then run the same command, "
+                "which goes on."
+            )
+
     def _worth_it(self, attempt: int, seconds: float) -> bool:
         options = self._options
         return attempt <= options.retries and seconds <= options.patience and not self._down
@@ -239,7 +279,7 @@ class ChatClient:
             return completion, seconds
 
     def _response(self, request: Request, completion: Completion, seconds: float) -> Response:
-        text = completion.text
+        text = self._endpoint.redacted(completion.text)
         for token in self._left_out:
             text = text.replace(token, "")
         stops = [at for stop in request.generation.stop if (at := text.find(stop)) >= 0]

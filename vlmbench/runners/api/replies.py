@@ -20,6 +20,7 @@ from typing import Any, Literal, NoReturn
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OMITTABLE
 from vlmbench.records import ErrorKind
+from vlmbench.runners.api.redact import HIDDEN, redacted
 
 _TOO_LONG = re.compile(
     r"context_length|context[ _-](length|window|size)|max(imum)?_model_len|maximum (model )?length"
@@ -54,6 +55,10 @@ FINISHES: Mapping[str, Literal["stop", "length", "filter", "failed"]] = {
 tool_calls, says that the text is no answer."""
 
 LONGEST_MESSAGE = 300
+_LOOKED_AT = 10_000
+"""Characters of an error in which its sentence is looked for."""
+MOST_TOKENS = 2**40
+"""A count above this is none."""
 
 _MALFORMED = (AttributeError, IndexError, KeyError, TypeError)
 """What reading raises where a reply has another shape."""
@@ -104,10 +109,12 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """One line of a server's text without the key or anything that looks like one."""
-        line = " ".join(text.split())
-        if self.key:
-            line = line.replace(self.key, "***")
-        return _KEYLIKE.sub("***", line)[:LONGEST_MESSAGE]
+        line = " ".join(self.redacted(text[:_LOOKED_AT]).split())
+        return _KEYLIKE.sub(HIDDEN, line)[:LONGEST_MESSAGE]
+
+    def redacted(self, text: str) -> str:
+        """A server's text without the key in any form."""
+        return redacted(text, self.key)
 
 
 def read_completion(payload: Any, endpoint: Endpoint) -> Completion:
@@ -265,7 +272,7 @@ def _error_text(body: str) -> str:
     """The sentence in an error's JSON, whichever server's."""
     try:
         payload = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
     if isinstance(payload, dict):
         for name in ("error", "message", "detail"):
@@ -285,7 +292,7 @@ def _refused_field(body: str) -> str | None:
     try:
         error = json.loads(body).get("error")
         named = error.get("param") if isinstance(error, dict) else None
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         named = None
     if isinstance(named, str) and named in (*LIMIT_FIELDS, *OMITTABLE):
         return named
@@ -351,5 +358,7 @@ def _finish(reason: Any) -> Literal["stop", "length"] | None:
 def _tokens(payload: Mapping[str, Any]) -> tuple[int | None, int | None]:
     usage = payload.get("usage") or {}
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    first, second = (count if isinstance(count, int) else None for count in counts)
+    first, second = (
+        count if isinstance(count, int) and 0 <= count < MOST_TOKENS else None for count in counts
+    )
     return first, second
