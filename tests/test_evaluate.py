@@ -275,7 +275,11 @@ def test_other_data_is_refused(task: Path, tmp_path: Path) -> None:
         evaluate("baseline:oracle", task, tmp_path / "out")
 
 
-def test_samples_of_one_image_are_one_cluster(task: Path, tmp_path: Path) -> None:
+def test_samples_of_one_image_are_one_cluster(tmp_path: Path) -> None:
+    rows_of_task = color_rows(24)
+    for number, row in enumerate(rows_of_task):  # two questions an image
+        row["images"] = rows_of_task[number - number % 2]["images"]
+    task = write_task(tmp_path / "task", rows_of_task)
     record = evaluate("baseline:majority", task, tmp_path / "out")
     rows = RunDir.of(tmp_path / "out", record.model, record.task).read_scores()
     samples = {sample.id: sample for sample in read_samples(load_task(str(task)))}

@@ -91,7 +91,7 @@ def derive(
     rows = with_judge_scores(rows, samples, content.responses, judged)
     total = len(rows) if session.total is None else session.total
     scored = [*metrics, *(one.scored for one in judged)]
-    found = estimates(rows, scored, slices=task.slices, total=total, seed=session.seed)
+    found = estimates(rows, scored, slices=task.slices, total=total)
     overlap = content.header.overlap
     variant = restore_variant(content.header.variant)
     record = RunRecord(
@@ -115,7 +115,7 @@ def derive(
         without_image=sum(not one.images for one in samples.values()) if task.fields.images else 0,
         variant=variant.label if variant else None,
         overlap=overlap,
-        clean=_clean_part(rows, scored, overlap, total=total, seed=session.seed),
+        clean=_clean_part(rows, scored, overlap, total=total),
     )
     directory.write_scores(rows)
     directory.write_record(record)
@@ -128,7 +128,6 @@ def _clean_part(
     overlap: TrainingOverlap | None,
     *,
     total: int,
-    seed: int,
 ) -> tuple[Estimate, ...]:
     """The headline metrics on the samples that training did not see; empty if it saw none."""
     seen = {*overlap.seen} if overlap else set()
@@ -136,7 +135,7 @@ def _clean_part(
     if len(clean) == len(rows):
         return ()
     headlines = [one for one in metrics if one.headline]
-    return estimates(clean, headlines, total=total - len(rows) + len(clean), seed=seed)
+    return estimates(clean, headlines, total=total - len(rows) + len(clean))
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:

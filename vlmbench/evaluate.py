@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from vlmbench import __version__
 from vlmbench.derive import asked_count, derive, load_metrics, load_texts
 from vlmbench.environment import versions
 from vlmbench.errors import DataError, IncompleteError
-from vlmbench.executors.base import Executor, peeked
+from vlmbench.executors.base import Executor, Responses, peeked
 from vlmbench.executors.choose import open_executor
 from vlmbench.executors.progress import Progress, ProgressCounter, progress_bar
 from vlmbench.models.completion import BASE_MODEL
@@ -50,6 +51,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+WATCHED_ROUND = 64
+"""Samples that are asked before what looks on may stop a run."""
+
+
+class Watch(Protocol):
+    """Looks on while answers come in, and may end a run early."""
+
+    def arrange(
+        self, questions: Iterator[tuple[Request, JournalSample]]
+    ) -> Iterator[tuple[Request, JournalSample]]:
+        """The questions in the order in which they shall be asked."""
+
+    def see(self, response: Response, sample: JournalSample) -> bool:
+        """Take an answer into account, also one of an earlier call; whether enough is known."""
+
+
 def run(
     model: ModelSpec,
     task: TaskSpec,
@@ -63,6 +80,7 @@ def run(
     variant: Variant | None = None,
     keep_images: bool = False,
     guards: Sequence[GuardResult] | None = None,
+    watch: Watch | None = None,
     progress: Progress = lambda done, total, errors: None,
     notify: Callable[[str], None] = lambda sentence: None,
 ) -> RunRecord:
@@ -72,13 +90,14 @@ def run(
         executor: How requests get to the model.
         out: Output directory; the run's own is `<out>/<model>/<task>`, or `<task>@<variant>`.
         limit: Ask only so many samples, drawn evenly over subsets and slices.
-        seed: Of the bootstrap, of sampled generation and of what a limit draws.
+        seed: Of sampled generation, of what a limit draws and of what is drawn for a diagnosis.
         fresh: Drop the answers of earlier calls.
         max_errors: Stop when more samples than this have failed in this call; None to go on.
         variant: A perturbed form of the questions; its run has a directory of its own.
         keep_images: Store each image once below `<out>/images`, so that pages show it where the
             data is not.
         guards: What the guards of the model's trainings found; its checkpoint says so if None.
+        watch: Says in which order to ask, and when to stop before the end.
         progress: Called with the numbers of samples that are done, in all, and of errors.
         notify: Called with what a person should know, a sentence each.
 
@@ -128,6 +147,7 @@ def run(
             seed=seed,
             images=images,
             refused=refused,
+            watch=watch,
         )
         generate(
             model,
@@ -140,6 +160,7 @@ def run(
             refused,
             max_errors=max_errors,
             notify=notify,
+            watch=watch,
         )
         if session.environment.get("prompt_form") == "completion":
             notify(BASE_MODEL.format(model.location))
@@ -152,6 +173,7 @@ def run_all(
     executor_for: Callable[[ModelSpec], AbstractContextManager[Executor]],
     *,
     quiet: bool = False,
+    watch_for: Callable[[TaskSpec], Watch | None] = lambda task: None,
     **settings: Any,
 ) -> list[RunRecord]:
     """Run every model on every task, with a progress bar for each.
@@ -160,6 +182,7 @@ def run_all(
         questions: Tasks as they are, and with a variant.
         executor_for: Opens what runs a model.
         quiet: Show no progress bar.
+        watch_for: Gives what looks on at a task's answers.
         **settings: Of each `run`.
     """
     records = []
@@ -173,6 +196,7 @@ def run_all(
                         task,
                         executor=executor,
                         variant=variant,
+                        watch=watch_for(task),
                         progress=progress,
                         notify=_notify,
                         **settings,
@@ -320,6 +344,7 @@ def pending_requests(
     seed: int,
     refused: list[tuple[Response, JournalSample]],
     images: ImageFolder | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Request]:
     """The requests that the journal has no answer to, one at a time.
 
@@ -330,17 +355,22 @@ def pending_requests(
         only: Positions of the samples that are asked; all if None.
         refused: Takes the samples that cannot be asked, and why.
         images: Where images are kept, if they are.
+        watch: See `run`; nothing more is asked once the answers of earlier calls are enough.
     """
 
     def refuse(sample: Sample, kept: JournalSample, error: MisplacedImage) -> None:
         key = f"{sample.id}#{stable_hash(str(error))}"
         refused.append((Response(sample.id, key, error=ResponseError("data", str(error))), kept))
 
-    for request, sample in variant_requests(task, variant, only=only, seed=seed, refuse=refuse):
+    questions = variant_requests(task, variant, only=only, seed=seed, refuse=refuse)
+    for request, sample in watch.arrange(questions) if watch else questions:
         if images is not None:
             images.add(request.images)
         if journal.answered(request.key, request.sample_id):
             counter.count_skipped()
+            known = journal.content.responses[request.sample_id]
+            if watch is not None and watch.see(known, sample):
+                return
         else:
             asked[request.sample_id] = sample
             yield request
@@ -358,6 +388,7 @@ def generate(
     *,
     max_errors: int | None = None,
     notify: Callable[[str], None] = lambda sentence: None,
+    watch: Watch | None = None,
 ) -> None:
     """Ask the model and write down what it says; loads it only if something is left to ask.
 
@@ -375,7 +406,7 @@ def generate(
         _note_settings(journal, session)
         _note_refused(journal, refused, counter)
         return
-    responses = executor.map(model, requests)
+    responses = _in_rounds(executor, model, requests) if watch else executor.map(model, requests)
     session.environment = {**session.environment, **executor.describe()}
     if session.environment.get("asked_as_trained") is False:
         notify(_asked_otherwise(model))
@@ -385,12 +416,27 @@ def generate(
     counter.show_start()
     with closing(responses):
         for response in responses:
-            journal.add(response, asked.pop(response.sample_id))
+            sample = asked.pop(response.sample_id)
+            journal.add(response, sample)
             counter.count_answered(response)
+            if watch is not None and watch.see(response, sample):
+                break
             if max_errors is not None and counter.errors > max_errors:
                 raise _too_many_errors(model, counter, response)
     _note_refused(journal, refused, counter)
     journal.end(executor.memory())
+
+
+def _in_rounds(executor: Executor, model: ModelSpec, requests: Iterator[Request]) -> Responses:
+    """Answers a few at a time: an executor answers what it has read in an order of its own."""
+    first = executor.map(model, list(itertools.islice(requests, WATCHED_ROUND)))
+
+    def responses() -> Responses:
+        yield from first
+        while some := list(itertools.islice(requests, WATCHED_ROUND)):
+            yield from executor.map(model, some)
+
+    return responses()
 
 
 def _note_settings(journal: Journal, session: Session) -> None:

@@ -279,7 +279,7 @@ class Estimate:
     value: float | None
     """None when nothing could be scored."""
     low: float | None
-    """Lower end of the 95 % bootstrap interval."""
+    """Lower end of the 95 % interval."""
     high: float | None
     n: int
     """Samples that the value rests on."""
@@ -287,10 +287,14 @@ class Estimate:
     """Samples that were answered but that the metric could not score."""
     headline: bool
     signature: str
-    """Metric, options, tokenizer, dictionary and vlmbench version. Compare only equal ones."""
+    """Metric with its own version, options, tokenizer, dictionary. Compare only equal ones."""
     bounds: tuple[float, float] | None = None
     """Lowest and highest value that the missing samples still allow; None if none is missing
     or the metric has no fixed range."""
+    clusters: int = 0
+    """Independent clusters that the samples are in; as many as samples where each is its own."""
+    method: str = ""
+    """How the interval was made, such as "Wilson"."""
 
 
 @dataclass(frozen=True, slots=True)

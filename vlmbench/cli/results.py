@@ -12,6 +12,7 @@ from vlmbench.records import Estimate, RunRecord
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.scoring.groups import GroupScore, group_scores
+from vlmbench.stats import FEW
 
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
@@ -63,9 +64,22 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
         del columns[">unscored"]
     print_table([*columns], zip(*columns.values(), strict=True))
     print("* headline metric: on the leaderboard, and compared by the gate")
+    if few := _few(records):
+        print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
     for record in records:
         for note in _data_notes(record):
             print(f"Note: {note}")
+
+
+def _few(records: Sequence[RunRecord]) -> list[str]:
+    """Tasks with fewer independent samples than a verdict takes, and how many they have."""
+    found = dict.fromkeys(
+        f"{record.title} ({one.clusters})"
+        for record in records
+        for one in record.estimates
+        if one.slice is None and one.headline and 0 < one.clusters < FEW
+    )
+    return [*found]
 
 
 def _data_notes(record: RunRecord) -> Iterator[str]:

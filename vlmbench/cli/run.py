@@ -17,6 +17,7 @@ from vlmbench.cli.judge_model import (
     with_judged,
 )
 from vlmbench.cli.results import print_results
+from vlmbench.cli.sequential import print_early_verdicts, sequential_gates
 from vlmbench.derive import load_metrics, score
 from vlmbench.errors import UsageError
 from vlmbench.evaluate import nothing_said, run_all
@@ -63,11 +64,13 @@ def run_command(options: argparse.Namespace) -> int:
         with executor_for(model, options) as plain:
             yield CheckedExecutor(plain, check) if check else plain
 
+    watches = sequential_gates(options, models, tasks)
     records = run_all(
         models,
         variants,
         checked_executor,
         quiet=options.quiet,
+        watch_for=lambda task: watches.get(task.name),
         out=options.out,
         limit=options.limit,
         seed=options.seed,
@@ -83,6 +86,8 @@ def run_command(options: argparse.Namespace) -> int:
         say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
+    if watches:
+        return print_early_verdicts(watches)
     judge_code = judge_exit_code(judged)
     return _exit_code(records, options.out) or judge_code
 

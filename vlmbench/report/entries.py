@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from vlmbench.compare.gate import COMPARED_FINGERPRINTS
+from vlmbench.compare.gate.baseline import COMPARED_FINGERPRINTS
 from vlmbench.records import Estimate, RunRecord, stable_hash
 from vlmbench.report.model_facts import ModelFacts, model_facts
 from vlmbench.report.rendering import Words

@@ -1,9 +1,12 @@
 """The models of a task against one another: which of them can be told apart.
 
-All comparable, complete runs of a task answered the same samples. Clusters of samples (all
-questions about one image) are drawn anew a thousand times, the same ones for every model, and each
-model's value is computed from each draw. Two models are told apart where the 95 % percentile
-interval of the difference of their values does not hold 0.
+All comparable, complete runs of a task answered the same samples. Two models are told apart where
+the 95 % interval of their paired difference does not hold 0: that of `vlmbench compare` and of the
+gate, over clusters of samples (all questions about one image).
+
+Subsets, of which there are many for each pair, and the errors of the overall score come from
+resampling: clusters are drawn anew a thousand times, the same ones for every model, and each
+model's value is computed from each draw.
 """
 
 from __future__ import annotations
@@ -14,16 +17,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vlmbench.compare.paired_runs import metric_difference
 from vlmbench.metrics.base import Metric
 from vlmbench.records import Scalar, stable_hash
 from vlmbench.report.columns import MetricColumn
 from vlmbench.report.facts import RunFacts, TaskMetrics
-from vlmbench.stats import Floats, resampled_totals
+from vlmbench.stats import FEW, Floats, resampled_totals
 
 RESAMPLES = 1000
 
-FEWEST_CLUSTERS = 10
-"""With fewer clusters resampling says nothing, and no two models are told apart."""
+FEWEST_CLUSTERS = FEW
+"""With fewer clusters no two models are told apart."""
 
 
 class SliceKey(NamedTuple):
@@ -84,7 +88,10 @@ def task_field(
     seed = int(stable_hash(columns[0].task.name), 16) if columns else 0
     everything = np.ones(len(samples.ids), dtype=bool)
     draws = [_draws(samples, metric, column.metric, everything, seed) for column, metric in known]
-    whole = [_differences(c.metric, None, one) for (c, _), one in zip(known, draws, strict=True)]
+    whole = [
+        _tested(samples, metric, column.metric, one)
+        for (column, metric), one in zip(known, draws, strict=True)
+    ]
     parts = [
         _differences(column.metric, part, _draws(samples, metric, column.metric, mask, seed))
         for part, mask in samples.parts()
@@ -168,8 +175,30 @@ def _draws(samples: _Samples, metric: Metric, name: str, mask: np.ndarray, seed:
 def _combined(metric: Metric, totals: Floats) -> Floats:
     """The metric's values of sums whose last column counts samples; NaN where that is 0."""
     n: Floats = totals[:, -1]
-    values = metric.combine(totals[:, :-1], n)  # type: ignore[arg-type]  # a number for each sum
+    values = metric.combine(totals[:, :-1], n)
     return np.where(n > 0, values, np.nan)
+
+
+def _tested(samples: _Samples, metric: Metric, name: str, one: _Draws) -> Differences:
+    """The paired difference of each pair on the samples that both scored."""
+    vectors = [samples.matrix(model, name) for model in samples.facts]
+    scored = [~np.isnan(each[:, 0]) for each in vectors]
+    clusters = samples.clusters.astype(str)
+    low: list[float | None] = []
+    high: list[float | None] = []
+    for first in range(len(vectors)):
+        for second in range(first + 1, len(vectors)):
+            both = scored[first] & scored[second]
+            ends: tuple[float | None, float | None] = (None, None)
+            if both.any():
+                found = metric_difference(
+                    metric, vectors[first][both], vectors[second][both], clusters[both].tolist()
+                )
+                ends = (None, None) if found.small else (found.low, found.high)
+            low.append(ends[0])
+            high.append(ends[1])
+    values = tuple(float(value) if value == value else None for value in one.values)
+    return Differences(name, None, one.n, one.clusters, values, tuple(low), tuple(high))
 
 
 def _differences(metric: str, part: SliceKey | None, one: _Draws) -> Differences:

@@ -57,9 +57,7 @@ class LineScore:
     unscored: str | None
 
 
-def score_file(
-    metric: Metric, path: Path, *, emit: Callable[[LineScore], None], seed: int = 0
-) -> Estimate:
+def score_file(metric: Metric, path: Path, *, emit: Callable[[LineScore], None]) -> Estimate:
     """Score every line of a file.
 
     Args:
@@ -87,7 +85,7 @@ def score_file(
             kept = MetricScore(score.vector, score.unscored)
             rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
     scored = ScoredMetric(metric.name, metric)
-    return estimates(rows, [scored], total=len(rows), seed=seed)[0]
+    return estimates(rows, [scored], total=len(rows))[0]
 
 
 def _check(handle: IO[bytes], name: str, *, keep: bool) -> list[tuple[str, ...]]:

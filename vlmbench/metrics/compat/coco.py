@@ -24,7 +24,7 @@ from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
 from vlmbench.metrics.overlap import means
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 
 _Tokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
 
@@ -68,6 +68,7 @@ class _References:
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     source="vrama91/cider at f281464, Cider(df='corpus')",
     prepare=_References,
     identity=lambda options: [*_identity(options), "ref:vrama91/cider@f281464"],
@@ -89,6 +90,7 @@ def cider(
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     source=f"{_SOURCE}, Cider().compute_score",
     prepare=_References,
     identity=_identity,
@@ -145,7 +147,7 @@ def _bleu(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Ve
     return Vectors(bleu_counts(_compared(answers, tokenizer)))
 
 
-def _bleu_value(orders: int, totals: Floats, n: int) -> Floats:
+def _bleu_value(orders: int, totals: Floats, n: Count) -> Floats:
     """The geometric mean of the precisions up to an order, times the penalty."""
     matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
     mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))
