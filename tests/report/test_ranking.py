@@ -138,12 +138,9 @@ def test_samples_of_one_image_are_drawn_together(tmp_path: Path) -> None:
     (whole,) = task_field(columns, facts, metrics).whole
     assert whole.clusters == 10
     low, high = interval_of(whole, 0, 1)
-    # The standard error of half of ten is 0.16; that of half of forty would be 0.08.
-    assert (
-        low is not None
-        and high is not None
-        and (high - low) / 3.92 == pytest.approx(0.158, rel=0.2)
-    )
+    # The standard error of half of ten is 0.16, Student's t and a prior widen it; of half of forty
+    # it would be 0.08.
+    assert low is not None and high is not None and 0.15 < (high - low) / 3.92 < 0.25
 
 
 def test_few_samples_tell_nobody_apart(tmp_path: Path) -> None:
