@@ -2,11 +2,12 @@
 # make test   installs it with what tests need, then runs linters, types and all tests
 # make docs   builds the documentation as a site, in site/
 # make gate   compares tiny-ja's answers with the committed baseline
+# make report builds the committed leaderboard of the embedded suite in reports/
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs gate
+.PHONY: demo test docs gate report
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -24,6 +25,11 @@ docs: $(VENV)/.installed-docs
 gate: $(VENV)/.installed
 	$(BIN)/vlmbench run --model tiny-ja --tasks ja-caption,ja-vqa,ja-chart,ja-multi-image --out runs --no-cache
 	$(BIN)/vlmbench gate check runs/tiny-ja --baseline reports/baseline.json
+
+report: $(VENV)/.installed
+	$(BIN)/vlmbench demo --out demo
+	$(BIN)/vlmbench run --model tiny-ja --tasks ja-vqa,ja-chart --image-mode blind --out demo/runs --no-cache
+	$(BIN)/vlmbench report demo/runs --out reports --samples 40
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -201,8 +201,9 @@ def test_a_run_stands_alone(task: Path, tmp_path: Path) -> None:
     assert score(run_dir) == record
     assert (run_dir.scores.read_bytes(), run_dir.record.read_bytes()) == before
     site = build_report([out], tmp_path / "site")
-    page = (site.parent / "tasks" / "colors.html").read_text(encoding="utf-8")
-    assert "何色ですか" in page and "Images cannot be shown" in page
+    page = (site.parent / "samples" / "colors.html").read_text(encoding="utf-8")
+    texts = (site.parent / "samples" / "colors" / "text-0.js").read_text(encoding="utf-8")
+    assert "何色ですか" in texts and "Images cannot be shown" in page
 
 
 def test_a_run_that_was_killed_before_its_first_answer_is_not_scored(

@@ -34,16 +34,18 @@ def card_of(folder: Path, **display: object) -> TaskCard:
 
 def test_a_card_in_both_languages(tmp_path: Path) -> None:
     card = card_of(tmp_path, card="A.", chance="25 %.", flaws=["B."], ja=JAPANESE)
-    assert card.strings == {
-        "card.card": ("A.", "説明。"),
-        "card.chance": ("25 %.", "25％。"),
-        "card.flaws.0": ("B.", "欠点。"),
-    }
+    texts = [card.description, card.chance, *card.flaws]
+    assert [tuple(one) for one in texts] == [
+        ("A.", "説明。"),
+        ("25 %.", "25％。"),
+        ("B.", "欠点。"),
+    ]
 
 
 def test_a_card_in_english_only_and_one_that_says_nothing(tmp_path: Path) -> None:
     card = card_of(tmp_path / "a", card="A.", flaws=["B.", "C."])
-    assert card.strings == {} and card.free_form
+    assert card.free_form
+    assert all(one.english == one.japanese for one in (card.description, *card.flaws))
     assert [one.english for one in card.flaws] == ["B.", "C."]
     make_run(tmp_path / "a" / "ja-small.yaml", tmp_path / "runs", "baseline:oracle")
     page = build_report([tmp_path / "runs"], tmp_path / "site").parent / "tasks" / "ja-small.html"
@@ -72,7 +74,9 @@ def test_what_a_public_task_says(tmp_path: Path) -> None:
     page = build_report([tmp_path / "out"], tmp_path / "site").parent / "tasks" / "cvqa-ja.html"
     text = html.unescape(page.read_text(encoding="utf-8").replace("<wbr>", ""))
     assert f">{task.prompt}</pre>" in text and f"<dd>{task.generation.max_new_tokens}</dd>" in text
-    assert re.findall(r"<dt><code>([^<]*)</code>", text) == [one.key for one in task.metrics]
+    assert re.findall(r'<dt><code><span class="name">([^<]*)<', text) == [
+        one.key for one in task.metrics
+    ]
     assert card.link == f"https://huggingface.co/datasets/{task.data.hub}"
     assert card.headlines == {*task.headlines}
     assert list(card.definitions) == [one.use for one in task.metrics]

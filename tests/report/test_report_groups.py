@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from made_runs import answered_run, make_run, make_task, question
 
+from vlmbench.report.found import read_runs
 from vlmbench.report.groups import GroupTable, group_tables
 from vlmbench.report.html import build_report
-from vlmbench.report.tables import build_leaderboard, plain_runs
+from vlmbench.report.tables import build_leaderboard
 from vlmbench.tasks.groups import load_groups
 
 ROWS = [question(n) for n in range(4)]
@@ -41,7 +42,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def table(runs: Path) -> GroupTable:
-    found = {one.name: one for one in group_tables(build_leaderboard(plain_runs([runs])))}
+    found = {one.name: one for one in group_tables(build_leaderboard(read_runs([runs]).plain))}
     assert set(found) == {GROUP, "ja-all", "ja-core"}  # jgraphqa is in all three
     return found[GROUP]
 

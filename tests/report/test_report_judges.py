@@ -12,9 +12,10 @@ from made_judge import answers_run, colors, judge_server, judged_task, verdict
 from made_runs import replace_in_journal
 
 from vlmbench.cli.main import main
+from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
 from vlmbench.report.judges import Judges, judges_of
-from vlmbench.report.tables import build_leaderboard, plain_runs
+from vlmbench.report.tables import build_leaderboard
 from vlmbench.runs.directory import RunDir
 
 HOSTILE = "</td><script>window.hacked = 1</script>"
@@ -53,7 +54,7 @@ def runs(tmp_path: Path, asked: list[str]) -> list[RunDir]:
 
 
 def found(runs: list[RunDir]) -> Judges:
-    board = build_leaderboard(plain_runs([run.path for run in runs]))
+    board = build_leaderboard(read_runs([run.path for run in runs]).plain)
     return judges_of(board.tasks[0], board.of_task(board.tasks[0].name))
 
 

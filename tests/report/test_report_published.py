@@ -10,9 +10,10 @@ from made_public import write_public
 
 from vlmbench.cli.main import main
 from vlmbench.compare.published import published
+from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
 from vlmbench.report.published import published_scores
-from vlmbench.report.tables import build_leaderboard, plain_runs
+from vlmbench.report.tables import build_leaderboard
 from vlmbench.tasks.registry import load_task
 
 
@@ -27,7 +28,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_rows_and_what_does_not_compare(runs: Path) -> None:
-    board = build_leaderboard(plain_runs([runs]))
+    board = build_leaderboard(read_runs([runs]).plain)
     found = {task.name: published_scores(task, board.of_task(task.name)) for task in board.tasks}
     comparisons, mismatches = found["ja-chart"]
     assert comparisons == [] and mismatches.empty
@@ -55,7 +56,7 @@ def test_rows_and_what_does_not_compare(runs: Path) -> None:
 def test_the_page(runs: Path, tmp_path: Path) -> None:
     site = build_report([runs], tmp_path / "site").parent
     page = (site / "tasks" / "cvqa-ja.html").read_text(encoding="utf-8")
-    section = page[page.index('id="published"') : page.index('id="browser"')]
+    section = page[page.index('h2 id="published"') : page.index('h2 id="details"')]
     rows = re.findall(r"<tr( class=\"ours[^>]*)?>(.*?)</tr>", section, re.DOTALL)
     measured = [text for mark, text in rows if mark]
     cited = [text for mark, text in rows if not mark and 'data-t="cited"' in text]
@@ -64,4 +65,4 @@ def test_the_page(runs: Path, tmp_path: Path) -> None:
     assert len(cited) > 20
     assert all('<a href="https://github.com/llm-jp/llm-jp-eval-mm/' in text for text in cited)
     assert "baseline-<wbr>oracle:<wbr> 2" in section
-    assert 'id="published"' not in (site / "tasks" / "ja-chart.html").read_text(encoding="utf-8")
+    assert 'h2 id="published"' not in (site / "tasks" / "ja-chart.html").read_text(encoding="utf-8")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_site import answers, index
 from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
+from vlmbench.report.answers import LONGEST_VARIANT, in_order, option_read, shortened
 from vlmbench.report.html import build_report
-from vlmbench.report.samples import LONGEST, in_order, option_read, shortened
 
 CHOICES = ["赤", "青", "緑", "黄色"]
 HOSTILE = "</script><script>window.hacked = 1</script>"
@@ -47,9 +47,8 @@ def test_the_option_behind_a_letter(letter: str | None, label: str, expected: st
 
 
 def test_long_answers_are_cut() -> None:
-    assert shortened(None) is None and shortened("短い") == "短い"
-    cut = shortened("あ" * 10_000)
-    assert cut is not None and len(cut) == LONGEST + 1 and cut.endswith("…")
+    assert shortened(None, 5) is None and shortened("短い", 5) == "短い"
+    assert shortened("あ" * 10_000, 5) == "あああああ…"
 
 
 @pytest.fixture
@@ -80,11 +79,10 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_variant_answers_stand_with_the_sample(site: Path) -> None:
-    page = (site / "tasks" / "colors.html").read_text(encoding="utf-8")
-    assert "<script>window" not in page
-    embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert embedded is not None
-    first, second, _ = (one["answers"][0] for one in json.loads(embedded[1])["samples"])
+    script = next((site / "samples" / "colors").glob("*/0.js")).read_text(encoding="utf-8")
+    assert "<script>window" not in script
+    (model,) = [one["name"] for one in index(site, "colors")["models"]]
+    first, second, _ = answers(site, "colors", model).values()
     found: list[dict[str, Any]] = first["variants"]
     names = [(one["kind"], one["name"]) for one in found]
     moved = [("options", str(places)) for places in (1, 2, 3)]
@@ -92,4 +90,4 @@ def test_variant_answers_stand_with_the_sample(site: Path) -> None:
     # The script always says B, and the right option is 赤.
     assert [one["option"] for one in found] == [None, None, "緑", "黄色", "赤"]
     assert [one["outcome"] for one in found] == ["wrong"] * 4 + ["right"]
-    assert all(len(one["text"]) == LONGEST + 1 for one in second["variants"])
+    assert all(len(one["text"]) == LONGEST_VARIANT + 1 for one in second["variants"])

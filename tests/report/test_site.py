@@ -28,9 +28,8 @@ def test_embedded_json_cannot_end_its_element(value: str) -> None:
 
 def build(out: Path, text: str) -> None:
     with replaced_site(out) as site:
-        (site / "index.html").write_text(text)
-        (site / "tasks").mkdir()
-        (site / "tasks" / f"{text}.html").write_text(text)
+        site.write("index.html", text)
+        site.write(f"tasks/{text}.html", text)
 
 
 def test_a_site_replaces_the_former_one_and_nothing_else(tmp_path: Path) -> None:
@@ -46,7 +45,7 @@ def test_a_site_replaces_the_former_one_and_nothing_else(tmp_path: Path) -> None
 def test_a_failed_build_leaves_the_former_site(tmp_path: Path) -> None:
     build(tmp_path / "out", "old")
     with pytest.raises(ZeroDivisionError), replaced_site(tmp_path / "out") as site:
-        (site / "index.html").write_text("half")
+        site.write("index.html", "half")
         raise ZeroDivisionError
     assert (tmp_path / "out" / "index.html").read_text() == "old"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "tasks", MARKER}
@@ -75,3 +74,15 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UsageError, match="is a file"):
         build(tmp_path / "out", "new")
+
+
+def test_files_are_kept_from_a_former_site_only(tmp_path: Path) -> None:
+    build(tmp_path / "out", "old")
+    with replaced_site(tmp_path / "out") as site:
+        assert site.keep(["tasks/old.html", "index.html"])
+        assert not site.keep(["tasks/none.html"])
+    assert (tmp_path / "out" / "tasks" / "old.html").read_text() == "old"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "data.txt").write_text("mine")
+    with replaced_site(tmp_path / "mine") as site:
+        assert not site.keep(["data.txt"])  # no report made what lies there

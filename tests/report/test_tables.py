@@ -7,14 +7,10 @@ import pytest
 from made_judge import answers_run, ask, colors, judge_server, judged_task, verdict
 from made_runs import EXACT, answered_run, make_run, make_task, question
 
+from vlmbench.report.columns import slice_tables, task_columns
+from vlmbench.report.found import read_runs
 from vlmbench.report.html import build_report
-from vlmbench.report.tables import (
-    Leaderboard,
-    build_leaderboard,
-    plain_runs,
-    slice_tables,
-    task_columns,
-)
+from vlmbench.report.tables import Leaderboard, build_leaderboard
 
 ROWS = [
     question(n, answer=("赤", "青", "白")[n % 3], level="basic" if n < 8 else "real")
@@ -29,7 +25,7 @@ def wrong(count: int) -> dict[str, str]:
 
 
 def board(*roots: Path) -> Leaderboard:
-    return build_leaderboard(plain_runs(roots))
+    return build_leaderboard(read_runs(roots).plain)
 
 
 @pytest.fixture
@@ -49,8 +45,7 @@ def test_models_stand_apart_from_baselines_in_order_of_rank(tmp_path: Path, out:
     (column,) = found.columns
     # The most frequent color is that of 3 of the 8 basic samples and of 2 of the 4 real ones.
     assert column.chance is not None and column.chance.value == pytest.approx(5 / 12)
-    assert found.best(column) == {"scripted-b"}
-    assert column.scale == 1
+    assert column.best(found.models) == {"scripted-b"}
 
 
 def test_lower_is_better_where_the_metric_says_so(tmp_path: Path, out: Path) -> None:
@@ -63,7 +58,7 @@ def test_lower_is_better_where_the_metric_says_so(tmp_path: Path, out: Path) -> 
     # Each answer and reference is one character, so the error rates are 3/12 and 6/12.
     assert [column.rankable(entry) for entry in found.models] == pytest.approx([0.25, 0.5])
     assert [entry.name for entry in found.models] == ["scripted-b", "scripted-a"]
-    assert found.best(column) == {"scripted-b"}
+    assert column.best(found.models) == {"scripted-b"}
 
 
 def test_incomplete_run_is_shown_but_never_best(tmp_path: Path, out: Path) -> None:
@@ -75,7 +70,7 @@ def test_incomplete_run_is_shown_but_never_best(tmp_path: Path, out: Path) -> No
     part = next(entry for entry in found.models if entry.name == "scripted-part")
     estimate = column.estimate(part)
     assert estimate is not None and estimate.value == 1 and estimate.bounds == (0.5, 1.0)
-    assert found.best(column) == {"scripted-whole"}
+    assert column.best(found.models) == {"scripted-whole"}
     assert found.models[0].name == "scripted-whole"
 
 
@@ -126,9 +121,9 @@ def test_slices_with_more_than_one_value_become_tables(tmp_path: Path, out: Path
     task = make_task(tmp_path / "tasks", ROWS)
     answered_run(task, out, "a", wrong(6))
     make_run(task, out, "baseline:blind-majority")
-    tables = slice_tables(board(out))
-    assert list(tables) == ["level"]  # there is one kind only
-    (table,) = tables["level"]
+    found = board(out)
+    (table,) = slice_tables(found.tasks[0], found.entries)
+    assert table.field == "level"  # there is one kind only
     estimates = {value: cells["scripted-a"] for value, cells in table.estimates.items()}
     # The six wrong answers are among the first eight samples, which are the basic ones.
     values = {value: (e.value, e.n) for value, e in estimates.items()}
@@ -153,7 +148,7 @@ def test_columns_of_judges_are_kept_apart(tmp_path: Path) -> None:
             ask(server, run)
         ask(server, runs[2], extra={"reasoning_effort": "low"})
         ask(server, runs[3], name="other")
-    board = build_leaderboard(plain_runs([tmp_path / "out"]))
+    board = build_leaderboard(read_runs([tmp_path / "out"]).plain)
     columns = {one.metric: one for one in task_columns(board.tasks[0])}
     assert list(columns) == ["match.exact", "judge.rubric@made-judge", "judge.rubric@other"]
     made = columns["judge.rubric@made-judge"]

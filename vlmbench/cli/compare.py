@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlmbench.cli.build import build_progress, print_left_out
 from vlmbench.cli.published import compare_with_published
 from vlmbench.compare.gate.outputs.table import table_lines
 from vlmbench.compare.pairs import compare_runs, gate_rows
-from vlmbench.report.html import build_report
+from vlmbench.report.html import build_site
+from vlmbench.report.serve import serve
 from vlmbench.runs.directory import find_runs
 
 
 def report_command(options: argparse.Namespace) -> int:
     """Build the HTML leaderboard."""
-    page = build_report(options.runs, options.out, samples_per_task=options.samples)
-    print(f"The leaderboard: {page}")
+    with build_progress() as progress:
+        report = build_site(
+            options.runs, options.out, samples_per_task=options.samples, progress=progress
+        )
+    print_left_out(report)
+    print(f"The leaderboard: {report.index}")
+    if options.open:
+        webbrowser.open(report.index.resolve().as_uri())
     return 0
+
+
+def view_command(options: argparse.Namespace) -> int:
+    """Serve the leaderboard on this machine, and build it anew while runs go on."""
+    return serve(options.runs, port=options.port, open_browser=not options.no_open)
 
 
 def compare_command(options: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ def make_parser() -> Parser:
     _add_score(top)
     _add_import(top)
     _add_report(top)
+    _add_view(top)
     _add_compare(top)
     _add_export(top)
     _add_gate(top)
@@ -222,6 +223,19 @@ def _add_report(top: Parser) -> None:
     report.share("runs")
     report.option("--out DIR", "directory of the site; default: report", default=Path("report"))
     report.option("--samples N", "show N samples a task; default: all")
+    report.option("--open", "open it in the browser")
+
+
+def _add_view(top: Parser) -> None:
+    view = top.command(
+        "view",
+        "serve the leaderboard on 127.0.0.1; it refreshes while runs go on",
+        "compare.view_command",
+        "vlmbench view runs",
+    )
+    view.share("runs")
+    view.option("--port N", "default: a free one", default=0)
+    view.option("--no-open", "do not open the browser")
 
 
 def _add_compare(top: Parser) -> None:

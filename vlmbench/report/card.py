@@ -12,31 +12,21 @@ from vlmbench.compare.published import PublishedSource, comparable_sources
 from vlmbench.errors import VlmbenchError
 from vlmbench.metrics.base import load_metric
 from vlmbench.records import RunRecord
+from vlmbench.report.rendering import Words, words
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class BilingualText:
-    """A text of the card in both languages."""
-
-    key: str
-    """Of the page's strings."""
-    english: str
-    japanese: str
-    """Empty where the task file has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
     """What a task says of itself, out of a run record."""
 
-    description: BilingualText
-    chance: BilingualText
+    description: Words
+    chance: Words
     """What the task says of the chance level."""
     free_form: bool
     """Whether no metric reads options, so that guessing has no level."""
-    flaws: tuple[BilingualText, ...]
+    flaws: tuple[Words, ...]
     facts: tuple[tuple[str, str], ...]
     """(key of strings.json, text)."""
     data: str
@@ -49,12 +39,6 @@ class TaskCard:
     """The first paragraph of each metric's definition; empty if it is not installed here."""
     sources: tuple[PublishedSource, ...]
     """Of published scores that compare."""
-
-    @property
-    def strings(self) -> dict[str, tuple[str, str]]:
-        """English and Japanese by key, for the page's language button."""
-        texts = (self.description, self.chance, *self.flaws)
-        return {one.key: (one.english, one.japanese) for one in texts if one.japanese}
 
 
 def task_card(record: RunRecord) -> TaskCard:
@@ -78,14 +62,13 @@ def task_card(record: RunRecord) -> TaskCard:
     )
 
 
-def _texts(english: Mapping[str, Any], japanese: Mapping[str, Any]) -> Iterator[BilingualText]:
+def _texts(english: Mapping[str, Any], japanese: Mapping[str, Any]) -> Iterator[Words]:
     """Description, chance level and flaws."""
     for name in ("card", "chance"):
-        texts = (str(one.get(name) or "").strip() for one in (english, japanese))
-        yield BilingualText(f"card.{name}", *texts)
+        yield words(*(str(one.get(name) or "").strip() for one in (english, japanese)))
     flaws = zip_longest(english.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
-    for n, (ours, theirs) in enumerate(flaws):
-        yield BilingualText(f"card.flaws.{n}", ours, theirs)
+    for ours, theirs in flaws:
+        yield words(ours, theirs)
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,9 @@ from vlmbench.compare.diagnoses import Diagnosis
 from vlmbench.compare.prompt_spread import PromptSpread
 from vlmbench.compare.rotation_bias import RotationBias
 from vlmbench.compare.visual_gain import VisualGain
-from vlmbench.report.tables import Entry, TaskRuns, axis_end
+from vlmbench.report.axes import Axis
+from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.rendering import Words
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 
@@ -23,7 +25,7 @@ class DiagnosisColumn(NamedTuple):
     """What a column of a grid is about."""
 
     task: str
-    title: str
+    title: Words
     metric: str
     mode: str
     """What stood in the image's place, for visual gain; else empty."""
@@ -77,10 +79,11 @@ def diagnostics_of(
     return Diagnostics(by_task, problems)
 
 
-def gain_scale(gains: Iterable[VisualGain]) -> float:
-    """An axis, from minus it to it, that holds visual gains and their intervals."""
+def gain_axis(gains: Iterable[VisualGain]) -> Axis:
+    """An axis that holds visual gains, their intervals and 0 in its middle."""
     ends = [abs(value or 0.0) for one in gains for value in (one.gain, one.low, one.high)]
-    return axis_end(max(ends))
+    half = 1.05 * max(ends) or 1.0
+    return Axis(-half, half)
 
 
 def answer_metrics(task: TaskRuns) -> list[str]:

@@ -8,11 +8,18 @@ the other models' in task, prompt or data.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 
 from vlmbench.errors import VlmbenchError
-from vlmbench.report.tables import Entry, Leaderboard, TaskRuns
+from vlmbench.records import RunRecord, stable_hash
+from vlmbench.report.axes import Axis, axis_of
+from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.naming import model_slug
+from vlmbench.report.rendering import Words
+from vlmbench.report.site import Site
+from vlmbench.report.tables import Leaderboard
+from vlmbench.report.task_unit import TaskUnit
 from vlmbench.scoring.groups import GroupScore, ReadScores, group_score
 from vlmbench.tasks.groups import Group, load_groups
 
@@ -56,8 +63,14 @@ class GroupTable:
         return not row.entry.baseline and value is not None and value == self.models[0].score.value
 
 
-def group_tables(board: Leaderboard) -> list[GroupTable]:
+def group_tables(
+    board: Leaderboard, site: Site | None = None, units: Mapping[str, TaskUnit] | None = None
+) -> list[GroupTable]:
     """A table for each group of which any task was run.
+
+    Args:
+        site: Where scores of groups whose runs have not changed are kept from.
+        units: By task, whose keys tell what has changed.
 
     Raises:
         JournalError: The scores of a run cannot be read.
@@ -69,7 +82,7 @@ def group_tables(board: Leaderboard) -> list[GroupTable]:
         read = _reader(entry)
         for name, group in groups.items():
             if tasks := [ran[task] for task in group.tasks if task in entry.runs]:
-                rows[name].append(_row(entry, name, tasks, read))
+                rows[name].append(_row(entry, name, tasks, read, site, units))
     return [
         GroupTable(
             name,
@@ -83,22 +96,45 @@ def group_tables(board: Leaderboard) -> list[GroupTable]:
     ]
 
 
+def group_axis(group: GroupTable) -> Axis:
+    """The axis of its scores."""
+    return axis_of(row.score for row in group.models)
+
+
+def group_words(group: GroupTable) -> tuple[Words, Words]:
+    """Title and description in both languages."""
+    one = group.group
+    return Words(one.title, one.ja.title), Words(one.about, one.ja.about)
+
+
 def _reader(entry: Entry) -> ReadScores:
     """Reads an entry's scores once, though several groups hold the same task."""
     scores = cache(lambda task: entry.runs[task].directory.read_scores())
     return lambda record: scores(record.task)
 
 
-def _row(entry: Entry, group: str, tasks: Sequence[TaskRuns], read: ReadScores) -> GroupRow:
+def _row(
+    entry: Entry,
+    group: str,
+    tasks: Sequence[TaskRuns],
+    read: ReadScores,
+    site: Site | None,
+    units: Mapping[str, TaskUnit] | None,
+) -> GroupRow:
     records = {task.name: entry.runs[task.name].record for task in tasks}
     excluded = {
         task.name: field for task in tasks if (field := task.mismatch(entry.runs[task.name]))
     }
     usable = {name: record for name, record in records.items() if name not in excluded}
-    try:
-        score = group_score(entry.name, group, usable, read)
-    except VlmbenchError as error:  # a metric of a plugin that is not installed here
-        score = GroupScore(entry.name, group, None, reason=str(error))
+    key = stable_hash([entry.name, group, [units[one.name].key for one in tasks]]) if units else ""
+    cache = f"groups/{group}/{model_slug(entry.name)}.json"
+    there = site.read_cache(cache) if site and key else None
+    if there and there["key"] == key:
+        score = GroupScore(**there["score"])
+    else:
+        score = _score(entry, group, usable, read)
+    if site and key:
+        site.write_cache(cache, {"key": key, "score": asdict(score)})
     limits = [record.limit for record in usable.values() if record.limit is not None]
     return GroupRow(
         entry=entry,
@@ -107,6 +143,15 @@ def _row(entry: Entry, group: str, tasks: Sequence[TaskRuns], read: ReadScores) 
         excluded=excluded,
         limit=min(limits, default=None),
     )
+
+
+def _score(
+    entry: Entry, group: str, usable: Mapping[str, RunRecord], read: ReadScores
+) -> GroupScore:
+    try:
+        return group_score(entry.name, group, usable, read)
+    except VlmbenchError as error:  # a metric of a plugin that is not installed here
+        return GroupScore(entry.name, group, None, reason=str(error))
 
 
 def _ranked(rows: Sequence[GroupRow]) -> tuple[GroupRow, ...]:

@@ -1,143 +1,124 @@
 """The report: a static site that opens from the file system, without a network or a server.
 
-index.html holds the leaderboard, tasks/*.html one task each with its samples, images/ every image
-once, static/ the stylesheet and the scripts. Everything that comes from models, data sets or file
-names is escaped: jinja2 escapes what stands in the markup, JSON is embedded so that it cannot end
-its element, and the scripts only ever set text.
+    index.html        the leaderboard            compare.html      two to four models side by side
+    tasks/*.html      one task each              models/*.html     one model each
+    samples/*.html    the samples of a task      samples/*/*.js    their data, loaded on demand
+    data/*.js         what ranks and compares    images/           every image once
+    downloads/        the results as files       static/           stylesheet and scripts
+
+Everything that comes from models, data sets or file names is escaped: jinja2 escapes what stands
+in the markup, data is JSON that cannot end its element, and the scripts only ever set text.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from importlib import resources
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vlmbench.compare.diagnoses import Diagnosis, diagnoses, with_variants
-from vlmbench.records import stable_hash
-from vlmbench.report.card import task_card
-from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_scale
-from vlmbench.report.groups import group_tables
+from vlmbench.errors import UsageError
+from vlmbench.report.board_data import board_script, task_script
+from vlmbench.report.entries import Run
+from vlmbench.report.found import FoundRuns, LeftOut, read_runs
 from vlmbench.report.images import ImageStore
-from vlmbench.report.judges import judges_of
-from vlmbench.report.parents import parent_differences
-from vlmbench.report.published import published_scores
-from vlmbench.report.rendering import environment, write_page
-from vlmbench.report.samples import TaskData, task_data
-from vlmbench.report.site import replaced_site, safe_json
-from vlmbench.report.tables import (
-    Leaderboard,
-    TaskRuns,
-    build_leaderboard,
-    plain_runs,
-    slice_tables,
-    task_columns,
-)
-from vlmbench.runs.directory import RunDir, find_runs, safe_name
+from vlmbench.report.pages import Pages
+from vlmbench.report.site import Site, replaced_site
+from vlmbench.report.static_files import code_digest, copy_static
+from vlmbench.report.tables import Leaderboard, build_leaderboard
+from vlmbench.report.task_unit import TaskUnit, build_unit
+from vlmbench.runs.directory import RunDir
 
-# `file:` as well as 'self', because browsers differ in what the origin of a file is. Over HTTP it
-# allows nothing. Favicons are images, and an empty one keeps browsers from asking for another.
-POLICY = (
-    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; "
-    "img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
-)
+Progress = Callable[[int, int, str], None]
+"""Told how many of how many tasks are done, and which one is next."""
 
-_PACKAGE = resources.files("vlmbench.report")
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A site that was built."""
+
+    index: Path
+    left_out: tuple[LeftOut, ...]
+    """Runs that could not be read."""
+    rebuilt: tuple[str, ...]
+    """Tasks whose files were made anew; those of the others were kept."""
 
 
 def build_report(runs: Sequence[Path], out: Path, *, samples_per_task: int | None = None) -> Path:
-    """Write the site.
+    """Write the site and return the path of index.html; see `build_site`."""
+    return build_site(runs, out, samples_per_task=samples_per_task).index
+
+
+def build_site(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    samples_per_task: int | None = None,
+    live: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Write the site. What did not change since it was built last is kept.
 
     Args:
         runs: Run directories, model directories or output directories.
         out: The site's directory. Files there that no report made stay.
         samples_per_task: Show at most so many samples of each task, spread evenly; scores are
             of all samples in any case. None: all.
-
-    Returns:
-        The path of index.html.
+        live: The pages load themselves anew when the site is built again; for a server.
 
     Raises:
-        UsageError: There is no run, or `out` holds files of the same name that no report made.
-        JournalError: A run cannot be read.
+        UsageError: There is no run that can be read, or `out` holds files of the same name that
+            no report made.
     """
-    board = build_leaderboard(plain_runs(runs))
-    directories = find_runs(runs)
-    variants = with_variants(directories)
-    pages = _Pages(board, diagnoses(directories))
+    found = read_runs(runs)
     with replaced_site(out) as site:
-        (site / "tasks").mkdir()
-        _copy_static(site / "static")
-        images = ImageStore(site / "images")
-        for task in board.tasks:
-            entries = board.of_task(task.name)
-            data = task_data(task, entries, images, at_most=samples_per_task, variants=variants)
-            write_page(site / "tasks" / f"{pages.slugs[task.name]}.html", pages.task(task, data))
-        write_page(site / "index.html", pages.index())
-    return out / "index.html"
+        build = code_digest()
+        board = build_leaderboard(found.plain)
+        units = _units(site, board, found, samples_per_task, build, progress)
+        broken = {one.run for unit in units.values() for one in unit.left_out}
+        if broken:
+            board = build_leaderboard(_readable(found.plain, broken))
+        left_out = [*found.left_out, *(one for unit in units.values() for one in unit.left_out)]
+        units = {task.name: units[task.name] for task in board.tasks}
+        copy_static(site, live=live)
+        pages = Pages(site, board, units, left_out, live=live)
+        pages.write_all()
+        site.write("data/board.js", board_script(board, units, pages.slugs, pages.model_slugs))
+        rebuilt = tuple(name for name, unit in units.items() if unit.new)
+    return Report(out / "index.html", tuple(left_out), rebuilt)
 
 
-class _Pages:
-    """Renders the templates for one leaderboard."""
-
-    def __init__(self, board: Leaderboard, found: Mapping[RunDir, Diagnosis]) -> None:
-        self.strings = json.loads((_PACKAGE / "strings.json").read_text(encoding="utf-8"))
-        self.board = board
-        self.found = found
-        self.slugs = {task.name: _slug(task.name) for task in board.tasks}
-        self._environment = environment(self.strings)
-        self._environment.globals.update(
-            board=board,
-            slugs=self.slugs,
-            policy=POLICY,
-            strings=safe_json(self.strings),
-            gain_scale=gain_scale,
-            answer_metrics=answer_metrics,
-        )
-
-    def index(self) -> str:
-        """The leaderboard."""
-        return self._environment.get_template("index.html.j2").render(
-            root="",
-            current=None,
-            best=[self.board.best(column) for column in self.board.columns],
-            slices=slice_tables(self.board),
-            diagnosed=diagnostics_of(self.board.tasks, self.board.entries, self.found),
-            groups=group_tables(self.board),
-            parents=parent_differences(self.board.models),
-        )
-
-    def task(self, task: TaskRuns, data: TaskData) -> str:
-        """A task's page."""
-        entries = self.board.of_task(task.name)
-        columns = task_columns(task)
-        card = task_card(task.reference.record)
-        comparisons, mismatches = published_scores(task, entries)
-        return self._environment.get_template("task.html.j2").render(
-            strings=safe_json({**self.strings, **card.strings}),
-            root="../",
-            current=task.name,
-            task=task,
-            columns=columns,
-            best=[self.board.best(column) for column in columns],
-            diagnosed=diagnostics_of([task], entries, self.found),
-            card=card,
-            trained=[one for one in entries if one.runs[task.name].record.overlap is not None],
-            judges=judges_of(task, entries),
-            comparisons=comparisons,
-            mismatches=[*mismatches.itertuples()],
-            problem=data["problem"],
-            data=safe_json(data),
-        )
+def _units(
+    site: Site,
+    board: Leaderboard,
+    found: FoundRuns,
+    at_most: int | None,
+    build: str,
+    progress: Progress | None,
+) -> dict[str, TaskUnit]:
+    """What is computed of each task, one after the other."""
+    units: dict[str, TaskUnit] = {}
+    images = ImageStore(site, former=site.read_cache("images.json") or {})
+    for number, task in enumerate(board.tasks):
+        if progress is not None:
+            progress(number, len(board.tasks), task.name)
+        unit = build_unit(site, board, task, found.variants, images, at_most=at_most, build=build)
+        units[task.name] = unit
+        script = f"data/{unit.slug}.js"
+        if unit.new or not site.keep([script]):
+            lower = {one.metric: one.lower_is_better for one in board.columns if one.task is task}
+            site.write(script, task_script(task, unit, lower))
+    if progress is not None:
+        progress(len(board.tasks), len(board.tasks), "")
+    site.write_cache("images.json", dict(sorted(images.known.items())))
+    return units
 
 
-def _slug(task: str) -> str:
-    """A file name for a task: the name itself unless that is no plain file name."""
-    name = safe_name(task)
-    return name if name == task and name.isascii() else f"{name}-{stable_hash(task)[:8]}"
+def _readable(runs: Sequence[Run], broken: set[str]) -> list[Run]:
+    kept = [run for run in runs if _name(run.directory) not in broken]
+    if not kept:
+        raise UsageError(f"No run can be read; the first of them is {sorted(broken)[0]}.")
+    return kept
 
 
-def _copy_static(folder: Path) -> None:
-    folder.mkdir()
-    for item in (_PACKAGE / "static").iterdir():
-        (folder / item.name).write_bytes(item.read_bytes())
+def _name(directory: RunDir) -> str:
+    return f"{directory.path.parent.name}/{directory.path.name}"

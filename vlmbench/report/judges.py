@@ -23,7 +23,7 @@ from vlmbench.judges.results import (
     read_results,
 )
 from vlmbench.records import Estimate
-from vlmbench.report.tables import Entry, Run, TaskRuns
+from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import read_journal
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vlmbench.compare.pairs import compare_runs
-from vlmbench.report.tables import Entry, Run
+from vlmbench.report.entries import Entry, Run, TaskRuns
+from vlmbench.report.rendering import Words
 
 
 class ParentDifference(NamedTuple):
@@ -19,7 +20,7 @@ class ParentDifference(NamedTuple):
     model: str
     parent: str
     task: str
-    title: str
+    title: Words
     """Of the task."""
     metric: str
     part: str
@@ -32,14 +33,17 @@ class ParentDifference(NamedTuple):
     n: int
 
 
-def parent_differences(entries: Sequence[Entry]) -> list[ParentDifference]:
+def parent_differences(
+    entries: Sequence[Entry], tasks: Sequence[TaskRuns]
+) -> list[ParentDifference]:
     """Each model of the leaderboard that was trained from another one of it, on every task."""
+    titles = {task.name: task.title for task in tasks}
     return [
         found
         for entry in entries
         for task, run in entry.runs.items()
         if (parent := _parent(run, entries, task)) is not None
-        for found in _differences(run, entry.name, parent[0], parent[1])
+        for found in _differences(run, entry.name, *parent, titles[task])
     ]
 
 
@@ -62,9 +66,10 @@ def _is_at(run: Run, location: str) -> bool:
     return same and not (spec.get("options") or {}).get("adapter")
 
 
-def _differences(run: Run, name: str, parent: Run, parent_name: str) -> Iterator[ParentDifference]:
+def _differences(
+    run: Run, name: str, parent: Run, parent_name: str, title: Words
+) -> Iterator[ParentDifference]:
     found = compare_runs([parent.directory.path, run.directory.path])
-    title = str(run.record.task_spec.get("title", run.record.task))
     for row in found[found["problem"].isna() & (found["n"] > 0)].itertuples():
         yield ParentDifference(
             name,

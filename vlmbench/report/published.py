@@ -1,4 +1,4 @@
-"""Published scores beside ours, for a task's page."""
+"""Published scores beside ours, for a task's page and for the leaderboard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vlmbench.compare.published import ComparisonTable, compare_published
-from vlmbench.report.tables import Entry, TaskRuns
+from vlmbench.compare.published import ComparisonRow, ComparisonTable, compare_published
+from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.tables import Leaderboard
 
 
 def published_scores(
@@ -32,6 +33,23 @@ def published_scores(
     frame = pd.DataFrame(mismatches, columns=[*columns, "detail", "models"])
     subsets = frame.groupby(columns, sort=False, as_index=False)
     return comparisons, subsets.agg({"detail": _joined, "models": "max"})
+
+
+def cited_scores(board: Leaderboard) -> dict[str, dict[tuple[str, str], ComparisonRow]]:
+    """Published scores that compare with a column of the leaderboard.
+
+    Returns:
+        By the model as its source calls it, then by task and metric; the first source counts.
+    """
+    found: dict[str, dict[tuple[str, str], ComparisonRow]] = {}
+    columns = {(column.task.name, column.metric) for column in board.columns}
+    records = [task.reference.record for task in board.tasks]
+    for comparison in compare_published(records)[0]:
+        place = (comparison.task, comparison.metric)
+        for row in comparison.rows if place in columns else ():
+            if not row.ours:
+                found.setdefault(row.model, {}).setdefault(place, row)
+    return dict(sorted(found.items()))
 
 
 def _joined(details: pd.Series) -> str:

@@ -5,14 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import PurePath
+from typing import Any, NamedTuple
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
 _LONGEST_DETAIL = 300
+
+
+class Words(NamedTuple):
+    """A text of a task or a group in both languages; the same where it has only one."""
+
+    english: str
+    japanese: str
+
+    def __str__(self) -> str:
+        return self.english
+
+
+def words(english: object, japanese: object = "") -> Words:
+    """A text in both languages; without a Japanese one the English one stands for both."""
+    return Words(str(english), str(japanese or english))
 
 
 def environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
@@ -25,8 +40,20 @@ def environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
         return Markup('{0}="{1}" data-t-{0}="{2}"').format(attribute, strings[key][0], key)
 
     def breakable(text: object) -> Markup:
-        """Lets long names break after the characters that join their parts."""
-        return Markup(re.sub(r"([-_/|:.])", r"\1<wbr>", str(escape(text))))
+        """Lets long names break after the characters that join their parts, and nowhere else."""
+        parts = re.sub(r"([-_/|:.@,])", r"\1<wbr>", str(escape(text)))
+        return Markup('<span class="name">{}</span>').format(Markup(parts))
+
+    def both(text: Words) -> Markup:
+        """A text that the language button changes."""
+        if text.english == text.japanese:
+            return Markup("<span{}>{}</span>").format(_language(text), text.english)
+        shown = Markup('<span data-en="{0}" data-ja="{1}">{0}</span>')
+        return shown.format(text.english, text.japanese)
+
+    def quoted(text: object) -> Markup:
+        """Text with what stands between backticks as code."""
+        return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
     made = SandboxedEnvironment(
         loader=jinja2.PackageLoader("vlmbench.report", "templates"),
@@ -39,7 +66,9 @@ def environment(strings: Mapping[str, Sequence[str]]) -> jinja2.Environment:
     made.filters.update(
         num="{:.3f}".format,
         signed=_signed,
-        at=_position,
+        short=_short,
+        both=both,
+        quoted=quoted,
         breakable=breakable,
         lang=_language,
         plain=_plain,
@@ -51,9 +80,14 @@ def _signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def _position(value: float, scale: float) -> str:
-    """Where a value lies on an axis from 0 to `scale`; outside values stand at its ends."""
-    return f"{100 * min(1.0, max(0.0, value / scale)):.2f}%"
+def _short(value: float | None) -> str:
+    """A count with its unit prefix: 6.5 M, 7.2 B."""
+    if value is None:
+        return "–"
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:g}"
 
 
 def _language(text: object) -> Markup:
@@ -66,7 +100,7 @@ def _plain(value: Any) -> str:
     """A detail of a run as text: no path of the machine, nothing without end."""
     shown = _without_folders(value)
     if isinstance(shown, float):
-        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:.1f}"
+        text = f"{shown:.4g}" if abs(shown) < 1000 else f"{shown:,.0f}"
     else:
         text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
     return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
@@ -79,9 +113,3 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, str) and PurePath(value).is_absolute():
         return f"…/{PurePath(value).name}"
     return value
-
-
-def write_page(path: Path, text: str) -> None:
-    """Writes a page as UTF-8."""
-    # Names and texts may hold lone surrogates, which no page can show.
-    path.write_bytes(text.encode("utf-8", "replace"))

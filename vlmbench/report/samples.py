@@ -1,340 +1,317 @@
-"""The samples of one task with every model's answer: the data that a task page embeds."""
+"""The samples of a task as scripts that its page loads when it needs them.
+
+    samples/<task>/index.js           ids, slices, how hard each sample is, who answered
+    samples/<task>/text-<k>.js        prompts, references, options of CHUNK samples
+    samples/<task>/<model>/head.js    outcome and value of each sample
+    samples/<task>/<model>/<k>.js     the answers to CHUNK samples
+
+Scripts, since a page that was opened as a file may load nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, TypedDict
 
-import numpy as np
-
-from vlmbench.errors import VlmbenchError
-from vlmbench.judges.scores import judged_key
-from vlmbench.metrics.base import Metric, load_metric
-from vlmbench.records import JournalSample, MetricScore, Response, SampleScores, Scalar
+from vlmbench.errors import JournalError, VlmbenchError
+from vlmbench.records import JournalSample, Scalar, stable_hash
+from vlmbench.report.answers import (
+    LONGEST,
+    AnswerData,
+    answer_data,
+    journal_of,
+    read_answers,
+    shortened,
+)
+from vlmbench.report.entries import Entry, Run, TaskRuns
+from vlmbench.report.facts import RunFacts, TaskMetrics, run_facts
+from vlmbench.report.found import LeftOut, left_out_run
 from vlmbench.report.images import NO_IMAGE, ImageStore, SiteImage
-from vlmbench.report.tables import Entry, TaskRuns
+from vlmbench.report.naming import model_slug, run_state, spread
+from vlmbench.report.site import CACHE, Site, safe_json
 from vlmbench.runs.directory import RunDir
-from vlmbench.runs.journal import JournalContent, read_journal
-from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec
-from vlmbench.tasks.variants.options import original_position
-from vlmbench.tasks.variants.variant import IMAGE_MODES, Variant, split_label
-from vlmbench.text.option_mentions import LETTERS
 
-LONGEST = 240
-"""Characters shown of a variant's answer; a page holds every variant of every sample."""
+CHUNK = 250
+"""Samples in a file: with texts as long as they may be it stays below 20 MB."""
 
-_ROUNDING = 1e-9
-"""A best value that was computed, such as a CIDEr-D of 10, may fall short of it by so much."""
-
-_Outcome: TypeAlias = Literal["right", "partial", "wrong", "unscored", "error"]
-"""The metric's best value, something between, its worst value, no value; no answer."""
+_OUTCOMES = {"right": "r", "partial": "p", "wrong": "w", "unscored": "u", "error": "e"}
+_NOT_RUN = "-"
 
 
-class VariantAnswer(TypedDict):
-    """One model's answer to one sample with another prompt, image or order of options."""
+class SampleText(TypedDict):
+    """What was asked."""
 
-    kind: str
-    """image, prompt or options."""
-    name: str
-    """blind, shuffled or noise; the paraphrase; how many places the options were moved."""
-    text: str | None
-    """At most LONGEST characters; None if there is none."""
-    error: str | None
-    """Its kind."""
-    outcome: _Outcome
-    value: float | None
-    option: str | None
-    """The text of the option that was read, where options were moved."""
-
-
-class AnswerData(TypedDict):
-    """One model's answer to one sample."""
-
-    text: str | None
-    """None if there is none, or if the journal is not there."""
-    error: dict[str, str] | None
-    truncated: bool
-    """Whether the answer was cut at the token limit."""
-    outcome: _Outcome
-    metric: str | None
-    """Which metric `outcome` and `value` are of."""
-    value: float | None
-    unscored: str | None
-    extracted: str | None
-    other_metrics: dict[str, float]
-    """Values of the further metrics, without those that say what an answer is like."""
-    other_prompt: bool
-    """Whether it answers another prompt than the one that is shown."""
-    variants: list[VariantAnswer]
-
-
-class SampleData(TypedDict):
-    """One sample with the answers of all models, in their order; None where one did not run."""
-
-    id: str
-    parts: list[str | int]
-    """The prompt: text, or the number of an image."""
+    parts: list[str | SiteImage]
+    """The prompt: texts and images in their order."""
     references: list[str]
     choices: list[str]
-    slices: dict[str, Scalar]
-    answers: list[AnswerData | None]
 
 
-class TaskData(TypedDict):
-    """What a task page embeds."""
+@dataclass(slots=True)
+class TaskSamples:
+    """What was written, and what the pages need of it."""
 
-    metric: str
-    language: str
-    models: list[dict[str, Any]]
-    fields: dict[str, list[str]]
-    """Values of each slice field, as text."""
-    images: list[SiteImage]
-    samples: list[SampleData]
-    problem: str | None
+    facts: dict[str, RunFacts] = field(default_factory=dict)
+    """By the entry's name."""
+    left_out: list[LeftOut] = field(default_factory=list)
+    problem: str | None = None
     """Why prompts or images cannot be shown."""
+    total: int = 0
+    """Samples of the task."""
+    shown: int = 0
+    """Those that are written."""
+    goodness: list[float | None] = field(default_factory=list)
+    """Of each written sample, the mean over the models."""
+    spread: list[float] = field(default_factory=list)
+    """The best model's goodness minus the worst one's."""
+    ids: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    cache_files: list[str] = field(default_factory=list)
+    images: dict[str, SiteImage] = field(default_factory=dict)
+    """Those that the samples show, by digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """One model's answers to a task."""
-
-    scores: Mapping[str, SampleScores]
-    responses: Mapping[str, Response]
-    variants: Mapping[str, _Answers]
-    """Its answers to variants of the same samples, by the variant's label."""
-
-
-def task_data(
+def write_samples(
+    site: Site,
+    slug: str,
     task: TaskRuns,
     entries: Sequence[Entry],
+    variants: Mapping[RunDir, Mapping[str, Run]],
     images: ImageStore,
     *,
     at_most: int | None,
-    variants: Mapping[RunDir, Mapping[str, RunDir]],
-) -> TaskData:
-    """Collect the samples of a task.
+    build: str,
+) -> TaskSamples:
+    """Write the samples of a task with every model's answers.
 
     Prompts come from the reference run's journal, images from where a run kept them or from the
-    data set. If these cannot be read here, `problem` says why, and the rest is shown.
+    data set. If these cannot be read here, `problem` says why, and the rest is shown. A run whose
+    scores cannot be read is left out.
 
     Args:
-        task: The runs; those that answered another version of the prompt are marked.
-        entries: The rows whose answers are shown.
-        at_most: Show so many samples, spread evenly over the data; None: all.
+        slug: Name of the task's files.
+        entries: Those that ran the task.
         variants: The variants' runs, by plain run and label.
-
-    Raises:
-        JournalError: The scores of a run cannot be read.
+        at_most: Show so many samples, spread evenly over the data; None: all.
+        build: Changes with whatever decides the form of the files.
     """
-    plain = [entry.runs[task.name].directory for entry in entries]
-    answers = [_answers(run, variants.get(run, {})) for run in plain]
-    collector = _Collector(task, answers, images)
-    problem = collector.collect(_journal(task.reference.directory), at_most)
-    samples = collector.samples
-    fields: dict[str, set[str]] = {}
-    for sample in samples:
-        for name, value in sample["slices"].items():
-            fields.setdefault(name, set()).add(str(value))
-    return {
-        "metric": " / ".join(task.headlines),
-        "language": collector.language,
-        "models": [{"name": entry.name, "baseline": entry.baseline} for entry in entries],
-        "fields": {name: sorted(values) for name, values in fields.items() if len(values) > 1},
-        "images": collector.listed,
-        "samples": samples,
-        "problem": problem,
-    }
-
-
-class _Collector:
-    """Builds the list of samples and the list of images to which they refer by number."""
-
-    def __init__(self, task: TaskRuns, answers: Sequence[_Answers], images: ImageStore) -> None:
-        self.reference = task.reference.directory
-        self.metric_order = task.metrics
-        self.answers = answers
-        self.images = images
-        self.samples: list[SampleData] = []
-        self.listed: list[SiteImage] = []
-        self.language = "ja"
-        self._numbers: dict[str, int] = {}
-        self._sources: dict[str, SiteImage] = {}
-        self._metrics: dict[str, Metric] = {}
-
-    def collect(self, journal: JournalContent | None, at_most: int | None) -> str | None:
-        """Fill `samples`; returns why prompts or images are lacking, if they are."""
-        samples = journal.samples if journal else {}
-        keys = {name: one.key for name, one in journal.responses.items()} if journal else {}
-        names = {name: None for one in self.answers for name in one.scores}
-        position = {name: one.index for name, one in samples.items()}
-        ordered = sorted(names, key=lambda name: position.get(name, len(names)))
-        chosen = _spread(ordered, at_most)
-        problem = "the run's journal is missing, so there are no prompts to show"
-        if journal is not None:
-            task = journal_task(journal.header)
-            self.language = task.display.language
-            self._metrics = {use.key: load_metric(use.use, use.options) for use in task.metrics}
-            shown = {name: samples[name] for name in chosen if name in samples}
-            problem = self._add_images(task, shown)
-        self.samples = [self._sample(name, samples.get(name), keys.get(name)) for name in chosen]
-        return problem or None
-
-    def _add_images(self, task: TaskSpec, samples: Mapping[str, JournalSample]) -> str:
-        """Write the samples' images; returns why some are lacking, if they are."""
-        missing = {digest for sample in samples.values() for digest in sample.images}
+    writer = _Writer(site, f"samples/{slug}", task, images, at_most)
+    writer.read_reference()
+    first = task.reference.directory
+    for entry in sorted(entries, key=lambda one: one.runs[task.name].directory != first):
+        run = entry.runs[task.name]
         try:
-            for _, images in journal_images(self.reference, task, samples):
-                self._sources.update({one: self.images.add(image) for one, image in images.items()})
-                missing -= images.keys()
+            writer.add(entry.name, run, variants.get(run.directory, {}), build)
+        except JournalError as error:
+            writer.result.left_out.append(left_out_run(run.directory, error))
+    writer.finish([entry for entry in entries if entry.name in writer.result.facts])
+    return writer.result
+
+
+class _Writer:
+    """Holds one model's answers at a time."""
+
+    def __init__(
+        self, site: Site, folder: str, task: TaskRuns, images: ImageStore, at_most: int | None
+    ) -> None:
+        self.site, self.folder, self.task, self.images = site, folder, task, images
+        self.at_most = at_most
+        self.result = TaskSamples()
+        self.metrics = TaskMetrics(task.reference.record, task.metrics)
+        self.samples: dict[str, JournalSample] = {}
+        self.keys: dict[str, str] = {}
+        self.places: dict[str, int] = {}
+        self.language = "ja"
+
+    def read_reference(self) -> None:
+        """What was asked, and in which order."""
+        directory = self.task.reference.directory
+        try:
+            journal = journal_of(directory)
+        except JournalError as error:
+            journal, reason = None, left_out_run(directory, error).reason
+        else:
+            reason = "the run's journal is missing, so there are no prompts to show"
+        if journal is None:
+            self.result.problem = reason
+            return
+        self.keys = {name: one.key for name, one in journal.responses.items()}
+        ordered = sorted(journal.samples, key=lambda name: journal.samples[name].index)
+        self.result.total = len(ordered)
+        chosen = spread(ordered, self.at_most)
+        self.samples = {name: journal.samples[name] for name in chosen}
+        self.places = {name: place for place, name in enumerate(chosen)}
+        spec = journal_task(journal.header)
+        self.language = spec.display.language
+        self.result.problem = self._add_images(spec) or None
+
+    def add(self, name: str, run: Run, variants: Mapping[str, Run], build: str) -> None:
+        """Write one model's answers, or keep those of the former site if nothing has changed."""
+        slug = model_slug(name)
+        cache = f"{self.folder}/{slug}.json"
+        # The order is part of it, since files hold a range of places.
+        asked = [[one, self.keys.get(one), self._choices(one)] for one in self.places]
+        about = [build, self.at_most, run_state(run, variants), self.task.metrics]
+        key = stable_hash([*about, asked])
+        there = self.site.read_cache(cache)
+        if there and there["key"] == key and self.site.keep(there["files"]):
+            facts, files = RunFacts(**there["facts"]), there["files"]
+            self._take_places(facts.ids)
+        else:
+            answers = read_answers(run, variants)
+            rows = sorted(answers.scores.values(), key=lambda row: self._order(row.id))
+            facts = run_facts(rows, self.metrics, self.task.headlines)
+            self._take_places(facts.ids)
+            data: dict[int, AnswerData] = {}
+            for row in rows:
+                if row.id in self.places:
+                    sample = self.samples.get(row.id)
+                    shown = answer_data(row, answers, self.metrics, sample, self.keys.get(row.id))
+                    data[self.places[row.id]] = shown
+            files = [*self._write_answers(slug, data)]
+        self.site.write_cache(cache, {"key": key, "facts": facts.as_json(), "files": files})
+        self.result.facts[name] = facts
+        self.result.files += files
+        self.result.cache_files.append(f"{CACHE}/{cache}")
+
+    def finish(self, entries: Sequence[Entry]) -> None:
+        """Write what is known when all models are there."""
+        result = self.result
+        result.ids = [*self.places]
+        result.shown = len(result.ids)
+        result.total = max(result.total, result.shown)
+        self._write_texts()
+        by_place: list[list[float]] = [[] for _ in result.ids]
+        slices: dict[str, list[Scalar]] = {}
+        models = [one for one in entries if not one.baseline] or [*entries]
+        for entry in entries:
+            facts = result.facts[entry.name]
+            places = [self.places.get(one, -1) for one in facts.ids]
+            if entry in models:
+                for place, good in zip(places, facts.goodness, strict=True):
+                    if place >= 0 and good is not None:
+                        by_place[place].append(good)
+            for name, values in facts.slices.items():
+                column = slices.setdefault(name, [None] * result.shown)
+                for place, value in zip(places, values, strict=True):
+                    if place >= 0:
+                        column[place] = value
+            self._write_head(entry, facts, places)
+        result.goodness = [round(fmean(one), 4) if one else None for one in by_place]
+        result.spread = [round(max(one) - min(one), 4) if one else 0.0 for one in by_place]
+        self._write_index(entries, slices)
+
+    def _choices(self, name: str) -> tuple[str, ...]:
+        sample = self.samples.get(name)
+        return sample.choices if sample else ()
+
+    def _order(self, name: str) -> tuple[int, str]:
+        return self.places.get(name, len(self.places)), name
+
+    def _take_places(self, ids: Iterable[str]) -> None:
+        """Samples that the reference run does not have come last, if all are to be shown."""
+        if self.at_most is None or not self.places:
+            for name in ids:
+                self.places.setdefault(name, len(self.places))
+
+    def _add_images(self, spec: TaskSpec) -> str:
+        """Write the samples' images; returns why some are lacking, if they are."""
+        wanted = {digest for sample in self.samples.values() for digest in sample.images}
+        missing = {one for one in wanted if self.images.find(one) is None}
+        lacking = {n: s for n, s in self.samples.items() if not missing.isdisjoint(s.images)}
+        try:
+            for _, found in journal_images(self.task.reference.directory, spec, lacking):
+                for digest, image in found.items():
+                    self.images.add(image)
+                    missing.discard(digest)
         except VlmbenchError as error:
             return str(error)
         return f"{len(missing)} images are no longer in the data of the task" if missing else ""
 
-    def _sample(self, name: str, sample: JournalSample | None, key: str | None) -> SampleData:
-        rows = [one.scores.get(name) for one in self.answers]
-        slices = next((row.slices for row in rows if row is not None), {})
+    def _image(self, digest: str) -> SiteImage:
+        found = self.images.find(digest) or NO_IMAGE
+        self.result.images[digest] = found
+        return found
+
+    def _text(self, name: str) -> SampleText:
+        sample = self.samples.get(name)
+        if sample is None:
+            return {"parts": [], "references": [], "choices": []}
         return {
-            "id": name,
             "parts": [
-                part if isinstance(part, str) else self._number(part.image)
-                for part in (sample.prompt if sample else ())
+                (shortened(part, LONGEST) or "")
+                if isinstance(part, str)
+                else self._image(part.image)
+                for part in sample.prompt
             ],
-            "references": list(sample.references) if sample else [],
-            "choices": list(sample.choices) if sample else [],
-            "slices": {field: value for field, value in slices.items() if value is not None},
-            "answers": [
-                None if row is None else self._answer(row, answers, sample, key)
-                for row, answers in zip(rows, self.answers, strict=True)
-            ],
+            "references": [shortened(one, LONGEST) or "" for one in sample.references],
+            "choices": [shortened(one, LONGEST) or "" for one in sample.choices],
         }
 
-    def _number(self, digest: str) -> int:
-        if digest not in self._numbers:
-            self._numbers[digest] = len(self.listed)
-            self.listed.append(self._sources.get(digest, NO_IMAGE))
-        return self._numbers[digest]
+    def _write_texts(self) -> None:
+        ids = self.result.ids
+        for number, start in enumerate(range(0, len(ids), CHUNK)):
+            texts = [self._text(name) for name in ids[start : start + CHUNK]]
+            self._put(f"text-{number}", texts)
 
-    def _answer(
-        self, row: SampleScores, answers: _Answers, sample: JournalSample | None, key: str | None
-    ) -> AnswerData:
-        response = answers.responses.get(row.id)
-        metric, score = self._leading(row)
-        value = self._value(metric, score)
-        others = {name: self._value(name, other) for name, other in row.scores.items()}
-        message = response.error.message if response and response.error else ""
-        return {
-            "text": response.text if response else None,
-            "error": {"kind": row.error, "message": message} if row.error else None,
-            "truncated": response is not None and response.finish == "length",
-            "outcome": "error" if row.error else self._outcome(metric, value),
-            "metric": metric,
-            "value": value,
-            "unscored": score.unscored,
-            "extracted": score.extracted,
-            "other_metrics": {
-                name: value
-                for name, value in others.items()
-                if value is not None and name != metric and name not in DIAGNOSTICS
-            },
-            "other_prompt": key is not None and key != row.key,
-            "variants": [
-                self._variant(label, variant, variant.scores[row.id], sample)
-                for label, variant in answers.variants.items()
-                if row.id in variant.scores
+    def _write_answers(self, slug: str, data: Mapping[int, AnswerData]) -> Iterable[str]:
+        for number in sorted({place // CHUNK for place in data}):
+            first = number * CHUNK
+            last = max(place for place in data if place // CHUNK == number)
+            rows = [data.get(place) for place in range(first, last + 1)]
+            yield self._put(f"{slug}/{number}", rows, listed=False)
+
+    def _write_head(self, entry: Entry, facts: RunFacts, places: Sequence[int]) -> None:
+        outcomes = [_NOT_RUN] * self.result.shown
+        values: list[float | None] = [None] * self.result.shown
+        for place, outcome, value in zip(places, facts.outcomes, facts.values, strict=True):
+            if place >= 0:
+                outcomes[place] = _OUTCOMES[outcome]
+                values[place] = None if value is None else round(value, 4)
+        head = {"outcomes": "".join(outcomes), "values": values}
+        self._put(f"{model_slug(entry.name)}/head", head)
+
+    def _write_index(self, entries: Sequence[Entry], slices: Mapping[str, list[Scalar]]) -> None:
+        result = self.result
+        fields = {}
+        for name, column in slices.items():
+            texts = [None if value is None else str(value) for value in column]
+            values = sorted({text for text in texts if text is not None})
+            if len(values) > 1:
+                number = {text: n for n, text in enumerate(values)}
+                codes = [-1 if text is None else number[text] for text in texts]
+                fields[name] = {"values": values, "codes": codes}
+        index: dict[str, Any] = {
+            "task": self.task.name,
+            "language": self.language,
+            "headlines": self.task.headlines,
+            "total": result.total,
+            "chunk": CHUNK,
+            "ids": result.ids,
+            "fields": fields,
+            "goodness": result.goodness,
+            "spread": result.spread,
+            "models": [
+                {
+                    "name": entry.name,
+                    "slug": model_slug(entry.name),
+                    "baseline": entry.baseline,
+                    "parent": entry.facts.parent,
+                }
+                for entry in entries
             ],
         }
+        self._put("index", index)
 
-    def _variant(
-        self, label: str, one: _Answers, row: SampleScores, sample: JournalSample | None
-    ) -> VariantAnswer:
-        metric, score = self._leading(row)
-        value = self._value(metric, score)
-        response = one.responses.get(row.id)
-        kind, name = split_label(label)
-        return {
-            "kind": kind,
-            "name": str(Variant(kind, name).places) if kind == "options" else name,
-            "text": shortened(response.text) if response else None,
-            "error": row.error,
-            "outcome": "error" if row.error else self._outcome(metric, value),
-            "value": value,
-            "option": option_read(score.extracted, label, sample.choices if sample else ()),
-        }
-
-    def _leading(self, row: SampleScores) -> tuple[str | None, MetricScore]:
-        """The first headline metric; where none is for this sample, the first one that is."""
-        metric = next((name for name in self.metric_order if name in row.scores), None)
-        return metric, row.scores[metric] if metric else MetricScore()
-
-    def _value(self, name: str | None, score: MetricScore) -> float | None:
-        metric = self._metric(name or "")
-        if metric is None or score.vector is None:
-            return None
-        return float(metric.combine(np.array(score.vector, dtype=np.float64), 1))
-
-    def _metric(self, name: str) -> Metric | None:
-        """The metric of that id, also where the id names a judge."""
-        return self._metrics.get(name) or self._metrics.get(judged_key(name))
-
-    def _outcome(self, name: str | None, value: float | None) -> _Outcome:
-        if name is None or value is None:
-            return "unscored"
-        metric = self._metric(name)
-        bounds = metric.bounds if metric else None
-        if bounds is None:
-            return "partial"
-        if value <= bounds[0] + _ROUNDING:
-            return "wrong"
-        return "right" if value >= bounds[1] - _ROUNDING else "partial"
-
-
-def in_order(labels: Iterable[str]) -> list[str]:
-    """Labels of variants: images, then prompts by name, then options by how far they moved."""
-
-    def key(label: str) -> tuple[int, int, str]:
-        kind, name = split_label(label)
-        if kind == "options":
-            return 2, Variant(kind, name).places, ""
-        return (1, 0, name) if kind == "prompt" else (0, IMAGE_MODES.index(name), "")
-
-    return sorted(labels, key=key)
-
-
-def shortened(text: str | None) -> str | None:
-    """The text, or its beginning."""
-    return text if text is None or len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def option_read(letter: str | None, label: str, choices: Sequence[str]) -> str | None:
-    """The text of the option that stood behind a letter when the options were moved."""
-    kind, name = split_label(label)
-    if kind != "options" or letter is None or letter not in LETTERS[: len(choices)]:
-        return None
-    by, count = Variant(kind, name).places, len(choices)
-    return shortened(choices[original_position(LETTERS.index(letter), by=by, count=count)])
-
-
-def _answers(directory: RunDir, variants: Mapping[str, RunDir]) -> _Answers:
-    journal = _journal(directory)
-    return _Answers(
-        scores={row.id: row for row in directory.read_scores()},
-        responses=journal.responses if journal else {},
-        variants={label: _answers(variants[label], {}) for label in in_order(variants)},
-    )
-
-
-def _journal(directory: RunDir) -> JournalContent | None:
-    """The journal; None where only the derived files were handed on."""
-    return read_journal(directory.journal) if directory.journal.is_file() else None
-
-
-def _spread(names: Sequence[str], at_most: int | None) -> Sequence[str]:
-    """At most so many of the names, spread evenly over them."""
-    if at_most is None or len(names) <= at_most:
-        return names
-    share = at_most / len(names)
-    return [name for n, name in enumerate(names) if int((n + 1) * share) > int(n * share)]
+    def _put(self, name: str, value: Any, *, listed: bool = True) -> str:
+        path = f"{self.folder}/{name}.js"
+        key = safe_json(f"{self.folder}/{name}")
+        self.site.write(path, f"vlmPut({key},{safe_json(value)});\n")
+        if listed:
+            self.result.files.append(path)
+        return path

@@ -6,8 +6,9 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,22 @@ from vlmbench.errors import UsageError
 MARKER = ".vlmbench-report"
 """File by which a directory says that its `ENTRIES` were made here and may be replaced."""
 
-ENTRIES = ("static", "images", "tasks", "index.html", MARKER)
+CACHE = ".cache"
+"""What was computed from runs, to build faster the next time; no page needs it."""
+
+ENTRIES = (
+    "static",
+    "images",
+    "samples",
+    "data",
+    "downloads",
+    "tasks",
+    "models",
+    CACHE,
+    "compare.html",
+    "index.html",
+    MARKER,
+)
 """What a site consists of, in the order in which it is put in place: the entrance last."""
 
 _UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
@@ -32,9 +48,56 @@ def safe_json(value: Any) -> Markup:
     return Markup(escaped.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site that is being built."""
+
+    path: Path
+    old: Path
+    """The former one, of which files may be kept."""
+
+    def write(self, name: str, text: str) -> None:
+        """A file of text, as UTF-8."""
+        # Names and texts may hold lone surrogates, which no page can show.
+        self.write_bytes(name, text.encode("utf-8", "replace"))
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """A file."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def keep(self, names: Iterable[str]) -> bool:
+        """Take files from the former site as they are; False if any is not there."""
+        for name in names:
+            source, target = self.old / name, self.path / name
+            if target.exists():
+                continue
+            if not source.is_file() or source.is_symlink():
+                return False
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(source)
+            except OSError:  # a file system without links
+                shutil.copyfile(source, target)
+        return True
+
+    def read_cache(self, name: str) -> Any:
+        """What the former building remembered under a name; None if it did not."""
+        try:
+            return json.loads((self.old / CACHE / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def write_cache(self, name: str, value: Any) -> None:
+        """Remember something for the next time."""
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        self.write(f"{CACHE}/{name}", text)
+
+
 @contextmanager
-def replaced_site(out: Path) -> Iterator[Path]:
-    """A new directory to build in, whose content replaces that of `out` if all goes well.
+def replaced_site(out: Path) -> Iterator[Site]:
+    """A site to build, which replaces that in `out` if all goes well.
 
     Files in `out` that no report made stay where they are. If building fails, `out` is left as
     it was.
@@ -54,7 +117,8 @@ def replaced_site(out: Path) -> Iterator[Path]:
     try:
         new = aside / "new"
         new.mkdir()
-        yield new
+        # Files of others are never taken for our own.
+        yield Site(new, out if (out / MARKER).is_file() else aside / "none")
         (new / MARKER).write_text("Made by vlmbench report; it replaces what it made.\n")
         _put_in_place(new, out, aside / "old")
     except OSError as error:

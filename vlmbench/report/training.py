@@ -34,7 +34,15 @@ MOST_ROWS = 25
 """Checks in the table, and answers of a sample; of more, these are spread evenly."""
 
 _PACKAGE = resources.files("vlmbench.report")
-_STRINGS = ("skip", "language_button")
+_STRINGS = (
+    "skip",
+    "language_button",
+    "theme_auto",
+    "theme_light",
+    "theme_dark",
+    "pages",
+    "scroll_table",
+)
 """Words that the page shares with the report."""
 
 
@@ -112,7 +120,7 @@ def training_page(stages: Sequence[StageLog], *, now: datetime) -> str:
     """The page of a training, of which at least one stage has begun."""
     strings = _strings()
     style = "".join(_text(name) for name in ("static/site.css", "training.css"))
-    script = _text("static/site.js")
+    script = "\n".join(_text(f"static/{name}.js") for name in ("theme", "site"))
     last = stages[-1]
     is_last = last.number == int(last.start["stage"]["total"])
     template = environment(strings).get_template("training.html.j2")

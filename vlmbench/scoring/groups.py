@@ -214,7 +214,7 @@ def _headlines(record: RunRecord, rows: Sequence[SampleScores]) -> list[Headline
         ]
         if metric.bounds is not None and scored:
             vectors, ids, clusters = zip(*scored, strict=True)
-            chance = _chance(use, uses, overall)
+            chance = chance_level(use, uses, overall)
             low, high = metric.bounds
             low = low if chance is None else chance
             if low < high:  # not so where each question has one option
@@ -223,7 +223,7 @@ def _headlines(record: RunRecord, rows: Sequence[SampleScores]) -> list[Headline
     return found
 
 
-def _chance(
+def chance_level(
     use: Mapping[str, Any], uses: Mapping[str, Any], overall: Mapping[str, Estimate]
 ) -> float | None:
     """Chance level of a choice metric, None for metrics that are not of choices."""

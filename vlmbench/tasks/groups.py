@@ -14,11 +14,19 @@ from vlmbench.tasks.registry import GROUPS_FILE, task_names, tasks_root
 _SAME = "same-questions"
 
 
+class JapaneseGroup(Strict):
+    """The texts of a group in Japanese."""
+
+    title: str
+    about: str
+
+
 class Group(Strict):
     """Tasks that are reported together."""
 
     title: str
     about: str
+    ja: JapaneseGroup
     tasks: tuple[str, ...]
 
 

@@ -37,10 +37,14 @@ def _condition_on(name: Literal["meta", "row"]) -> AfterValidator:
 class JapaneseCard(Strict):
     """The texts of the card in Japanese."""
 
-    card: str
+    title: str = ""
+    """Empty where the task is called the same in both languages."""
+    card: str = ""
     chance: str = ""
     flaws: tuple[str, ...] = ()
     """As many as in English, in the same order."""
+    names: dict[str, str] = Field(default_factory=dict)
+    """What slice fields and their values are called, where the English name is no data."""
 
 
 class Display(Strict):

@@ -117,21 +117,24 @@ def test_the_report_shows_variants_only_as_diagnostics(
     call(capsys, *run)
     site = build_report([tmp_path / "runs"], tmp_path / "site").parent
     assert [path.name for path in (site / "tasks").iterdir()] == ["colors.html"]
-    for page in (site / "index.html", site / "tasks" / "colors.html"):
+    (model,) = (site / "models").iterdir()
+    for page in (model, site / "tasks" / "colors.html"):
         text = page.read_text(encoding="utf-8")
         assert "+0.000" in text
-        assert 'data-t="no_gain_shown"' in text
         assert "colors@" not in text
+    assert 'data-t="no_gain_shown"' in text
+    assert "colors@" not in (site / "index.html").read_text(encoding="utf-8")
 
 
-def test_without_variants_the_index_has_no_diagnostics(
+def test_without_variants_the_page_has_no_visual_gain(
     task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--model", "baseline:oracle", "--tasks", task, "--out", str(tmp_path / "runs")]
     found = call(capsys, "run", "--quiet", *options)
     assert (found["diagnostics"], found["variants"]) == ([], [])
     site = build_report([tmp_path / "runs"], tmp_path / "site").parent
-    assert 'data-view="diagnostics"' not in (site / "index.html").read_text(encoding="utf-8")
+    page = (site / "tasks" / "colors.html").read_text(encoding="utf-8")
+    assert 'data-t="visual_gain"' not in page
 
 
 @pytest.mark.parametrize(
