@@ -60,6 +60,7 @@ class DualEncoder(nn.Module):
             nearly all pairs are negative.
         largest_scale: What similarities are multiplied by at most. The smaller, the nearer an
             image has to come to its text itself before the loss is content.
+        bf16: Encode images with arithmetic in bfloat16.
     """
 
     def __init__(
@@ -69,16 +70,21 @@ class DualEncoder(nn.Module):
         *,
         batch_size: int = 256,
         largest_scale: float = LARGEST_SCALE,
+        bf16: bool = False,
     ) -> None:
         super().__init__()
-        self.largest_scale = largest_scale
+        self.largest_scale, self._bf16 = largest_scale, bf16
         self.images, self.texts = images, texts
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
         self.bias = nn.Parameter(torch.tensor(1.0 / batch_size).log())
 
     def forward(self, inputs: Tensor | Seen, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Vectors of length 1 of images and texts, (n, width) each."""
-        return normalize(self.images(inputs), dim=-1), normalize(self.texts(texts), dim=-1)
+        device = self.log_scale.device.type
+        # Once a pass: a longer context would keep the weights as its first pass cast them.
+        with torch.autocast(device, torch.bfloat16, enabled=self._bf16):
+            images = self.images(inputs)
+        return normalize(images.float(), dim=-1), normalize(self.texts(texts), dim=-1)
 
     def loss(self, images: Tensor, texts: Tensor, same: Tensor, kind: LossName) -> Tensor:
         """The mean loss of an image in a batch."""

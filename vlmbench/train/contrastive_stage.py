@@ -99,6 +99,7 @@ class ContrastiveStage:
             self._words,
             batch_size=ready.recipe.examples_per_step,
             largest_scale=contrastive.largest_scale,
+            bf16=ready.recipe.bf16,
         ).to(self._model.device)
 
     def run(self, target: Path, log: StepLog, stage: StageNumber, *, resume: bool) -> None:
@@ -110,7 +111,8 @@ class ContrastiveStage:
         else:
             try_checkpoint(target, ready.trainable, ready.live, self._probes[0])
             log.begin(0, start)
-        training, validation = self._inputs(self._training), self._inputs(self._validation)
+        training = self._inputs(self._training, seed=self._recipe.seed)
+        validation = self._inputs(self._validation)
         evaluate, steps = self._recipe.evaluate, ready.loop.steps
 
         ended = time.perf_counter()
@@ -159,12 +161,11 @@ class ContrastiveStage:
             seed=recipe.seed,
             save_every=recipe.save_steps,
         )
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=recipe.bf16):
-            train_contrastive(
-                self._dual, inputs, texts, config, out=out, resume=resume, on_step=on_step
-            )
+        train_contrastive(
+            self._dual, inputs, texts, config, out=out, resume=resume, on_step=on_step
+        )
 
-    def _inputs(self, pairs: Pairs) -> GetInputs:
+    def _inputs(self, pairs: Pairs, *, seed: int | None = None) -> GetInputs:
         pixels = pixels_of(pairs.images, self._ready.live.loaded.processor.image_processor)
         device, dtype = self._model.device, self._ready.live.loaded.dtype
 
@@ -178,7 +179,7 @@ class ContrastiveStage:
             inputs = connector_inputs(
                 self._model, len(pairs.images), placed, dtype=torch.bfloat16 if half else dtype
             )
-        return tokens_of(pairs, inputs, seed=self._recipe.seed)
+        return tokens_of(pairs, inputs, seed=seed)
 
     @torch.no_grad()
     def _speak_at_size(self, inputs: GetInputs) -> None:

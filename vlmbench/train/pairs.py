@@ -85,15 +85,15 @@ def collect_pairs(feed: Feed, pictures: int, *, regions: bool = False) -> Pairs:
     return pairs_of(list(found.values())[:pictures], regions=regions)
 
 
-def tokens_of(pairs: Pairs, inputs: Tensor, *, seed: int) -> GetInputs:
+def tokens_of(pairs: Pairs, inputs: Tensor, *, seed: int | None = None) -> GetInputs:
     """What the connector is given of each pair.
 
-    A region is shown by all its tokens or, half of the time, by one alone: a language model will
-    see each for itself, so the mean is not all that has to be right.
+    With a seed, a region is shown by all its tokens or, half of the time, by one alone: a language
+    model will see each for itself, so the mean is not all that has to be right.
 
     Args:
         inputs: (images, tokens, width), see `connector_inputs`.
-        seed: Of the choice, which is the same for the same rows.
+        seed: Of the choice, which is the same for the same rows; None for all tokens.
     """
     side = round(inputs.shape[1] ** 0.5)
     if any(pairs.regions) and side * side != inputs.shape[1]:
@@ -110,7 +110,7 @@ def tokens_of(pairs: Pairs, inputs: Tensor, *, seed: int) -> GetInputs:
         for number, row in enumerate(rows):
             mask = masks[row]
             own = whole if mask is None else mask.nonzero()[:, 0]
-            if mask is not None and rng.random() < 0.5:
+            if mask is not None and seed is not None and rng.random() < 0.5:
                 own = own[rng.randrange(len(own))][None]
             places.append(pairs.shown[row] * len(whole) + own)
             owners.append(torch.full_like(own, number))

@@ -140,6 +140,9 @@ class ModelChoice(Strict):
     assemble: Assemble | None = None
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
+    attention: str | None = None
+    """How attention is computed, as `vlmbench run --attention` has it; on a CPU, `eager` is the
+    faster one for Gemma 3, whose heads are 256 wide."""
 
     @model_validator(mode="after")
     def _one_start(self) -> ModelChoice:
@@ -448,8 +451,10 @@ class Recipe(Strict):
     @property
     def model_options(self) -> dict[str, Any]:
         """Options of `resolve_model`."""
-        pixels = None if isinstance(self.model, str) else self.model.max_pixels
-        return {} if pixels is None else {"max_pixels": pixels}
+        if isinstance(self.model, str):
+            return {}
+        options = {"max_pixels": self.model.max_pixels, "attention": self.model.attention}
+        return {name: value for name, value in options.items() if value is not None}
 
     @property
     def examples_per_step(self) -> int:
