@@ -28,7 +28,7 @@ from vlmbench.train.contrastive import (
     softmax_loss,
     train_contrastive,
 )
-from vlmbench.train.contrastive_stage import share_between_patches
+from vlmbench.train.contrastive_stage import share_between_patches, speak_at_size
 from vlmbench.train.encoders import (
     ImageEncoder,
     TextTower,
@@ -316,3 +316,18 @@ def test_merged_patches_learn_one_thing() -> None:
     for weights in (after, projector.layer_norm.weight[None], projector.layer_norm.bias[None]):
         blocks = weights.unflatten(-1, (4, 16))
         assert torch.equal(blocks, blocks[:, :1].expand_as(blocks))
+
+
+def test_image_tokens_get_the_place_and_the_size_of_words() -> None:
+    pairs, vlm = icons(24, 6, 1), tiny_vlm("llava")
+    words = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
+    layer: Any = vlm.model.multi_modal_projector.linear_2
+    inputs = torch.randn(50, layer.in_features)
+    with torch.no_grad():
+        before = layer(inputs)
+        speak_at_size(layer, before, words)
+        after = layer(inputs) - words.center
+    table: Any = words.table
+    cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+    torch.testing.assert_close(cosine, torch.ones(50))  # only directions were learned
+    torch.testing.assert_close(after.norm(dim=-1).mean(), table.norm(dim=-1).mean())

@@ -183,20 +183,12 @@ class ContrastiveStage:
 
     @torch.no_grad()
     def _speak_at_size(self, inputs: GetInputs) -> None:
-        """Puts the image tokens where the words are: around their center, as far out as they.
-
-        The loss compares directions only, and a language model takes much smaller tokens for
-        noise. The output layer is scaled once, by the pairs of the training.
-        """
+        """See `speak_at_size`; measured on some pairs of the training."""
         count = len(self._training.texts)
-        some = list(range(0, count, max(1, count // 512)))
-        tokens = self._dual.images.tokens(inputs(some)).values.float()
-        words: Any = self._words.table
-        factor = words.norm(dim=-1).mean() / tokens.norm(dim=-1).mean()
-        layer: Any = self._model.get_submodule(OUTPUT_LAYERS[self._model.config.model_type])
-        layer.weight.mul_(factor)
-        if layer.bias is not None:
-            layer.bias.mul_(factor).add_(self._words.center)
+        encoder: Any = self._dual.images
+        tokens = encoder.tokens(inputs(list(range(0, count, max(1, count // 512)))))
+        layer = self._model.get_submodule(OUTPUT_LAYERS[self._model.config.model_type])
+        speak_at_size(layer, tokens.values, self._words)
 
     @torch.no_grad()
     def _retrieval(self, inputs: GetInputs) -> dict[str, Any]:
@@ -265,6 +257,23 @@ def check_connector(model_type: str) -> None:
         )
 
 
+@torch.no_grad()
+def speak_at_size(layer: Any, tokens: torch.Tensor, words: TokenMeans) -> None:
+    """Puts image tokens where the words are: around their center, as far out as they.
+
+    The loss compares directions only, and a language model takes much smaller tokens for noise.
+
+    Args:
+        layer: The linear layer that the tokens come out of; changed in place.
+        tokens: (n, width) that came out of it.
+    """
+    table: Any = words.table
+    factor = table.norm(dim=-1).mean() / tokens.float().norm(dim=-1).mean()
+    layer.weight.mul_(factor)
+    if layer.bias is not None:
+        layer.bias.mul_(factor).add_(words.center)
+
+
 def share_between_patches(vlm: Any) -> None:
     """Lets InternVL's projector learn one thing for all patches that it merges into a token.
 
@@ -275,8 +284,9 @@ def share_between_patches(vlm: Any) -> None:
     width = vlm.config.vision_config.hidden_size
 
     def shared(gradient: torch.Tensor) -> torch.Tensor:
-        blocks = gradient.unflatten(-1, (-1, width))
-        return blocks.mean(dim=-2, keepdim=True).expand_as(blocks).reshape_as(gradient)
+        blocks = gradient.reshape(*gradient.shape[:-1], -1, width)
+        mean: torch.Tensor = blocks.mean(dim=-2, keepdim=True)
+        return mean.expand_as(blocks).reshape_as(gradient)
 
     layers = (projector.layer_norm.weight, projector.layer_norm.bias, projector.linear_1.weight)
     for parameter in layers:
