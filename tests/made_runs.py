@@ -16,6 +16,8 @@ from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.training_data import GuardResult
 from vlmbench.records import RunRecord
+from vlmbench.runs.directory import canonical_json
+from vlmbench.runs.seal import sealed, unsealed
 from vlmbench.tasks.registry import load_task
 
 EXACT = ({"use": "match.exact", "headline": True, "options": {"unpack": True}},)
@@ -113,3 +115,14 @@ def answered_run(
     script.write_text("\n".join(lines) + "\n")
     record = make_run(task, out, f"baseline:scripted:{script}", limit=limit, guards=guards)
     return out / record.model
+
+
+def replace_in_journal(path: Path, *changes: tuple[str, str]) -> None:
+    """Change texts in a journal, as its writer would have written them: with its checksums."""
+    lines = []
+    for line in path.read_bytes().splitlines():
+        text = canonical_json(unsealed(line))
+        for old, new in changes:
+            text = text.replace(old, new)
+        lines.append(sealed(text))
+    path.write_bytes(b"".join(lines))

@@ -28,7 +28,10 @@ def color_rows(count: int, *, images: int = 1) -> list[dict[str, Any]]:
     rows = []
     for number in range(count):
         name = names[number % len(names)]
-        struct = {"bytes": picture(name, size=(32 + 8 * (number % 4), 40)), "path": None}
+        struct = {
+            "bytes": picture(name, size=(32 + 8 * (number % 4), 40 + number)),
+            "path": None,
+        }
         rows.append(
             {
                 "id": f"q{number:03}",

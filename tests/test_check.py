@@ -75,7 +75,8 @@ def test_null_is_no_answer(change: Row, tmp_path: Path) -> None:
 def test_a_question_that_comes_again_is_a_note(tmp_path: Path) -> None:
     write_public(load_task("jgraphqa"), tmp_path)
     found = check_task(load_task("jgraphqa", data_dir=tmp_path))
-    (note,) = found.notes
+    note, size = found.notes
+    assert size.startswith("The data of jgraphqa has 3 samples where its card says ")
     assert found.problems == () and note.startswith("2 of the samples repeat an earlier one")
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,17 +90,24 @@ def test_scoring_again_gives_the_same_bytes(task: Path, tmp_path: Path) -> None:
 
 def test_a_limited_run_is_part_of_the_whole_one(task: Path, tmp_path: Path) -> None:
     limited = evaluate("baseline:majority", task, tmp_path / "a", limit=5)
-    assert (limited.limit, limited.coverage.total) == (5, 5)
+    assert (limited.limit, limited.coverage.total, limited.part) == (5, 5, "5 of 24")
     run_dir = RunDir.of(tmp_path / "a", limited.model, limited.task)
     first = run_dir.scores.read_bytes()
+    kinds = Counter(row.slices["kind"] for row in run_dir.read_scores())
+    assert kinds in (Counter(colour=3, what=2), Counter(colour=4, what=1))  # of 16 and 8 in all
     whole = evaluate("baseline:majority", task, tmp_path / "a")
     assert (whole.limit, whole.coverage.total) == (None, 24)
     lines = run_dir.journal.read_text().splitlines()
     assert sum('"type":"response"' in line for line in lines) == 24
-    assert run_dir.scores.read_bytes().startswith(first)
+    assert {*first.splitlines()} < {*run_dir.scores.read_bytes().splitlines()}
+    assert whole.part is None and whole.drawn is None
     again = evaluate("baseline:majority", task, tmp_path / "a", limit=5)
     assert again.estimates == limited.estimates
     assert run_dir.scores.read_bytes() == first
+    other = evaluate("baseline:majority", task, tmp_path / "b", limit=5, seed=1)
+    assert other.drawn != limited.drawn == again.drawn
+    everything = evaluate("baseline:majority", task, tmp_path / "b", limit=24, seed=1)
+    assert everything.limit is None
 
 
 def test_errors_are_no_zeros_and_are_asked_again(task: Path, tmp_path: Path) -> None:
@@ -160,9 +168,9 @@ def test_metrics_see_the_references_of_the_whole_task(tmp_path: Path) -> None:
     whole = evaluate("baseline:oracle", task, tmp_path / "whole")
     limited = evaluate("baseline:oracle", task, tmp_path / "limited", limit=5)
     all_rows = RunDir.of(tmp_path / "whole", whole.model, whole.task).read_scores()
-    assert (
-        RunDir.of(tmp_path / "limited", limited.model, limited.task).read_scores() == all_rows[:5]
-    )
+    part = RunDir.of(tmp_path / "limited", limited.model, limited.task).read_scores()
+    assert len(part) == 5
+    assert part == [row for row in all_rows if row.id in {one.id for one in part}]
 
 
 def test_memory_grows_with_the_texts_of_the_samples_only(tmp_path: Path) -> None:
@@ -266,7 +274,11 @@ def test_other_data_is_refused(task: Path, tmp_path: Path) -> None:
         evaluate("baseline:oracle", task, tmp_path / "out")
 
 
-def test_samples_of_one_image_are_one_cluster(task: Path, tmp_path: Path) -> None:
+def test_samples_of_one_image_are_one_cluster(tmp_path: Path) -> None:
+    rows_of_task = color_rows(24)
+    for number, row in enumerate(rows_of_task):  # two questions an image
+        row["images"] = rows_of_task[number - number % 2]["images"]
+    task = write_task(tmp_path / "task", rows_of_task)
     record = evaluate("baseline:majority", task, tmp_path / "out")
     rows = RunDir.of(tmp_path / "out", record.model, record.task).read_scores()
     samples = {sample.id: sample for sample in read_samples(load_task(str(task)))}
@@ -322,7 +334,14 @@ def test_killed_ten_times(tmp_path: Path) -> None:
 
 def test_a_model_killed_while_it_answers(checkpoint: Path, tmp_path: Path) -> None:
     task = write_task(tmp_path / "task", color_rows(400), generation={"max_new_tokens": 32})
-    arguments = ("--model", str(checkpoint), "--tasks", str(task), "--batch-size", "4")
+    arguments: tuple[str, ...] = (
+        "--model",
+        str(checkpoint),
+        "--tasks",
+        str(task),
+        "--batch-size",
+        "4",
+    )
     arguments = (*arguments, "--no-cache", "--replicas", "2")
     undisturbed, disturbed = (
         RunDir.of(tmp_path / name, checkpoint.name, "colors") for name in ("a", "b")

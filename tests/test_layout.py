@@ -9,7 +9,17 @@ from pathlib import Path
 import vlmbench
 
 PACKAGE = Path(vlmbench.__file__).parent
-GROUND = ("errors", "records", "hub", "schema", "environment", "stats")
+GROUND = (
+    "errors",
+    "plain_yaml",
+    "budget",
+    "raster",
+    "records",
+    "hub",
+    "schema",
+    "environment",
+    "stats",
+)
 FOLDERS = (
     "runs",
     "text",

@@ -48,7 +48,7 @@ def evaluate(
         tasks: Names of tasks or groups, or paths of task files.
         limit: Answer only so many samples of each task.
         out: Output directory; a run's own is `<out>/<model>/<task>`.
-        seed: Of the bootstrap and of sampled generation.
+        seed: Of sampled generation, and of what is drawn for a diagnosis.
         fresh: Drop the answers of earlier calls.
         batch_size: Requests that a copy of the model answers at a time; None to find out.
         replicas: Copies of the model; None: one a GPU, on a CPU one a core. More than 1 start
@@ -104,7 +104,7 @@ def load_samples(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFr
     return frames.load_samples(paths)
 
 
-def compare(*paths: str | Path, published: bool = False, seed: int = 0) -> pd.DataFrame:
+def compare(*paths: str | Path, published: bool = False) -> pd.DataFrame:
     """Models side by side on the same samples: `vlmbench compare`.
 
     Args:
@@ -122,7 +122,7 @@ def compare(*paths: str | Path, published: bool = False, seed: int = 0) -> pd.Da
     from vlmbench.compare.published import published_frame
 
     roots = [Path(one) for one in paths]
-    return published_frame(roots) if published else compare_runs(roots, seed=seed)
+    return published_frame(roots) if published else compare_runs(roots)
 
 
 def train(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from vlmbench.derive import load_metrics
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer
-from vlmbench.records import Image, Sample, TextPart
+from vlmbench.records import Image, Sample, TextPart, other_size
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.stats import value_of
+from vlmbench.tasks.preview import Preview, preview_of
 from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER, build_parts, build_request
+from vlmbench.tasks.row_problems import Problem, Problems, text_problems
 from vlmbench.tasks.samples import build_sample, read_samples
 from vlmbench.tasks.spec import Example, TaskSpec, TextColumn
 from vlmbench.tasks.template import columns_in_template
@@ -30,6 +32,8 @@ class TaskCheck:
     """A sentence each; empty if all is well."""
     notes: tuple[str, ...] = ()
     """What is worth knowing and no mistake, a sentence each."""
+    first: Preview | None = None
+    """The first sample whose prompt could be rendered."""
 
 
 def check_task(task: TaskSpec) -> TaskCheck:
@@ -39,8 +43,9 @@ def check_task(task: TaskSpec) -> TaskCheck:
         VlmbenchError: The data cannot be read on, or a metric is unknown.
     """
     metrics = load_metrics(task)
-    problems, seen, repeated = _Problems(), set[str](), list[str]()
+    problems, seen, repeated = Problems(), set[str](), list[str]()
     samples = images = 0
+    first: Preview | None = None
     for sample in read_samples(task):
         samples += 1
         images += len(sample.images)
@@ -50,6 +55,7 @@ def check_task(task: TaskSpec) -> TaskCheck:
         except DataError as error:
             problems.add(sample, [str(error)])
             continue
+        first = first or preview_of(task, sample)
         if prompt in seen:
             repeated.append(sample.id)
         seen.add(prompt)
@@ -57,25 +63,11 @@ def check_task(task: TaskSpec) -> TaskCheck:
     for number, example in enumerate(task.examples, 1):
         location = f"example {number} of task '{task.name}'"
         found += _example_problems(task, example, metrics, location)
-    notes = _repetition_note(repeated)
-    return TaskCheck(task.name, samples, images, len(task.examples), tuple(found), notes)
-
-
-class _Problems:
-    """Sentences about samples; what is wrong with many in the same way is one sentence."""
-
-    def __init__(self) -> None:
-        self._by_kind: dict[str, tuple[str, set[str]]] = {}
-
-    def add(self, sample: Sample, sentences: Iterable[str]) -> None:
-        for sentence in sentences:
-            kind = sentence.replace(f"'{sample.id}'", "")
-            self._by_kind.setdefault(kind, (sentence, set()))[1].add(sample.id)
-
-    def sentences(self) -> Iterator[str]:
-        for sentence, ids in self._by_kind.values():
-            more = len(ids) - 1
-            yield sentence + (f" {more} more samples are like this." if more else "")
+    size = other_size(task.name, task.display.items, samples)
+    notes = [*_repetition_note(repeated), *filter(None, [size])]
+    return TaskCheck(
+        task.name, samples, images, len(task.examples), tuple(found), tuple(notes), first
+    )
 
 
 def _prompt_hash(task: TaskSpec, sample: Sample) -> str:
@@ -99,13 +91,14 @@ def _repetition_note(repeated: Sequence[str]) -> tuple[str, ...]:
 
 def _sample_problems(
     task: TaskSpec, sample: Sample, metrics: Iterable[ScoredMetric]
-) -> Iterator[str]:
+) -> Iterator[str | Problem]:
     for image in sample.images:
         try:
             image.decode()
         except DataError as error:
             yield str(error)
     location = f"sample '{sample.id}' of task '{task.name}'"
+    yield from text_problems(task, sample)
     yield from _column_problems(task, sample, location)
     if task.fields.images and not sample.images:
         yield f"There is no image in {location}; add one or leave the row out."

@@ -6,7 +6,7 @@ journal.jsonl (and judge-*.jsonl) -> scores.jsonl, run.json
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,11 +18,11 @@ from vlmbench.metrics.base import load_metric
 from vlmbench.records import (
     Coverage,
     Estimate,
-    JournalSample,
     RunRecord,
     Sample,
     SampleScores,
     TrainingOverlap,
+    stable_hash,
 )
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import JournalContent, read_journal
@@ -33,23 +33,32 @@ from vlmbench.scoring.sample_scores import score_samples
 from vlmbench.tasks.conditions import parse_where
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
+from vlmbench.tasks.row_problems import Problems, text_problems
 from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, restore_variant
 
 
-def score(directory: RunDir, *, extra: Sequence[ScoredMetric] = ()) -> RunRecord:
+def score(
+    directory: RunDir,
+    *,
+    extra: Sequence[ScoredMetric] = (),
+    notify: Callable[[str], None] = lambda sentence: None,
+) -> RunRecord:
     """Derive scores.jsonl and run.json again from the journal: no model, and no data set.
 
     Args:
         extra: Metrics beside the task's own. They are no headline metrics, and the next call
             without them leaves them out again.
+        notify: Called with what a person should know, a sentence each.
 
     Raises:
         JournalError: The journal cannot be read, or the run has not begun.
         DataError: A metric looks at images, and they are neither kept nor in the data set.
     """
     content = read_journal(directory.journal)
+    if damage := content.damage(directory.journal):
+        notify(damage)
     if not content.sessions:
         raise JournalError(
             f"The run in {directory.path} was stopped before its first answer, so there is nothing "
@@ -68,7 +77,7 @@ def derive(
     """Score, aggregate and record what a journal holds."""
     metrics = with_diagnostics(metrics)
     session = content.sessions[-1]
-    samples = samples_within(content, session.limit)
+    samples = content.asked
     judges = read_judges(directory.path, task)
     judged = [metric for judge in judges for metric in judge.metrics]
     rows = score_samples(
@@ -82,7 +91,7 @@ def derive(
     rows = with_judge_scores(rows, samples, content.responses, judged)
     total = len(rows) if session.total is None else session.total
     scored = [*metrics, *(one.scored for one in judged)]
-    found = estimates(rows, scored, slices=task.slices, total=total, seed=session.seed)
+    found = estimates(rows, scored, slices=task.slices, total=total)
     overlap = content.header.overlap
     variant = restore_variant(content.header.variant)
     record = RunRecord(
@@ -101,9 +110,12 @@ def derive(
         seed=session.seed,
         created=session.created,
         limit=session.limit,
+        available=session.available,
+        drawn=None if session.drawn is None else stable_hash(session.drawn),
+        without_image=sum(not one.images for one in samples.values()) if task.fields.images else 0,
         variant=variant.label if variant else None,
         overlap=overlap,
-        clean=_clean_part(rows, scored, overlap, total=total, seed=session.seed),
+        clean=_clean_part(rows, scored, overlap, total=total),
     )
     directory.write_scores(rows)
     directory.write_record(record)
@@ -116,7 +128,6 @@ def _clean_part(
     overlap: TrainingOverlap | None,
     *,
     total: int,
-    seed: int,
 ) -> tuple[Estimate, ...]:
     """The headline metrics on the samples that training did not see; empty if it saw none."""
     seen = {*overlap.seen} if overlap else set()
@@ -124,14 +135,7 @@ def _clean_part(
     if len(clean) == len(rows):
         return ()
     headlines = [one for one in metrics if one.headline]
-    return estimates(clean, headlines, total=total - len(rows) + len(clean), seed=seed)
-
-
-def samples_within(content: JournalContent, limit: int | None) -> dict[str, JournalSample]:
-    """The samples of a journal that a run with this limit is about."""
-    if limit is None:
-        return content.samples
-    return {name: one for name, one in content.samples.items() if one.index < limit}
+    return estimates(clean, headlines, total=total - len(rows) + len(clean))
 
 
 def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
@@ -152,16 +156,37 @@ def load_metrics(task: TaskSpec) -> list[ScoredMetric]:
     ]
 
 
-def load_texts(task: TaskSpec, variant: Variant | None = None) -> list[Sample]:
-    """All samples of the task, as they are asked, without images and rows."""
+def load_texts(
+    task: TaskSpec, variant: Variant | None = None, *, problems: Problems | None = None
+) -> list[Sample]:
+    """All samples of the task, as they are asked, without images and rows but for the subset.
+
+    Args:
+        problems: Takes what is wrong with their texts.
+    """
     samples = read_samples(task, images=False)
+    if problems is not None:
+        samples = _looked_at(task, samples, problems)
     asked = map(variant.of_sample, samples) if variant else samples
-    return [replace(sample, row={}) for sample in asked]
+    return [replace(sample, row=_subset_of(sample)) for sample in asked]
 
 
-def asked_count(samples: Sequence[Sample], variant: Variant | None, limit: int | None) -> int:
-    """How many samples a run is to answer."""
-    return sum(variant is None or variant.concerns(one) for one in samples[:limit])
+def _looked_at(task: TaskSpec, samples: Iterable[Sample], problems: Problems) -> Iterator[Sample]:
+    for sample in samples:
+        problems.add(sample, text_problems(task, sample))
+        yield sample
+
+
+def _subset_of(sample: Sample) -> dict[str, Any]:
+    return {"subset": sample.row["subset"]} if "subset" in sample.row else {}
+
+
+def asked_count(
+    samples: Sequence[Sample], variant: Variant | None, drawn: Collection[int] | None = None
+) -> int:
+    """How many samples a run is to answer: of all, or of those at the drawn positions."""
+    chosen = samples if drawn is None else [samples[position] for position in drawn]
+    return sum(variant is None or variant.concerns(one) for one in chosen)
 
 
 def _coverage(rows: Sequence[SampleScores], total: int) -> Coverage:

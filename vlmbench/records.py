@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from vlmbench.errors import DataError
+from vlmbench.raster import decode_raster, drawing_kind
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -59,33 +60,24 @@ class Image:
         return image
 
     def decode(self) -> PIL.Image.Image:
-        """The upright RGB picture; transparent parts become white.
+        """The upright RGB picture; transparent parts become white, deep pixels scaled to 8 bits.
 
         Raises:
-            DataError: The bytes are not an image that Pillow can read whole.
+            DataError: The bytes are not a raster picture that Pillow can read whole.
         """
-        import io
-
-        import PIL.Image
-        import PIL.ImageOps
-
+        if (kind := drawing_kind(self.data)) is not None:
+            raise DataError(
+                f"The image at {self.source} is {kind}, and only raster pictures are read; save it "
+                "as PNG or leave the sample out."
+            )
         try:
-            picture: PIL.Image.Image
-            with PIL.Image.open(io.BytesIO(self.data)) as picture:
-                picture.load()
-                # In place, and below only what is not RGB yet: each copy costs as much as loading.
-                PIL.ImageOps.exif_transpose(picture, in_place=True)
+            return decode_raster(self.data)
         except Exception as error:  # Pillow's decoders raise nearly anything on broken files
             reason = re.sub(" ?<[^>]*BytesIO[^>]*>", "", f"{type(error).__name__}: {error}")
             raise DataError(
                 f"The image at {self.source} cannot be read ({reason.strip()[:120]}); "
                 "replace it or leave the sample out."
             ) from error
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            canvas = PIL.Image.new("RGBA", picture.size, "white")
-            return PIL.Image.alpha_composite(canvas, picture).convert("RGB")
-        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +204,7 @@ class ImageRef:
 
 
 ErrorKind: TypeAlias = Literal[
-    "image", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
+    "image", "data", "too_long", "out_of_memory", "rejected", "unavailable", "timeout", "runner"
 ]
 
 
@@ -287,7 +279,7 @@ class Estimate:
     value: float | None
     """None when nothing could be scored."""
     low: float | None
-    """Lower end of the 95 % bootstrap interval."""
+    """Lower end of the 95 % interval."""
     high: float | None
     n: int
     """Samples that the value rests on."""
@@ -295,10 +287,14 @@ class Estimate:
     """Samples that were answered but that the metric could not score."""
     headline: bool
     signature: str
-    """Metric, options, tokenizer, dictionary and vlmbench version. Compare only equal ones."""
+    """Metric with its own version, options, tokenizer, dictionary. Compare only equal ones."""
     bounds: tuple[float, float] | None = None
     """Lowest and highest value that the missing samples still allow; None if none is missing
     or the metric has no fixed range."""
+    clusters: int = 0
+    """Independent clusters that the samples are in; as many as samples where each is its own."""
+    method: str = ""
+    """How the interval was made, such as "Wilson"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +325,24 @@ class TrainingOverlap:
     """Training rows that were left out because they showed evaluation data, of any task."""
     seen: tuple[str, ...]
     """Ids of the samples whose picture, or text if they have none, was learned from."""
+    parent: str | None = None
+    """Location of the model that the last training started from."""
+
+
+def other_size(task: str, items: int | None, samples: int | None) -> str | None:
+    """The sentence for data of another size than its card says; None if the two agree.
+
+    Args:
+        task: Its name.
+        items: Published number, None where none is known.
+        samples: How many the data has, None where that is not known.
+    """
+    if items is None or samples is None or items == samples:
+        return None
+    return (
+        f"The data of {task} has {samples:,} samples where its card says {items:,} items, so it is "
+        "a part or another version of what was published."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +368,14 @@ class RunRecord:
     created: str
     """ISO 8601, UTC."""
     limit: int | None = None
-    """`--limit`: the run covers only the first samples of the task."""
+    """`--limit`: the run covers a part of so many samples of the task; None for all of it."""
+    available: int | None = None
+    """Samples of the task, of which a limit leaves a part; None in older records."""
+    drawn: str | None = None
+    """Hash of the positions of the samples that a limit leaves: equal for the same part. None
+    without a limit, and in older records, where it left the first ones."""
+    without_image: int = 0
+    """Samples whose row holds no image, in a task that shows images."""
     variant: str | None = None
     """How the questions were asked otherwise, such as blind; None for the task as it is."""
     overlap: TrainingOverlap | None = None
@@ -362,6 +383,19 @@ class RunRecord:
     clean: tuple[Estimate, ...] = ()
     """The headline metrics on the samples that training did not see; empty if it saw none."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def other_size(self) -> str | None:
+        """The sentence for data that is not as large as the task's card says."""
+        return other_size(self.task, self.task_spec.get("items"), self.available)
+
+    @property
+    def part(self) -> str | None:
+        """How much of the task was asked, such as "20 of 315"; None for all of it."""
+        if self.limit is None:
+            return None
+        whole = "?" if self.available is None else f"{self.available:,}"
+        return f"{self.coverage.total:,} of {whole}"
 
     @property
     def title(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vlmbench.errors import ConfigError, DataError, UsageError, near_names
+from vlmbench.plain_yaml import MAX_CHARACTERS, YamlProblem, load_yaml
 
 
 class Strict(BaseModel):
@@ -29,18 +30,16 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: The file cannot be read or is not YAML.
     """
-    import yaml
-
     try:
         with path.open(encoding="utf-8") as handle:
-            return yaml.safe_load(handle)
+            return load_yaml(handle.read(MAX_CHARACTERS + 1))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{path} is not valid YAML{line} ({problem}); correct it.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except YamlProblem as error:
+        line = f" at line {error.line}" if error.line else ""
+        raise ConfigError(f"{path} is not valid YAML{line} ({error}); correct it.") from error
 
 
 def read_jsonl(path: Path, *, advice: str = "correct it") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -103,16 +102,14 @@ def read_pair(text: str, option: str, *, example: str) -> tuple[str, Any]:
     Raises:
         UsageError: It is no pair, or the value is not YAML.
     """
-    import yaml
-
     key, separator, value = text.partition("=")
     if not separator:
         raise UsageError(
             f"'{option} {text}' is not of the form key=value; write {option} {example}."
         )
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return key.strip(), load_yaml(value)
+    except YamlProblem as error:
         raise UsageError(
             f"The value in '{option} {text}' is not YAML; put it in quotes."
         ) from error
@@ -129,8 +126,8 @@ def parse(model: type[Model], data: Any, *, location: str) -> Model:
         ConfigError: A key is unknown (near ones are suggested) or missing, or a value is wrong.
     """
     try:
-        text = json.dumps(data)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{location} holds a value that is neither text, number, list nor mapping "
             f"({error}); put dates and the like in quotes."

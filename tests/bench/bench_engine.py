@@ -55,7 +55,7 @@ def requests_of(task_name: str, count: int) -> list[Any]:
 
     task = load_task(task_name)
     generation = task.generation_for(0)
-    samples = read_samples(task, limit=count)
+    samples = read_samples(task, only=range(count))
     return [build_request(task, sample, generation=generation) for sample in samples]
 
 

@@ -175,7 +175,7 @@ def bootstrap_seconds(count: int) -> float:
     names = (*OVERLAP, *CAPTION, *LANGUAGE)
     rows = scorer(made(count, 2), names)()
     metrics = [ScoredMetric(name, load_metric(name)) for name in names]
-    return cpu(lambda: estimates(rows, metrics, total=count, seed=0), 2)
+    return cpu(lambda: estimates(rows, metrics, total=count), 2)
 
 
 def print_metrics(scale: int) -> None:

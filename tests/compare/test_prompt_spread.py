@@ -50,8 +50,11 @@ def test_mean_spread_and_worst(tmp_path: Path) -> None:
 def test_prompts_that_change_nothing(tmp_path: Path) -> None:
     found = spread(tmp_path, 60, 60)
     assert found.spread and found.deviation
-    for one in (found.spread, found.deviation):
-        assert (one.value, one.low, one.high) == (0.0, 0.0, 0.0)
+    # None of 100 differs: Wilson's upper end is z^2 / (n + z^2) = 3.8415 / 103.8415 = 0.03699; two
+    # values that far apart deviate by 1 / sqrt(2) of it.
+    for one, high in ((found.spread, 0.03699), (found.deviation, 0.03699 / 2**0.5)):
+        assert (one.value, one.low) == (0.0, 0.0)
+        assert one.high == pytest.approx(high, abs=1e-5)
 
 
 def test_the_worst_value_of_errors_is_the_highest(tmp_path: Path) -> None:

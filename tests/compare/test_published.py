@@ -79,8 +79,11 @@ def test_ours_beside_theirs(runs: Path, capsys: pytest.CaptureFixture[str]) -> N
     # llm-jp-eval-mm leaderboard.md: japanese-stable-vlm has 1.97 of 100, ours is from 0 to 1.
     theirs = {one["model"]: one["value"] for one in cvqa["rows"] if not one["ours"]}
     assert theirs["stabilityai/japanese-stable-vlm"] == pytest.approx(0.0197)
-    (caveat,) = cvqa["caveats"]
-    assert caveat["text"] == "baseline-oracle answered only the first 2 samples"
+    part, size = cvqa["caveats"]
+    assert part["text"] == "baseline-oracle answered only 2 of 3 samples"
+    assert size["text"].startswith(
+        "The data of cvqa-ja has 3 samples where its card says 203 items"
+    )
     assert any(one["kind"] == "images" for one in by_task["jmmmu"]["caveats"])
     rouge = by_task["ja-vlm-bench-in-the-wild"]["rows"]
     assert max(one["value"] for one in rouge if not one["ours"]) > 1.0  # both are from 0 to 100

@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from made_tasks import color_rows, write_task
 
 from vlmbench.compare.paired_runs import read_scored
-from vlmbench.compare.rotation_bias import RotationBias, _excess_interval, rotation_biases
+from vlmbench.compare.rotation_bias import RotationBias, rotation_biases
 from vlmbench.derive import load_texts
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
@@ -111,12 +110,3 @@ def test_questions_with_fewer_options_have_fewer_rotations(tmp_path: Path) -> No
 
 def test_a_variant_is_a_rotation_of_so_many() -> None:
     assert Variant("options", "2-of-4").label == "rotate-2-of-4"
-
-
-def test_a_place_that_few_questions_never_chose_is_no_bias() -> None:
-    # Wilson's interval of 0 of 3 reaches above 0.25, that of 0 of 400 does not.
-    closed = np.full(1000, -0.25)
-    low, high = _excess_interval(closed, 0.0, 3, 0.9875)
-    assert low == -0.25 and high > 0
-    low, high = _excess_interval(closed, 0.0, 400, 0.9875)
-    assert low == -0.25 and high < 0

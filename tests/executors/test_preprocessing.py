@@ -29,7 +29,7 @@ SPEC = resolve_model("tiny-ja", device="cpu")
 def requests(count: int) -> list[Request]:
     task = load_task("ja-multi-image")
     generation = task.generation_for(0)
-    samples = read_samples(task, limit=count)
+    samples = read_samples(task, only=range(count))
     return [build_request(task, sample, generation=generation) for sample in samples]
 
 

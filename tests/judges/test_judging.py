@@ -12,10 +12,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from made_gate import save
 from made_judge import answers_run, ask, colors, judge_server, judged_task, overall, verdict
+from made_runs import replace_in_journal
 from made_server import MadeServer, Reply, completion, said
 
-from vlmbench.compare.gate import check, save_baseline
+from vlmbench.compare.gate.check import check
 from vlmbench.derive import score
 from vlmbench.errors import ConfigError, JournalError, UsageError
 from vlmbench.executors.local import LocalExecutor
@@ -99,8 +101,7 @@ def test_an_unreadable_reply_is_asked_for_once_more(run: RunDir) -> None:
 def test_a_changed_answer_is_asked_about_anew(tmp_path: Path, run: RunDir) -> None:
     with judge_server(grade) as server:
         ask(server, run)
-        changed = run.journal.read_text().replace("赤い色です", "赤い色ですね")
-        run.journal.write_text(changed)
+        replace_in_journal(run.journal, ("赤い色です", "赤い色ですね"))
         score(run)
         stale = {row.id: row.scores[ID] for row in run.read_scores()}["q1"]
         assert stale.vector is None and "has not been asked" in (stale.unscored or "")
@@ -215,8 +216,8 @@ def test_the_gate_does_not_compare_across_judges(tmp_path: Path) -> None:
         same = answers_run(task, tmp_path / "four", "m", ANSWERS)
         ask(server, same)
     baseline = tmp_path / "baseline.json"
-    save_baseline([runs[0].path], baseline)
-    assert [row.verdict for row in check([same.path], baseline).rows] == ["within margin"]
+    save([runs[0].path], baseline)
+    assert check([same.path], baseline).verdict == "unchanged"
     for other in runs[1:]:
         with pytest.raises(ConfigError, match=r"metric signature of judge\.correct"):
             check([other.path], baseline)

@@ -52,7 +52,7 @@ def test_a_signature_names_options_tokenizer_and_version() -> None:
     signature = load_metric("overlap.rouge_l", {"beta": 2}).signature
     assert signature.startswith("overlap.rouge_l|beta:2.0|tokenizer:words|tok:fugashi-")
     assert "/unidic-lite-" in signature
-    assert "|norm:nfkc-ja1|answer:reasoning2|range:0-1|v:0." in signature
+    assert "|norm:nfkc-ja1|answer:reasoning2|range:0-1|v:1" in signature
 
 
 def test_signatures_tell_options_apart() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from made_judge import answers_run, colors, judge_server, judged_task, verdict
+from made_runs import replace_in_journal
 
 from vlmbench.cli.main import main
 from vlmbench.report.html import build_report
@@ -88,7 +89,7 @@ def test_the_page_shows_it_as_text(runs: list[RunDir], tmp_path: Path) -> None:
 
 def test_results_about_other_answers_are_not_shown(runs: list[RunDir]) -> None:
     journal = runs[0].journal
-    journal.write_text(journal.read_text().replace("赤赤3", "赤赤0").replace("赤赤1", "青青1"))
+    replace_in_journal(journal, ("赤赤3", "赤赤0"), ("赤赤1", "青青1"))
     judges = found(runs)
     assert judges.pairs == [] and judges.agreements == []
     assert [check is None for _, _, check in judges.rows] == [True, False]

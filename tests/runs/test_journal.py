@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +256,83 @@ def test_lines_are_canonical(tmp_path: Path) -> None:
     for line in written(tmp_path / "journal.jsonl").decode().split("\n")[:-1]:
         value = json.loads(line)
         assert line == json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0b100]) + data[at + 1 :]
+
+
+def test_a_flipped_bit_anywhere_is_noticed_and_costs_its_line_only(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    whole = written(path)
+    ends = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    for at in range(0, len(whole), 7):
+        if at in ends:  # two lines become one, which is two lines lost
+            continue
+        path.write_bytes(flipped(whole, at))
+        line = 1 + sum(end < at for end in ends)
+        with Journal(path, header()) as journal:
+            if 1 not in journal.content.damaged and line == 1:
+                continue  # the name of the checksum was hit: the header is as it was
+            assert journal.content.damaged == [line]
+            assert len(journal.content.responses) == (2 if line in (3, 4, 5) else 3)
+            assert journal.content.header.fingerprints == header().fingerprints
+
+
+def test_a_damaged_header_is_repaired_for_the_same_run_only(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    damaged = flipped(written(path), 40)
+    path.write_bytes(damaged)
+    with pytest.raises(JournalError, match="run the same 'vlmbench run' again, which repairs it"):
+        read_journal(path)
+    other = replace(header(), fingerprints={**header().fingerprints, "model": "another"})
+    with pytest.raises(JournalError, match="answers for another model"):
+        Journal(path, other)
+    assert path.read_bytes() == damaged
+    Journal(path, header()).close()
+    content = read_journal(path)
+    assert content.header == header()
+    assert content.damage(path) is None
+    assert len(content.responses) == 3
+
+
+def test_crlf_line_ends_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(written(path).replace(b"\n", b"\r\n"))
+    assert read_journal(path).damaged == []
+
+
+@pytest.mark.parametrize("what", ["removed", "moved", "replaced"])
+def test_a_journal_that_is_taken_away_ends_the_run(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal(path, header()) as journal:
+        journal.add(response(1))
+        if what == "removed":
+            shutil.rmtree(path.parent)
+        else:
+            path.parent.rename(tmp_path / "elsewhere")
+        if what == "replaced":
+            written(path)
+        with pytest.raises(JournalError, match="removed, moved or replaced"):
+            journal.add(response(2))
+
+
+def test_a_journal_that_is_cut_ends_the_run_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, header()) as journal:
+        journal.add(response(1))
+        size = path.stat().st_size
+        journal.add(response(2))
+        os.truncate(path, size)
+        with pytest.raises(JournalError, match=r"was cut from [\d,]+ to [\d,]+ bytes"):
+            journal.add(response(3))
+    with Journal(path, header()) as journal:
+        assert set(journal.content.responses) == {"q1"}
+
+
+def test_the_other_writer_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, header()), pytest.raises(JournalError) as caught:
+        Journal(path, header())
+    if Path("/proc/locks").exists() and "process" in str(caught.value):
+        assert f"(process {os.getpid()})" in str(caught.value)

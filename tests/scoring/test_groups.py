@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,12 +16,20 @@ from vlmbench.errors import UsageError
 from vlmbench.metrics.base import load_metric
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.groups import Headline, group_scores, macro_average, task_value
-from vlmbench.tasks.groups import expand_names, load_groups
+from vlmbench.tasks.groups import (
+    SameQuestions,
+    expand_names,
+    load_groups,
+    load_same_questions,
+)
 from vlmbench.tasks.registry import load_task, task_names
 
 
 def headline(name: str, values: list[float], chance: float = 0.0) -> Headline:
-    return Headline(load_metric(name), np.array(values, dtype=np.float64)[:, None], chance)
+    ids = tuple(f"q{number}" for number in range(len(values)))
+    return Headline(
+        load_metric(name), np.array(values, dtype=np.float64)[:, None], chance, ids, ids
+    )
 
 
 def test_a_value_by_hand() -> None:
@@ -69,24 +78,57 @@ def test_the_interval_covers_what_it_says() -> None:
     means = {"a": (0.8, 150), "b": (0.5, 80), "c": (0.3, 60)}
     truth = float(np.mean([mean for mean, _ in means.values()]))
     covered = 0
-    for number in range(200):
+    for _ in range(200):
         tasks = {
             name: [headline("match.exact", (generator.random(n) < mean).astype(float).tolist())]
             for name, (mean, n) in means.items()
         }
-        found = macro_average(tasks, seed=number)
+        found = macro_average(tasks)
         covered += found.low <= truth <= found.high
     assert 0.91 <= covered / 200 <= 0.99
 
 
-def test_tasks_of_one_size_are_drawn_independently() -> None:
-    """Were the same samples drawn in both, the mean of two equal tasks would be as uncertain as
-    one of them; independent ones make it narrower by the square root of 2."""
-    values = [float(n % 2) for n in range(200)]
-    one = macro_average({"a": [headline("match.exact", values)]})
-    two = macro_average({n: [headline("match.exact", values)] for n in ("a", "b")})
-    ratio = (one.high - one.low) / (two.high - two.low)
-    assert ratio == pytest.approx(2**0.5, rel=0.15)
+VALUES = [float(n % 2) for n in range(200)]
+
+
+def width(values: dict[str, list[float]], same: tuple[SameQuestions, ...] = ()) -> float:
+    found = macro_average(
+        {name: [headline("match.exact", v)] for name, v in values.items()}, same=same
+    )
+    return found.high - found.low
+
+
+def test_tasks_are_independent() -> None:
+    """The mean of two is less uncertain than each, by the square root of 2."""
+    ratio = width({"a": VALUES}) / width({"a": VALUES, "b": VALUES})
+    assert ratio == pytest.approx(2**0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("by", ["id", "image"])
+def test_tasks_that_ask_the_same_questions_are_not(by: Literal["id", "image"]) -> None:
+    """Equal answers: as uncertain as one task. Every other answer the other way: correlation 0."""
+    same = (SameQuestions(tasks=("a", "b"), by=by),)
+    assert width({"a": VALUES, "b": VALUES}, same) == pytest.approx(width({"a": VALUES}), rel=1e-6)
+    other = [float(n // 2 % 2) for n in range(200)]
+    apart = width({"a": VALUES, "b": other})
+    assert width({"a": VALUES, "b": other}, same) == pytest.approx(apart, rel=1e-6)
+    assert width({"a": VALUES, "c": VALUES}, same) == pytest.approx(apart, rel=1e-6)
+
+
+def test_questions_that_cannot_be_found_again_are_taken_to_err_together() -> None:
+    one, other = headline("match.exact", VALUES), headline("match.exact", VALUES[::-1])
+    renamed = dataclasses.replace(other, ids=tuple(f"x{name}" for name in other.ids))
+    same = (SameQuestions(tasks=("a", "b"), by="id"),)
+    found = macro_average({"a": [one], "b": [renamed]}, same=same)
+    assert found.high - found.low == pytest.approx(width({"a": VALUES}), rel=1e-6)
+
+
+def test_what_asks_the_same_questions_is_declared() -> None:
+    sets = [set(one.tasks) for one in load_same_questions()]
+    assert {"jmmmu", "jmmmu-pro-standard", "jmmmu-pro-vision"} in sets
+    refined = {name for name in task_names() if name.startswith("jammeval-")}
+    assert refined == {name for one in sets for name in one if name.startswith("jammeval-")}
+    assert all(len(one) > 1 for one in sets)
 
 
 def test_names_of_groups_are_names_of_tasks() -> None:
@@ -120,7 +162,7 @@ def test_a_group_is_run_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([*command, "--json"]) == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert (group["group"], group["value"], group["high"]) == ("ja-chart-all", 1.0, 1.0)
-    assert group["reason"] == "only the first 3 samples of a task"
+    assert group["reason"].startswith("only 3 of 315 samples of ja-chart")
     assert set(group["parts"].values()) == {1.0}
     assert main(["score", str(out)]) == 0
     assert "ja-chart-all" in capsys.readouterr().out

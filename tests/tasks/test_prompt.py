@@ -81,17 +81,23 @@ def test_images_named_by_number(
 
 
 def test_a_number_without_an_image() -> None:
-    with pytest.raises(DataError, match="places image 2 of sample 's1'"):
+    with pytest.raises(DataError, match=r"sample 's1' .* marks <image 3> where the sample has 2"):
         shown(NUMBERED, 2, q="<image 3>", o="")
 
 
 @pytest.mark.parametrize(
     ("prompt", "images", "row", "error", "fragment"),
     [
-        ("{{ row.q | interleave }}", 1, {"q": "<image><image>"}, DataError, "places image 1"),
+        (
+            "{{ row.q | interleave }}",
+            1,
+            {"q": "<image><image>"},
+            DataError,
+            "marks <image> 2 times where the sample has 1 image",
+        ),
         ("{{ row.q | interleave }}", 2, {"q": "<image>"}, DataError, "exactly once"),
         ("{{ image(0) }}{{ image(0) }}", 1, {}, DataError, "exactly once"),
-        ("{{ image(-1) }}", 1, {}, DataError, "places image -1"),
+        ("{{ image(-1) }}", 1, {}, DataError, r"places image\(-1\), counted from 0, where"),
         ("{{ row.qestion }}", 1, {"question": "何？"}, DataError, "did you mean 'question'?"),
         ("{{ row.items }}", 0, {"item": "x"}, DataError, "no column 'items'"),
         ("{{ rwo.q }}", 0, {"q": "x"}, ConfigError, "'rwo' is undefined"),

@@ -50,7 +50,7 @@ def test_parquet(tmp_path: Path) -> None:
     assert found[0].meta == {"kind": "what", "style": "seen"}
     assert "images" not in found[0].row
     assert sample_count(load_task(str(path))) == 50
-    assert [one.id for one in samples(path, limit=2)] == ["q000", "q001"]
+    assert [one.id for one in samples(path, only=range(2))] == ["q000", "q001"]
     without = samples(path, images=False)
     assert [one.images for one in without] == [()] * 50
     assert [one.references for one in without] == [one.references for one in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from vlmbench.evaluate import run as run_task
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import stable_hash
+from vlmbench.report.html import build_report
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import read_journal
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import read_samples, sample_count
-from vlmbench.tasks.sources import data_fingerprint, data_state, source_name
+from vlmbench.tasks.sources import data_fingerprint, data_state, local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
 
 HUB = {"hub": "org/name", "split": "test"}
@@ -86,9 +88,8 @@ def test_subsets_take_turns(tmp_path: Path) -> None:
     samples = list(read_samples(task))
     assert [one.id for one in samples] == ["B0", "A0", "B1", "A1", "A2", "A3"]
     assert [one.meta["subset"] for one in samples] == ["B", "A", "B", "A", "A", "A"]
-    for limit in range(1, 7):
-        found = [one.id for one in read_samples(task, limit=limit)]
-        assert found == [one.id for one in samples[:limit]]
+    for only in ([0], [5], [1, 3, 4], []):
+        assert [one.id for one in read_samples(task, only=only)] == [samples[n].id for n in only]
     (tmp_path / "data" / "colors" / "A.parquet").unlink()
     with pytest.raises(DataError, match=r"lacks 1 of the 3 subsets .* add A.parquet"):
         ids(task)
@@ -110,11 +111,16 @@ def test_a_larger_limit_goes_on_and_none_ends_where_a_whole_run_does(tmp_path: P
 
     whole = scores(tmp_path / "whole", None)
     out = tmp_path / "out"
-    for limit, expected in ((2, ["A0", "B0"]), (3, ["A0", "B0", "B1"])):
+    before: set[str] = set()
+    for limit, subsets in ((3, "AAB"), (5, None)):
         lines = scores(out, limit).decode().splitlines()
-        assert [json.loads(line)["id"] for line in lines] == expected
+        found = {json.loads(line)["id"] for line in lines}
+        assert before < found
+        # Two thirds of the rows are of A.
+        assert subsets is None or "".join(sorted(one[0] for one in found)) == subsets
+        before = found
     journal = out / "baseline-oracle" / "colors" / "journal.jsonl"
-    assert len(read_journal(journal).responses) == 3
+    assert len(read_journal(journal).responses) == 5
     assert scores(out, None) == whole
     assert len(read_journal(journal).responses) == 6
 
@@ -245,3 +251,89 @@ def test_subsets_and_lists_of_images_of_the_hub_layout(tmp_path: Path) -> None:
     assert [one.id for one in samples] == ["B", "A"]
     assert [image.data for image in samples[0].images] == [picture(), picture()]
     assert [one.images for one in read_samples(task, images=False)] == [(), ()]
+
+
+def shards(folder: Path, *names: str) -> None:
+    """Parquet files of a row each, whose id is the file's name up to the first dash."""
+    for name in names:
+        row = {**color_rows(1)[0], "id": Path(name).name.split("-")[0].removesuffix(".parquet")}
+        write_rows(folder / name, [row])
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["test-00000-of-00002.parquet", "test-00001-of-00002.parquet"], ["test", "test"]),
+        (["train-00000-of-00001.parquet", "test-00000-of-00001.parquet"], ["test"]),
+        (["train.parquet", "test.parquet"], ["test"]),
+        (["train_00.parquet", "test_00.parquet"], ["test_00"]),
+        (["data/train-00000-of-00001.parquet", "data/test-00000-of-00001.parquet"], ["test"]),
+        (["test-00000-of-00001-0123456789abcdef.parquet", "train-0.parquet"], ["test"]),
+        (["test/0000.parquet", "train/0000.parquet"], ["0000"]),
+        (["testmini-00000-of-00001.parquet", "test-00000-of-00001.parquet"], ["test"]),
+        (["a.parquet", "b.parquet"], ["a", "b"]),
+        (["a.parquet", "test-0.parquet"], ["test"]),
+    ],
+)
+def test_files_of_the_split(files: list[str], expected: list[str], tmp_path: Path) -> None:
+    shards(tmp_path / "data" / "colors", *files)
+    task = hub_task(tmp_path)
+    names = local_files(task)
+    assert names is not None
+    assert [path.stem.split("-")[0] for path in names[None]] == expected
+
+
+def test_subsets_have_splits_of_their_own(tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        shards(tmp_path / "data" / "colors" / name, "test-0.parquet", "dev-00000-of-00001.parquet")
+    task = hub_task(tmp_path, data={**HUB, "subsets": ["A", "B"]})
+    files = local_files(task)
+    assert files is not None and [len(paths) for paths in files.values()] == [1, 1]
+
+
+def test_a_configuration_may_have_a_folder(tmp_path: Path) -> None:
+    shards(tmp_path / "data" / "colors", "ja/test-0.parquet", "en/test-0.parquet")
+    files = local_files(hub_task(tmp_path, data={**HUB, "config": "ja"}))
+    assert files is not None and [path.parent.name for path in files[None]] == ["ja"]
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("train-00000-of-00001.parquet", "holds the split train, and the task reads test; add"),
+        ("data/val-0.parquet", "holds the split val, and the task reads test"),
+        ("README.md", r"colors holds no data of task 'colors' but README.md; put test-\*.parquet"),
+    ],
+)
+def test_a_folder_that_is_not_read_is_named(file: str, sentence: str, tmp_path: Path) -> None:
+    """And the Hub is not read in its place."""
+    path = tmp_path / "data" / "colors" / file
+    if path.suffix == ".md":
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    else:
+        shards(path.parent, path.name)
+    with pytest.raises(DataError, match=sentence):
+        ids(hub_task(tmp_path))
+    shutil.rmtree(tmp_path / "data" / "colors")
+    assert local_files(hub_task(tmp_path)) is None
+
+
+def test_data_of_another_size_than_published_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    write_public(load_task("mecha-ja"), data)
+    said = "The data of mecha-ja has 3 samples where its card says 1,818 items"
+    assert main(["tasks", "check", "mecha-ja", "--data-dir", str(data)]) == 0
+    assert said in capsys.readouterr().out
+    runs = str(tmp_path / "runs")
+    run = ["run", "--tasks", "mecha-ja", "--data-dir", str(data), "--out", runs, "--quiet"]
+    assert main([*run, "--model", "baseline:oracle,baseline:majority"]) == 0
+    assert said in capsys.readouterr().out
+    for command in (["compare", runs], ["compare", runs, "--published"]):
+        assert main(command) == 0
+        assert said in capsys.readouterr().out
+    page = build_report([Path(runs)], tmp_path / "report").parent / "tasks"
+    text = "".join(file.read_text() for file in page.parent.rglob("*.html"))
+    assert "Not as published: samples in the data" in text

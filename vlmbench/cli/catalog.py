@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
-from vlmbench.check import check_task
 from vlmbench.cli.console import print_details, print_json, print_list, print_table
 from vlmbench.cli.execution import resolve_models
 from vlmbench.compare.published import comparable_sources
@@ -23,7 +21,7 @@ from vlmbench.scoring.predictions_file import LineScore, score_file
 from vlmbench.tasks.groups import load_groups
 from vlmbench.tasks.registry import load_task, task_names
 from vlmbench.tasks.samples import sample_count
-from vlmbench.tasks.sources import data_state, source_name
+from vlmbench.tasks.sources import data_state
 from vlmbench.tasks.spec import TaskSpec
 
 CORPUS_KEYS = ("metric", "value", "low", "high", "n", "unscored", "signature")
@@ -81,25 +79,6 @@ def tasks_show_command(options: argparse.Namespace) -> int:
         card["published"] = card["published"] or NONE_KNOWN
     print_details(card, json=options.json)
     return 0
-
-
-def tasks_check_command(options: argparse.Namespace) -> int:
-    """Read the whole task; 2 if something is wrong with it."""
-    task = load_task(options.name, data_dir=options.data_dir)
-    found = check_task(task)
-    if options.json:
-        print_json(asdict(found))
-    else:
-        problems = f"{len(found.problems)} to correct" if found.problems else "no problems"
-        print(
-            f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
-            f"examples of {source_name(task)}: {problems}."
-        )
-        for note in found.notes:
-            print(note)
-    for problem in found.problems:
-        print(f"vlmbench: {problem}", file=sys.stderr)
-    return 2 if found.problems else 0
 
 
 def tasks_prepare_command(options: argparse.Namespace) -> int:

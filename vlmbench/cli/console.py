@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from vlmbench.stats import Interval
 
 
+def say(sentence: str) -> None:
+    """Tell a person something beside the command's own output."""
+    print(f"vlmbench: {sentence}", file=sys.stderr)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))

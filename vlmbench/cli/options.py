@@ -77,9 +77,15 @@ def _add_run(top: Parser) -> None:
         required=True,
     )
     run.option("--out DIR", "directory of runs; default: runs", default=Path("runs"))
-    run.option("--limit N", "run only N samples of each task")
+    run.option("--limit N", "run only N samples of each task, drawn evenly over subsets and slices")
     run.option("--max-errors COUNT", "stop when more than COUNT samples fail")
     run.option("--fresh", "drop the answers that are in --out already")
+    run.option(
+        "--sequential",
+        "stop a task as soon as its verdict against --baseline is safe; exit code as of gate check",
+    )
+    run.option("--baseline FILE", "made by 'gate save', for --sequential")
+    run.option("--rules FILE", "YAML with margins, for --sequential (docs/gate.md)")
     run.option(
         "--keep-images", "store each image once in DIR/images, so that reports need no data set"
     )
@@ -197,7 +203,7 @@ def _add_compare(top: Parser) -> None:
         "vlmbench compare runs/base runs/tuned",
         "vlmbench compare runs --published",
     )
-    compare.share("runs", "seed", "json")
+    compare.share("runs", "json")
     compare.option("--published", "with scores that others published, where these compare")
 
 
@@ -206,27 +212,50 @@ def _add_gate(top: Parser) -> None:
     gate.moved = "the gate is 'vlmbench gate check RUNS --baseline FILE'"
     save = gate.command(
         "save",
-        "save the headline scores of one model's runs as a baseline",
-        "compare.gate_save_command",
+        "save the scores and answers of one model's runs as a baseline",
+        "gate.gate_save_command",
         "vlmbench gate save runs/tiny-ja -o baseline.json",
+        "vlmbench gate save runs/mine -o baseline.json --repeats again-1/mine again-2/mine",
     )
     save.share("runs")
     save.option("-o/--output FILE", "JSON file to write", required=True)
+    save.option(
+        "--repeats RUNS",
+        "further runs of the same model, for how much speed and memory differ from run to run",
+        default=[],
+    )
     check = gate.command(
         "check",
         "compare one model's runs with a baseline, sample by sample",
-        "compare.gate_check_command",
-        "vlmbench gate check runs/new --baseline baseline.json --margin 0.02",
+        "gate.gate_check_command",
+        "vlmbench gate check runs/new --baseline baseline.json",
+        "vlmbench gate check runs/new --baseline baseline.json --rules gate.yaml --junit gate.xml",
     )
     check.share("runs", "json")
     check.option("--baseline FILE", "made by 'gate save'", required=True)
+    check.option("--rules FILE", "YAML with margins and what is gated (docs/gate.md)")
     check.option(
-        "--margin M", "tolerated drop in the unit of each metric; default: 0.02", type=float
+        "--margin SHARE",
+        "tolerated drop, as a share of a metric's range, or of the baseline's value where it has "
+        "no practical range; default: 0.02, or 0.05 of the value",
     )
+    check.option(
+        "--undecided CODE",
+        "what to do where too few samples were run to tell: pass, fail or exit code 4; default: 4",
+        choices=["pass", "fail", "4"],
+    )
+    check.option("--markdown FILE", "write the report as Markdown, for a pull request comment")
+    check.option("--junit FILE", "write it as JUnit XML, for a CI server")
+    check.option("--github", "print GitHub annotations, and append to $GITHUB_STEP_SUMMARY")
+    for command in (save, check):
+        command.option(
+            "--max-missing SHARE",
+            "tolerated share of samples without an answer, counted as the worst; default: 0",
+        )
     power = gate.command(
         "power",
         "say how many samples it takes to see a difference",
-        "compare.gate_power_command",
+        "gate.gate_power_command",
         "vlmbench gate power --tasks ja-vqa --effect 0.02",
         "vlmbench gate power --tasks ja-caption --effect 0.1 --pilot runs/base runs/tuned",
     )
@@ -237,7 +266,7 @@ def _add_gate(top: Parser) -> None:
         type=float,
         required=True,
     )
-    power.option("--pilot RUNS", "runs of two models, for how much they differ", default=[])
+    power.option("--pilot RUNS", "runs of one model or two, for how much they differ", default=[])
     power.share("data-dir", "json")
 
 
@@ -292,7 +321,7 @@ def _add_judge(top: Parser) -> None:
 
 
 def _add_tasks(top: Parser) -> None:
-    tasks = top.command("tasks", "list, show, check and prepare tasks")
+    tasks = top.command("tasks", "list, show, check, preview and prepare tasks")
     listing = tasks.command("list", "list tasks and groups of tasks", "catalog.tasks_list_command")
     show = tasks.command(
         "show",
@@ -303,8 +332,15 @@ def _add_tasks(top: Parser) -> None:
     check = tasks.command(
         "check",
         "check data, images, prompts and examples, without a model",
-        "catalog.tasks_check_command",
+        "task_check.tasks_check_command",
         "vlmbench tasks check my-task.yaml",
+    )
+    preview = tasks.command(
+        "preview",
+        "show a sample as the model gets it",
+        "task_check.tasks_preview_command",
+        "vlmbench tasks preview ja-vqa",
+        "vlmbench tasks preview my-task.yaml --id q7",
     )
     prepare = tasks.command(
         "prepare",
@@ -313,10 +349,12 @@ def _add_tasks(top: Parser) -> None:
         "vlmbench tasks prepare jdocqa --data-dir data",
         "vlmbench tasks prepare jmmmu --data-dir data --download",
     )
-    for command in (listing, show, check, prepare):
+    for command in (listing, show, check, preview, prepare):
         command.share("data-dir", "json")
-    for command in (show, check, prepare):
+    for command in (show, preview, prepare):
         command.option("NAME", "a task, or a task file")
+    check.option("NAME", "tasks, groups of tasks or task files; several with commas")
+    preview.option("--id ID", "the sample's; default: the first one")
     prepare.option("--download", "save the rows of the Hub in --data-dir")
 
 

@@ -16,7 +16,9 @@ class Names(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
         """See argparse."""
-        names = (name.strip() for name in values.split(","))
+        names = [name.strip() for name in values.split(",")]
+        if not any(names):
+            parser.error(f"{option} names nothing ('{values}')")
         known = getattr(namespace, self.dest) or ()
         setattr(namespace, self.dest, list(dict.fromkeys((*known, *filter(None, names)))))
 
@@ -55,6 +57,17 @@ def temperature(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to 1")
+    return value
+
+
 VALUES: dict[str, dict[str, Any]] = {
     "RUNS": {"nargs": "+", "type": Path},
     "DIR": {"type": Path},
@@ -63,6 +76,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "N|auto": {"type": positive_or_auto},
     "COUNT": {"type": natural},
     "T": {"type": temperature},
+    "SHARE": {"type": share},
     "SEED": {"type": int, "default": 0},
     "NAMES": {"action": Names, "default": []},
     "KEY=VALUE": {"action": "append", "default": []},
@@ -76,7 +90,10 @@ SHARED = {
         "folder of local data: <task>.parquet, <task>/*.parquet or <task>.jsonl; tasks without a "
         "file there are read from the Hugging Face Hub",
     ),
-    "seed": ("--seed SEED", "random seed of bootstrap and sampled generation; default: 0"),
+    "seed": (
+        "--seed SEED",
+        "random seed of sampled generation and of what a diagnosis draws; default: 0",
+    ),
     "json": ("--json", "print one JSON document"),
     "quiet": ("--quiet", "show no progress bar"),
 }

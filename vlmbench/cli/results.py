@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from vlmbench.cli.console import interval, number, print_json, print_table, value_and_interval
@@ -12,6 +12,7 @@ from vlmbench.records import Estimate, RunRecord
 from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.scoring.groups import GroupScore, group_scores
+from vlmbench.stats import FEW
 
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
@@ -40,22 +41,61 @@ def print_results(records: Sequence[RunRecord], runs: Sequence[RunDir], *, json:
 
 def _print_estimates(records: Sequence[RunRecord]) -> None:
     """The overall estimates, but those that `_print_answers` shows."""
-    rows = [
-        [
-            record.model,
-            record.title,
-            estimate.metric + (" *" if estimate.headline else ""),
-            number(estimate.value),
-            _interval_and_bounds(estimate),
-            str(estimate.n),
-            str(sum(record.coverage.errors.values())),
-        ]
+    shown = [
+        (record, estimate)
         for record in records
         for estimate in record.estimates
         if estimate.slice is None and (estimate.headline or estimate.metric not in DIAGNOSTICS)
     ]
-    print_table(("model", "task", "metric", ">value", ">95 % interval", ">n", ">errors"), rows)
+    columns = {
+        "model": [record.model for record, _ in shown],
+        "task": [record.title for record, _ in shown],
+        "metric": [one.metric + (" *" if one.headline else "") for _, one in shown],
+        ">value": [number(one.value) for _, one in shown],
+        ">95 % interval": [_interval_and_bounds(one) for _, one in shown],
+        ">n": [str(one.n) for _, one in shown],
+        ">part": [record.part or "" for record, _ in shown],
+        ">unscored": [str(one.unscored) for _, one in shown],
+        ">errors": [str(sum(record.coverage.errors.values())) for record, _ in shown],
+    }
+    if not any(columns[">part"]):
+        del columns[">part"]
+    if all(one.unscored == 0 for _, one in shown):
+        del columns[">unscored"]
+    print_table([*columns], zip(*columns.values(), strict=True))
     print("* headline metric: on the leaderboard, and compared by the gate")
+    if few := _few(records):
+        print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
+    for record in records:
+        for note in _data_notes(record):
+            print(f"Note: {note}")
+
+
+def _few(records: Sequence[RunRecord]) -> list[str]:
+    """Tasks with fewer independent samples than a verdict takes, and how many they have."""
+    found = dict.fromkeys(
+        f"{record.title} ({one.clusters})"
+        for record in records
+        for one in record.estimates
+        if one.slice is None and one.headline and 0 < one.clusters < FEW
+    )
+    return [*found]
+
+
+def _data_notes(record: RunRecord) -> Iterator[str]:
+    """What a reader of the numbers should know of the data behind them."""
+    if record.part is not None:
+        yield (
+            f"{record.title} was asked in part, {record.part} samples, drawn evenly over subsets "
+            f"and slices with seed {record.seed}."
+        )
+    if record.without_image:
+        yield (
+            f"{record.without_image:,} of {record.coverage.total:,} samples of {record.title} were "
+            "asked without a picture, as their rows hold none."
+        )
+    if record.other_size is not None:
+        yield record.other_size
 
 
 def _print_clean_parts(records: Sequence[RunRecord]) -> None:
@@ -79,12 +119,15 @@ def _print_clean_parts(records: Sequence[RunRecord]) -> None:
         rows,
         title="Clean part: the samples that the model was not trained on",
     )
+    unknown: dict[str, list[str]] = {}
     for record in records:
         if record.overlap is not None and not record.overlap.compared:
-            print(
-                f"Note: the training data of {record.model} was not compared with {record.title}, "
-                "so nobody knows whether it was trained on these samples."
-            )
+            unknown.setdefault(record.model, []).append(record.title)
+    for model, titles in unknown.items():
+        print(
+            f"Note: the training data of {model} was not compared with {', '.join(titles)}, so "
+            "nobody knows whether it was trained on these samples."
+        )
 
 
 def _interval_and_bounds(estimate: Estimate) -> str:

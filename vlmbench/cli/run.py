@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from vlmbench.cli.console import say
 from vlmbench.cli.execution import executor_for, resolve_models
 from vlmbench.cli.judge_model import (
     judge_check,
@@ -17,9 +17,10 @@ from vlmbench.cli.judge_model import (
     with_judged,
 )
 from vlmbench.cli.results import print_results
+from vlmbench.cli.sequential import print_early_verdicts, sequential_gates
 from vlmbench.derive import load_metrics, score
 from vlmbench.errors import UsageError
-from vlmbench.evaluate import run_all
+from vlmbench.evaluate import nothing_said, run_all
 from vlmbench.executors.base import CheckedExecutor, Executor
 from vlmbench.judges.judging import judgeable
 from vlmbench.models.hf_options import contradiction
@@ -39,7 +40,7 @@ def score_command(options: argparse.Namespace) -> int:
     """Derive scores again from journals."""
     extra = extra_metrics(options.metrics, options.option)
     runs = find_runs(options.runs)
-    print_results([score(one, extra=extra) for one in runs], runs, json=options.json)
+    print_results([score(one, extra=extra, notify=say) for one in runs], runs, json=options.json)
     return 0
 
 
@@ -63,11 +64,13 @@ def run_command(options: argparse.Namespace) -> int:
         with executor_for(model, options) as plain:
             yield CheckedExecutor(plain, check) if check else plain
 
+    watches = sequential_gates(options, models, tasks)
     records = run_all(
         models,
         variants,
         checked_executor,
         quiet=options.quiet,
+        watch_for=lambda task: watches.get(task.name),
         out=options.out,
         limit=options.limit,
         seed=options.seed,
@@ -83,6 +86,8 @@ def run_command(options: argparse.Namespace) -> int:
         say_unjudged(records)
         print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
         print(f"Next: vlmbench report {options.out}")
+    if watches:
+        return print_early_verdicts(watches)
     judge_code = judge_exit_code(judged)
     return _exit_code(records, options.out) or judge_code
 
@@ -118,16 +123,20 @@ def _with_variants(
     if problems and not any(choice.variants for _, choice in choices):
         raise UsageError(problems[0])
     for problem in problems:
-        print(f"vlmbench: {problem}", file=sys.stderr)
+        say(problem)
     return [(task, one) for task, choice in choices for one in (None, *choice.variants)]
 
 
 def _exit_code(records: Sequence[RunRecord], out: Path) -> int:
-    """0 if every sample has an answer; 2 where an image is to blame, which no retry will cure."""
+    """0 if every sample has an answer; 2 where the data is to blame, which no retry will cure, or
+    where all answers are empty."""
     incomplete = [one for one in records if not one.coverage.complete]
     for record in incomplete:
-        print(f"vlmbench: {_incomplete(record, out)}", file=sys.stderr)
-    if any("image" in record.coverage.errors for record in records):
+        say(_incomplete(record, out))
+    empty = [sentence for sentence in map(nothing_said, records) if sentence]
+    for sentence in empty:
+        say(sentence)
+    if empty or any({"image", "data"} & {*record.coverage.errors} for record in records):
         return 2
     return 3 if incomplete else 0
 
@@ -137,8 +146,13 @@ def _incomplete(record: RunRecord, out: Path) -> str:
     journal = RunDir.of(out, record.model, record.task, record.variant).journal
     errors = [one.error for one in read_journal(journal).responses.values() if one.error]
     first = errors[0].message.rstrip(".") if errors else "no response"
+    retry = (
+        "correct the data or the task file and run with --fresh"
+        if "data" in coverage.errors
+        else "correct that and run the same command, which retries only those"
+    )
     return (
         f"{record.model} has no answer to {coverage.total - coverage.answered} of "
         f"{coverage.total} samples of {record.title}, so its scores are incomplete (first reason: "
-        f"{first}); correct that and run the same command, which retries only those."
+        f"{first}); {retry}."
     )

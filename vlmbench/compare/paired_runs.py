@@ -11,7 +11,15 @@ import pandas as pd
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir
-from vlmbench.stats import Floats, percentile_interval, resampled_totals, value_of
+from vlmbench.stats import (
+    Floats,
+    PairedDifference,
+    clustered,
+    paired_difference,
+    percentile_interval,
+    resampled_totals,
+    value_of,
+)
 
 RESAMPLES = 2000
 
@@ -35,6 +43,8 @@ class Paired:
     ids: tuple[str, ...]
     vectors: tuple[Floats, ...]
     """(n, metric.size) a run."""
+    clusters: tuple[str, ...]
+    """Of each sample; its own id where nothing is known of its images."""
     left_out: int
     """Samples that the metric is for and that some run did not answer or could not score."""
 
@@ -71,19 +81,21 @@ def headline_metrics(record: RunRecord, *, use: str | None = None) -> dict[str, 
 def metric_frame(rows: Iterable[SampleScores], name: str) -> pd.DataFrame:
     """What a metric says of samples, a row each by id.
 
-    Columns: `key` of the request; `concerned`, whether the metric is for the sample or there is
-    no answer; `vector`, None where there is none; `read`, what the metric read out of the answer.
+    Columns: `key` of the request; `cluster` that the sample belongs to; `concerned`, whether the
+    metric is for the sample or there is no answer; `vector`, None where there is none; `read`, what
+    the metric read out of the answer.
     """
     values = {
         row.id: (
             row.key,
+            row.cluster or row.id,
             name in row.scores or row.error is not None,
             score.vector if (score := row.scores.get(name)) is not None else None,
             score.extracted if score is not None else None,
         )
         for row in rows
     }
-    columns = ["key", "concerned", "vector", "read"]
+    columns = ["key", "cluster", "concerned", "vector", "read"]
     return pd.DataFrame.from_dict(values, orient="index", columns=columns, dtype=object)
 
 
@@ -105,15 +117,39 @@ def pair(runs: Sequence[Scored], name: str, metric: Metric, *, unlike: bool = Fa
     scored = vectors.dropna()
     shape = (len(scored), metric.size)
     matrices = (np.array(scored[run].tolist(), dtype=np.float64).reshape(shape) for run in vectors)
-    return Paired(tuple(scored.index), tuple(matrices), len(vectors) - len(scored))
+    clusters = both.loc[scored.index, (0, "cluster")]
+    return Paired(tuple(scored.index), tuple(matrices), tuple(clusters), len(vectors) - len(scored))
+
+
+def metric_difference(
+    metric: Metric, new: Floats, old: Floats, clusters: Sequence[str]
+) -> PairedDifference:
+    """The value of `new` less that of `old` on a metric, with its 95 % interval.
+
+    Args:
+        new: (n, metric.size), n at least 1.
+        old: The same samples in the same order.
+        clusters: Of each sample.
+    """
+    return paired_difference(
+        new,
+        old,
+        clusters=clusters,
+        combine=metric.definition.combine,
+        kind=metric.kind(new, old),
+        bounds=metric.bounds or (0.0, metric.unit),
+        unit=metric.unit,
+    )
 
 
 def joint_draws(paired: Paired, metric: Metric, *, seed: int) -> Floats:
-    """The metric's values in resamples of the samples: (runs, RESAMPLES), drawn together."""
-    n = len(paired.ids)
-    totals = resampled_totals(np.hstack(paired.vectors), resamples=RESAMPLES, seed=seed)
-    parts = np.split(totals, len(paired.vectors), axis=1)
-    return np.stack([metric.combine(part, n) for part in parts])
+    """The metric's values in resamples of the clusters: (runs, RESAMPLES), drawn together."""
+    data = clustered(np.hstack(paired.vectors), paired.clusters)
+    drawn = resampled_totals(
+        np.column_stack([data.sums, data.sizes]), resamples=RESAMPLES, seed=seed
+    )
+    parts = np.split(drawn[:, :-1], len(paired.vectors), axis=1)
+    return np.stack([metric.combine(part, drawn[:, -1]) for part in parts])
 
 
 def values_of(paired: Paired, metric: Metric) -> Floats:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vlmbench.compare.gate.pooling import pooled_judged
+from vlmbench.compare.gate.report import GateRow
+from vlmbench.compare.gate.rules import Rules, unit_of
+from vlmbench.compare.gate.verdicts import Judged, decide
 from vlmbench.compare.paired_runs import (
-    RESAMPLES,
+    Paired,
     Scored,
     headline_metrics,
+    metric_difference,
     pair,
     read_scored,
     values_of,
@@ -20,7 +25,6 @@ from vlmbench.errors import UsageError
 from vlmbench.metrics.base import Metric
 from vlmbench.records import RunRecord
 from vlmbench.runs.directory import find_runs
-from vlmbench.stats import paired_bootstrap
 
 SAME_QUESTIONS = ("data", "fields", "prompt")
 """Fingerprints that two runs of the same questions share."""
@@ -37,13 +41,21 @@ PAIR_COLUMNS = (
     "low",
     "high",
     "p_value",
+    "verdict",
+    "reason",
+    "decides",
+    "lower_is_better",
+    "method",
     "n",
     "left_out",
     "problem",
 )
 
+POOLED_PART = "pooled"
+"""`part` of the row over all tasks."""
 
-def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
+
+def compare_runs(paths: Sequence[Path]) -> pd.DataFrame:
     """The first model beside each of the others, on every task that both have run.
 
     Args:
@@ -52,11 +64,14 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         A row a task, headline metric and other model, of the `part` "all"; a second one of the
-        part "clean" where a model was trained on samples of the task, without these: `value_a`
+        part "clean" where a model was trained on samples of the task, without these; one of the
+        part "pooled" over several tasks, each as a share of its scale: `value_a`
         and `value_b` on the `n` samples that both scored, `difference` (b minus a; positive is
         better unless the metric counts what is wrong) with the ends `low` and `high` of its 95 %
-        paired bootstrap interval, `p_value`, `left_out` samples that one of them did not answer
-        or could not score, and the `problem` where the two do not compare (missing otherwise).
+        interval (`method` names it), `p_value`, the `verdict` by the gate's rules and margins with
+        its `reason` and what `decides`, whether `lower_is_better`, `left_out` samples that one of
+        them did not answer or could not score, and the `problem` where the two do not compare
+        (missing otherwise).
 
     Raises:
         UsageError: There are not two models.
@@ -74,16 +89,75 @@ def compare_runs(paths: Sequence[Path], *, seed: int = 0) -> pd.DataFrame:
             f"{', '.join(map(str, paths))}; give the runs of two."
         )
     first, *others = by_model.values()
-    rows = [
-        row
-        for other in others
-        for task in sorted(first.keys() & other.keys())
-        for row in _task_rows(first[task], other[task], seed)
-    ]
+    rows = [row for other in others for row in _model_rows(first, other)]
     return pd.DataFrame(rows, columns=list(PAIR_COLUMNS))
 
 
-def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
+def gate_rows(frame: pd.DataFrame) -> list[GateRow]:
+    """The rows of `compare_runs` that have numbers, as the gate's tables show them."""
+    shown = frame[frame["problem"].isna()].astype(object)
+    shown = shown.where(shown.notna(), None)
+    return [
+        GateRow(
+            "pooled" if row.part == POOLED_PART else "task",
+            row.task + (" (clean part)" if row.part == "clean" else ""),
+            row.metric,
+            row.verdict,
+            n=row.n,
+            baseline=row.value_a,
+            value=row.value_b,
+            difference=row.difference,
+            low=row.low,
+            high=row.high,
+            p_value=row.p_value,
+            lower_is_better=row.lower_is_better,
+            reason=row.reason or "",
+            decides=row.decides or "",
+        )
+        for row in shown.itertuples()
+    ]
+
+
+def _model_rows(
+    first: Mapping[str, Scored], other: Mapping[str, Scored]
+) -> Iterator[dict[str, Any]]:
+    """One model beside the first: what the gate would say with its own margins."""
+    found = [
+        pair_of_runs
+        for task in sorted(first.keys() & other.keys())
+        for pair_of_runs in _task_rows(first[task], other[task])
+    ]
+    judged = [one for _, one in found if one is not None]
+    whole = [one for names, one in found if one is not None and names["part"] == "all"]
+    pooled = pooled_judged(whole)
+    decided = iter(decide([*judged, *([pooled] if pooled else [])]))
+    for names, one in found:
+        yield names if one is None else names | _numbers(next(decided))
+    if pooled:
+        models = {name: found[0][0][name] for name in ("model_a", "model_b")}
+        row = next(decided)
+        yield {"task": row.task, "metric": row.metric, "part": POOLED_PART} | models | _numbers(row)
+
+
+def _numbers(row: GateRow) -> dict[str, Any]:
+    return {
+        "value_a": row.baseline,
+        "value_b": row.value,
+        "difference": row.difference,
+        "low": row.low,
+        "high": row.high,
+        "p_value": row.p_value,
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "decides": row.decides,
+        "lower_is_better": row.lower_is_better,
+        "method": row.method,
+        "n": row.n,
+        "left_out": row.lost,
+    }
+
+
+def _task_rows(a: Scored, b: Scored) -> Iterator[tuple[dict[str, Any], Judged | None]]:
     parts = {"all": (a, b)}
     if seen := _seen(a.record) | _seen(b.record):
         parts["clean"] = (_without(a, seen), _without(b, seen))
@@ -97,8 +171,14 @@ def _task_rows(a: Scored, b: Scored, seed: int) -> Iterator[dict[str, Any]]:
                 "model_a": a.record.model,
                 "model_b": b.record.model,
             }
-            found = {"problem": problem} if problem else _paired(one, other, name, metric, seed)
-            yield names | found
+            paired = pair([one, other], name, metric)
+            if problem:
+                yield names | {"problem": problem}, None
+            elif not paired.ids:
+                problem_there = "no sample scored in both"
+                yield names | {"n": 0, "left_out": paired.left_out, "problem": problem_there}, None
+            else:
+                yield names, _judged(a.record.task, name, metric, paired)
 
 
 def _seen(record: RunRecord) -> set[str]:
@@ -122,20 +202,39 @@ def _problem(a: RunRecord, b: RunRecord, metric: str) -> str | None:
     return None if signatures[0] == signatures[1] else "another metric signature"
 
 
-def _paired(a: Scored, b: Scored, name: str, metric: Metric, seed: int) -> dict[str, Any]:
-    paired = pair([a, b], name, metric)
-    if not paired.ids:
-        return {"n": 0, "left_out": paired.left_out, "problem": "no sample scored in both"}
+def _judged(task: str, name: str, metric: Metric, paired: Paired) -> Judged:
     first, second = paired.vectors
-    found = paired_bootstrap(second, first, metric.combine, resamples=RESAMPLES, seed=seed)
+    seen = metric_difference(metric, second, first, paired.clusters)
     value_a, value_b = values_of(paired, metric).tolist()
-    return {
-        "value_a": value_a,
-        "value_b": value_b,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "p_value": found.p_value,
-        "n": len(paired.ids),
-        "left_out": paired.left_out,
-    }
+    scale = unit_of(metric, value_a)
+    share = Rules().margin_share(task, name, metric)
+    lower_is_better = metric.definition.lower_is_better
+    better = seen.negated() if lower_is_better else seen
+    row = GateRow(
+        "task",
+        task,
+        name,
+        "undecided",
+        n=seen.n,
+        clusters=seen.clusters,
+        lost=paired.left_out,
+        baseline=value_a,
+        value=value_b,
+        difference=seen.difference,
+        low=seen.low,
+        high=seen.high,
+        margin=share * scale,
+        margin_share=share,
+        p_value=seen.p_two_sided,
+        lower_is_better=lower_is_better,
+        method=seen.method,
+    )
+    return Judged(
+        row,
+        better,
+        low=better.low,
+        high=better.high,
+        margin=share * scale,
+        scale=scale,
+        unit=metric.unit,
+    )

@@ -1,39 +1,46 @@
-"""How many samples it takes to see a difference: planning for the gate and for comparisons.
+"""How many samples it takes: planning for the gate and for comparisons.
 
-Two models answer the same n samples; the mean of the paired differences has the variance v / n. A
-difference `effect` is seen (95 % interval without 0) with a probability of 80 % if
+Two models answer the same n samples, and the paired differences have a standard deviation sd. From
+it follow the samples that show a difference `effect` four times of five (a 95 % interval without
+0), the smallest effect that the task's samples show as often, and the smallest margin at which the
+gate passes an equally good model as often; `stats.planning` says how.
 
-    n >= (z_0.975 + z_0.8)^2 * v / effect^2
-
-v comes from two runs where there are two. For a metric of right and wrong it is otherwise the share
-of samples on which the models disagree, less effect^2; shown for models that disagree on a tenth
-and on three tenths of the samples.
-
-Source: J. M. Lachin, Introduction to sample size determination and power analysis for clinical
-trials, Controlled Clinical Trials 2 (1981).
+sd comes from runs where there are some. Of two models it is that of their differences, with what
+questions about one image add. Of one model it is that of its scores, for another model whose scores
+correlate with them by so much. Without a run, of a metric of right and wrong, it follows from the
+share of samples on which two models disagree.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
 
-from vlmbench.compare.paired_runs import headline_metrics, pair, read_scored
+from vlmbench.compare.gate.rules import on_free_scale, unit_of
+from vlmbench.compare.paired_runs import (
+    Scored,
+    headline_metrics,
+    metric_difference,
+    pair,
+    read_scored,
+    values_of,
+)
 from vlmbench.errors import UsageError
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.runs.directory import find_runs
+from vlmbench.stats import clusters, effect_at, margin_at, samples_for_effect
 from vlmbench.tasks.samples import sample_count
 from vlmbench.tasks.spec import TaskSpec
 
 DISAGREEMENT = {"models that differ on 10 %": 0.1, "models that differ on 30 %": 0.3}
-POWER, LEVEL = 0.8, 0.95
+CORRELATION = (0.9, 0.5)
 
-POWER_COLUMNS = ("task", "metric", "assumed", "samples", "needed", "smallest_effect")
+POWER_COLUMNS = ("task", "metric", "assumed", "samples", "needed", "smallest_effect", "margin")
 
 
 def power_table(
@@ -43,88 +50,129 @@ def power_table(
 
     Args:
         effect: The difference in the unit of the metric, above 0.
-        pilot: Runs of two models on the tasks; without them nothing can be said of a metric that
-            is not of right and wrong.
+        pilot: Runs of one model or two on the tasks; without them nothing can be said of a metric
+            that is not of right and wrong.
 
     Returns:
         A row a task, metric and assumption: `samples` the task has (missing where that is not
-        known without reading it), `needed` ones for a power of 80 %, and the `smallest_effect`
-        that is seen as often with the samples there are.
+        known without reading it), `needed` ones to see the effect, the `smallest_effect` that the
+        samples there are show, and the smallest `margin` that they decide, as a share as the gate
+        takes it (missing where that is of a value that nothing is known of); each with a
+        probability of 80 %.
 
     Raises:
-        UsageError: The effect is not above 0, or the pilot runs are not of two models.
+        UsageError: The effect is not above 0, or the pilot runs are of more than two models.
     """
     if not effect > 0:
         raise UsageError(f"The effect is {effect}; give the difference to be seen, above 0.")
-    variances = _pilot_variances(pilot)
+    known = _pilot_spreads(pilot)
     rows = [
-        _row(task, key, assumed, variance, effect)
+        _row(task, key, metric, assumed, effect)
         for task in tasks
-        for key in task.headlines
-        for assumed, variance in variances.get((task.name, key), _assumed(task, key, effect))
+        for key, metric in _headlines(task)
+        for assumed in known.get((task.name, key), _assumed(metric, effect))
     ]
     return pd.DataFrame(rows, columns=list(POWER_COLUMNS))
 
 
-def needed_samples(variance: float, effect: float) -> int:
-    """The n of the formula above."""
-    return max(2, math.ceil(_factor() ** 2 * variance / effect**2))
+def _headlines(task: TaskSpec) -> Iterator[tuple[str, Metric]]:
+    for key in task.headlines:
+        use = next(one for one in task.metrics if one.key == key)
+        yield key, load_metric(use.use, use.options)
 
 
-def _factor() -> float:
-    normal = NormalDist()
-    return normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(POWER)
+@dataclass(frozen=True, slots=True)
+class _Assumed:
+    """How much two models differ."""
+
+    text: str
+    sd: float | None
+    value: float | None = None
+    """Of the pilot on the metric."""
 
 
 def _row(
-    task: TaskSpec, key: str, assumed: str, variance: float | None, effect: float
+    task: TaskSpec, key: str, metric: Metric, assumed: _Assumed, effect: float
 ) -> dict[str, Any]:
-    count = sample_count(task)
+    count, sd = sample_count(task), assumed.sd
     row: dict[str, Any] = {
         "task": task.name,
         "metric": key,
-        "assumed": assumed,
+        "assumed": assumed.text,
         "samples": count,
     }
-    if variance is not None:
-        row["needed"] = needed_samples(variance, effect)
-        row["smallest_effect"] = _factor() * math.sqrt(variance / count) if count else None
+    if sd is not None:
+        row["needed"] = samples_for_effect(effect, sd, scale=metric.unit)
+        if count:
+            row["smallest_effect"] = effect_at(count, sd, scale=metric.unit)
+            if not on_free_scale(metric) or assumed.value:
+                full = unit_of(metric, assumed.value or 0.0)
+                row["margin"] = margin_at(count, sd, scale=metric.unit) / full
     return row
 
 
-def _assumed(task: TaskSpec, key: str, effect: float) -> Iterator[tuple[str, float | None]]:
-    use = next(one for one in task.metrics if one.key == key)
-    metric = load_metric(use.use, use.options)
+def _assumed(metric: Metric, effect: float) -> Iterator[_Assumed]:
     if not _is_right_or_wrong(metric):
-        yield "not known without --pilot", None
+        yield _Assumed("not known without --pilot", None)
         return
     for text, share in DISAGREEMENT.items():
-        yield text, max(share, effect) - effect**2
+        yield _Assumed(text, math.sqrt(max(share, effect) - effect**2))
 
 
 def _is_right_or_wrong(metric: Metric) -> bool:
     return metric.name.startswith("match.") and metric.is_mean and metric.bounds == (0, 1)
 
 
-def _pilot_variances(paths: Sequence[Path]) -> dict[tuple[str, str], list[tuple[str, float]]]:
-    """By task and metric the variance of the paired differences of two models."""
+def _pilot_spreads(paths: Sequence[Path]) -> dict[tuple[str, str], list[_Assumed]]:
+    """By task and metric: what is assumed, and the standard deviation of a sample's difference."""
     scored = [read_scored(run) for run in find_runs(paths)] if paths else []
     runs = [one for one in scored if one.record.variant is None]
     models = list(dict.fromkeys(one.record.model for one in runs))
-    if runs and len(models) != 2:
+    if len(models) > 2:
         raise UsageError(
-            f"The pilot runs are of {len(models)} models ({', '.join(models)}); give those of two."
+            f"The pilot runs are of {len(models)} models ({', '.join(models)}); give those of one "
+            "or two."
         )
-    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    found: dict[tuple[str, str], list[_Assumed]] = {}
     for first in (one for one in runs if one.record.model == models[0]):
         task = first.record.task
         second = next((r for r in runs if r.record.task == task and r is not first), None)
         for name, metric in headline_metrics(first.record).items():
-            if second is None or not metric.is_mean:
-                continue
-            paired = pair([first, second], name, metric)
-            if len(paired.ids) > 1:
-                differences = paired.vectors[1][:, 0] - paired.vectors[0][:, 0]
-                text = f"as {models[0]} and {models[1]}, n = {len(paired.ids)}"
-                found[task, name] = [(text, float(differences.var(ddof=1)))]
+            spreads = (
+                _of_one(first, name, metric)
+                if second is None
+                else _of_two(first, second, name, metric)
+            )
+            if spreads:
+                found[task, name] = spreads
     return found
+
+
+def _of_two(first: Scored, second: Scored, name: str, metric: Metric) -> list[_Assumed]:
+    paired = pair([first, second], name, metric)
+    if len(paired.ids) < 2:
+        return []
+    old, new = paired.vectors
+    sd = metric_difference(metric, new, old, paired.clusters).sd
+    models = f"{first.record.model} and {second.record.model}"
+    value = float(values_of(paired, metric)[0])
+    return [_Assumed(f"as {models}, n = {len(paired.ids)}", sd, value)]
+
+
+def _of_one(first: Scored, name: str, metric: Metric) -> list[_Assumed]:
+    """Two models with the spread s of this one's scores differ by s * sqrt(2 (1 - r))."""
+    alone = pair([first], name, metric)
+    n = len(alone.ids)
+    if n < 2:
+        return []
+    data = clusters.clustered(alone.vectors[0], alone.clusters)
+    parts = clusters.influences(data, metric.definition.combine)
+    spread = float(parts.std(ddof=1)) * math.sqrt(n / len(data))
+    return [
+        _Assumed(
+            f"scores as {first.record.model}'s (n = {n}), correlation {correlation:g}",
+            spread * math.sqrt(2 * (1 - correlation)),
+            float(values_of(alone, metric)[0]),
+        )
+        for correlation in CORRELATION
+    ]

@@ -114,7 +114,7 @@ class ComparisonRow:
 class Caveat:
     """A setting in which our runs differ from the harness's."""
 
-    kind: Literal["limit", "incomplete", "tokens", "images"]
+    kind: Literal["limit", "items", "incomplete", "tokens", "images"]
     detail: str
     """Names and numbers, in no language; may be empty."""
     text: str
@@ -280,8 +280,11 @@ def _highest(signature: str) -> float:
 
 def _caveats(run: RunRecord, harness: str) -> Iterator[Caveat]:
     if run.limit is not None:
-        text = f"{run.model} answered only the first {run.limit} samples"
-        yield Caveat("limit", f"{run.model}: {run.limit}", text)
+        text = f"{run.model} answered only {run.part} samples"
+        yield Caveat("limit", f"{run.model}: {run.part}", text)
+    if run.other_size is not None:
+        detail = f"{run.available:,} / {run.task_spec['items']:,}"
+        yield Caveat("items", detail, run.other_size.removesuffix("."))
     if not run.coverage.complete:
         yield Caveat("incomplete", run.model, f"the run of {run.model} is incomplete")
     tokens, usual = run.task_spec["generation"]["max_new_tokens"], REFERENCE_TOKENS.get(harness)

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics, metric_frame
+from vlmbench.compare.paired_runs import Scored, headline_metrics, metric_frame
 from vlmbench.stats import (
+    UNREAD,
+    Count,
     Floats,
     Interval,
-    percentile_interval,
-    proportion_interval,
-    resampled_totals,
+    paired_difference,
+    position_p_values,
     share_interval,
+    value_of,
 )
 from vlmbench.tasks.variants.options import original_position
 from vlmbench.text.option_mentions import LETTERS
@@ -38,8 +40,10 @@ class Place:
     """Share of the right options."""
     low: float
     """Ends of the interval of `chosen` minus `right`, at 95 % for all places together
-    (Bonferroni): one that leaves out 0 is a bias."""
+    (Bonferroni)."""
     high: float
+    p_value: float
+    """Of the hypothesis that places do not matter, for all places together."""
 
     @property
     def excess(self) -> float:
@@ -48,8 +52,8 @@ class Place:
 
     @property
     def biased(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
+        """Whether chance does this to any place in fewer than 5 of 100 models without a bias."""
+        return self.p_value <= 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,21 @@ class _Question:
 
     chosen: tuple[int | None, ...]
     score: float
+    cluster: str
+
+    @property
+    def options(self) -> tuple[int, ...]:
+        """The option chosen in each rotation, by its number without one; or UNREAD."""
+        count = len(self.chosen)
+        return tuple(
+            UNREAD if place is None else original_position(place, by=by, count=count)
+            for by, place in enumerate(self.chosen)
+        )
 
     @property
     def consistent(self) -> bool:
-        count = len(self.chosen)
-        options = {
-            None if place is None else original_position(place, by=by, count=count)
-            for by, place in enumerate(self.chosen)
-        }
-        return len(options) == 1 and None not in options
+        options = {*self.options}
+        return len(options) == 1 and UNREAD not in options
 
 
 def rotation_biases(runs: Sequence[Scored]) -> list[RotationBias]:
@@ -107,13 +117,15 @@ def _bias(runs: Sequence[Scored], name: str) -> RotationBias:
     if not n:
         return RotationBias(name, len(runs), None, None, None, (), 0, left_out)
     seed = runs[0].record.seed
-    same = sum(question.consistent for question in questions) / n
+    clusters = [question.cluster for question in questions]
+    same = np.array([float(question.consistent) for question in questions])
+    scores = np.array([question.score for question in questions])
     places = [place for question in questions for place in question.chosen]
     return RotationBias(
         metric=name,
         rotations=len(runs),
-        accuracy=_accuracy(questions, seed),
-        consistency=Interval(same, *proportion_interval(same, n)),
+        accuracy=share_interval(scores, clusters=clusters),
+        consistency=share_interval(same, clusters=clusters),
         unread=places.count(None) / len(places),
         places=_places(questions, len(runs), seed),
         n=n,
@@ -138,17 +150,13 @@ def _questions(runs: Sequence[Scored], name: str) -> tuple[list[_Question], int]
             left_out += 1
             continue
         score = sum(vector[0] for vector in vectors) / len(vectors)
-        found.append(_Question(tuple(_place(one["read"]) for one in asked), score))
+        places = tuple(_place(one["read"]) for one in asked)
+        found.append(_Question(places, score, str(row[0, "cluster"])))
     return found, left_out
 
 
 def _place(letter: str | None) -> int | None:
     return LETTERS.index(letter) if letter else None
-
-
-def _accuracy(questions: Sequence[_Question], seed: int) -> Interval:
-    scores = np.array([question.score for question in questions])
-    return share_interval(scores, resamples=RESAMPLES, seed=seed)
 
 
 def _places(questions: Sequence[_Question], count: int, seed: int) -> tuple[Place, ...]:
@@ -160,33 +168,31 @@ def _places(questions: Sequence[_Question], count: int, seed: int) -> tuple[Plac
                 chosen[row, place] += 1
     if not chosen.any():
         return ()
-    totals = resampled_totals(np.hstack([chosen, right]), resamples=RESAMPLES, seed=seed)
-    excess = _shares(totals[:, :count]) - _shares(totals[:, count:])
-    level = 1 - 0.05 / count
-    chosen_shares, right_shares = _shares(chosen.sum(axis=0)), _shares(right.sum(axis=0))
+    p_values = position_p_values([question.options for question in questions], seed=seed)
+    shares = [
+        [np.stack([of[:, place], of.sum(axis=1)], axis=1) for of in (chosen, right)]
+        for place in range(count)
+    ]
     return tuple(
         Place(
-            LETTERS[place],
-            float(chosen_shares[place]),
-            float(right_shares[place]),
-            *_excess_interval(excess[:, place], chosen_shares[place], len(questions), level),
+            letter,
+            value_of(here, _share),
+            value_of(there, _share),
+            *_ends(here, there, [one.cluster for one in questions], 1 - 0.05 / count),
+            p,
         )
-        for place in range(count)
+        for letter, (here, there), p in zip(LETTERS, shares, p_values, strict=False)
     )
 
 
-def _excess_interval(resampled: Floats, chosen: float, n: int, level: float) -> tuple[float, float]:
-    """The percentile interval; where resampling closes it, Wilson's of the share of choices.
-
-    A place that none of three questions chose was never seen otherwise, which is no proof.
-    """
-    low, high = percentile_interval(resampled, level=level)
-    if high - low >= 1e-9:
-        return low, high
-    below, above = proportion_interval(float(chosen), n, level=level)
-    return low - (chosen - below), high + (above - chosen)
+def _ends(
+    chosen: Floats, right: Floats, clusters: Sequence[str], level: float
+) -> tuple[float, float]:
+    found = paired_difference(
+        chosen, right, clusters=clusters, combine=_share, kind="bounded", level=level
+    )
+    return found.low, found.high
 
 
-def _shares(counts: Floats) -> Floats:
-    total = counts.sum(axis=-1, keepdims=True)
-    return np.asarray(counts / np.where(total > 0, total, 1))
+def _share(totals: Floats, n: Count) -> Floats:
+    return np.asarray(totals[..., 0] / np.maximum(totals[..., 1], 1))

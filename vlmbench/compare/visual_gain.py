@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vlmbench.compare.paired_runs import RESAMPLES, Scored, headline_metrics, pair
+from vlmbench.compare.paired_runs import Scored, headline_metrics, metric_difference, pair
 from vlmbench.metrics.base import Metric
-from vlmbench.stats import paired_bootstrap, value_of
+from vlmbench.stats import value_of
 
-GainVerdict: TypeAlias = Literal["looks", "no gain shown", "better without"]
+GainVerdict: TypeAlias = Literal["looks", "no gain shown", "better without", "too few samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class VisualGain:
     gain: float | None
     """By how much the image helps: `plain` minus `other`, turned where lower is better."""
     low: float | None
-    """Ends of its 95 % paired bootstrap interval."""
+    """Ends of its 95 % interval over clusters of samples, see `vlmbench.stats.paired`."""
     high: float | None
     n: int
     """Samples with an image that both runs scored."""
     left_out: int
     """Samples that one of the two did not answer or could not score."""
     verdict: GainVerdict | None
-    """`looks` where the interval lies above 0, `no gain shown` where it includes 0; None
-    without samples."""
+    """`looks` where the interval lies above 0, `no gain shown` where it includes 0, `too few
+    samples` below ten independent ones; None without samples."""
 
 
 def visual_gains(plain: Scored, other: Scored, mode: str) -> list[VisualGain]:
@@ -46,8 +46,14 @@ def visual_gains(plain: Scored, other: Scored, mode: str) -> list[VisualGain]:
     return [_gain(plain, other, mode, name, metric) for name, metric in metrics.items()]
 
 
-def gain_verdict(low: float, high: float) -> GainVerdict:
-    """What the interval of a visual gain says."""
+def gain_verdict(low: float, high: float, *, small: bool = False) -> GainVerdict:
+    """What the interval of a visual gain says.
+
+    Args:
+        small: Nothing, because it is of too few samples.
+    """
+    if small:
+        return "too few samples"
     if low > 0:
         return "looks"
     return "better without" if high < 0 else "no gain shown"
@@ -59,10 +65,9 @@ def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) ->
     if not n:
         return VisualGain(name, mode, None, None, None, None, None, 0, left_out, None)
     with_image, without = paired.vectors
-    sign = -1 if metric.definition.lower_is_better else 1
-    first, second = (with_image, without) if sign == 1 else (without, with_image)
-    seed = plain.record.seed
-    found = paired_bootstrap(first, second, metric.combine, resamples=RESAMPLES, seed=seed)
+    found = metric_difference(metric, with_image, without, paired.clusters)
+    if metric.definition.lower_is_better:
+        found = found.negated()
     return VisualGain(
         metric=name,
         mode=mode,
@@ -73,5 +78,5 @@ def _gain(plain: Scored, other: Scored, mode: str, name: str, metric: Metric) ->
         high=found.high,
         n=n,
         left_out=left_out,
-        verdict=gain_verdict(found.low, found.high),
+        verdict=gain_verdict(found.low, found.high, small=found.small),
     )

@@ -6,12 +6,12 @@ costliest come first: if memory runs out, it does so at once.
 
 from __future__ import annotations
 
-import io
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
+from vlmbench.raster import open_raster
 from vlmbench.records import Image, Request, TextPart
 
 WINDOW_BATCHES = 8
@@ -135,10 +135,8 @@ def cost(request: Request) -> float:
 
 def _pixels(image: Image) -> int:
     """Width times height from the file's head; 0 if it is broken, which `decode` will report."""
-    import PIL.Image
-
     try:
-        with PIL.Image.open(io.BytesIO(image.data)) as opened:
+        with open_raster(image.data) as opened:
             return opened.width * opened.height
     except Exception:  # Pillow raises nearly anything on broken files
         return 0

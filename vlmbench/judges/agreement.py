@@ -1,19 +1,26 @@
-"""How far raters agree, and how far two numbers go together: with bootstrap intervals.
+"""How far raters agree, and how far two numbers go together: with intervals.
 
 Cohen's kappa comes from a table of counts and Krippendorff's alpha from a table of coincidences.
-Both are sums over the rated units, so that units are resampled as samples are elsewhere.
+Both are sums over the rated units; `vlmbench.stats.agreement` has the intervals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from vlmbench.errors import UsageError
-from vlmbench.stats import Floats, Interval, percentile_interval, resampled_totals, value_of
+from vlmbench.stats import (
+    Count,
+    Floats,
+    Interval,
+    correlation_interval,
+    table_interval,
+    value_of,
+)
 
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
 """What labels mean: names, an order, or numbers whose distances count."""
@@ -24,11 +31,13 @@ MOST_LABELS = 64
 """Different labels; the tables have the square of it as many cells. Two grades from 1 to 10 have 63
 different ratios."""
 
-_RESAMPLES = 2000
-
 
 def cohen_kappa(
-    first: Sequence[Label], second: Sequence[Label], *, seed: int = 0
+    first: Sequence[Label],
+    second: Sequence[Label],
+    *,
+    clusters: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Interval | None:
     """Agreement of two raters beyond chance: 1 is complete, 0 is what chance gives.
 
@@ -39,6 +48,7 @@ def cohen_kappa(
 
     Args:
         second: The other's, of the same units in the same order.
+        clusters: Of each unit, such as its image; None: each is its own.
 
     Raises:
         UsageError: There are more than MOST_LABELS different labels.
@@ -47,11 +57,17 @@ def cohen_kappa(
     tables = np.zeros((len(first), len(known), len(known)))
     for unit, (one, other) in enumerate(zip(first, second, strict=True)):
         tables[unit, known[one], known[other]] = 1
-    return _resampled(tables, lambda totals, n: _kappa(_square(totals)), seed)
+    return table_interval(
+        tables, lambda totals, n: _kappa(_square(totals)), clusters=clusters, seed=seed
+    )
 
 
 def krippendorff_alpha(
-    units: Sequence[Sequence[Label | None]], *, level: Level = "nominal", seed: int = 0
+    units: Sequence[Sequence[Label | None]],
+    *,
+    level: Level = "nominal",
+    clusters: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Interval | None:
     """Agreement of any number of raters beyond chance: 1 is complete, 0 is what chance gives.
 
@@ -62,12 +78,14 @@ def krippendorff_alpha(
     Args:
         units: For each rated unit the raters' labels; None where one has given none.
         level: What labels mean; above nominal they must be numbers.
+        clusters: Of each unit; None: each is its own.
 
     Raises:
         UsageError: There are more than MOST_LABELS different labels.
     """
-    paired = [[one for one in unit if one is not None] for unit in units]
-    paired = [unit for unit in paired if len(unit) > 1]
+    given = [[one for one in unit if one is not None] for unit in units]
+    paired = [unit for unit in given if len(unit) > 1]
+    kept = clusters and [of for of, unit in zip(clusters, given, strict=True) if len(unit) > 1]
     known = _known([label for unit in paired for label in unit])
     tables = np.zeros((len(paired), len(known), len(known)))
     for number, unit in enumerate(paired):
@@ -76,23 +94,30 @@ def krippendorff_alpha(
                 if here != there:
                     tables[number, known[one], known[other]] += 1 / (len(unit) - 1)
     values = None if level == "nominal" else np.array([float(label) for label in known])
-    return _resampled(tables, partial(_alpha, level=level, values=values), seed)
+    combine = partial(_alpha, level=level, values=values)
+    return table_interval(tables, combine, clusters=kept, seed=seed)
 
 
 def rank_correlation(
-    first: Sequence[float], second: Sequence[float], *, seed: int = 0
+    first: Sequence[float], second: Sequence[float], *, clusters: Sequence[str] | None = None
 ) -> Interval | None:
     """Spearman's correlation from -1 to 1; ties have their mean rank.
 
-    None where one side is constant. The interval resamples the pairs with the ranks that they
-    have among all.
+    None where one side is constant.
 
     Source: C. Spearman, The proof and measurement of association between two things, American
     Journal of Psychology 15 (1904).
     """
+    if not first:
+        return None
     x, y = _ranks(first), _ranks(second)
     moments = np.stack([x, y, x * x, y * y, x * y], axis=1)
-    return _resampled(moments, _correlation, seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = value_of(moments, _correlation)
+    if not np.isfinite(value):
+        return None
+    independent = len(first) if clusters is None else len(set(clusters))
+    return correlation_interval(value, independent)
 
 
 def _known(labels: Sequence[Label]) -> dict[Label, int]:
@@ -121,7 +146,7 @@ def _kappa(table: Floats) -> Floats:
     return np.asarray((observed - expected) / (1 - expected))
 
 
-def _alpha(totals: Floats, n: int, *, level: Level, values: Floats | None) -> Floats:
+def _alpha(totals: Floats, n: Count, *, level: Level, values: Floats | None) -> Floats:
     table = _square(totals)
     counts = table.sum(axis=-1)
     if level == "nominal":
@@ -138,7 +163,7 @@ def _alpha(totals: Floats, n: int, *, level: Level, values: Floats | None) -> Fl
     return np.asarray(1 - observed / expected)
 
 
-def _correlation(totals: Floats, n: int) -> Floats:
+def _correlation(totals: Floats, n: Count) -> Floats:
     x, y, xx, yy, xy = (totals[..., place] / n for place in range(5))
     return np.asarray((xy - x * y) / np.sqrt((xx - x * x) * (yy - y * y)))
 
@@ -147,20 +172,3 @@ def _ranks(numbers: Sequence[float]) -> Floats:
     _, inverse, counts = np.unique(np.array(numbers), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
-
-
-def _resampled(
-    tables: Floats, combine: Callable[[Floats, int], Floats], seed: int
-) -> Interval | None:
-    """The value with its interval over the resamples in which it is defined."""
-    if not len(tables):
-        return None
-    vectors = tables.reshape(len(tables), -1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = value_of(vectors, combine)
-        totals = resampled_totals(vectors, resamples=_RESAMPLES, seed=seed)
-        values = combine(totals, len(vectors))
-    defined = values[np.isfinite(values)]
-    if not np.isfinite(value) or not len(defined):
-        return None
-    return Interval(value, *percentile_interval(defined))

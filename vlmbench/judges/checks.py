@@ -38,23 +38,31 @@ def check_judge(directory: RunDir, judge: str, *, seed: int = 0) -> CheckRecord:
     content = read_journal(directory.journal)
     judges = read_judges(directory.path, journal_task(content.header))
     metrics = [metric for one in judges if one.name == judge for metric in one.metrics]
-    limit = content.sessions[-1].limit if content.sessions else None
     lengths: dict[str, list[int]] = {one.scored.id: [] for one in metrics}
     verdicts: dict[str, list[list[MetricScore]]] = {one.scored.id: [] for one in metrics}
-    for name, sample in sorted(content.samples.items(), key=lambda item: item[1].index):
+    clusters: dict[str, list[str]] = {one.scored.id: [] for one in metrics}
+    for name, sample in sorted(content.asked.items(), key=lambda item: item[1].index):
         text = content.responses[name].text
-        if text is None or (limit is not None and sample.index >= limit):
+        if text is None:
             continue
         case = judge_input(sample, text)
         for one in metrics:
             if one.scored.applies(sample.meta):
                 lengths[one.scored.id].append(len(case.answer))
                 verdicts[one.scored.id].append(one.verdicts(name, sample, case))
+                clusters[one.scored.id].append(sample.cluster or name)
     side = compared_run(content)
     record = CheckRecord(
         about([side], seed),
         tuple(
-            _check(side, one, verdicts[one.scored.id], lengths[one.scored.id], seed)
+            _check(
+                side,
+                one,
+                verdicts[one.scored.id],
+                lengths[one.scored.id],
+                clusters[one.scored.id],
+                seed,
+            )
             for one in metrics
         ),
     )
@@ -72,12 +80,17 @@ def _check(
     judged: JudgedMetric,
     verdicts: Sequence[Sequence[MetricScore]],
     lengths: Sequence[int],
+    clusters: Sequence[str],
     seed: int,
 ) -> JudgeCheck:
     metric = judged.scored.metric
     values = [[_value(metric, one) for one in several] for several in verdicts]
     known = [[value for value in several if value is not None] for several in values]
-    pairs = [(float(np.mean(k)), length) for k, length in zip(known, lengths, strict=True) if k]
+    graded = [
+        (float(np.mean(some)), length, cluster)
+        for some, length, cluster in zip(known, lengths, clusters, strict=True)
+        if some
+    ]
     return JudgeCheck(
         side.name,
         side.task or "",
@@ -86,9 +99,13 @@ def _check(
         metric.signature,
         answers=len(verdicts),
         unscored=sum(not one for one in known),
-        verbosity=rank_correlation([p[0] for p in pairs], [p[1] for p in pairs], seed=seed),
+        verbosity=rank_correlation(
+            [grade for grade, _, _ in graded],
+            [length for _, length, _ in graded],
+            clusters=[cluster for _, _, cluster in graded],
+        ),
         consistency=(
-            krippendorff_alpha(values, level="interval", seed=seed)
+            krippendorff_alpha(values, level="interval", clusters=clusters, seed=seed)
             if judged.settings.samples > 1
             else None
         ),

@@ -201,11 +201,10 @@ class _Cases:
         self.prompts = prompts
         self._directory, self._task, self._images = directory, task, images
         self._responses = content.responses
-        limit = content.sessions[-1].limit if content.sessions else None
         self._samples = {
             name: sample
-            for name, sample in content.samples.items()
-            if (limit is None or sample.index < limit) and content.responses[name].text is not None
+            for name, sample in content.asked.items()
+            if content.responses[name].text is not None
         }
 
     def concerned(self, prompt: JudgePrompt) -> dict[str, JournalSample]:

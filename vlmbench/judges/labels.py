@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class LabelSet:
 
     side: ComparedRun
     labels: Mapping[str, Label]
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    """Of the samples whose images are known, by id."""
 
 
 def compare_labels(
@@ -51,6 +53,8 @@ def compare_labels(
     if both.empty:
         raise DataError("The two sides have no sample id in common; see that they are of one run.")
     one, other = both[0].tolist(), both[1].tolist()
+    known = {**second.clusters, **first.clusters}
+    clusters = [known.get(name, name) for name in both.index]
     numbers = all(isinstance(label, float) for label in [*one, *other])
     if not numbers and not set(one) & set(other):
         raise DataError(
@@ -67,8 +71,10 @@ def compare_labels(
         only_second=len(sides[1]) - len(both),
         level=chosen,
         equal=sum(a == b for a, b in zip(one, other, strict=True)) / len(both),
-        kappa=cohen_kappa(one, other, seed=seed),
-        alpha=krippendorff_alpha(list(zip(one, other, strict=True)), level=chosen, seed=seed),
+        kappa=cohen_kappa(one, other, clusters=clusters, seed=seed),
+        alpha=krippendorff_alpha(
+            list(zip(one, other, strict=True)), level=chosen, clusters=clusters, seed=seed
+        ),
     )
 
 
@@ -151,7 +157,7 @@ def _verdicts(path: Path, metric: str | None) -> LabelSet:
     side = dataclasses.replace(
         compared_run(read_journal(run.journal)), metric=name, signature=signatures.get(name)
     )
-    return LabelSet(side, labels)
+    return LabelSet(side, labels, {row.id: row.cluster for row in rows if row.cluster})
 
 
 def _verdict(score: MetricScore) -> Label:

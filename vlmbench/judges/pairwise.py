@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,8 @@ def judge_pair(
 
         call.ask(inputs, [judged.judge_prompt])
     scores = [_preferences(judged, name, pair) for name, pair in pairs.items()]
-    return _result(judged, one, other, scores, call.errors, seed)
+    clusters = [pair.sample.cluster or name for name, pair in pairs.items()]
+    return _result(judged, one, other, scores, clusters, call.errors, seed)
 
 
 def pair_journal(first: RunDir, second: RunDir, judge: str) -> Path:
@@ -163,13 +165,18 @@ def _result(
     one: JournalContent,
     other: JournalContent,
     scores: Sequence[tuple[float, float] | None],
+    clusters: Sequence[str],
     errors: int,
     seed: int,
 ) -> PairResult:
     known = [pair for pair in scores if pair is not None]
+    share = partial(
+        _share,
+        clusters=[of for of, pair in zip(clusters, scores, strict=True) if pair is not None],
+    )
     unscored = len(scores) - len(known)
     wins = [(straight + 1 - reverse) / 2 for straight, reverse in known]
-    preference = _share(wins, seed)
+    preference = share(wins)
     bounds = (sum(wins) / len(scores), (sum(wins) + unscored) / len(scores)) if scores else None
     return PairResult(
         about=about([compared_run(one), compared_run(other)], seed),
@@ -178,8 +185,8 @@ def _result(
         second=str(other.header.model["name"]),
         asked=judged.asked,
         preference=preference,
-        first_shown=_share([(straight + reverse) / 2 for straight, reverse in known], seed),
-        consistent=_share([float(straight == 1 - reverse) for straight, reverse in known], seed),
+        first_shown=share([(straight + reverse) / 2 for straight, reverse in known]),
+        consistent=share([float(straight == 1 - reverse) for straight, reverse in known]),
         n=len(known),
         unscored=unscored,
         bounds=bounds if unscored else None,
@@ -188,8 +195,8 @@ def _result(
     )
 
 
-def _share(values: Sequence[float], seed: int) -> Interval | None:
+def _share(values: Sequence[float], clusters: Sequence[str]) -> Interval | None:
     """Mean with its interval; None without values."""
     if not values:
         return None
-    return share_interval(np.array(values), seed=seed)
+    return share_interval(np.array(values), clusters=clusters)

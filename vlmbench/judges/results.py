@@ -65,7 +65,7 @@ class Provenance:
 
     compared: tuple[ComparedRun, ...]
     seed: int
-    """Of the bootstrap."""
+    """Of the random weights behind the intervals of kappa and alpha."""
     created: str
     """ISO 8601, UTC."""
     vlmbench: str = __version__

@@ -22,6 +22,7 @@ from vlmbench.judges.requests import (
 )
 from vlmbench.judges.results import JudgeConfig
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.guarded import score_all
 from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.records import JournalSample, MetricScore, Response, SampleScores
 from vlmbench.runs.journal import JournalContent, read_journal
@@ -89,7 +90,7 @@ class JudgedMetric:
             if response.error is not None:
                 return MetricScore(unscored=f"the judge gave no reply ({response.error.kind})")
             said = answer._replace(prediction=response.text or "")
-            score = self.scored.metric.score(said)
+            (score,) = score_all(self.scored.metric, [said])
             if not needs_retry(self.judge_prompt, response):
                 return score
         return score

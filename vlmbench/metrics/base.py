@@ -22,19 +22,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from vlmbench import __version__, metrics
+from vlmbench import metrics
 from vlmbench.errors import DataError, DependencyError, UsageError, unknown_name
 from vlmbench.metrics import compat
 from vlmbench.metrics.judge_prompt import Extremes, JudgePrompt
 from vlmbench.metrics.options import Range as Range
 from vlmbench.metrics.options import checked_option, option_value
 from vlmbench.records import Image, MetricScore, Scalar
-from vlmbench.stats import Combine, Floats, mean
+from vlmbench.stats import (
+    Combine,
+    Count,
+    Floats,
+    Kind,
+    is_binary,
+    mean,
+)
 from vlmbench.text import japanese, numbers
 from vlmbench.text.reasoning import REASONING_FORM, without_reasoning
 
 _NO_FAMILIES = {"base", "compat", "encoders", "judge_prompt", "judge_prompts", "ngrams", "options"}
-_NO_FAMILIES |= {"vectors"}
+_NO_FAMILIES |= {"guarded", "vectors"}
 """Modules of this folder that define no metric."""
 
 References: TypeAlias = Sequence[Sequence[str]]
@@ -90,6 +97,9 @@ class Definition:
     judge_prompt: JudgePrompt | None = None
     extremes: Extremes | None = None
     sees_reasoning: bool = False
+    unit: float | None = None
+    version: int = 1
+    """Raised when the same answer gets another value; vlmbench's own version changes none."""
 
     @property
     def reads_reasoning(self) -> bool:
@@ -141,6 +151,14 @@ class Metric:
         return self.definition.combine is mean
 
     @property
+    def unit(self) -> float:
+        """What a large difference between two answers is worth: the width of the range, or what
+        the metric declares where it has no range or comes nowhere near its ends."""
+        if self.definition.unit is not None:
+            return self.definition.unit
+        return self.bounds[1] - self.bounds[0] if self.bounds else 1.0
+
+    @property
     def signature(self) -> str:
         """Everything that a value depends on; only values with equal signatures compare."""
         options = [f"{name}:{value}" for name, value in sorted(self.options.items())]
@@ -154,7 +172,15 @@ class Metric:
             parts.append(self.judge)
         if self.definition.lower_is_better:
             low_high += "-lower-is-better"
-        return "|".join([*parts, f"range:{low_high}", f"v:{__version__}"])
+        return "|".join([*parts, f"range:{low_high}", f"v:{self.definition.version}"])
+
+    def kind(self, *vectors: Floats) -> Kind:
+        """What scale the values are on, by the metric's range and by vectors at hand."""
+        if self.bounds is None:
+            return "free"
+        if all(is_binary(some, self.definition.combine, self.bounds) for some in vectors):
+            return "binary"
+        return "free" if self.bounds[1] - self.bounds[0] > self.unit else "bounded"
 
     def prepare(self, all_references: References) -> Metric:
         """The metric with what it needs to know of all references of the task.
@@ -198,7 +224,7 @@ class Metric:
         scored: Any = self.definition.function(answers, *state, **self.options)
         return scored  # type: ignore[no-any-return]
 
-    def combine(self, totals: Floats, n: int) -> Floats:
+    def combine(self, totals: Floats, n: Count) -> Floats:
         """Values from sums of vectors: (..., size) and the number of samples -> (...)."""
         return self.definition.combine(totals, n)
 
@@ -238,6 +264,8 @@ def metric(
     judge_prompt: JudgePrompt | None = None,
     extremes: Extremes | None = None,
     sees_reasoning: bool = False,
+    unit: float | None = None,
+    version: int = 1,
 ) -> Callable[[_Function], _Function]:
     """Registers the decorated function under the name of its module and its own.
 
@@ -260,6 +288,11 @@ def metric(
         judge_prompt: What asks a judge for the reply that the function reads instead of the answer.
         extremes: The worst and the best vector of a sample; without it the ends of `bounds`.
         sees_reasoning: The function gets the whole text, not only what follows its reasoning.
+        unit: What a large difference between two answers is worth, for intervals and margins of a
+            metric without a range, or with one that answers come nowhere near the ends of; without
+            it the width of the range, or 1.
+        version: Raise it with every change that gives an answer another value, so that baselines
+            and runs from before are not compared with new ones.
     """
 
     def register(function: _Function) -> _Function:
@@ -280,6 +313,8 @@ def metric(
             judge_prompt,
             extremes,
             sees_reasoning,
+            unit,
+            version,
         )
         return function
 

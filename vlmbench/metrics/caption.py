@@ -21,7 +21,7 @@ from vlmbench.metrics.ngrams.table import NgramTable, Rows
 from vlmbench.metrics.overlap import bleu_vectors, compared, means
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import MetricScore
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 from vlmbench.text.japanese import lines_of_words
 
 CIDER_ORDER = 4
@@ -47,6 +47,7 @@ def _in_words(all_references: References) -> Iterator[EncodedTexts]:
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     compares="tokens",
     source=f"{_CIDER}; equal to the authors' CIDEr on the same words",
     prepare=_document_frequencies,
@@ -66,6 +67,7 @@ def cider(answers: Sequence[Answer], frequencies: DocumentFrequencies) -> Sequen
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     compares="tokens",
     source=f"{_CIDER}; equal to pycocoevalcap's CIDEr on the same words",
     prepare=_document_frequencies,
@@ -104,7 +106,7 @@ def _bleu(answers: Sequence[Answer], *, tokenizer: Unit = "words") -> Vectors:
     return bleu_vectors(compared(answers, tokenizer))
 
 
-def _unsmoothed(orders: int, totals: Floats, n: int) -> Floats:
+def _unsmoothed(orders: int, totals: Floats, n: Count) -> Floats:
     return bleu_score(totals, effective_order=True, orders=orders, smooth=False)
 
 

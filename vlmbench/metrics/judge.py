@@ -16,7 +16,7 @@ from vlmbench.metrics.base import Answer, metric
 from vlmbench.metrics.judge_prompt import JudgePrompt, read_json
 from vlmbench.metrics.judge_prompts import CORRECT, PAIRWISE, RELATIVE, RUBRIC
 from vlmbench.records import MetricScore, Scalar
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 
 CATEGORIES = ("conv", "detail", "complex")
 """The kinds of questions of Heron-Bench and LLaVA-Bench."""
@@ -50,7 +50,7 @@ def mean_ratio(model: Floats, reference: Floats, present: NDArray[np.bool_]) -> 
     return value
 
 
-def _heron_value(totals: Floats, n: int) -> Floats:
+def _heron_value(totals: Floats, n: Count) -> Floats:
     model, reference = np.moveaxis(by_category(totals), -1, 0)
     return mean_ratio(model, reference, reference > 0)
 
@@ -66,6 +66,7 @@ def _heron_extremes(
 
 @metric(
     bounds=(10, 1000),
+    unit=100,
     source="after Heron-Bench (Inoue et al. 2024); failures are left out and not -1",
     size=2 * len(CATEGORIES),
     combine=_heron_value,

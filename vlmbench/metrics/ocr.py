@@ -10,13 +10,13 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, metric
 from vlmbench.records import MetricScore
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 from vlmbench.text.edits import edit_distance
 from vlmbench.text.japanese import normalize
 from vlmbench.text.json_fields import RECORD_FORM, field_values, read_object
 
 
-def error_rate(totals: Floats, n: int) -> Floats:
+def error_rate(totals: Floats, n: Count) -> Floats:
     """Changes over characters; over 1 where all references are empty."""
     return np.asarray(totals[..., 0] / np.maximum(totals[..., 1], 1.0), dtype=np.float64)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -33,10 +33,15 @@ _NOT_IDENTITY = {
     "timeout",
     "retries",
     "patience",
+    "max_reply_mib",
     "start_seconds",
     "price",
 }
 """Options that do not change what is answered, such as where the server stands."""
+
+Omittable: TypeAlias = Literal["temperature", "top_p", "seed", "stop"]
+OMITTABLE: tuple[Omittable, ...] = get_args(Omittable)
+"""Fields of a request that can be left out."""
 
 _SECRET_ARGUMENT = re.compile(r"--?([a-z-]+[-_])?(api[-_]?key|token|password|secret)$", re.I)
 
@@ -60,8 +65,8 @@ class CallOptions(Strict):
     stream: bool = False
     """Ask for the answer in pieces, which tells the time to the first token."""
     token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls the limit of new tokens."""
-    omit: tuple[Literal["temperature", "top_p", "seed", "stop"], ...] = ()
+    """What the server calls the limit of new tokens; the other name is tried where it says so."""
+    omit: tuple[Omittable, ...] = ()
     """Fields of the request that the server refuses."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request, such as {reasoning_effort: low}."""
@@ -72,7 +77,10 @@ class CallOptions(Strict):
     retries: int = Field(8, ge=0)
     """Attempts after the first."""
     patience: float = Field(900.0, gt=0)
-    """Seconds after which a request is not tried again."""
+    """Seconds after which a request is not tried again. A server that asks to wait longer ends the
+    run."""
+    max_reply_mib: int = Field(16, ge=1, le=1024)
+    """Most MiB of a reply, decompressed; a stream of events may have eight times that in all."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `ModelSpec.options`."""
@@ -165,8 +173,6 @@ class ServerEntry(Strict):
     """How one gets the server, as an imperative."""
     stream_problem: str = ""
     """Why its streamed answers cannot be trusted, if they cannot."""
-    keeps_special_tokens: bool = False
-    """Its answers may hold special tokens of the checkpoint, which other runners leave out."""
 
     def takes(self, placeholder: str) -> bool:
         """Whether the command has the placeholder."""

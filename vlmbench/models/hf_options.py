@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.models.checkpoints import directory_digest
+from vlmbench.models.hub_kernels import OPTION
 from vlmbench.records import Generation
 from vlmbench.schema import Strict, parse
 
@@ -68,7 +69,8 @@ class HFOptions(Strict):
     device_map: Literal["auto"] | None = None
     """Spreads the weights over all devices; answers do not depend on it."""
     trust_remote_code: bool = False
-    """Run the Python code that the checkpoint brings; chooses the runner, and is not kept."""
+    """Run code that the checkpoint brings or names; chooses the runner, and is kept as
+    `hub_kernels` alone."""
     chat_template: str | None = None
     """Instead of the checkpoint's own; from models.yaml."""
 
@@ -87,12 +89,14 @@ class HFOptions(Strict):
 
     def as_dict(self) -> dict[str, Any]:
         """What is set, as plain values for `ModelSpec.options`."""
-        return self.model_dump(exclude_defaults=True, exclude={"trust_remote_code"})
+        values = self.model_dump(exclude_defaults=True, exclude={"trust_remote_code"})
+        return values | ({OPTION: True} if self.trust_remote_code else {})
 
     def identity(self) -> dict[str, Any]:
         """What is set and changes answers; an adapter by its content."""
         values = self.as_dict()
         values.pop("device_map", None)
+        values.pop(OPTION, None)
         if self.quantization == "4bit":
             values["quantization"] = "nf4"  # it was FP4 of all parts once
         if self.adapter is not None:

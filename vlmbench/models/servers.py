@@ -7,8 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import UsageError
-from vlmbench.models.checkpoints import directory_digest, directory_name, file_digest, model_path
-from vlmbench.models.endpoints import api_options, known_servers, served_options
+from vlmbench.models.checkpoints import (
+    CONFIG_FILE,
+    directory_digest,
+    directory_name,
+    file_digest,
+    model_path,
+    read_config,
+)
+from vlmbench.models.endpoints import (
+    ServedOptions,
+    api_options,
+    known_servers,
+    served_options,
+)
+from vlmbench.models.hub_kernels import kernels_named, refuse_kernels
 from vlmbench.models.plugins import package_of, plugin_runners
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import stable_hash
@@ -58,6 +71,7 @@ def served_model(
             )
     location = locate(model)
     identity = _identified(location)
+    _check_kernels(server, options, location)
     return ModelSpec(
         name=safe_name(f"{_served_name(model)}-{server}"),
         runner="served",
@@ -79,6 +93,18 @@ def _identified(location: str) -> Any:
     if location.startswith((".", "/", "~")):
         raise UsageError(f"There is no file or directory '{location}'; correct the path.")
     return location
+
+
+def _check_kernels(server: str, options: ServedOptions, location: str) -> None:
+    """See that a server of transformers would run no code of the Hub that nobody allowed."""
+    folder = model_path(location)
+    trusted = "--trust-remote-code" in options.server_args
+    if server == "transformers" and not trusted and (folder / CONFIG_FILE).is_file():
+        refuse_kernels(
+            kernels_named(read_config(folder)),
+            location,
+            instead="take them out of that file; the server has the flag by --server-args",
+        )
 
 
 def _served_name(model: str) -> str:

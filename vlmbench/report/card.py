@@ -93,8 +93,9 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     rows = [
         ("measures", spec.get("capability")),
         ("task_language", spec.get("language")),
-        ("samples", record.coverage.total),
+        ("samples", record.part or record.coverage.total),
         ("items", spec.get("items")),
+        ("other_size", f"{record.available:,}" if record.other_size else None),
         ("license", spec.get("licence")),
         ("citation", spec.get("citation")),
     ]

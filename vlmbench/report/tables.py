@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlmbench.compare.gate import COMPARED_FINGERPRINTS
+from vlmbench.compare.gate.baseline import COMPARED_FINGERPRINTS
 from vlmbench.errors import UsageError
 from vlmbench.records import Estimate, RunRecord, Scalar
 from vlmbench.runs.directory import RunDir, find_runs
@@ -47,7 +47,7 @@ class Run:
             for e in self.record.estimates
             if e.headline and e.slice is None
         )
-        return (*prints, ("limit", str(self.record.limit)), *signatures)
+        return (*prints, ("limit", f"{self.record.limit} {self.record.drawn}"), *signatures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ class RunDir:
                 f"{SCHEMA_VERSION}; derive it again with 'vlmbench score {self.path}'."
             )
         try:
-            return _record_adapter().validate_json(text)
+            # Not `validate_json`, which refuses halves of surrogate pairs.
+            return _record_adapter().validate_python(data)
         except ValidationError as error:
             raise JournalError(
                 f"{self.record} has a wrong or missing field "

@@ -11,7 +11,9 @@
 Nothing else is needed to score, judge, gate, compare or report, but for the pictures themselves.
 
 A process may be killed at any byte. What is complete up to a line's end is kept; the rest of the
-last line is cut off when the journal is opened again.
+last line is cut off when the journal is opened again. Each line has a checksum (seal.py). A line
+that is damaged counts as not there; a damaged header is written again, as a further line, when the
+same run goes on: the sessions have its fingerprints too.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from vlmbench.records import (
     TrainingOverlap,
 )
 from vlmbench.runs.directory import canonical_json
+from vlmbench.runs.seal import sealed, unsealed
 
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
@@ -95,6 +98,11 @@ class Session:
     environment: Mapping[str, Scalar]
     total: int | None = None
     """Samples that the run is to answer, over all calls; None in a judge's journal."""
+    available: int | None = None
+    """Samples of which `total` are a part; None in a judge's journal and in older ones."""
+    drawn: tuple[int, ...] | None = None
+    """Positions in the data of the samples that a limit leaves; None without one, and in older
+    journals, where it left the first ones."""
     seconds: float = 0.0
     """From the first request to the last response."""
     answered: int = 0
@@ -120,6 +128,28 @@ class JournalContent:
     no metric of the task looks at them."""
     damaged: list[int] = field(default_factory=list)
     """Numbers of lines that cannot be read, from 1; their samples count as not asked."""
+    repaired: bool = False
+    """Whether a later line stands in for a damaged header."""
+
+    def damage(self, path: Path) -> str | None:
+        """A sentence about the lines that cannot be read; None if all can."""
+        lines = [number for number in self.damaged if number > 1 or not self.repaired]
+        if not lines:
+            return None
+        shown = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+        return (
+            f"Damage in {path}: line {shown} cannot be read and counts as not there; run the same "
+            "'vlmbench run' again, which asks what was lost."
+        )
+
+    @property
+    def asked(self) -> dict[str, JournalSample]:
+        """The samples that the last call of `vlmbench run` was about."""
+        last = self.sessions[-1] if self.sessions else None
+        if last is None or last.limit is None:
+            return self.samples
+        positions = range(last.limit) if last.drawn is None else {*last.drawn}
+        return {name: one for name, one in self.samples.items() if one.index in positions}
 
 
 def read_journal(path: Path) -> JournalContent:
@@ -156,7 +186,7 @@ class Journal:
         self.path = path
         self._fd = _open_locked(path)
         try:
-            content, self._end = (None, 0) if fresh else _read(path)
+            content, self._end = (None, 0) if fresh else _read(path, header)
             if content is not None:
                 _check_same(path, content.header, header)
             os.ftruncate(self._fd, self._end)
@@ -168,6 +198,8 @@ class Journal:
             if content is None:
                 self._append({"type": "header", **asdict(header)})
             else:
+                if 1 in content.damaged and not content.repaired:
+                    self._append({"type": "header", **asdict(header)})
                 self._update_task(header)
         except OSError as error:
             os.close(self._fd)
@@ -194,11 +226,14 @@ class Journal:
         self._append(
             {
                 "type": "session",
+                "fingerprints": self.content.header.fingerprints,
                 "created": session.created,
                 "limit": session.limit,
                 "seed": session.seed,
                 "environment": dict(session.environment),
                 "total": session.total,
+                "available": session.available,
+                "drawn": session.drawn,
             }
         )
 
@@ -270,8 +305,9 @@ class Journal:
                 return
 
     def _append(self, line: dict[str, Any]) -> None:
-        data = (canonical_json(line) + "\n").encode("utf-8", "backslashreplace")
+        data = sealed(canonical_json(line))
         try:
+            self._check_place()
             _write_all(self._fd, data, self._end)
             self._end += len(data)
             if time.monotonic() - self._synced > SYNC_SECONDS:
@@ -279,6 +315,24 @@ class Journal:
                 self._synced = time.monotonic()
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+    def _check_place(self) -> None:
+        """See that the file is where it was and as long: what is written elsewhere is lost."""
+        here = os.fstat(self._fd)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_ino, there.st_dev) != (here.st_ino, here.st_dev):
+            raise JournalError(
+                f"{self.path} was removed, moved or replaced while it was written; move it back if "
+                "you can, then run the same command, which asks what is not in it."
+            )
+        if here.st_size < self._end:
+            raise JournalError(
+                f"{self.path} was cut from {self._end:,} to {here.st_size:,} bytes while it was "
+                "written; run the same command again, which asks what was lost."
+            )
 
 
 def _open_locked(path: Path) -> int:
@@ -292,11 +346,26 @@ def _open_locked(path: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        holder = _holder(os.fstat(descriptor))
         os.close(descriptor)
         raise JournalError(
-            f"Another run is writing {path}; wait for it, or choose another directory with --out."
+            f"Another run is writing {path}{holder}; wait for it, or choose another directory with "
+            "--out."
         ) from error
     return descriptor
+
+
+def _holder(file: os.stat_result) -> str:
+    """Which process has locked a file, as the middle of a sentence; empty where nobody tells."""
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):  # Linux has it
+        return ""
+    device = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    for lock in map(str.split, locks):
+        if lock[1:2] == ["FLOCK"] and lock[5:6] == [device]:
+            return f" (process {lock[4]})"
+    return ""
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
@@ -318,37 +387,66 @@ def _unwritable(path: Path, error: OSError) -> JournalError:
     )
 
 
-def _read(path: Path) -> tuple[JournalContent | None, int]:
-    """What the complete lines say and where they end; None if not even the header is complete."""
+def _read(path: Path, expected: Header | None = None) -> tuple[JournalContent | None, int]:
+    """What the complete lines say and where they end; None if not even the header is complete.
+
+    Args:
+        expected: What the journal should be about, which stands in for a damaged header if a
+            session of the journal has the same fingerprints.
+    """
     with path.open("rb") as handle:
-        header = handle.readline()
-        if not header.endswith(b"\n"):
+        first = handle.readline()
+        if not first.endswith(b"\n"):
             return None, 0
-        content = JournalContent(_parse_header(path, header))
-        end = len(header)
+        header = _parse_header(path, first)
+        content = JournalContent(header or _later_header(path, expected))
+        if header is None:
+            content.damaged.append(1)
+        end = len(first)
         for number, line in enumerate(handle, 2):
             if not line.endswith(b"\n"):
                 break
             try:
-                _take(content, json.loads(line))
+                _take(content, unsealed(line))
             except (ValueError, KeyError, TypeError, AttributeError):
                 content.damaged.append(number)
             end += len(line)
     return content, end
 
 
-def _parse_header(path: Path, line: bytes) -> Header:
+def _later_header(path: Path, expected: Header | None) -> Header:
+    """What stands in for a damaged first line: a header further down, or the expected one."""
+    sessions = []
+    with path.open("rb") as handle:
+        for line in handle:
+            if b'"type":"header"' in line and (header := _parse_header(path, line)) is not None:
+                return header
+            if b'"type":"session"' in line:
+                sessions.append(line)
+    for line in sessions:
+        try:
+            fingerprints = unsealed(line).get("fingerprints")
+        except (ValueError, AttributeError):
+            continue
+        if expected is not None and fingerprints is not None:
+            _check_same(path, replace(expected, fingerprints=fingerprints), expected)
+            return expected
+    advice = "move it away, or start over with --fresh"
+    if sessions and expected is None:
+        advice = f"run the same 'vlmbench run' again, which repairs it, or {advice}"
+    raise JournalError(f"{path} does not begin with a journal's header; {advice}.")
+
+
+def _parse_header(path: Path, line: bytes) -> Header | None:
+    """The header of a line; None where it is damaged or none."""
     try:
-        values = json.loads(line)
+        values = unsealed(line)
         version = values["schema_version"]
         known = {name: values[name] for name in _HEADER_FIELDS}
         overlap = _parse_overlap(values.get("overlap"))  # older journals have none of these
         header = Header(**known, variant=values.get("variant"), overlap=overlap)
-    except (ValueError, KeyError, TypeError) as error:
-        raise JournalError(
-            f"{path} does not begin with a journal's header; move it away, or start over with "
-            "--fresh."
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
     if version != SCHEMA_VERSION:
         raise JournalError(
             f"{path} has schema version {version} where this vlmbench reads {SCHEMA_VERSION}; "
@@ -367,8 +465,12 @@ def _take(content: JournalContent, line: dict[str, Any]) -> None:
         elapsed = float(line.pop("at"))
         sample = _parse_sample(line)
         _count(content, _parse_response(line), sample, elapsed)
+    elif kind == "header":
+        content.repaired = True
     elif kind == "session":
-        content.sessions.append(Session(**line))
+        line.pop("fingerprints", None)
+        drawn = line.pop("drawn", None)
+        content.sessions.append(Session(**line, drawn=None if drawn is None else tuple(drawn)))
     elif kind == "corpus":
         content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
     elif kind == "task":

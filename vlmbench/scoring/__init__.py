@@ -1,1 +1,1 @@
-"""From answers to estimates: scores, bootstrap intervals, groups of tasks."""
+"""From answers to estimates: scores, intervals, groups of tasks."""

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import numpy as np
 
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import Estimate, SampleScores, Scalar
-from vlmbench.scoring.table import ScoreTable
-from vlmbench.stats import (
-    Floats,
-    percentile_interval,
-    proportion_interval,
-    resampled_totals,
-    value_of,
-)
+from vlmbench.scoring.intervals import metric_interval
+from vlmbench.scoring.table import ScoreTable, TablePart
 from vlmbench.tasks.conditions import Condition
-
-Slice: TypeAlias = dict[str, Scalar] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +86,11 @@ def estimates(
     *,
     slices: Sequence[str] = (),
     total: int,
-    seed: int,
-    resamples: int = 1000,
 ) -> tuple[Estimate, ...]:
     """What each metric comes to, overall and for each value of each slice.
 
-    Intervals are at 95 %: percentile bootstrap intervals over samples, except that a mean of
-    zeros and ones, and any metric with a range on which all resamples agree (one sample, or all
-    answers right), gets Wilson's score interval on that range. The bootstrap would claim there
-    that nothing else is possible.
+    Intervals are at 95 %, over clusters of samples (`Sample.cluster`), by a method that depends on
+    the metric's scale and is named in the estimate: see `vlmbench.stats.estimates`.
 
     Args:
         rows: Samples that have a response, in any order; the order changes nothing.
@@ -127,96 +111,32 @@ def estimates(
         # A slice has estimates of the metrics that are for any of its samples; of all where
         # there is nothing but errors, which must show.
         everything = part.slice is None or errors == len(part)
-        columns = [
-            _Column(scored, part.vectors(scored.id), part.unscored(scored.id))
+        found += (
+            _estimate(scored, part, unseen + errors)
             for scored in metrics
             if everything or part.concerns(scored.id)
-        ]
-        totals = _resampled(columns, seed=seed, resamples=resamples)
-        found += (
-            _estimate(column, part.slice, totals.get(number), unseen + errors)
-            for number, column in enumerate(columns)
         )
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """The vectors of one metric in one part of a task."""
-
-    scored: ScoredMetric
-    vectors: Floats
-    unscored: int
-
-    @property
-    def n(self) -> int:
-        """Number of vectors."""
-        return len(self.vectors)
-
-    @property
-    def is_share(self) -> bool:
-        """Whether the value is a mean of lowest and highest values only."""
-        metric = self.scored.metric
-        ends = metric.bounds
-        if ends is None or not metric.is_mean:
-            return False
-        return bool(np.isin(self.vectors, ends).all())
-
-
-def _resampled(columns: Sequence[_Column], *, seed: int, resamples: int) -> dict[int, Floats]:
-    """Sums of resamples by column, for the columns whose interval needs them.
-
-    Columns of equal length get the same draws anyway, so these are drawn and counted once.
-    """
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for number, column in enumerate(columns):
-        if column.n and not column.is_share:
-            by_length[column.n].append(number)
-    found: dict[int, Floats] = {}
-    for numbers in by_length.values():
-        matrices = [columns[number].vectors for number in numbers]
-        totals = resampled_totals(np.hstack(matrices), resamples=resamples, seed=seed)
-        ends = np.cumsum([matrix.shape[1] for matrix in matrices])
-        found.update(zip(numbers, np.split(totals, ends[:-1], axis=1), strict=True))
-    return found
-
-
-def _estimate(column: _Column, part: Slice, totals: Floats | None, missing: int) -> Estimate:
-    scored, n = column.scored, column.n
-    value = low = high = None
-    if n:
-        value = value_of(column.vectors, scored.metric.combine)
-        low, high = _interval(scored.metric, n, value, totals)
+def _estimate(scored: ScoredMetric, part: TablePart, missing: int) -> Estimate:
+    vectors = part.vectors(scored.id)
+    n = len(vectors)
+    found = metric_interval(scored.metric, vectors, part.clusters(scored.id)) if n else None
     return Estimate(
         metric=scored.id,
-        slice=part,
-        value=value,
-        low=low,
-        high=high,
+        slice=part.slice,
+        value=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
         n=n,
-        unscored=column.unscored,
+        unscored=part.unscored(scored.id),
         headline=scored.headline,
         signature=scored.metric.signature,
-        bounds=_bounds(scored.metric, value, n, missing),
+        bounds=_bounds(scored.metric, found.value if found else None, n, missing),
+        clusters=found.clusters if found else 0,
+        method=found.method if found else "",
     )
-
-
-def _interval(metric: Metric, n: int, value: float, totals: Floats | None) -> tuple[float, float]:
-    """The bootstrap interval, or Wilson's where the bootstrap would show no spread."""
-    if totals is not None:
-        low, high = percentile_interval(metric.combine(totals, n))
-        if high - low >= 1e-9 or not metric.bounds:
-            return low, high
-    assert metric.bounds is not None
-    return _score_interval(metric.bounds, value, n)
-
-
-def _score_interval(bounds: tuple[float, float], value: float, n: int) -> tuple[float, float]:
-    """Wilson's interval on the metric's range."""
-    floor, ceiling = bounds
-    width = ceiling - floor
-    low, high = proportion_interval((value - floor) / width, n)
-    return floor + low * width, floor + high * width
 
 
 def _bounds(

@@ -24,13 +24,16 @@ RUN_COLUMNS = (
     "value",
     "low",
     "high",
+    "method",
     "n",
+    "clusters",
     "unscored",
     "headline",
     "signature",
     "answered",
     "total",
     "limit",
+    "available",
 )
 SAMPLE_COLUMNS = (
     "model",
@@ -54,9 +57,11 @@ def load_runs(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFrame
     Returns:
         Columns: `model`; `task`; `variant` (missing for the task as it is); `metric`; `slice`,
         such as "level=basic" (missing for the whole task); `value` with the ends `low` and
-        `high` of its 95 % interval (NaN where nothing could be scored); `n` samples that it
-        rests on; `unscored` answers; `headline`; `signature`, which two estimates share that
-        compare; how many samples are `answered` of `total`; `limit` (missing: the whole task).
+        `high` of its 95 % interval (NaN where nothing could be scored) and its `method`; `n`
+        samples that it rests on, in so many independent `clusters`; `unscored` answers;
+        `headline`; `signature`, which two estimates share that compare; how many samples are
+        `answered` of `total`; `limit` (missing: the whole task) and how many samples are
+        `available` in the whole task.
 
     Raises:
         UsageError: There is no run.
@@ -127,13 +132,16 @@ def _run_row(record: RunRecord, one: Estimate) -> dict[str, Any]:
         "value": one.value,
         "low": one.low,
         "high": one.high,
+        "method": one.method,
         "n": one.n,
+        "clusters": one.clusters,
         "unscored": one.unscored,
         "headline": one.headline,
         "signature": one.signature,
         "answered": record.coverage.answered,
         "total": record.coverage.total,
         "limit": record.limit,
+        "available": record.available,
     }
 
 

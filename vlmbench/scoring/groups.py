@@ -5,35 +5,31 @@ that there is. Chance is `match.choice_chance` where the task has it for the sam
 metric's lowest value. A task's value is the mean of its headline metrics, each weighted by its
 samples; the group's is the plain mean over its tasks.
 
-The interval is the percentile interval of a joint bootstrap: in each of 1,000 resamples the
-samples of every task are drawn anew, independently of the other tasks', and the group's value is
-computed from these. Two metrics of one task that are on the same samples get the same draws.
-Where all resamples agree (every answer right, say), the interval is the mean of the tasks' Wilson
-intervals, chance-corrected as the values are, because the bootstrap would claim that nothing else
-is possible.
+The interval combines those of the headlines (MOVER, see `vlmbench.stats.pooling`), each by its
+own method and over its own clusters. Tasks are independent, but for those that tasks/groups.yaml
+declares to ask the same questions, and for headlines of one task: the correlation of these is
+seen from the questions that both have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from itertools import combinations
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from vlmbench.metrics.base import Metric, load_metric
-from vlmbench.records import Estimate, RunRecord, SampleScores, stable_hash
-from vlmbench.stats import (
-    Floats,
-    Interval,
-    percentile_interval,
-    proportion_interval,
-    resampled_totals,
-    value_of,
-)
-from vlmbench.tasks.groups import load_groups
+from vlmbench.records import Estimate, RunRecord, SampleScores
+from vlmbench.scoring.intervals import metric_interval
+from vlmbench.stats import Floats, Interval, label_errors, mover, value_of
+from vlmbench.tasks.groups import SameQuestions, load_groups, load_same_questions
 
 CHANCE_METRIC = "match.choice_chance"
+
+By: TypeAlias = Literal["id", "image"]
 
 ReadScores: TypeAlias = Callable[[RunRecord], Sequence[SampleScores]]
 """From a run to its scores.jsonl."""
@@ -47,6 +43,9 @@ class Headline:
     vectors: Floats
     """(n, metric.size), a row a sample in the order of ids."""
     chance: float
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    """Of each sample."""
 
     def corrected(self, values: Floats) -> Floats:
         """Values with chance at 0 and the best value at 1; lower is better is turned round."""
@@ -76,8 +75,6 @@ class GroupScore:
 def group_scores(
     records: Sequence[RunRecord],
     read_scores: ReadScores,
-    *,
-    seed: int = 0,
 ) -> list[GroupScore]:
     """The score of each model on each group of which all tasks were run.
 
@@ -89,7 +86,7 @@ def group_scores(
     for record in records:
         by_model.setdefault(record.model, {})[record.task] = record
     return [
-        group_score(model, name, runs, read_scores, seed=seed)
+        group_score(model, name, runs, read_scores)
         for model, runs in by_model.items()
         for name, group in load_groups().items()
         if set(group.tasks) <= set(runs)
@@ -101,8 +98,6 @@ def group_score(
     group: str,
     runs: Mapping[str, RunRecord],
     read_scores: ReadScores,
-    *,
-    seed: int = 0,
 ) -> GroupScore:
     """The score of one model on one group; without a value, but with parts, if tasks are missing.
 
@@ -128,26 +123,38 @@ def group_score(
         reasons.insert(0, f"{there} of {len(wanted)} tasks were run")
     if reasons:
         return GroupScore(model, group, None, parts=parts, reason="; ".join(reasons))
-    result = macro_average(tasks, seed=seed)
-    limits = sorted({limit for task in wanted if (limit := runs[task].limit) is not None})
-    reason = f"only the first {limits[0]} samples of a task" if limits else ""
+    result = macro_average(tasks, same=load_same_questions())
+    in_part = sorted((run.limit, task) for task in wanted if (run := runs[task]).limit is not None)
+    reason = f"only {runs[in_part[0][1]].part} samples of {in_part[0][1]}" if in_part else ""
+    reason += f" and parts of {len(in_part) - 1} other tasks" if len(in_part) > 1 else ""
     return GroupScore(model, group, result.value, result.low, result.high, parts, reason)
 
 
-def macro_average(tasks: Mapping[str, Sequence[Headline]], *, seed: int = 0) -> Interval:
+def macro_average(
+    tasks: Mapping[str, Sequence[Headline]], *, same: Sequence[SameQuestions] = ()
+) -> Interval:
     """Value and interval of a group.
 
     Args:
         tasks: The headline metrics of each task; at least one task, with one metric and sample.
-        seed: Of the bootstrap; each task draws from a stream of its own.
+        same: Which tasks ask the same questions.
     """
-    values = [task_value(headlines) for headlines in tasks.values()]
-    draws = np.mean([_resampled(name, one, seed) for name, one in tasks.items()], axis=0)
-    low, high = percentile_interval(draws)
-    if high - low < 1e-9:
-        ends = [_wilson_ends(headlines) for headlines in tasks.values()]
-        low, high = (float(end) for end in np.mean(ends, axis=0))
-    return Interval(float(np.mean(values)), low, high)
+    parts = [(task, one) for task, headlines in tasks.items() for one in headlines]
+    weights = np.array(
+        [
+            len(one.vectors) / sum(len(other.vectors) for other in tasks[task]) / len(tasks)
+            for task, one in parts
+        ]
+    )
+    ends = np.array([_corrected_interval(one) for _, one in parts])
+    values, lows, highs = ends.T
+    correlations = np.eye(len(parts))
+    for (i, (task, one)), (j, (other_task, other)) in combinations(enumerate(parts), 2):
+        by = "image" if task == other_task else _shared_by(task, other_task, same)
+        if by is not None:
+            correlations[i, j] = correlations[j, i] = _correlation(one, other, by)
+    low, high = mover(values, lows, highs, weights, correlations)
+    return Interval(float(values @ weights), low, high)
 
 
 def task_value(headlines: Sequence[Headline]) -> float:
@@ -159,30 +166,36 @@ def task_value(headlines: Sequence[Headline]) -> float:
     return float(np.average(values, weights=[len(one.vectors) for one in headlines]))
 
 
-def _wilson_ends(headlines: Sequence[Headline]) -> Floats:
-    """Ends of a task's interval out of Wilson's for each metric's value on its own range."""
-    ends = []
-    for one in headlines:
-        assert one.metric.bounds is not None
-        low, high = one.metric.bounds
-        share = (value_of(one.vectors, one.metric.combine) - low) / (high - low)
-        around = proportion_interval(min(1.0, max(0.0, share)), len(one.vectors))
-        ends.append(np.sort(one.corrected(low + np.asarray(around) * (high - low))))
-    weights = [len(one.vectors) for one in headlines]
-    return np.asarray(np.average(ends, axis=0, weights=weights))
+def _corrected_interval(one: Headline) -> tuple[float, float, float]:
+    """Value and ends, chance-corrected."""
+    found = metric_interval(one.metric, one.vectors, one.clusters)
+    value, *ends = one.corrected(np.array([found.value, found.low, found.high])).tolist()
+    return value, min(ends), max(ends)
 
 
-def _resampled(
-    task: str, headlines: Sequence[Headline], seed: int, resamples: int = 1000
-) -> Floats:
-    own_seed = int(stable_hash([seed, task]), 16)
-    values = []
-    for one in headlines:
-        n = len(one.vectors)
-        totals = resampled_totals(one.vectors, resamples=resamples, seed=own_seed + n)
-        values.append(one.corrected(one.metric.combine(totals, n)))
-    weights = [len(one.vectors) for one in headlines]
-    return np.asarray(np.average(values, axis=0, weights=weights))
+def _shared_by(task: str, other: str, same: Sequence[SameQuestions]) -> By | None:
+    return next((one.by for one in same if {task, other} <= {*one.tasks}), None)
+
+
+def _correlation(one: Headline, other: Headline, by: By) -> float:
+    """How far the errors of two headlines go together, by the questions that both have."""
+    errors = [
+        label_errors(
+            each.vectors,
+            each.ids if by == "id" else each.clusters,
+            each.metric.definition.combine,
+        )
+        for each in (one, other)
+    ]
+    both = errors[0].keys() & errors[1].keys()
+    if 2 * len(both) < min(map(len, errors)):
+        return 1.0
+    lengths = [math.sqrt(math.fsum(error**2 for error in each.values())) for each in errors]
+    if 0 in lengths:
+        return 1.0
+    signs = [-1 if each.metric.definition.lower_is_better else 1 for each in (one, other)]
+    product = math.fsum(errors[0][label] * errors[1][label] for label in both)
+    return signs[0] * signs[1] * product / (lengths[0] * lengths[1])
 
 
 def _headlines(record: RunRecord, rows: Sequence[SampleScores]) -> list[Headline]:
@@ -194,14 +207,19 @@ def _headlines(record: RunRecord, rows: Sequence[SampleScores]) -> list[Headline
         if name not in overall or not overall[name].headline:
             continue
         metric = load_metric(use["use"], use["options"])
-        given = [row.scores[name].vector for row in rows if name in row.scores]
-        vectors = [vector for vector in given if vector is not None]
-        if metric.bounds is not None and vectors:
+        scored = [
+            (vector, row.id, row.cluster or row.id)
+            for row in rows
+            if name in row.scores and (vector := row.scores[name].vector) is not None
+        ]
+        if metric.bounds is not None and scored:
+            vectors, ids, clusters = zip(*scored, strict=True)
             chance = _chance(use, uses, overall)
             low, high = metric.bounds
             low = low if chance is None else chance
             if low < high:  # not so where each question has one option
-                found.append(Headline(metric, np.array(vectors, dtype=np.float64), low))
+                matrix = np.array(vectors, dtype=np.float64)
+                found.append(Headline(metric, matrix, low, ids, clusters))
     return found
 
 

@@ -25,6 +25,7 @@ def performance(content: JournalContent, responses: Sequence[Response]) -> dict[
         peak_memory_mib        of all processes together
         peak_device_memory_mib of all GPUs together
         cached                 answers that came from the cache
+        empty                  answers without any text
 
         None where it is not known.
     """
@@ -46,6 +47,7 @@ def performance(content: JournalContent, responses: Sequence[Response]) -> dict[
         "peak_memory_mib": _largest(s.peak_memory_mib for s in sessions),
         "peak_device_memory_mib": _largest(s.peak_device_memory_mib for s in sessions),
         "cached": len(responses) - len(new),
+        "empty": sum(one.text is not None and not one.text.strip() for one in responses),
     }
 
 

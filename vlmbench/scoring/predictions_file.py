@@ -20,6 +20,7 @@ import numpy as np
 
 from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
+from vlmbench.metrics.guarded import score_all
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
 from vlmbench.schema import json_kind, parse_jsonl
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
@@ -56,9 +57,7 @@ class LineScore:
     unscored: str | None
 
 
-def score_file(
-    metric: Metric, path: Path, *, emit: Callable[[LineScore], None], seed: int = 0
-) -> Estimate:
+def score_file(metric: Metric, path: Path, *, emit: Callable[[LineScore], None]) -> Estimate:
     """Score every line of a file.
 
     Args:
@@ -86,7 +85,7 @@ def score_file(
             kept = MetricScore(score.vector, score.unscored)
             rows.append(SampleScores(str(line.id), "", {}, {metric.name: kept}))
     scored = ScoredMetric(metric.name, metric)
-    return estimates(rows, [scored], total=len(rows), seed=seed)[0]
+    return estimates(rows, [scored], total=len(rows))[0]
 
 
 def _check(handle: IO[bytes], name: str, *, keep: bool) -> list[tuple[str, ...]]:
@@ -114,7 +113,7 @@ def _scores(
     encoder = metric.definition.encoder
     for chunk in chunks(lines, LINES_AT_A_TIME):
         answers = tuple(_with_images(line, path, wanted=encoder == "images") for line in chunk)
-        yield from zip(chunk, metric.score_all(answers), strict=True)
+        yield from zip(chunk, score_all(metric, answers), strict=True)
 
 
 def _with_images(line: Line, path: Path, *, wanted: bool) -> Answer:

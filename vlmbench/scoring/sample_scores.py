@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from vlmbench.errors import DataError, unknown_name
 from vlmbench.metrics.base import Answer
+from vlmbench.metrics.guarded import score_all
 from vlmbench.records import Image, JournalSample, MetricScore, Response, SampleScores, Scalar
 from vlmbench.scoring.aggregate import ScoredMetric
 
@@ -166,12 +167,12 @@ def _score_batch(
     columns = {}
     for scored in metrics:
         if scored.where is None:
-            columns[scored.id] = _Column(_compact(scored.metric.score_all(answers)), None)
+            columns[scored.id] = _Column(_compact(score_all(scored.metric, answers)), None)
             continue
         rows = tuple(row for row, one in enumerate(answers) if scored.applies(one.meta))
         concerned = chosen.setdefault(rows, tuple(answers[row] for row in rows))
         places = {row: place for place, row in enumerate(rows)}
-        columns[scored.id] = _Column(_compact(scored.metric.score_all(concerned)), places)
+        columns[scored.id] = _Column(_compact(score_all(scored.metric, concerned)), places)
     return columns
 
 
@@ -204,7 +205,7 @@ def _encoder_scores(
             _answer(samples[name], responses[name], _own_images(samples[name], images))
             for name, images in chunk
         ]
-        scores = scored.metric.score_all(answers)
+        scores = score_all(scored.metric, answers)
         found.update({name: one for (name, _), one in zip(chunk, scores, strict=True)})
     return list(found.items())
 

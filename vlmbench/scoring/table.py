@@ -40,6 +40,7 @@ class ScoreTable:
         self, rows: Sequence[SampleScores], sizes: Mapping[str, int], slices: Sequence[str] = ()
     ) -> None:
         self.errors = np.array([row.error is not None for row in rows], dtype=np.bool_)
+        self.clusters = np.array([row.cluster or row.id for row in rows], dtype=np.str_)
         self.scores = {name: _columns(rows, name, size) for name, size in sizes.items()}
         self._slices = {field: _rows_by_value(rows, field) for field in slices}
 
@@ -83,6 +84,10 @@ class TablePart:
         """A metric's vectors of the rows that it has scored, (n, d), in the table's order."""
         scores = self.table.scores[name]
         return scores.vectors[scores.scored & self.rows]
+
+    def clusters(self, name: str) -> NDArray[np.str_]:
+        """The clusters of the rows that a metric has scored, in the table's order."""
+        return self.table.clusters[self.table.scores[name].scored & self.rows]
 
 
 def _columns(rows: Sequence[SampleScores], name: str, size: int) -> _Scores:

@@ -21,11 +21,16 @@ _MARK = re.compile(r"<image(?: (\d{1,3}))?>")
 """`<image>` is the next image, `<image 2>` the second one."""
 
 
+class MisplacedImage(DataError):
+    """The prompt shows an image that the sample does not have, or leaves one out."""
+
+
 def build_request(task: TaskSpec, sample: Sample, *, generation: Generation) -> Request:
     """The request for a sample: its rendered prompt.
 
     Raises:
-        DataError: A column is missing, or the images are not each placed exactly once.
+        MisplacedImage: The images are not each placed exactly once.
+        DataError: A column is missing.
         ConfigError: The template cannot be rendered.
     """
     return Request(
@@ -76,46 +81,56 @@ class _Places:
     def __init__(self, count: int, location: str) -> None:
         self.count = count
         self.nonce = secrets.token_hex(16)
-        self.numbered = False
-        """Whether a text refers to an image by its number."""
         self._location = location
         self._next = 0
 
     def image(self, number: int) -> str:
         """The marker of image `number`, counted from 0."""
-        if not 0 <= number < self.count:
-            raise DataError(
-                f"The prompt places image {number} of {self._location}, which has {self.count}; "
-                "correct the template or the data."
-            )
-        return f"\x02{self.nonce}:{number}\x03"
+        return self._marker(number, f"places image({number}), counted from 0,")
 
     def place_marks(self, text: str) -> str:
         """`text` with an image's marker for each `<image>` or `<image 2>`."""
-        return _MARK.sub(self._marker, text)
+        return _MARK.sub(self._placed, text)
 
-    def _marker(self, mark: re.Match[str]) -> str:
+    def _placed(self, mark: re.Match[str]) -> str:
         if mark[1] is not None:
-            self.numbered = True
-            return self.image(int(mark[1]) - 1)
+            return self._marker(int(mark[1]) - 1, f"marks {mark[0]}", numbered=True)
         self._next += 1
-        return self.image(self._next - 1)
+        return self._marker(self._next - 1, f"marks {mark[0]} {self._next} times")
+
+    def _marker(self, number: int, what: str, *, numbered: bool = False) -> str:
+        """The marker of an image from 0.
+
+        Args:
+            what: What the prompt does, in the data's words.
+            numbered: Whether a text refers to the image by its number. That stands in the marker,
+                as a template may be rendered in another process.
+        """
+        if not 0 <= number < self.count:
+            images = {0: "no image", 1: "1 image"}.get(self.count, f"{self.count} images")
+            raise MisplacedImage(
+                f"The prompt of {self._location} {what} where the sample has {images}; correct the "
+                "template or the data."
+            )
+        return f"\x02{self.nonce}:{number}{'#' if numbered else ''}\x03"
 
 
 def _cut(text: str, places: _Places, location: str) -> tuple[list[int], list[str]]:
     """The numbers of the images in the text, and the text before, between and behind them."""
     first, *rest = text.split(f"\x02{places.nonce}:")
-    order, pieces = [], [first]
+    order, pieces, numbered = [], [first], False
     for piece in rest:
         number, _, after = piece.partition("\x03")
-        order.append(int(number))
+        numbered = numbered or number.endswith("#")
+        order.append(int(number.rstrip("#")))
         pieces.append(after)
     everything = list(range(places.count))
     if not order:
         return everything, [""] * places.count + [text]
-    if sorted(order) != everything and not places.numbered:
-        raise DataError(
-            f"The prompt of {location} places images {order} where it has {places.count}; mark "
-            "each image exactly once, or none to put them all before the text."
+    if sorted(order) != everything and not numbered:
+        shown = ", ".join(str(number + 1) for number in order)
+        raise MisplacedImage(
+            f"The prompt of {location} places image {shown} where the sample has {places.count}; "
+            "mark each image exactly once, or none to put them all before the text."
         )
     return order, pieces

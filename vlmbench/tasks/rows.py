@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
@@ -12,7 +14,8 @@ from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
-from vlmbench.tasks.filters import as_list
+from vlmbench.tasks.filters import as_list, is_nan
+from vlmbench.tasks.parquet_rows import parquet_columns, parquet_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import missing_column
@@ -25,9 +28,6 @@ _Row: TypeAlias = dict[str, Any]
 
 def read_rows(task: TaskSpec, *, skip: Collection[str] = ()) -> Iterator[_Row]:
     """The rows of a task's data; subsets take turns, a row each, until all have ended.
-
-    So the first rows, which a run with a limit asks about, are spread evenly over the subsets, and
-    the order is the same with any limit and without one.
 
     Args:
         skip: Columns that need not be read.
@@ -119,7 +119,7 @@ def _task_rows(task: TaskSpec, subset: str | None, rows: Iterator[_Row]) -> Iter
     """The rows of a subset that belong to the task, taken apart where `data.each` says so."""
     keep = compile_condition(task.data.keep, "row") if task.data.keep else None
     column = task.data.each
-    for row in rows:
+    for row in map(_without_nan, rows):
         if subset is not None:
             row["subset"] = subset
         if keep is not None and not keep(row):
@@ -129,19 +129,34 @@ def _task_rows(task: TaskSpec, subset: str | None, rows: Iterator[_Row]) -> Iter
         elif column not in row:
             raise DataError(missing_column(column, row, source_name(task)))
         else:
-            yield from ({**row, column: element} for element in as_list(row[column]))
+            yield from ({**row, column: element} for element in _elements(task, column, row))
+
+
+def _elements(task: TaskSpec, column: str, row: _Row) -> list[Any]:
+    try:
+        return as_list(row[column])
+    except ValueError as error:
+        raise DataError(
+            f"The column '{column}' in {source_name(task)} is no list that can be read: {error}."
+        ) from error
+
+
+def _without_nan(row: _Row) -> _Row:
+    """The row with null for each NaN, which is what pandas writes for a missing value."""
+    return {name: None if is_nan(value) else value for name, value in row.items()}
 
 
 def _files_rows(
     task: TaskSpec, paths: Iterable[Path], skip: Collection[str], batch_size: int
 ) -> Iterator[_Row]:
+    words = _words(task)
     for path in paths:
         if not path.is_file():
             raise DataError(
                 f"There is no data file {path}; check 'data.path' of task '{task.name}'."
             )
         if _file_type(path) == ".parquet":
-            yield from _parquet_rows(path, skip, batch_size)
+            yield from _parquet_rows(path, skip, words, batch_size)
         else:
             for _, row in read_jsonl(path):
                 yield {name: value for name, value in row.items() if name not in skip}
@@ -156,15 +171,25 @@ def _file_type(path: Path) -> str:
     return suffix
 
 
-def _parquet_rows(path: Path, skip: Collection[str], batch_size: int) -> Iterator[_Row]:
+def _words(task: TaskSpec) -> str | None:
+    """All that a task says, in which the columns that it asks for are named; None if a template
+    takes rows as a whole."""
+    text = json.dumps(task.as_dict(), ensure_ascii=False)
+    return None if re.search(r"\brow\b(?!\s*[.\[])(?=[^\"]*[}%])", text) else text
+
+
+def _parquet_rows(
+    path: Path, skip: Collection[str], words: str | None, batch_size: int
+) -> Iterator[_Row]:
     import pyarrow
-    import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            columns = [name for name in file.schema_arrow.names if name not in skip]
-            for batch in file.iter_batches(batch_size, columns=columns):
-                yield from batch.to_pylist()
+        columns = [
+            name
+            for name, is_heavy in parquet_columns(path).items()
+            if name not in skip and (not is_heavy or words is None or name in words)
+        ]
+        yield from parquet_rows(path, columns, batch_size)
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image, Sample, Scalar, stable_hash
-from vlmbench.tasks.filters import as_list
+from vlmbench.tasks.filters import as_list, is_nan
+from vlmbench.tasks.literals import literal_problem
 from vlmbench.tasks.rows import count_rows, read_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import Fields, TaskSpec, TextColumn
@@ -26,34 +27,55 @@ from vlmbench.text.option_lists import unlabeled
 
 
 def read_samples(
-    task: TaskSpec, *, limit: int | None = None, images: bool = True
+    task: TaskSpec, *, only: Collection[int] | None = None, images: bool = True
 ) -> Iterator[Sample]:
-    """The task's samples in the order of the data; subsets take turns, whatever the limit.
+    """The task's samples in the order of the data; subsets take turns.
 
     Args:
-        limit: Only so many from the start.
+        only: The positions of those that are wanted, from 0; all if None.
         images: Without them only the texts are read, which is much faster.
 
     Raises:
         DataError: The data set cannot be read or is empty, a column is missing, an id stands
             there twice, or a row cannot become a sample.
     """
+    for _, sample in numbered_samples(task, only=only, images=images):
+        yield sample
+
+
+def numbered_samples(
+    task: TaskSpec, *, only: Collection[int] | None = None, images: bool = True
+) -> Iterator[tuple[int, Sample]]:
+    """The same as `read_samples`, each with its position in the data from 0."""
     where = source_name(task)
     folder = _folder(task)
     seen: set[str] = set()
     skip: Collection[str] = () if images else task.fields.images
-    rows = read_rows(task, skip=skip)
-    for index, row in enumerate(itertools.islice(rows, limit)):
+    end = None if only is None else max(only, default=-1) + 1
+    index = -1
+    optional: dict[str, None] = {}
+    for index, row in enumerate(itertools.islice(read_rows(task, skip=skip), end)):
+        # A line of JSON may lack the column, which is a row without its picture.
+        optional.update((name, None) for name in task.fields.images if name in row)
+        row = {**optional, **row} if images else row
+        if only is not None and index not in only:
+            continue
         sample = build_sample(task, row, index=index, images=images, folder=folder, source=where)
         if sample.id in seen:
-            raise DataError(
-                f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; "
-                "make ids unique."
-            )
+            raise DataError(_id_twice(task, sample, where, index))
         seen.add(sample.id)
-        yield sample
-    if not seen:
+        yield index, sample
+    if index < 0 and end != 0:
         raise DataError(f"There are no rows in {where}; check the data of task '{task.name}'.")
+
+
+def _id_twice(task: TaskSpec, sample: Sample, where: str, index: int) -> str:
+    if literal_problem(task.fields.id, "id", sample.row) is not None:
+        return f"{literal_problem(task.fields.id, 'id', sample.row)} (in row {index} of {where})."
+    return (
+        f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; make ids "
+        "unique."
+    )
 
 
 def sample_count(task: TaskSpec) -> int | None:
@@ -133,14 +155,19 @@ def _texts(
     if isinstance(source, TextColumn):
         value = _column(source.column, row, where)
         listed = source.parse == "list" or isinstance(value, list | tuple)
-        values = as_list(value) if listed else [value]
+        try:
+            values = as_list(value) if listed else [value]
+        except ValueError as error:
+            raise DataError(
+                f"The column '{source.column}' in {where} is no list that can be read: {error}."
+            ) from error
         for one in values:
             if isinstance(one, list | tuple | dict | bytes):
                 raise DataError(
                     f"The column '{source.column}' in {where} holds a {type(one).__name__} where "
                     "a text or number is wanted; correct the data, or write templates instead."
                 )
-        texts = ["" if value is None else str(value) for value in values]
+        texts = ["" if value is None or is_nan(value) else str(value) for value in values]
         return unlabeled(texts) if source.parse == "unlabeled" else texts
     return [render(template, row, location=where, index=index) for template in source]
 
@@ -155,7 +182,7 @@ def _without_end(options: list[str]) -> tuple[str, ...]:
 def _scalar(name: str, row: Mapping[str, Any], where: str) -> Scalar:
     value = _column(name, row, where)
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # what pandas writes for a missing value, and JSON cannot hold
+        return None  # JSON cannot hold it
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise DataError(
@@ -187,9 +214,16 @@ def _images(
         for one in values:
             if isinstance(one, str) and fields.base64:
                 found.append(_from_base64(one, place))
-            elif one is not None:
+            elif not is_missing(one):
                 found.append(_image(one, place, folder))
     return tuple(found)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a column of images holds none: null, NaN, or a struct as pandas writes a null."""
+    if isinstance(value, Mapping):
+        return not value.get("bytes") and not value.get("path") and {*value} <= {"bytes", "path"}
+    return value is None or is_nan(value) or value == ""
 
 
 def _from_base64(text: str, where: str) -> Image:

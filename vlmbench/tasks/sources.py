@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -29,19 +31,24 @@ def local_files(task: TaskSpec) -> Files | None:
     """The files that hold the rows; None if they come from the Hub.
 
     Raises:
-        DataError: Some subsets are there and others not.
+        DataError: Some subsets are there and others not, or there are other splits only, or the
+            task's folder holds other files only.
     """
     if (path := task.data_path) is not None:
         return {None: (path,)}
     if task.data.local is None:
         return None
     base = Path(task.data.local) / task.name
+    split = task.data.split
     if not task.data.subsets:
-        files = _files_of(base)
-        return {None: files} if files else None
-    by_subset: Files = {name: _files_of(base / name) for name in task.data.subsets}
+        if files := _files_of(base, split) or _config_files(base, task):
+            return {None: files}
+        _refuse_unread(task, base)
+        return None
+    by_subset: Files = {name: _files_of(base / name, split) for name in task.data.subsets}
     missing = [name for name, files in by_subset.items() if not files]
     if len(missing) == len(by_subset):
+        _refuse_unread(task, base)
         return None
     if missing:
         raise DataError(
@@ -79,12 +86,81 @@ def data_fingerprint(task: TaskSpec) -> str:
     return stable_hash([digests, rows])
 
 
-def _files_of(stem: Path) -> tuple[Path, ...]:
+def _files_of(stem: Path, split: str | None) -> tuple[Path, ...]:
+    """The files of a split: <stem>.parquet or .jsonl, else those in <stem> or <stem>/data.
+
+    A folder in them that is called as the split is looked into last.
+
+    Raises:
+        DataError: There are files of other splits only.
+    """
     for suffix in (".parquet", ".jsonl"):
         file = stem.with_name(stem.name + suffix)
         if file.is_file():
             return (file,)
-    return tuple(sorted(stem.glob("*.parquet")))
+    folders = (stem, stem / "data")
+    for folder in folders:
+        if found := sorted(folder.glob("*.parquet")):
+            return _of_split(folder, found, split)
+    inner = [folder / split for folder in folders] if split else []
+    return next((tuple(files) for one in inner if (files := sorted(one.glob("*.parquet")))), ())
+
+
+def _config_files(base: Path, task: TaskSpec) -> tuple[Path, ...]:
+    """Where a data set with several configurations keeps the task's."""
+    return _files_of(base / task.data.config, task.data.split) if task.data.config else ()
+
+
+def _of_split(folder: Path, files: Sequence[Path], split: str | None) -> tuple[Path, ...]:
+    """The files that are named after a split; all where no name tells of one."""
+    splits = {file: _split_of(file, split) for file in files}
+    wanted = tuple(file for file, name in splits.items() if name == split)
+    named = sorted({name for name in splits.values() if name is not None})
+    if wanted or not named:
+        return wanted or tuple(files)
+    if split is None:
+        if len(named) > 1:
+            raise DataError(
+                f"{folder} holds the splits {', '.join(named)}, and the task names none; say which "
+                "one with 'data: {split: NAME}'."
+            )
+        return tuple(files)
+    raise DataError(
+        f"{folder} holds the split {' and '.join(named)}, and the task reads {split}; add "
+        f"{split}-*.parquet."
+    )
+
+
+_SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}(-[0-9a-f]+)?")
+"""A file of a split, as `datasets` writes it: test-00000-of-00002.parquet."""
+
+_SPLITS = ("train", "training", "test", "testing", "validation", "valid", "val", "dev", "eval")
+
+
+def _split_of(file: Path, wanted: str | None) -> str | None:
+    """The split that a file's name tells of."""
+    if found := _SHARD.fullmatch(file.stem):
+        return found["split"]
+    first = re.split(r"[-_.]", file.stem)[0]
+    return first if first in (*_SPLITS, wanted) else None
+
+
+def _refuse_unread(task: TaskSpec, base: Path) -> None:
+    """Lets nobody believe that a folder was read when the rows come from elsewhere.
+
+    Raises:
+        DataError: There is such a folder, and it holds files that are not read.
+    """
+    if task.data.manual is not None or not base.is_dir():
+        return
+    names = sorted(one.name for one in base.iterdir() if not one.name.startswith("."))
+    if names:
+        more = ", ..." if len(names) > 3 else ""
+        raise DataError(
+            f"{base} holds no data of task '{task.name}' but {', '.join(names[:3])}{more}; put "
+            f"{task.data.split or '*'}-*.parquet there or into its folder 'data', or take the "
+            "folder away to read the Hub."
+        )
 
 
 def _digest(path: Path) -> str:

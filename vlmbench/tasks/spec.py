@@ -92,8 +92,10 @@ class DataSource(Strict):
     """A column with a list, or with a text that is one: each element becomes a row of its own, in
     which the column holds that element."""
     local: str | None = None
-    """A directory whose <task>.parquet, <task>/*.parquet or <task>.jsonl is read before the Hub;
-    with subsets, <task>/<subset> in the place of <task>. `--data-dir` sets it."""
+    """A directory whose <task>.parquet, <task>/*.parquet, <task>/data/*.parquet or <task>.jsonl is
+    read before the Hub; with subsets, <task>/<subset> in the place of <task>. Of files that are
+    named after a split (test-00000-of-00002.parquet) only the task's are read. `--data-dir` sets
+    it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSource:

@@ -20,15 +20,26 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 
+from vlmbench.budget import OverBudget, within_budget
 from vlmbench.errors import ConfigError, DataError, near_names
 from vlmbench.tasks.filters import FILTERS
+from vlmbench.tasks.template_shape import MAX_CHARACTERS, is_bounded
 
 
 class MissingColumn(UndefinedError):
     """Its message is the name of the column."""
 
 
-RENDER_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+RENDER_ERRORS = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    OverBudget,
+)
 """What a template or condition raises that does something impossible or forbidden."""
 
 
@@ -73,15 +84,38 @@ def _compile(source: str) -> Template:
     return row_environment().from_string(source)
 
 
+@lru_cache(maxsize=256)
+def _is_bounded(source: str) -> bool:
+    """Whether it is compiled and rendered in this process, as its shape is a quick one."""
+    return is_bounded(row_environment(), source)
+
+
+def _compiles(source: str) -> None:
+    _compile(source)  # its value, which holds code, stays in the process
+
+
 def validate_template(source: str) -> str:
     """`source` itself; raises ValueError with the place where its syntax is wrong."""
+    if len(source) > MAX_CHARACTERS:
+        raise ValueError(
+            f"it has {len(source):,} characters; shorten the template to {MAX_CHARACTERS:,} or less"
+        )
     try:
-        _compile(source)
+        if _is_bounded(source):
+            _compile(source)
+        else:  # the compiler computes what is constant, such as 'x' * 10 ** 9
+            within_budget(_compiles, source)
     except TemplateSyntaxError as error:
         raise ValueError(f"{error.message} (line {error.lineno} of the template)") from error
-    except TemplateError as error:
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise ValueError("the template is nested too deeply") from error
+    except RENDER_ERRORS as error:
         raise ValueError(str(error)) from error
     return source
+
+
+def _render(source: str, names: Mapping[str, Any]) -> str:
+    return _compile(source).render(names)
 
 
 def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) -> str:
@@ -90,20 +124,25 @@ def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) 
     Args:
         row: The columns, which the template knows as `row`.
         location: The row, for error messages.
-        names: Further values and functions that the template may use.
+        names: Further values and functions that the template may use; picklable.
 
     Raises:
         DataError: A column that the template names is missing.
         ConfigError: The template does something that it cannot or must not do.
     """
+    known = {"row": row, **names}
     try:
-        return _compile(source).render(row=row, **names)
+        return (
+            _render(source, known) if _is_bounded(source) else within_budget(_render, source, known)
+        )
     except MissingColumn as error:
         raise DataError(missing_column(str(error), row, location)) from error
     except RENDER_ERRORS as error:
         shown = source if len(source) <= 60 else source[:57] + "..."
+        columns = sorted(names_in(source) & {*row} - {*names})
+        advice = f"write row.{columns[0]}" if columns else "correct it"
         raise ConfigError(
-            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); correct it in "
+            f"The template {shown!r} fails at {location} ({str(error).rstrip('.')}); {advice} in "
             "the task file."
         ) from error
 

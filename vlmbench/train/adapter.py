@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from vlmbench.errors import ModelError
-from vlmbench.runners.hf.adapt import import_peft
+from vlmbench.runners.hf.adapters import import_peft
 from vlmbench.train.parts import ADAPTER_PREFIX, Parts, lora_targets
 from vlmbench.train.recipe import Recipe
 

@@ -191,7 +191,7 @@ def train_contrastive(
     Dropout is off: both passes of a step must see the same model.
 
     Args:
-        inputs: See `pixels_of` and `tower_features`.
+        inputs: See `pixels_of` and `tokens_of`.
         texts: Row by row what is said of the image.
         out: Where a checkpoint is kept; None for none.
         on_step: Called after each step.

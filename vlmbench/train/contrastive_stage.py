@@ -41,10 +41,10 @@ from vlmbench.train.encoders import (
     connector_inputs,
     pixels_of,
 )
-from vlmbench.train.loop import StepReport
 from vlmbench.train.pairs import Pairs, collect_pairs, pairs_of, tokens_of
 from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
+from vlmbench.train.step_report import StepReport
 from vlmbench.train.watching import StageNumber, start_facts
 
 PIXEL_CONNECTORS = ("blip-2",)

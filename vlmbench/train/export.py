@@ -8,12 +8,13 @@ from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import Request
-from vlmbench.runners.hf.adapt import import_peft
+from vlmbench.runners.hf.adapters import import_peft
 from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.variants.variant import variant_requests
 from vlmbench.train.adapter import without_peft_warnings
+from vlmbench.train.reload import answers_to
 
 COMPARED = 32
 """Answers that must be the same before and after."""
@@ -39,7 +40,7 @@ def merge_adapter(checkpoint: str, out: Path, *, task: str = "ja-vqa") -> int:
         raise UsageError(f"{checkpoint} is no adapter, so there is nothing to merge.")
     if out.exists():
         raise UsageError(f"{out} is there already; choose another directory with -o.")
-    asked = variant_requests(load_task(task), None, limit=COMPARED, seed=0)
+    asked = variant_requests(load_task(task), None, only=range(COMPARED), seed=0)
     requests = [request for request, _ in asked]
     before = _answers(spec, requests)
     _save_merged(spec, folder, out)
@@ -53,11 +54,11 @@ def merge_adapter(checkpoint: str, out: Path, *, task: str = "ja-vqa") -> int:
     return len(requests)
 
 
-def _answers(spec: ModelSpec, requests: list[Request]) -> list[str | None]:
+def _answers(spec: ModelSpec, requests: list[Request]) -> list[str]:
     runner = HFRunner()
     runner.prepare(spec)
     try:
-        return [response.text for response in runner.generate(requests)]
+        return answers_to(runner, requests)
     finally:
         runner.close()
 

@@ -14,6 +14,7 @@ from vlmbench.errors import UsageError
 from vlmbench.evaluate import run
 from vlmbench.executors.local import LocalExecutor
 from vlmbench.metrics.base import Answer, load_metric
+from vlmbench.metrics.guarded import score_all
 from vlmbench.models.spec import ModelSpec
 from vlmbench.models.training_data import GuardResult
 from vlmbench.records import Request, RunRecord
@@ -23,8 +24,9 @@ from vlmbench.runners.hf.load import Loaded
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.examples import Example
-from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.loop import Loop
+from vlmbench.train.questions import question_of
 from vlmbench.train.reload import BATCH_SIZE, answers_to
 from vlmbench.train.trainable import Trainable
 
@@ -92,15 +94,19 @@ class LiveModel:
 
 
 def answers_of(runner: HFRunner, examples: Sequence[Example]) -> list[str]:
-    """What a runner answers to the first question of each example; "" where it fails."""
+    """What a runner answers to the first question of each example.
+
+    Raises:
+        ModelError: It has no answer to one of them.
+    """
     return answers_to(runner, questions_of(examples))
 
 
 def questions_of(examples: Sequence[Example]) -> list[Request]:
-    """The first question of each example."""
+    """The first question of each example, called by its number and the example's id."""
     return [
-        question_of(example, str(number), max_new_tokens=ANSWER_TOKENS)
-        for number, example in enumerate(examples)
+        question_of(one, f"{number} {one.id}", max_new_tokens=ANSWER_TOKENS)
+        for number, one in enumerate(examples)
     ]
 
 
@@ -141,8 +147,9 @@ def validation_score(metric: str, examples: Sequence[Example], answers: Sequence
     """
     references = [(example.answers[0],) for example in examples]
     prepared = load_metric(metric).prepare(references)
-    scores = prepared.score_all(
-        [Answer(text, reference) for text, reference in zip(answers, references, strict=True)]
+    scores = score_all(
+        prepared,
+        [Answer(text, reference) for text, reference in zip(answers, references, strict=True)],
     )
     vectors = [score.vector for score in scores if score.vector is not None]
     if not vectors:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from vlmbench.errors import UsageError, unknown_name
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
 Watch: TypeAlias = Callable[[Path], object]

@@ -108,6 +108,11 @@ VALUES: list[tuple[str, dict[str, Scalar], str, tuple[str, ...], float]] = [
     ("compat_vlmevalkit.chartqapro_relaxed", {}, "2024", ("2023",), 1),
     ("compat_vlmevalkit.chartqapro_relaxed", {"year": True}, "2024", ("2023",), 0),
     ("compat_jfinqa.exact_match", {}, "Answer: ▲１，２３４", ("-1234",), 1),
+    # As lm_eval/tasks/jfinqa/test_jfinqa_utils.py of that commit has it
+    ("compat_jfinqa.exact_match", {}, "計算すると\n回答：100百万円\n以上です", ("100百万円",), 1),
+    ("compat_jfinqa.exact_match", {}, "回答: 42%", ("42%",), 1),
+    ("compat_jfinqa.numerical_match", {}, "回答 : 41.9%\n1", ("42%",), 1),
+    ("compat_jfinqa.exact_match", {}, "答え: 42%", ("42%",), 0),  # no cue of its
     ("compat_jfinqa.numerical_match", {}, "3万円", ("3億円",), 1),
     ("compat_jfinqa.numerical_match", {}, "10,000円", ("1万円",), 0),
     ("compat_jiwer.cer", {}, "東京都", ("東京",), 0.5),

@@ -123,11 +123,36 @@ def test_retry_after_holds_everybody() -> None:
     assert not [at for at in came if first + 0.2 < at < first + 1]
 
 
-def test_a_wait_beyond_patience_is_an_error() -> None:
+def test_a_wait_beyond_patience_ends_the_run() -> None:
     with MadeServer(lambda body, earlier: Reply(b"", 503, {"Retry-After": "3600"})) as server:
-        responses = ask(server.url, requests(1), patience=2.0)
+        with pytest.raises(ModelError, match=r"asks to wait 3,600 s .* the patience of 2"):
+            ask(server.url, requests(1), patience=2.0)
         assert len(server.bodies) == 1
-    assert responses["q0"].error is not None and responses["q0"].error.kind == "unavailable"
+
+
+def test_a_server_that_hangs_ends_the_run() -> None:
+    with MadeServer(lambda body, earlier: Reply(b"", seconds=1.0)) as server:
+        with pytest.raises(ModelError, match=r"answers none \(3 samples in a row: no answer with"):
+            ask(server.url, requests(30), timeout=0.1, retries=0, concurrency=1)
+        assert len(server.bodies) <= 4
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_reply_beyond_the_bound_costs_its_sample(stream: bool, status: int) -> None:
+    kind = {"Content-Type": "application/json"}
+    large = Reply(completion("x" * 2**21), status, kind)
+
+    def answer(body: dict[str, Any], earlier: int) -> Reply:
+        return large if said(body) == "問1" else Reply(completion(f"答:{said(body)}"), 200, kind)
+
+    with MadeServer(answer) as server:
+        responses = ask(server.url, requests(3), max_reply_mib=1, stream=stream)
+        assert len(server.bodies) == 3
+    assert [responses[f"q{n}"].text for n in (0, 2)] == ["答:問0", "答:問2"]
+    error = responses["q1"].error
+    assert error is not None and error.kind == "rejected"
+    assert error.message.startswith("the server's reply is larger than 1 MiB")
 
 
 def test_while_a_server_is_down_requests_are_tried_once() -> None:

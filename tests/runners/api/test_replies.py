@@ -62,7 +62,7 @@ def openai_error(message: str, code: Any = None) -> dict[str, Any]:
             completion(None, refusal="お答えできません"),
             Completion("お答えできません", "stop", 11, 3),
         ),
-        (completion("赤", "eos"), Completion("赤", None, 11, 3)),
+        (completion("赤", "eos"), Completion("赤", "stop", 11, 3)),
         ({**completion("赤"), "usage": None}, Completion("赤", "stop", None, None)),
         (
             completion([{"type": "text", "text": "赤"}, {"type": "text", "text": "い"}]),  # type: ignore[arg-type]

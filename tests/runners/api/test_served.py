@@ -18,7 +18,6 @@ from vlmbench.runners.api.served import (
     ServedRunner,
     name_for_server,
     server_command,
-    special_tokens,
 )
 from vlmbench.runners.api.server_process import find_executable
 
@@ -138,8 +137,3 @@ def test_a_gguf_file_is_loaded_by_its_path(tmp_path: Path) -> None:
     assert name_for_server(str(file)) == str(file)
     assert name_for_server("org/m") == "org/m"
     assert known_servers()["llama.cpp"].for_path == ("--model", "{model}")
-
-
-def test_special_tokens_are_read_from_the_checkpoint(checkpoint: Path) -> None:
-    assert "<|assistant|>" in special_tokens(checkpoint)
-    assert special_tokens(checkpoint / "gone") == []

@@ -19,7 +19,8 @@ from vlmbench.models.hf_options import GenerationOptions, contradiction, hf_opti
 from vlmbench.models.options import options_from_args
 from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Generation, Request
-from vlmbench.runners.hf.adapt import add_adapter, attention
+from vlmbench.runners.hf.adapt import attention
+from vlmbench.runners.hf.adapters import add_adapter
 from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
 
 # peft asks transformers for something by an old name.

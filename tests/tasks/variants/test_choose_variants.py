@@ -88,8 +88,8 @@ def test_every_public_task_with_options_can_move_them(tmp_path: Path) -> None:
         found = choose_variants(task, Wanted(rotate=True))
         assert bool(found.problems) == (name == "jmmmu-pro-vision"), name
         for variant in found.variants:
-            asked = [one for one, _ in variant_requests(task, variant, limit=None, seed=0)]
-            requests = (one for one, _ in variant_requests(task, None, limit=None, seed=0))
+            asked = [one for one, _ in variant_requests(task, variant, seed=0)]
+            requests = (one for one, _ in variant_requests(task, None, seed=0))
             plain = {one.sample_id: one for one in requests}
             assert asked and all(one.key != plain[one.sample_id].key for one in asked)
 
@@ -103,4 +103,4 @@ def test_options_that_cannot_be_read_in_the_text_are_named(tmp_path: Path) -> No
     task = load_task(str(write_task(tmp_path, rows, **changes)))
     (variant,) = choose_variants(task, Wanted(rotate=True)).variants
     with pytest.raises(DataError, match="'--options' cannot move them; leave it out"):
-        list(variant_requests(task, variant, limit=None, seed=0))
+        list(variant_requests(task, variant, seed=0))

@@ -15,9 +15,9 @@ from vlmbench.tasks.variants.variant import Variant, variant_requests
 
 
 def requests(task: TaskSpec, mode: str | None, **options: Any) -> list[Request]:
-    limit, seed = options.get("limit"), options.get("seed", 0)
+    only, seed = options.get("only"), options.get("seed", 0)
     variant = Variant("image", mode, seed) if mode else None
-    found = variant_requests(task, variant, limit=limit, seed=0)
+    found = variant_requests(task, variant, only=only, seed=0)
     return [request for request, _ in found]
 
 
@@ -62,7 +62,9 @@ def test_nobody_sees_the_own_image(task: TaskSpec) -> None:
         for own, shown in zip(digests(plain), other, strict=True):
             assert not set(own) & set(shown)
         # With a limit the donors are still those of the whole task.
-        assert digests(requests(task, "shuffled", seed=seed, limit=3)) == other[:3]
+        for only in ([0, 1, 2], [3], [0, 17, 18, 39], [39]):
+            part = digests(requests(task, "shuffled", seed=seed, only=only))
+            assert part == [other[position] for position in only]
 
 
 def test_questions_on_one_image_see_another_one(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ METEOR and SPICE are left out: they are Java programs. CIDEr here is the authors
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -16,6 +15,7 @@ import numpy as np
 
 from vlmbench.metrics.base import Answer, Range, References, metric
 from vlmbench.metrics.caption import CIDER_ORDER, cider_of, coco_rouge_l
+from vlmbench.metrics.compat.penn import PENN_FORM, penn_words
 from vlmbench.metrics.compat.text_words import plain_words
 from vlmbench.metrics.ngrams.comparison import WORD_ORDERS, TextComparison
 from vlmbench.metrics.ngrams.encoding import encode
@@ -24,7 +24,7 @@ from vlmbench.metrics.ngrams.scores import BLEU_ORDER, bleu_counts
 from vlmbench.metrics.overlap import means
 from vlmbench.metrics.vectors import Vectors
 from vlmbench.records import Scalar
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 
 _Tokenizer: TypeAlias = Literal["fugashi", "characters", "fugashi+penn", "penn", "none"]
 
@@ -32,42 +32,23 @@ _SOURCE = "salaniz/pycocoevalcap 1.2"
 _TINY, _SMALL = 1e-15, 1e-9
 """Added to matches and to lengths, so that nothing is divided by zero."""
 
-# The Penn Treebank tokenizer of the original is a Java program (Stanford CoreNLP 3.4.1). This
-# follows it on Japanese with some ASCII between, which is what captions are; English contractions
-# and abbreviations are not taken apart as it would.
-_PENN_TOKEN = re.compile(
-    r"[a-z]+://[^\s\u3000-\u9fff\uff00-\uffef]+"
-    r"|[0-9]+(?:[.,:/-][0-9]+)*%?"
-    r"|\.{2,}|-{2,}"
-    r"|[^\W_]+(?:['’&.@_-][^\W_]+)*"
-    r"|[^\s]"
-)
-_PENN_DROPPED = frozenset(["-", "--", "...", *"'\"`.?!,:;…‘’“”「」《》"])
-"""What becomes one of the marks that the evaluation takes out: Japanese quotation marks too.
-
-Brackets stay: they become -lrb- where the evaluation looks for -LRB-."""
-
-
-def _penn_words(text: str) -> tuple[str, ...]:
-    """Lower-case tokens without ASCII punctuation."""
-    tokens = _PENN_TOKEN.findall(text.replace("\n", " ").lower())
-    return tuple(token for token in tokens if token not in _PENN_DROPPED)
-
-
 _SPLIT: Mapping[Scalar, Callable[[str], Sequence[str]]] = {
     "fugashi": plain_words,
     "characters": lambda text: tuple(text.replace(" ", "").replace("\n", "")),
-    "fugashi+penn": lambda text: _penn_words(" ".join(plain_words(text))),
-    "penn": _penn_words,
+    "fugashi+penn": lambda text: penn_words(" ".join(plain_words(text))),
+    "penn": penn_words,
     "none": lambda text: tuple(text.split()),
 }
 
 
 def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
-    if not str(options["tokenizer"]).startswith("fugashi"):
-        return ["ref:pycocoevalcap@1.2"]
-    words = f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}"
-    return ["ref:pycocoevalcap@1.2", words]
+    tokenizer = str(options["tokenizer"])
+    parts = ["ref:pycocoevalcap@1.2"]
+    if tokenizer.startswith("fugashi"):
+        parts.append(f"tok:fugashi-{version('fugashi')}/unidic-lite-{version('unidic-lite')}")
+    if tokenizer.endswith("penn"):
+        parts.append(PENN_FORM)
+    return parts
 
 
 class _References:
@@ -87,6 +68,7 @@ class _References:
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     source="vrama91/cider at f281464, Cider(df='corpus')",
     prepare=_References,
     identity=lambda options: [*_identity(options), "ref:vrama91/cider@f281464"],
@@ -108,6 +90,7 @@ def cider(
 
 @metric(
     bounds=(0, 10),
+    unit=1,
     source=f"{_SOURCE}, Cider().compute_score",
     prepare=_References,
     identity=_identity,
@@ -159,12 +142,12 @@ def _bleu(answers: Sequence[Answer], *, tokenizer: _Tokenizer = "fugashi") -> Ve
     Args:
         tokenizer: "fugashi" or "characters"; "penn" is the Penn Treebank tokenizer, which lmms-eval
             puts before captions and which drops punctuation, straight on the text or on fugashi's
-            words between spaces; "none" splits at white space.
+            words between spaces (see `compat/penn.py`); "none" splits at white space.
     """
     return Vectors(bleu_counts(_compared(answers, tokenizer)))
 
 
-def _bleu_value(orders: int, totals: Floats, n: int) -> Floats:
+def _bleu_value(orders: int, totals: Floats, n: Count) -> Floats:
     """The geometric mean of the precisions up to an order, times the penalty."""
     matches, possible = totals[..., :orders], totals[..., BLEU_ORDER : BLEU_ORDER + orders]
     mean = np.exp(np.log((matches + _TINY) / (possible + _SMALL)).mean(axis=-1))

@@ -16,7 +16,7 @@ from vlmbench.metrics.compat.text_judge import ScorePair, first_digit, json_scor
 from vlmbench.metrics.judge import CATEGORIES, by_category, in_category
 from vlmbench.metrics.judge_prompts import DIGIT, RELATIVE, YES_NO
 from vlmbench.records import MetricScore
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 
 _REPOSITORY = "llm-jp/llm-jp-eval-mm at 9f450a5"
 _UNREAD = ScorePair(-1, -1)
@@ -33,13 +33,14 @@ def _ratios(totals: Floats) -> Floats:
     return np.where(known, 100 * model / np.maximum(_SMALLEST, reference), 0.0)
 
 
-def _overall(totals: Floats, n: int) -> Floats:
+def _overall(totals: Floats, n: Count) -> Floats:
     value: Floats = _ratios(by_category(totals)).sum(axis=-1) / len(CATEGORIES)
     return value
 
 
 @metric(
     bounds=None,
+    unit=100,
     source=f"{_REPOSITORY}, heron-bench",
     size=3 * len(CATEGORIES),
     combine=_overall,
@@ -66,6 +67,7 @@ def heron_overall_rel(answer: Answer) -> MetricScore:
 
 @metric(
     bounds=None,
+    unit=100,
     source=f"{_REPOSITORY}, heron-bench",
     size=3,
     combine=lambda totals, n: _ratios(totals),
@@ -82,7 +84,11 @@ def heron_rel(answer: Answer) -> MetricScore:
 
 
 @metric(
-    bounds=None, source=f"{_REPOSITORY}, heron-bench", identity=_identity, judge_prompt=RELATIVE
+    bounds=None,
+    unit=9,
+    source=f"{_REPOSITORY}, heron-bench",
+    identity=_identity,
+    judge_prompt=RELATIVE,
 )
 def heron_score(answer: Answer) -> MetricScore:
     """Mean of the judge's scores of the model, meant to be from 1 to 10, higher is better.

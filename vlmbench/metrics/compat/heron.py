@@ -15,19 +15,20 @@ from vlmbench.metrics.compat.text_judge import ScorePair, pair_of_numbers
 from vlmbench.metrics.judge import CATEGORIES, by_category, in_category, mean_ratio
 from vlmbench.metrics.judge_prompts import TWO_NUMBERS
 from vlmbench.records import MetricScore
-from vlmbench.stats import Floats
+from vlmbench.stats import Count, Floats
 
 _UNREAD = ScorePair(-1, -1)
 _identity = reproduces("heron@883cd7c")
 
 
-def _value(totals: Floats, n: int) -> Floats:
+def _value(totals: Floats, n: Count) -> Floats:
     replies, model, reference = np.moveaxis(by_category(totals), -1, 0)
     return mean_ratio(model, reference, replies > 0)
 
 
 @metric(
     bounds=None,
+    unit=100,
     source="turingmotors/heron at 883cd7c, heron/eval/eval_heron_bench.py",
     size=3 * len(CATEGORIES),
     combine=_value,

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 
-from vlmbench.metrics.base import Answer, metric, reproduces
-from vlmbench.records import MetricScore
+from vlmbench.metrics.base import Answer, metric
+from vlmbench.records import MetricScore, Scalar
 
 _REPOSITORY = "EleutherAI/lm-evaluation-harness at 4e7e0d4"
 _TOLERANCE = 0.01
-_ANSWER = re.compile(r"(?:Answer|answer|A)\s*+[:：]\s*(.+)")
+_ANSWER = re.compile(r"(?:Answer|answer|A|回答)\s*+[:：]\s*(.+)")
 _NEGATIVE = re.compile("^[△▲]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d)")
 _NOT_NUMERIC = re.compile(r"[^\d.\-+]")
 _UNITS = ("百万円", "千円", "億円", "兆円", "円", "ドル", "ポイント", "pt", "bps")
 _MULTIPLIERS = {"千": 10**3, "百万": 10**6, "億": 10**8, "兆": 10**12}
-_identity = reproduces("lm-evaluation-harness@4e7e0d4")
+
+
+def _identity(options: Mapping[str, Scalar]) -> Sequence[str]:
+    return ["ref:lm-evaluation-harness@4e7e0d4", "answer2"]  # 回答 was no cue before
 
 
 @metric(source=f"{_REPOSITORY}, jfinqa exact_match", identity=_identity)
 def exact_match(answer: Answer) -> MetricScore:
     """Share of answers equal to a reference, from 0 to 1, higher is better.
 
-    What stands behind "Answer:" on its line, else the last line. NFKC, △ and ▲ in front as a
-    minus sign, no thousands commas, no しました or した at the end, lower case.
+    What stands behind the first "Answer:", "A:" or "回答:" on its line, else the last line. NFKC,
+    △ and ▲ in front as a minus sign, no thousands commas, no しました or した at the end, lower
+    case.
     """
     read = _read(answer.prediction)
     right = any(_form(read) == _form(reference) for reference in answer.references)

@@ -169,6 +169,7 @@ def chrf_pp(answer: Answer, *, tokenizer: _WordTokenizer = "none") -> tuple[floa
 
 @metric(
     bounds=None,
+    unit=100,
     source="sacrebleu, TER.corpus_score",
     size=2,
     combine=lambda totals, n: _scores(totals, _ter(False)),

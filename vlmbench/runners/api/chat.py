@@ -7,8 +7,8 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.errors import DataError
 from vlmbench.models.endpoints import CallOptions
+from vlmbench.raster import is_deep, open_raster
 from vlmbench.records import Image, Part, Request, TextPart, stable_hash
 
 if TYPE_CHECKING:
@@ -69,23 +69,24 @@ def data_url(image: Image, options: CallOptions) -> str:
     """The image as a data URL, written anew only where the file would not be seen as it should.
 
     That is: too large for the options, another format, turned by an EXIF tag (which some servers
-    pass over), or with transparency (which some turn black).
+    pass over), with transparency (which some turn black), with more than 8 bits a gray pixel (which
+    some turn white), or with broken metadata.
 
     Raises:
         DataError: It cannot be read.
     """
     import PIL.Image
 
+    form, plain, fits = "", False, False
     try:
-        with PIL.Image.open(io.BytesIO(image.data)) as opened:
+        with open_raster(image.data) as opened:
             form = opened.format or ""
-            plain = form in MEDIA_TYPES and not _transparent(opened)
+            plain = form in MEDIA_TYPES and not _transparent(opened) and not is_deep(opened)
             plain = plain and (not _may_turn(form, image.data) or _upright(opened))
             size = _allowed_size(opened.size, options)
             fits = size == opened.size
-    except Exception:  # Pillow raises nearly anything on broken files; decode says it in words
-        image.decode()
-        raise DataError(f"The image at {image.source} cannot be read.") from None
+    except Exception:  # Pillow raises nearly anything on broken files; decode says it in words,
+        plain = False  # or finds pixels behind broken metadata
     if plain and fits:
         return _data_url(MEDIA_TYPES[form], image.data)
     decoded = image.decode()

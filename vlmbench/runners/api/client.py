@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from vlmbench.errors import DataError
-from vlmbench.models.endpoints import CallOptions
+from vlmbench.errors import DataError, ModelError
+from vlmbench.models.endpoints import OMITTABLE, CallOptions
 from vlmbench.records import ErrorKind, Request, Response, ResponseError
+from vlmbench.runners.api.bounded import ReplyTooLarge, bounding_hook
 from vlmbench.runners.api.chat import chat_body
 from vlmbench.runners.api.concurrency import AdaptiveLimit, Throttle
 from vlmbench.runners.api.replies import (
+    LIMIT_FIELDS,
     Completion,
     Endpoint,
     RequestRejected,
@@ -33,6 +35,9 @@ from vlmbench.runners.api.replies import (
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 """Seconds before the second attempt, doubled before each further one up to this."""
+
+HANGING = 3
+"""Samples in a row without an answer in time, each after all its attempts, that end a run."""
 
 ENCODERS = 2
 """Threads that encode images."""
@@ -74,6 +79,12 @@ class ChatClient:
                 limits=kept(max_connections=None, keepalive_expiry=KEPT_SECONDS),
                 follow_redirects=False,  # a POST would become a GET
                 trust_env=through_proxy,
+                headers={"Accept-Encoding": "gzip"},
+                event_hooks={
+                    "response": [
+                        bounding_hook(openai.DefaultAsyncHttpxClient, options.max_reply_mib)
+                    ]
+                },
             ),
         )
         # Where no key is needed, none is sent.
@@ -88,6 +99,10 @@ class ChatClient:
         self._left_out = left_out
         self._answered = 0
         self._down = False
+        self._hung = 0
+        """Samples in a row that the server took and did not answer in time."""
+        self._refused_names: set[str] = set()
+        """Names of the limit of new tokens that the server does not take."""
 
     async def close(self) -> None:
         """Close all connections and threads."""
@@ -114,19 +129,23 @@ class ChatClient:
             try:
                 completion, seconds = await self._attempt(body)
             except RequestRejected as refusal:
+                self._stop_at_refused(refusal)
                 return _failure(request, refusal.kind, refusal.message)
             except RetryableError as problem:
                 wait = backoff(request.key, attempt) if problem.wait is None else problem.wait
                 failed_at = failed_at or loop.time()
+                self._stop_at_long_wait(problem)
                 if not self._worth_it(attempt, loop.time() - failed_at + wait):
                     # While nothing is answered, the next ones are tried once each.
                     self._down = self._answered == answered and not problem.limited
                     times = f"{attempt} attempt{'s' if attempt > 1 else ''}"
+                    self._stop_at_silence(problem)
                     return _failure(request, problem.kind, f"{problem.message} (after {times})")
                 await asyncio.sleep(wait)
             else:
                 self._answered += 1
                 self._down = False
+                self._hung = 0
                 return self._response(request, completion, seconds)
         raise AssertionError("an endless loop has ended")
 
@@ -144,18 +163,24 @@ class ChatClient:
         except TimeoutError:
             message = f"no answer within {self._options.timeout:g} s"
             raise RetryableError("timeout", message) from None
+        except ReplyTooLarge as error:
+            raise RequestRejected("rejected", str(error)) from None
         except openai.APIStatusError as error:
             reply = error.response
             raise_for(reply.status_code, reply.headers, reply.text, self._endpoint)
         except openai.APIConnectionError as error:
-            self._check()
             cause = error.__cause__ or error
+            if isinstance(cause, ReplyTooLarge):
+                raise RequestRejected("rejected", str(cause)) from None
+            if isinstance(cause, RecursionError):
+                raise RetryableError("unavailable", "the server's reply is not JSON") from None
+            self._check()
             reason = self._endpoint.clean(str(cause)) or "the connection was lost"
             raise RetryableError("unavailable", f"{type(cause).__name__}: {reason}") from None
         except openai.APIError as error:  # an event of a stream says so
             raise_for_error_inside({"error": error.body}, self._endpoint)
             raise RetryableError("unavailable", self._endpoint.clean(str(error))) from None
-        except ValueError:  # of json or UTF-8, which the package lets through
+        except (ValueError, RecursionError):  # of json or UTF-8, which the package lets through
             raise RetryableError("unavailable", "the server's reply is not JSON") from None
 
     async def _call(self, body: dict[str, Any]) -> Completion:
@@ -182,6 +207,58 @@ class ChatClient:
     def _body(self, request: Request) -> dict[str, Any]:
         return chat_body(request, self._endpoint.model, self._options)
 
+    async def _complete_by_either_name(self, body: dict[str, Any]) -> Completion:
+        """One attempt, and another where the server takes the limit's other name alone."""
+        sent = self._named(body)
+        try:
+            return await self.complete(sent)
+        except RequestRejected as refusal:
+            if not self._has_other_name(refusal, sent):
+                raise
+        return await self.complete(self._named(body))
+
+    def _named(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body, in which the limit of new tokens has a name that was not refused."""
+        usable = [name for name in LIMIT_FIELDS if name not in self._refused_names]
+        if self._options.token_field not in self._refused_names or not usable:
+            return body
+        return {usable[0] if name in LIMIT_FIELDS else name: body[name] for name in body}
+
+    def _has_other_name(self, refusal: RequestRejected, sent: dict[str, Any]) -> bool:
+        """Whether to ask again with the other name of the limit, for this and all requests."""
+        if refusal.refused_field not in LIMIT_FIELDS or refusal.refused_field not in sent:
+            return False
+        self._refused_names.add(refusal.refused_field)
+        return len(self._refused_names) < len(LIMIT_FIELDS)
+
+    def _stop_at_refused(self, refusal: RequestRejected) -> None:
+        """Stop where every request would be refused for a field that can be left out."""
+        if refusal.refused_field in OMITTABLE:
+            raise ModelError(
+                f"{self._endpoint.url} does not take '{refusal.refused_field}' as it is sent "
+                f"({refusal.message.rstrip('.')}); leave it out with --model-option "
+                f"'omit=[{refusal.refused_field}]'."
+            )
+
+    def _stop_at_long_wait(self, problem: RetryableError) -> None:
+        """Stop where the server asks for a longer wait than anybody wants."""
+        if problem.wait is not None and problem.wait > self._options.patience:
+            raise ModelError(
+                f"{self._endpoint.url} asks to wait {problem.wait:,.0f} s ({problem.message}), "
+                f"more than the patience of {self._options.patience:g} s; run the same command "
+                "again later, which goes on, or raise it with --model-option patience=SECONDS."
+            )
+
+    def _stop_at_silence(self, problem: RetryableError) -> None:
+        """Stop where a server takes requests and lets all of them run out of time."""
+        self._hung = self._hung + 1 if problem.kind == "timeout" else 0
+        if self._hung >= HANGING:
+            raise ModelError(
+                f"{self._endpoint.url} takes requests and answers none ({self._hung} samples in a "
+                f"row: {problem.message}); see what is wrong there, then run the same command, "
+                "which goes on."
+            )
+
     def _worth_it(self, attempt: int, seconds: float) -> bool:
         options = self._options
         return attempt <= options.retries and seconds <= options.patience and not self._down
@@ -191,7 +268,7 @@ class ChatClient:
         async with self._throttle.slot() as ticket:
             began = clock()
             try:
-                completion = await self.complete(body)
+                completion = await self._complete_by_either_name(body)
             except RetryableError as error:
                 self._throttle.limit.failed(ticket)
                 if error.limited and error.wait is not None:
@@ -202,7 +279,7 @@ class ChatClient:
             return completion, seconds
 
     def _response(self, request: Request, completion: Completion, seconds: float) -> Response:
-        text = completion.text
+        text = self._endpoint.redacted(completion.text)
         for token in self._left_out:
             text = text.replace(token, "")
         stops = [at for stop in request.generation.stop if (at := text.find(stop)) >= 0]

@@ -18,7 +18,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, NoReturn
 
 from vlmbench.errors import ModelError
+from vlmbench.models.endpoints import OMITTABLE
 from vlmbench.records import ErrorKind
+from vlmbench.runners.api.redact import HIDDEN, redacted
 
 _TOO_LONG = re.compile(
     r"context_length|context[ _-](length|window|size)|max(imum)?_model_len|maximum (model )?length"
@@ -29,7 +31,34 @@ _IMAGE = re.compile(r"\bimages?\b|image_url", re.I)
 _NO_CREDIT = re.compile(r"insufficient_quota|exceeded your current quota", re.I)
 _KEYLIKE = re.compile(r"\b(sk-|Bearer )\S+")
 
+_LIMIT_FIELD = re.compile(r"\bmax_(?:completion_)?tokens\b")
+_QUOTED_FIELD = re.compile(rf"['\"`]({'|'.join(OMITTABLE)})['\"`]")
+_REFUSED_FIELD = re.compile(
+    r"unsupported[ _](?:parameter|value)|not supported|unrecognized|unknown (?:parameter|field)"
+    r"|extra (?:inputs|fields)|unexpected",
+    re.I,
+)
+LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+"""What servers call the limit of new tokens."""
+
+FINISHES: Mapping[str, Literal["stop", "length", "filter", "failed"]] = {
+    # OpenAI's own, and what servers and gateways put in their place
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("stopped", "completed", "end"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_length", "model_length"), "length"),
+    **dict.fromkeys(("content_filter", "safety", "sensitive", "recitation"), "filter"),
+    **dict.fromkeys(("prohibited_content", "blocklist", "spii", "refusal"), "filter"),
+    **dict.fromkeys(("abort", "aborted", "cancelled", "canceled", "error"), "failed"),
+    **dict.fromkeys(("network_error", "insufficient_system_resource", "timeout"), "failed"),
+}
+"""What a finish_reason says of the answer: `failed` may go well the next time. Any other, such as
+tool_calls, says that the text is no answer."""
+
 LONGEST_MESSAGE = 300
+_LOOKED_AT = 10_000
+"""Characters of an error in which its sentence is looked for."""
+MOST_TOKENS = 2**40
+"""A count above this is none."""
 
 _MALFORMED = (AttributeError, IndexError, KeyError, TypeError)
 """What reading raises where a reply has another shape."""
@@ -52,6 +81,8 @@ class RequestRejected(Exception):
 
     kind: ErrorKind
     message: str
+    refused_field: str | None = None
+    """The field of the request's body that the server does not take."""
 
 
 @dataclass(eq=False)
@@ -78,10 +109,12 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """One line of a server's text without the key or anything that looks like one."""
-        line = " ".join(text.split())
-        if self.key:
-            line = line.replace(self.key, "***")
-        return _KEYLIKE.sub("***", line)[:LONGEST_MESSAGE]
+        line = " ".join(self.redacted(text[:_LOOKED_AT]).split())
+        return _KEYLIKE.sub(HIDDEN, line)[:LONGEST_MESSAGE]
+
+    def redacted(self, text: str) -> str:
+        """A server's text without the key in any form."""
+        return redacted(text, self.key)
 
 
 def read_completion(payload: Any, endpoint: Endpoint) -> Completion:
@@ -96,9 +129,10 @@ def read_completion(payload: Any, endpoint: Endpoint) -> Completion:
         message, finish = choice["message"], choice.get("finish_reason")
         text = _text(message, finish)
         tokens = _tokens(payload)
+        named = _finish(finish)
     except _MALFORMED:
         raise RetryableError("unavailable", "the server's reply is no chat completion") from None
-    return Completion(text, _finish(finish), *tokens)
+    return Completion(text, named, *tokens)
 
 
 async def read_stream(events: AsyncIterator[Any], began: float) -> Completion:
@@ -112,7 +146,7 @@ async def read_stream(events: AsyncIterator[Any], began: float) -> Completion:
         RequestRejected, RetryableError: See the module.
     """
     clock = asyncio.get_running_loop().time
-    pieces: list[str] = []
+    message = _Streamed()
     finish: str | None = None
     tokens: tuple[int | None, int | None] = (None, None)
     first: float | None = None
@@ -121,19 +155,41 @@ async def read_stream(events: AsyncIterator[Any], began: float) -> Completion:
             if event.get("usage"):
                 tokens = _tokens(event)
             for choice in event.get("choices", ())[:1]:
-                piece = choice["delta"].get("content") or choice["delta"].get("refusal")
                 finish = choice.get("finish_reason") or finish
-                if piece:
-                    pieces.append(piece)
-                    first = clock() - began if first is None else first
+                if message.add(choice["delta"]) and first is None:
+                    first = clock() - began
         except _MALFORMED:
             raise RetryableError(
                 "unavailable", "the server's reply is no chat completion"
             ) from None
     if finish is None:
         raise RetryableError("unavailable", "the server's reply broke off")
-    text = _text({"content": "".join(pieces)}, finish)
-    return Completion(text, _finish(finish), *tokens, first)
+    try:
+        return Completion(_text(message.whole(), finish), _finish(finish), *tokens, first)
+    except _MALFORMED:
+        raise RetryableError("unavailable", "the server's reply is no chat completion") from None
+
+
+class _Streamed:
+    """A message in the making, which is read as one that came whole."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._others: set[str] = set()
+
+    def add(self, delta: Mapping[str, Any]) -> bool:
+        """Take an event's piece; says whether it holds text of the answer."""
+        for name, value in delta.items():
+            if name in ("content", "refusal") and value is not None:
+                self._texts.setdefault(name, []).append(value)
+            elif value:
+                self._others.add(name)
+        return bool(delta.get("content") or delta.get("refusal"))
+
+    def whole(self) -> dict[str, Any]:
+        """The message; of what is no text only that it was there."""
+        texts = {name: "".join(pieces) for name, pieces in self._texts.items()}
+        return {"content": None, **dict.fromkeys(self._others, True), **texts}
 
 
 def raise_for(status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint) -> NoReturn:
@@ -153,6 +209,8 @@ def raise_for(status: int, headers: Mapping[str, str], body: str, endpoint: Endp
         )
     if status in (401, 402, 403, 404, 405) or status < 400:
         raise ModelError(_stopping(status, reason, endpoint))
+    if field := _refused_field(body):
+        raise RequestRejected("rejected", f"HTTP {status}: {reason}", field)
     if _TOO_LONG.search(body):
         raise RequestRejected("too_long", f"HTTP {status}: {reason}")
     kind: ErrorKind = "image" if _IMAGE.search(_error_text(body)) else "rejected"
@@ -214,7 +272,7 @@ def _error_text(body: str) -> str:
     """The sentence in an error's JSON, whichever server's."""
     try:
         payload = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
     if isinstance(payload, dict):
         for name in ("error", "message", "detail"):
@@ -226,9 +284,37 @@ def _error_text(body: str) -> str:
     return body
 
 
+def _refused_field(body: str) -> str | None:
+    """The field of the request that an error is about, as services name it; None if none."""
+    text = _error_text(body)
+    if not _REFUSED_FIELD.search(body):
+        return None
+    try:
+        error = json.loads(body).get("error")
+        named = error.get("param") if isinstance(error, dict) else None
+    except (ValueError, AttributeError, RecursionError):
+        named = None
+    if isinstance(named, str) and named in (*LIMIT_FIELDS, *OMITTABLE):
+        return named
+    found = _LIMIT_FIELD.search(text) or _QUOTED_FIELD.search(text)
+    return found[found.lastindex or 0] if found else None
+
+
 def _text(message: Mapping[str, Any], finish: str | None) -> str:
-    if finish == "content_filter":
-        raise RequestRejected("rejected", "the service's content filter held the answer back")
+    """The text of a message, streamed or not.
+
+    Raises:
+        RequestRejected: It has none, or what it has is no answer.
+        RetryableError: The server could not end it.
+        TypeError: It is of another shape.
+    """
+    meaning = _meaning(finish)
+    if meaning == "filter":
+        raise RequestRejected(
+            "rejected", f"the service's content filter held the answer back ({finish})"
+        )
+    if meaning == "failed":
+        raise RetryableError("unavailable", f"the server did not end its answer ({finish})")
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(part.get("text") or "" for part in content)
@@ -236,15 +322,35 @@ def _text(message: Mapping[str, Any], finish: str | None) -> str:
     content = content or message.get("refusal") or ""
     if not isinstance(content, str):
         raise TypeError("content is neither text nor parts")
-    if not content and message.get("content") is None and finish != "length":
-        raise RequestRejected("rejected", f"the reply holds no text (finish_reason {finish})")
+    if meaning == "other":
+        raise RequestRejected(
+            "rejected", f"the reply is no finished answer (finish_reason {finish})"
+        )
+    if not content and meaning != "length":
+        instead = [name for name in _INSTEAD if message.get(name)]
+        if instead or message.get("content") is None:
+            holds = f"only {', '.join(instead)}" if instead else "no text"
+            raise RequestRejected("rejected", f"the reply holds {holds} (finish_reason {finish})")
     return content
 
 
-def _finish(reason: str | None) -> Literal["stop", "length"] | None:
-    match reason:
-        case "stop" | "length":
-            return reason
+_INSTEAD = ("reasoning_content", "reasoning", "tool_calls", "function_call", "audio")
+"""What a message may hold instead of text."""
+
+
+def _meaning(finish: Any) -> str:
+    """What a finish_reason says: a value of FINISHES, `other`, or empty where there is none."""
+    if finish is None:
+        return ""
+    return FINISHES.get(finish.lower(), "other")
+
+
+def _finish(reason: Any) -> Literal["stop", "length"] | None:
+    match _meaning(reason):
+        case "stop":
+            return "stop"
+        case "length":
+            return "length"
         case _:
             return None
 
@@ -252,5 +358,7 @@ def _finish(reason: str | None) -> Literal["stop", "length"] | None:
 def _tokens(payload: Mapping[str, Any]) -> tuple[int | None, int | None]:
     usage = payload.get("usage") or {}
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    first, second = (count if isinstance(count, int) else None for count in counts)
+    first, second = (
+        count if isinstance(count, int) and 0 <= count < MOST_TOKENS else None for count in counts
+    )
     return first, second

@@ -12,17 +12,29 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
+from typing import Any, TypeVar
 
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OFFICIAL_URL, ApiOptions
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
 from vlmbench.runners.api.client import CONNECT_SECONDS, ChatClient
+from vlmbench.runners.api.left_out import special_tokens
 from vlmbench.runners.api.replies import Endpoint, raise_for
 from vlmbench.schema import parse
+
+T = TypeVar("T")
 
 
 class OpenAIRunner:
@@ -54,7 +66,7 @@ class OpenAIRunner:
                 "one line; set it again."
             )
         endpoint = Endpoint(options.base_url, spec.location, options.api_key_env, key)
-        self.connect(endpoint, options)
+        self.connect(endpoint, options, left_out=special_tokens(spec.location))
         self._reach()
 
     def check(self, spec: ModelSpec) -> None:
@@ -114,18 +126,37 @@ class OpenAIRunner:
         import httpx
 
         endpoint = self._ready()
-        headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
         try:
-            reply = httpx.get(f"{endpoint.url}/models", headers=headers, timeout=CONNECT_SECONDS)
-        except httpx.ReadTimeout:
+            status = _in_a_loop(_status_of_models(endpoint))
+        except (TimeoutError, httpx.ReadTimeout):
             return
         except httpx.HTTPError as error:
             raise ModelError(
                 f"No server answers at {endpoint.url} ({endpoint.clean(str(error))}); start it, or "
                 "correct --base-url."
             ) from error
-        if reply.status_code == 401:
+        if status == 401:
             raise_for(401, {}, "", endpoint)
+
+
+async def _status_of_models(endpoint: Endpoint) -> int:
+    """The status of `/models`; its body, which may be endless, is not read."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
+    # httpx counts seconds between bytes, and a server may send one at a time.
+    async with asyncio.timeout(2 * CONNECT_SECONDS):
+        async with (
+            httpx.AsyncClient(timeout=CONNECT_SECONDS) as client,
+            client.stream("GET", f"{endpoint.url}/models", headers=headers) as reply,
+        ):
+            return reply.status_code
+
+
+def _in_a_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Its result, by an event loop of another thread; the caller may be in one, as in notebooks."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 class _Background:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from vlmbench.models.checkpoints import model_path
 from vlmbench.models.endpoints import ApiOptions, ServedOptions, ServerEntry, known_servers
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Request, Response, Scalar
+from vlmbench.runners.api.left_out import special_tokens
 from vlmbench.runners.api.replies import Endpoint
 from vlmbench.runners.api.runner import OpenAIRunner
 from vlmbench.runners.api.server_process import HOST, ServerProcess, find_executable, free_port
@@ -62,7 +62,7 @@ class ServedRunner:
             parse(ApiOptions, {**calls, "base_url": url}, location=spec.name),
             check=self._server.check,
             through_proxy=False,
-            left_out=special_tokens(Path(model)) if entry.keeps_special_tokens else (),
+            left_out=special_tokens(model),
         )
 
     def check(self, spec: ModelSpec) -> None:
@@ -127,15 +127,6 @@ def server_env(entry: ServerEntry, model: str, port: int) -> dict[str, str]:
     row = {**entry.env, **(entry.env_for_path if Path(model).is_absolute() else {})}
     ours = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     return ours | {name: fill(value, filled) for name, value in row.items()}
-
-
-def special_tokens(checkpoint: Path) -> list[str]:
-    """The special tokens of a checkpoint directory; none of anything else."""
-    try:
-        added = json.loads((checkpoint / "tokenizer.json").read_bytes())["added_tokens"]
-        return [token["content"] for token in added if token["special"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def fill(part: str, values: Mapping[str, str]) -> str:

@@ -1,14 +1,12 @@
-"""What options do to a model while it is loaded: attention, place, adapter, pixels."""
+"""What options do to a model while it is loaded: attention, place, pixels."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlmbench.errors import DependencyError, ModelError, UsageError
+from vlmbench.errors import UsageError
 from vlmbench.models.families import ModelFamily, PixelBound
 from vlmbench.models.resolve import ModelSpec
 
@@ -31,57 +29,6 @@ def placement(spec: ModelSpec, device: torch.device) -> dict[str, Any]:
     if "device_map" in spec.options:
         return {"device_map": spec.options["device_map"]}
     return {"device_map": {"": device}} if "quantization" in spec.options else {}
-
-
-def import_peft(needed_by: str) -> Any:
-    """The package peft.
-
-    Args:
-        needed_by: How the error begins, such as "LoRA adapters need".
-
-    Raises:
-        DependencyError: It is not installed.
-    """
-    if importlib.util.find_spec("peft") is None:
-        raise DependencyError(
-            f"{needed_by} peft; install it with pip install 'vlmbench-ja[adapters]'."
-        )
-    import peft
-
-    return peft
-
-
-def add_adapter(model: Any, folder: str) -> None:
-    """Put a LoRA adapter's weights beside the model's own.
-
-    They are not merged into them, which would round in half precision.
-
-    Raises:
-        DependencyError: peft is not installed.
-        ModelError: The adapter was made for another model, or is incomplete.
-    """
-    peft = import_peft(f"The adapter {folder} needs")
-    try:
-        config = peft.PeftConfig.from_pretrained(folder)
-        made_for = (config.auto_mapping or {}).get("base_model_class", type(model).__name__)
-        if made_for != type(model).__name__:
-            raise ValueError(f"it was made for a {made_for}")
-        report = model.load_adapter(folder)
-    except Exception as error:  # peft raises anything on files that are not as they should be
-        raise _misfit(model, folder, str(error)) from error
-    missing = sorted(report.missing_keys) + sorted(map(str, report.mismatched_keys))
-    if missing:
-        raise _misfit(model, folder, f"it has no weights for {missing[0]}")
-    if report.unexpected_keys:
-        raise _misfit(model, folder, f"the model has no {min(report.unexpected_keys)}")
-
-
-def _misfit(model: Any, folder: str, reason: str) -> ModelError:
-    reason = " ".join(reason.split()).rstrip(".")[:200]
-    return ModelError(
-        f"The adapter {Path(folder)} does not fit the {type(model).__name__} ({reason}); give the "
-        "model that it was trained on."
-    )
 
 
 def bound_pixels(kind: ModelFamily, processor: Any, options: Mapping[str, Any]) -> None:

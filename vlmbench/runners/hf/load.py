@@ -13,9 +13,11 @@ from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.completion import COMPLETION, completion_ends
 from vlmbench.models.families import ModelFamily, family, family_key
+from vlmbench.models.hub_kernels import OPTION, kernels_named, refuse_kernels
 from vlmbench.models.load_errors import as_model_error
 from vlmbench.models.resolve import ModelSpec
-from vlmbench.runners.hf.adapt import add_adapter, attention, bound_pixels, placement
+from vlmbench.runners.hf.adapt import attention, bound_pixels, placement
+from vlmbench.runners.hf.adapters import add_adapter, own_template, with_prompt_files
 from vlmbench.runners.hf.checks import (
     check_adapter,
     check_attention,
@@ -23,6 +25,7 @@ from vlmbench.runners.hf.checks import (
     check_tokenizer,
     check_weights,
 )
+from vlmbench.runners.hf.generation import unset_unusable
 from vlmbench.runners.hf.quantize import compute_as_chosen, quantization
 
 if TYPE_CHECKING:
@@ -66,6 +69,10 @@ class Loaded(InputPipeline):
     device: torch.device
     """Where inputs go."""
     dtype: torch.dtype
+    unset: tuple[str, ...] = ()
+    """Settings of its generation_config.json that cannot hold; see `unset_unusable`."""
+    stops: tuple[str, ...] = ()
+    """Strings that end its answers, as its generation_config.json has them."""
 
 
 def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
@@ -88,7 +95,8 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
             source, revision=spec.revision, trust_remote_code=False
         )
         kind = family(family_key(config.to_dict()))
-        processor = _processor(spec, source, kind)
+        check_kernels(spec, kind, source)
+        processor = _processor(spec, source, kind, config)
         bound_pixels(kind, processor, spec.options)
         model_class(spec, config, kind)
     tokenizer = getattr(processor, "tokenizer", processor)
@@ -112,6 +120,24 @@ def check_checkpoint(spec: ModelSpec) -> None:
     folder = model_path(spec.location)
     if folder.is_dir() and not any(list(folder.glob(kind)) for kind in WEIGHT_FILES):
         raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
+
+
+def check_kernels(spec: ModelSpec, kind: ModelFamily, source: str) -> None:
+    """See that no code of the Hub would run that nobody allowed.
+
+    Raises:
+        ModelError: The checkpoint's config.json names some.
+    """
+    import transformers
+
+    chosen = spec.options.get("attention")
+    replaced = isinstance(chosen, str) and not kind.attention
+    if OPTION in spec.options or replaced:
+        return
+    config, _ = transformers.PreTrainedConfig.get_config_dict(source, revision=spec.revision)
+    refuse_kernels(
+        kernels_named(config), spec.location, instead="choose another with --attention sdpa"
+    )
 
 
 def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
@@ -139,6 +165,7 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `check_weights` names them
             **attention(pipeline.family, spec.options),
+            **({"allow_all_kernels": True} if OPTION in spec.options else {}),
             **quantization(spec, device, pipeline.family, auto, pipeline.config),
             **placed,
         )
@@ -146,11 +173,12 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
         config = model.generation_config
         config.eos_token_id = completion_ends(pipeline.tokenizer, config.eos_token_id)
     check_weights(spec, report)
+    unset, stops = unset_unusable(model)
     compute_as_chosen(model)
     if not placed:
         model = model.to(device)
     if adapted and "adapter" in spec.options:
-        add_adapter(model, spec.options["adapter"])
+        add_adapter(model, spec.options["adapter"], pipeline.tokenizer)
     dtype: torch.dtype = next(
         (p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32
     )
@@ -163,6 +191,8 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
         model=model.eval(),
         device=model.device,
         dtype=dtype,
+        unset=unset,
+        stops=stops,
     )
 
 
@@ -217,7 +247,18 @@ def pick_dtype(name: str, device: torch.device) -> Any:
     return getattr(torch, name)
 
 
-def _processor(spec: ModelSpec, source: str, kind: ModelFamily) -> Any:
+def _processor(spec: ModelSpec, source: str, kind: ModelFamily, config: Any) -> Any:
+    """The base model's, with what an adapter has in its place."""
+    import transformers
+
+    auto = transformers.AutoTokenizer if kind.text_only else transformers.AutoProcessor
+    processor = _own_processor(spec, source, kind)
+    if "adapter" not in spec.options:
+        return processor
+    return with_prompt_files(auto, config, processor, spec.options["adapter"])
+
+
+def _own_processor(spec: ModelSpec, source: str, kind: ModelFamily) -> Any:
     import transformers
 
     if kind.text_only:
@@ -262,8 +303,10 @@ def model_class(spec: ModelSpec, config: Any, kind: ModelFamily) -> Any:
 
 def _chat_template(spec: ModelSpec, processor: Any, tokenizer: Any, kind: ModelFamily) -> str:
     # Some processors lose their template when they are saved, while their tokenizer keeps it.
+    adapter = spec.options.get("adapter")
     template = (
-        spec.options.get("chat_template")
+        (own_template(adapter) if adapter else None)  # what it was trained with
+        or spec.options.get("chat_template")
         or getattr(processor, "chat_template", None)
         or getattr(tokenizer, "chat_template", None)
         or kind.template

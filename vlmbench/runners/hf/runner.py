@@ -19,13 +19,22 @@ from typing import Any
 from vlmbench.errors import ModelError
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import ErrorKind, Request, Response, Scalar
-from vlmbench.runners.hf.generation import cut_at_stops, generation_arguments
+from vlmbench.runners.hf.adapters import prompt_files
+from vlmbench.runners.hf.generation import (
+    NOT_NUMBERS,
+    NumberWatch,
+    cut_at_stops,
+    generation_arguments,
+)
 from vlmbench.runners.hf.inputs import EncodedBatch, Encoder, PackedBatch, failure, one_line
 from vlmbench.runners.hf.load import Loaded, check_checkpoint, load, load_input_pipeline
 from vlmbench.runners.hf.prompt_digest import prompt_digest, trained_digest
 
 NEEDED = {"adapter": "peft", "quantization": "bitsandbytes"}
 """Packages on which answers depend where such an option is given."""
+
+NAN_ANSWERS = 8
+"""After so many answers that are no numbers, and none that is, nothing more is asked."""
 
 
 class HFRunner:
@@ -37,6 +46,10 @@ class HFRunner:
         self._encoder: Encoder | None = None
         self._options: Mapping[str, Any] = {}
         self._asked_as_trained: bool | None = None
+        self._numbers = False
+        """Whether any answer was made of numbers."""
+        self._nan = 0
+        """How many were not."""
 
     def prepare(self, spec: ModelSpec) -> None:
         """See `Runner.prepare`."""
@@ -71,12 +84,19 @@ class HFRunner:
             "system_prompt": self._encoder.system_place,
             "prompt_form": "completion" if loaded.is_completion else "chat",
             "asked_as_trained": self._asked_as_trained,
+            **self._adapter_files(),
+            **({"unset_generation": ", ".join(loaded.unset)} if loaded.unset else {}),
             **{
                 package: importlib.metadata.version(package)
                 for option, package in NEEDED.items()
                 if option in self._options
             },
         }
+
+    def _adapter_files(self) -> dict[str, Scalar]:
+        """The adapter's own files that prompts are made with, if it has any."""
+        names = prompt_files(self._options["adapter"]) if "adapter" in self._options else []
+        return {"adapter_files": ", ".join(names)} if names else {}
 
     def close(self) -> None:
         """See `Runner.close`."""
@@ -118,6 +138,8 @@ class HFRunner:
         except torch.OutOfMemoryError as error:
             reason: ErrorKind = "out_of_memory"
             problem: Exception = error
+        except ModelError:
+            raise  # nothing more is to be asked
         except Exception as error:  # a model's forward raises anything on an odd input
             if "CUDA error" in str(error):
                 # The device is lost for this process: nothing asked after this would be true.
@@ -147,6 +169,7 @@ class HFRunner:
         if len(batch.requests) > 1 and (sampled or len(asked) > 1):
             return [self._answers(self.encode([request]))[0] for request in batch.requests]
         import torch
+        import transformers
 
         loaded = self._ready()
         started = time.perf_counter()
@@ -160,22 +183,50 @@ class HFRunner:
             self._encoder.room(request, length)
             for request, length in zip(batch.requests, prompt_tokens, strict=True)
         ]
+        watch = NumberWatch(sampled=sampled)
         with torch.inference_mode():
             output = loaded.model.generate(
-                **inputs, **self._arguments(batch.requests[0], tokens=max(rooms))
+                **inputs,
+                **self._arguments(batch.requests[0], tokens=max(rooms)),
+                logits_processor=transformers.LogitsProcessorList([watch]),
             )
         new_tokens = output[:, inputs["input_ids"].shape[1] :].tolist()
         seconds = round(time.perf_counter() - started, 4)
-        return [
+        responses = [
             # What a request has room for is its own affair, whatever batch it is in.
             self._response(request, tokens[:room], prompt, seconds, room=room)
             for request, tokens, prompt, room in zip(
                 batch.requests, new_tokens, prompt_tokens, rooms, strict=True
             )
         ]
+        return self._without_nan(batch.requests, responses, watch.first_steps(len(responses)))
+
+    def _without_nan(
+        self, requests: Sequence[Request], responses: list[Response], steps: Sequence[float]
+    ) -> list[Response]:
+        """The responses, an error where a token was chosen from what is no number.
+
+        Raises:
+            ModelError: None of the first answers is one.
+        """
+        found = [
+            # An answer of n tokens was ended by the choice after them.
+            failure(request, "runner", NOT_NUMBERS)
+            if step <= (response.output_tokens or 0)
+            else response
+            for request, response, step in zip(requests, responses, steps, strict=True)
+        ]
+        self._nan += sum(one.error is not None for one in found)
+        self._numbers = self._numbers or any(one.error is None for one in found)
+        if not self._numbers and self._nan >= NAN_ANSWERS:
+            raise ModelError(
+                f"The checkpoint has answered nothing: {NOT_NUMBERS}. None of its first "
+                f"{self._nan} answers could be used."
+            )
+        return found
 
     def _arguments(self, request: Request, *, tokens: int) -> dict[str, Any]:
-        tokenizer, stop = self._ready().tokenizer, list(request.generation.stop)
+        tokenizer, stop = self._ready().tokenizer, self._stops(request)
         return {
             **generation_arguments(request),
             "max_new_tokens": tokens,
@@ -183,6 +234,10 @@ class HFRunner:
             "pad_token_id": tokenizer.pad_token_id,
             **({"stop_strings": stop, "tokenizer": tokenizer} if stop else {}),
         }
+
+    def _stops(self, request: Request) -> list[str]:
+        """Strings that end an answer: the task's, and the checkpoint's own."""
+        return [*request.generation.stop, *self._ready().stops]
 
     def _response(
         self,
@@ -196,7 +251,7 @@ class HFRunner:
         ends = self._end_tokens()
         length = next((at for at, token in enumerate(tokens) if token in ends), len(tokens))
         assert self._encoder is not None
-        text, cut = cut_at_stops(self._encoder.text(tokens[:length]), request.generation.stop)
+        text, cut = cut_at_stops(self._encoder.text(tokens[:length]), self._stops(request))
         stopped = length < len(tokens) or cut
         whole = length < room or stopped
         return Response(

@@ -74,17 +74,24 @@ class Donors:
             )
         self._images = _from(task, shift(count, seed))
         self._next: deque[tuple[Image, ...]] = deque()
+        self._at = 0
 
-    def images_for(self, request: Request) -> tuple[Image, ...]:
-        """The images to show in place of the request's; called for each sample in order."""
+    def images_for(self, index: int, request: Request) -> tuple[Image, ...]:
+        """The images to show in place of the request's, of the sample at this position.
+
+        Called for ascending positions.
+        """
+        for _ in range(index - self._at):
+            if self._next:
+                self._next.popleft()
+            else:
+                next(self._images, None)
+        self._at = index
         while len(self._next) < LOOKAHEAD and (images := next(self._images, None)) is not None:
             self._next.append(images)
         own = {image.digest for image in request.images}
         others = (images for images in self._next if images and _differ(images, own))
-        found = next(others, request.images)
-        if self._next:
-            self._next.popleft()
-        return found
+        return next(others, request.images)
 
 
 def shift(count: int, seed: int) -> int:

@@ -10,15 +10,14 @@ journaled, resumed, cached and scored by the same pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from vlmbench.errors import DataError, JournalError
 from vlmbench.records import Generation, ImageRef, JournalSample, Request, Sample, TextPart
-from vlmbench.tasks.prompt import build_request, without_marks
-from vlmbench.tasks.samples import read_samples
+from vlmbench.tasks.prompt import MisplacedImage, build_request, without_marks
+from vlmbench.tasks.samples import numbered_samples, read_samples
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.images import Donors, blind, noisy, with_images
 from vlmbench.tasks.variants.options import rotated
@@ -102,47 +101,61 @@ def restore_variant(values: Mapping[str, Any] | None) -> Variant | None:
 
 
 def variant_requests(
-    task: TaskSpec, variant: Variant | None, *, limit: int | None, seed: int
+    task: TaskSpec,
+    variant: Variant | None,
+    *,
+    only: Collection[int] | None = None,
+    seed: int,
+    refuse: Callable[[Sample, JournalSample, MisplacedImage], None] | None = None,
 ) -> Iterator[tuple[Request, JournalSample]]:
     """The requests of a task in the order of its data, and what a journal keeps of each sample.
 
     Args:
         task: As `Variant.of_task` gives it.
         variant: None: the questions as the task asks them.
-        limit: Only of so many samples from the start.
+        only: Positions of the samples that are asked; all if None.
+        refuse: Takes a sample whose images do not fit its prompt; None to raise the error.
 
     Raises:
         DataError: See `read_samples` and `build_request`.
     """
     generation = task.generation_for(seed)
     change = _image_change(task, variant) if variant and variant.kind == "image" else None
-    for index, sample in enumerate(read_samples(task, limit=limit)):
+    for index, sample in numbered_samples(task, only=only):
         if variant is not None and not variant.concerns(sample):
             continue
-        if variant is not None and variant.kind == "options":
-            request = _rotated_request(task, variant, sample, generation)
-            sample = variant.of_sample(sample)
-        else:
-            request = build_request(task, sample, generation=generation)
-        shown = change(request) if change else request
+        try:
+            if variant is not None and variant.kind == "options":
+                request = _rotated_request(task, variant, sample, generation)
+                sample = variant.of_sample(sample)
+            else:
+                request = build_request(task, sample, generation=generation)
+        except MisplacedImage as error:
+            if refuse is None:
+                raise
+            refuse(sample, _journal_sample(index, sample, None, None), error)
+            continue
+        shown = change(index, request) if change else request
         yield shown, _journal_sample(index, sample, request, shown)
 
 
-def _journal_sample(index: int, sample: Sample, request: Request, shown: Request) -> JournalSample:
+def _journal_sample(
+    index: int, sample: Sample, request: Request | None, shown: Request | None
+) -> JournalSample:
     """What a journal keeps of a sample.
 
     Args:
         sample: As it is asked.
-        request: With its own images.
-        shown: As the model gets it.
+        request: With its own images; None for a sample that cannot be asked.
+        shown: As the model gets it; None likewise.
     """
     return JournalSample(
         index=index,
         prompt=tuple(
             part.text if isinstance(part, TextPart) else ImageRef(part.image.digest)
-            for part in shown.parts
+            for part in (shown.parts if shown else ())
         ),
-        images=tuple(image.digest for image in request.images),
+        images=tuple(image.digest for image in (request or sample).images),
         references=sample.references,
         choices=sample.choices,
         meta=sample.meta,
@@ -174,14 +187,14 @@ def _texts(request: Request) -> list[str]:
     return [part.text for part in request.parts if isinstance(part, TextPart)]
 
 
-def _image_change(task: TaskSpec, variant: Variant) -> Callable[[Request], Request]:
-    """What is done to each request's images, in the order of the data."""
+def _image_change(task: TaskSpec, variant: Variant) -> Callable[[int, Request], Request]:
+    """What is done to the images of the request of a position, in the order of the data."""
     match variant.name:
         case "blind":
-            return blind
+            return lambda index, request: blind(request)
         case "noise":
-            return partial(noisy, seed=variant.seed)
+            return lambda index, request: noisy(request, seed=variant.seed)
         case _:
             count = sum(1 for _ in read_samples(task, images=False))
             donors = Donors(task, count, variant.seed)
-            return lambda request: with_images(request, donors.images_for(request))
+            return lambda index, request: with_images(request, donors.images_for(index, request))

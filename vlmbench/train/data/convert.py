@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import vlmbench.hub
 from vlmbench.errors import DataError, UsageError
+from vlmbench.raster import open_raster
 from vlmbench.records import Image
 from vlmbench.train.data.examples import Example, Turn
 
@@ -96,16 +97,13 @@ def prepare_image(
     Raises:
         DataError: The bytes are no image.
     """
-    import PIL
     import PIL.Image
 
     try:
-        with PIL.Image.open(io.BytesIO(image.data)) as head:
+        with open_raster(image.data) as head:
             size, present = head.size, str(head.format).lower()
-    except (OSError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(
-            f"The image in {image.source} cannot be read; replace it or leave the row out."
-        ) from error
+    except Exception:  # broken, or only its metadata, as decode finds out
+        size, present = image.decode().size, ""
     large = max_side is not None and max(size) > max_side
     if not large and image_format in (None, present):
         return image

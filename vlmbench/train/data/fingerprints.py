@@ -8,7 +8,6 @@ text is the set of its character 5-grams: Japanese has no spaces to cut words at
 from __future__ import annotations
 
 import hashlib
-import io
 import unicodedata
 import zlib
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from vlmbench.raster import open_raster
 from vlmbench.records import Image
 from vlmbench.tasks.prompt import without_marks
 
@@ -219,7 +219,7 @@ def _small_jpeg(image: Image) -> PIL.Image.Image | None:
     import PIL.ImageOps
 
     try:
-        with PIL.Image.open(io.BytesIO(image.data)) as picture:
+        with open_raster(image.data) as picture:
             if picture.format != "JPEG" or picture.mode not in ("L", "RGB"):
                 return None
             picture.draft("L", (2 * _THUMBNAIL, 2 * _THUMBNAIL))

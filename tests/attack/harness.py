@@ -1,0 +1,146 @@
+"""Runs vlmbench's command line on hostile input and says how it ended.
+
+It ended well if it stopped by itself within the case's bounds with an exit code that people are
+told of (0, 1, 2, 3 or 4), without a traceback, and no secret stands in what it wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CODES = frozenset({0, 1, 2, 3, 4})
+"""Every other exit code is a bug's (70), a signal's or Python's own."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What is typed, in a directory that has been prepared."""
+
+    arguments: Sequence[str]
+    codes: frozenset[int] = CODES
+    says: str = ""
+    """Part of what has to stand on stderr."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    absent: Sequence[Path] = ()
+    """Files that exist only if the attack got through."""
+    secret: str = ""
+    """Must not stand in any file below the directory, nor in the output."""
+
+
+Setup = Callable[[Path, ExitStack], Attack]
+"""Prepares an empty directory; what has to be stopped afterwards goes onto the stack."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One hostile input."""
+
+    group: str
+    name: str
+    about: str
+    """What is hostile, for people."""
+    setup: Setup
+    seconds: float = 60.0
+    mebibytes: float = 1500.0
+    quick: bool = True
+    """Whether it belongs to the short form in the tests."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case ended."""
+
+    case: Case
+    problem: str
+    """Empty if it ended well."""
+    code: int | None
+    seconds: float
+    mebibytes: float
+    sentence: str
+    """The last line on stderr."""
+
+
+def run_case(case: Case, directory: Path) -> Outcome:
+    """Prepare and run one case in an empty directory."""
+    with ExitStack() as stack:
+        attack = case.setup(directory, stack)
+        before = set(directory.rglob("*"))
+        code, seconds, mebibytes = _run(case, attack, directory)
+    errors = (directory / "stderr.txt").read_text(encoding="utf-8", errors="replace")
+    output = (directory / "stdout.txt").read_text(encoding="utf-8", errors="replace")
+    lines = [line for line in errors.splitlines() if line.strip()]
+    problem = _problem(case, attack, code, mebibytes, errors)
+    if not problem and attack.secret:
+        new = [path for path in directory.rglob("*") if path.is_file() and path not in before]
+        texts = [output, errors, *(path.read_text(errors="replace") for path in new)]
+        if any(attack.secret in text for text in texts):
+            problem = "the secret stands in a file or in the output"
+    return Outcome(case, problem, code, seconds, mebibytes, lines[-1] if lines else "")
+
+
+def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float, float]:
+    """Exit code (None: it had to be killed), seconds and peak memory of the process."""
+    environment = {**os.environ, "VLMBENCH_CACHE": str(directory / "cache"), **attack.environment}
+    with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vlmbench", *attack.arguments],
+            cwd=directory,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            start_new_session=True,
+        )
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+        timer = threading.Timer(case.seconds, stop)
+        timer.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - began
+    code = None if late.is_set() else process.returncode
+    return code, seconds, usage.ru_maxrss / 1024
+
+
+def _problem(case: Case, attack: Attack, code: int | None, mebibytes: float, errors: str) -> str:
+    if code is None:
+        return f"it did not end within {case.seconds:g} s"
+    if "Traceback (most recent call last)" in errors:
+        return "a traceback"
+    if code not in attack.codes:
+        return f"exit code {code}"
+    if "--help'" in errors:
+        return "the attack itself is mistyped"
+    if mebibytes > case.mebibytes:
+        return f"{mebibytes:,.0f} MiB of memory"
+    if attack.says and attack.says not in errors:
+        return f"it does not say '{attack.says}'"
+    if any(path.exists() for path in attack.absent):
+        return "code out of the input was run"
+    return ""
+
+
+@contextlib.contextmanager
+def nothing() -> Iterator[None]:
+    """No server."""
+    yield
+
+
+Server = AbstractContextManager[str]
+"""Gives its base URL."""

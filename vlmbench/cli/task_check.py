@@ -1,0 +1,73 @@
+"""`vlmbench tasks check` and `tasks preview`: a task before a model is asked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+
+from vlmbench.check import TaskCheck, check_task
+from vlmbench.cli.console import print_json
+from vlmbench.tasks.filters import lettered
+from vlmbench.tasks.groups import expand_names
+from vlmbench.tasks.preview import Preview, find_preview
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.sources import source_name
+from vlmbench.tasks.spec import TaskSpec
+
+
+def tasks_check_command(options: argparse.Namespace) -> int:
+    """Read whole tasks; 2 if something is wrong with one."""
+    names = expand_names(options.name.split(","))
+    tasks = [load_task(name, data_dir=options.data_dir) for name in names]
+    checks = []
+    for task in tasks:
+        found = check_task(task)
+        checks.append(found)
+        if not options.json:
+            _print_check(task, found)
+        for problem in found.problems:
+            print(f"vlmbench: {problem}", file=sys.stderr)
+    if options.json:
+        print_json(asdict(checks[0]) if len(checks) == 1 else [asdict(one) for one in checks])
+    return 2 if any(found.problems for found in checks) else 0
+
+
+def tasks_preview_command(options: argparse.Namespace) -> int:
+    """Show a sample as the model gets it, with its references and options."""
+    found = find_preview(load_task(options.name, data_dir=options.data_dir), options.id)
+    if options.json:
+        print_json(asdict(found))
+    else:
+        _print_preview(found)
+    return 0
+
+
+def _print_check(task: TaskSpec, found: TaskCheck) -> None:
+    problems = f"{len(found.problems)} to correct" if found.problems else "no problems"
+    print(
+        f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
+        f"examples of {source_name(task)}: {problems}."
+    )
+    for note in found.notes:
+        print(f"Note: {note}")
+    if found.first is not None:
+        _print_preview(found.first)
+
+
+def _print_preview(sample: Preview) -> None:
+    """Sample, prompt, references and the rest, indented where they are of several lines."""
+    facts = {
+        "sample": sample.id,
+        "system": sample.system or "",
+        "prompt": "\n".join(part.rstrip("\n") for part in sample.prompt),
+        "references": "\n".join(sample.references),
+        "choices": lettered(sample.choices),
+        "meta": ", ".join(f"{name}: {value}" for name, value in sample.meta.items()),
+    }
+    for name, text in facts.items():
+        if text:
+            first, *rest = text.split("\n")
+            print(f"  {name:<11} {first}")
+            for line in rest:
+                print(f"  {'':<11} {line}".rstrip())

@@ -1,0 +1,1 @@
+"""A report of the gate for each reader: a terminal, a pull request, a CI server, GitHub."""

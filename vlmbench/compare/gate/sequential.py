@@ -1,0 +1,252 @@
+"""Stops a run as soon as its verdict against a baseline is safe.
+
+The questions are asked in an order drawn with the seed, cluster by cluster, and after each round
+the differences seen so far go into confidence sequences (stats.ConfidenceSequence), which hold at
+all times at once: looking after every round costs nothing of their level. A run stops
+
+    no worse    where the lower end is at or above the margin on every headline metric, at 97.5 %
+    regressed   where the upper end is below it on any, at 97.5 % for all metrics together
+
+and goes to its end otherwise, where the ordinary interval has the other 2.5 %: so no more than 5 %
+of runs get a wrong verdict, stopped or not. A metric that is no mean on a range can't be watched.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vlmbench.compare.gate.baseline import BaselineMetric, BaselineTask, asked_prefix
+from vlmbench.compare.gate.pairing import refuse_other_request
+from vlmbench.compare.gate.report import Verdict
+from vlmbench.compare.gate.rules import Rules, unit_of
+from vlmbench.compare.gate.verdicts import TOLERANCE, verdict_of
+from vlmbench.compare.paired_runs import metric_difference
+from vlmbench.derive import load_metrics, load_texts
+from vlmbench.metrics.base import Answer, Metric
+from vlmbench.records import JournalSample, Request, Response
+from vlmbench.scoring.aggregate import ScoredMetric
+from vlmbench.scoring.sample_scores import prepare_metrics
+from vlmbench.stats import ConfidenceSequence
+from vlmbench.tasks.spec import TaskSpec
+
+LEVEL = 0.975
+"""Of the confidence sequences, and of the interval at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyVerdict:
+    """How a watched run of a task ended."""
+
+    task: str
+    verdict: Verdict
+    n: int
+    """Samples of the baseline that were compared."""
+    total: int
+    """Samples of the baseline."""
+
+    @property
+    def text(self) -> str:
+        """Such as "ja-vqa: regressed after 96 of 332 samples; 236 saved"."""
+        saved = self.total - self.n
+        end = f"; {saved:,} saved" if saved else ", all of them"
+        return f"{self.task}: {self.verdict} after {self.n:,} of {self.total:,} samples{end}"
+
+
+@dataclass
+class _Watched:
+    """One headline metric as its scores come in."""
+
+    scored: ScoredMetric
+    saved: BaselineMetric
+    place: int
+    margin: float
+    passing: ConfidenceSequence
+    failing: ConfidenceSequence
+    hypotheses: int
+    """Metrics of all tasks that are looked at."""
+    old: list[tuple[float, ...]] = field(default_factory=list)
+    new: list[tuple[float, ...]] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+
+    @property
+    def metric(self) -> Metric:
+        """The metric."""
+        return self.scored.metric
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1."""
+        return -1 if self.metric.definition.lower_is_better else 1
+
+    def verdict(self) -> Verdict | None:
+        """What is safe to say so far."""
+        if self.failing.high < -self.margin - TOLERANCE:
+            return "regressed"
+        if self.passing.low >= -self.margin - TOLERANCE:
+            return "better" if self.passing.low > TOLERANCE else "no worse"
+        return None
+
+    def last_verdict(self) -> Verdict:
+        """What all samples say."""
+        if not self.old:
+            return "undecided"
+        new, old = np.array(self.new, dtype=np.float64), np.array(self.old, dtype=np.float64)
+        found = metric_difference(self.metric, new, old, self.clusters)
+        if found.small:
+            return "undecided"
+        low, high = (found if self.sign > 0 else found.negated()).interval(LEVEL)
+        p_regressed = (found if self.sign > 0 else found.negated()).p_below(self.margin)
+        # Half of the errors that verdict_of allows, shared by all that is looked at.
+        return verdict_of(
+            low, high, margin=self.margin, p_regressed=2 * self.hypotheses * p_regressed
+        )
+
+
+class SequentialGate:
+    """Looks on at one task's answers (`evaluate.Watch`).
+
+    Args:
+        task: The task that is run.
+        saved: The baseline's.
+        tasks: Tasks that are looked at in all, for how sure "regressed" must be of each.
+        file: The baseline, for messages.
+
+    Raises:
+        ConfigError: Later, in `arrange`: a question is not the one of the baseline.
+    """
+
+    def __init__(
+        self, task: TaskSpec, saved: BaselineTask, rules: Rules, *, tasks: int, seed: int, file: str
+    ) -> None:
+        self._task, self._saved, self._seed, self._file = task, saved, seed, file
+        self._samples = {one.id: one for one in saved.samples}
+        self._order: list[list[str]] = []
+        """Ids of the baseline's samples, a list a cluster, as they are asked."""
+        self._answers: dict[str, tuple[Response, JournalSample]] = {}
+        self._next = 0
+        self._seen = 0
+        self._largest = 1
+        self._watched = self._make_watched(rules, tasks)
+        self.stopped: Verdict | None = None
+
+    def arrange(
+        self, questions: Iterator[tuple[Request, JournalSample]]
+    ) -> Iterator[tuple[Request, JournalSample]]:
+        """The baseline's questions by cluster in random order, then the others."""
+        groups: dict[int, list[tuple[Request, JournalSample]]] = {}
+        others = []
+        for question in questions:
+            request, _ = question
+            known = self._samples.get(request.sample_id)
+            if known is None:
+                others.append(question)
+            else:
+                refuse_other_request(
+                    self._task.name, known, asked_prefix(request.content_hash), self._file
+                )
+                groups.setdefault(known.cluster, []).append(question)
+        drawn = [groups[cluster] for cluster in sorted(groups)]
+        random.Random(self._seed).shuffle(drawn)
+        self._order = [[request.sample_id for request, _ in group] for group in drawn]
+        yield from (question for group in drawn for question in group)
+        yield from others
+
+    def see(self, response: Response, sample: JournalSample) -> bool:
+        """Take an answer into account; whether the verdict is safe."""
+        if response.sample_id in self._samples:
+            self._answers[response.sample_id] = response, sample
+        while self._next < len(self._order) and all(
+            name in self._answers for name in self._order[self._next]
+        ):
+            self._take(self._order[self._next])
+            self._next += 1
+        if self.stopped is None:
+            self.stopped = self._safe()
+        return self.stopped is not None
+
+    def result(self) -> EarlyVerdict:
+        """How the run ended."""
+        verdict = self.stopped or _worst([one.last_verdict() for one in self._watched])
+        return EarlyVerdict(self._task.name, verdict, self._seen, len(self._samples))
+
+    def _make_watched(self, rules: Rules, tasks: int) -> list[_Watched]:
+        corpus = [(one.references, one.meta) for one in load_texts(self._task)]
+        scored = {one.id: one for one in prepare_metrics(load_metrics(self._task), corpus)}
+        places = [(place, one) for place, one in enumerate(self._saved.metrics) if one.id in scored]
+        headlines = [(place, one) for place, one in places if one.headline]
+        clusters = [one.cluster for one in self._saved.samples]
+        self._largest = max(clusters.count(one) for one in set(clusters))
+        hypotheses = tasks * max(1, len(headlines))
+        return [
+            self._watch(place, one, scored[one.id], rules, hypotheses) for place, one in headlines
+        ]
+
+    def _watch(
+        self, place: int, saved: BaselineMetric, scored: ScoredMetric, rules: Rules, hypotheses: int
+    ) -> _Watched:
+        metric = scored.metric
+        share = rules.margin_share(self._task.name, saved.id, metric)
+        width = metric.bounds[1] - metric.bounds[0] if metric.bounds else 1.0
+        passing, failing = (
+            ConfidenceSequence((-width, width), level=level, largest=self._largest)
+            for level in (LEVEL, 1 - (1 - LEVEL) / hypotheses)
+        )
+        margin = share * unit_of(metric, saved.value or 0.0)
+        return _Watched(scored, saved, place, margin, passing, failing, hypotheses)
+
+    def _take(self, ids: Sequence[str]) -> None:
+        """One cluster's answers."""
+        self._seen += len(ids)
+        for one in self._watched:
+            gains = [gain for name in ids if (gain := self._gain(one, name)) is not None]
+            if gains and one.metric.is_mean and one.metric.bounds is not None:
+                sums, sizes = np.array([sum(gains)]), np.array([float(len(gains))])
+                one.passing.update(sums, sizes)
+                one.failing.update(sums, sizes)
+
+    def _gain(self, one: _Watched, name: str) -> float | None:
+        """By how much a sample's score is better than the baseline's; None where one has none.
+
+        An answer that failed counts as the worst.
+        """
+        before = self._samples[name].vectors[one.place]
+        response, sample = self._answers[name]
+        if not before or not one.scored.applies(sample.meta):
+            return None
+        if response.text is None:
+            if one.metric.bounds is None:
+                return None
+            after: tuple[float, ...] | None = (one.metric.bounds[0 if one.sign > 0 else 1],)
+        else:
+            after = one.metric.score(
+                Answer(
+                    response.text,
+                    sample.references,
+                    sample.choices,
+                    sample.meta,
+                    finish=response.finish,
+                )
+            ).vector
+        if after is None:
+            return None
+        one.old.append(before)
+        one.new.append(after)
+        one.clusters.append(str(self._samples[name].cluster))
+        return one.sign * (after[0] - before[0])
+
+    def _safe(self) -> Verdict | None:
+        verdicts = [one.verdict() for one in self._watched]
+        if "regressed" in verdicts:
+            return "regressed"
+        if not verdicts or None in verdicts:
+            return None
+        return _worst([verdict for verdict in verdicts if verdict is not None])
+
+
+def _worst(verdicts: Sequence[Verdict]) -> Verdict:
+    order: tuple[Verdict, ...] = ("regressed", "undecided", "no worse", "better")
+    return next((one for one in order if one in verdicts), "undecided")
