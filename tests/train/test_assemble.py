@@ -185,6 +185,71 @@ def test_a_fresh_connector_speaks_as_loud_as_words(tower: str, tmp_path: Path) -
     assert 0.5 < image / words < 2
 
 
+@pytest.mark.parametrize(
+    ("image_size", "image_tokens", "expected"),
+    [
+        (None, None, 4),  # 32 pixels are 4 x 4 patches of 8, two by two of which become one
+        (None, 16, 16),
+        (None, 1, 1),
+        (48, None, 9),
+        (48, 36, 36),
+        (56, 49, 49),
+        (64, 4, 4),
+    ],
+)
+def test_an_image_takes_as_many_tokens_as_asked_for(
+    image_size: int | None, image_tokens: int | None, expected: int, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    vision = save_vision(tmp_path / "vision", "dinov2")
+    language = save_language(tmp_path / "language", "gemma3_text")
+    assembled = init_checkpoint(
+        vision=str(vision),
+        language=str(language),
+        connector="mlp",
+        out=tmp_path / "out",
+        image_size=image_size,
+        image_tokens=image_tokens,
+    )
+    assert assembled.image_tokens == expected
+    runner = HFRunner()
+    runner.prepare(resolve_model(str(tmp_path / "out"), device="cpu"))
+    request = ask(picture("赤", size=(56, 48)))
+    (response,) = runner.generate([request])
+    assert response.text == answer_live(assembled.model, assembled.processor, request)
+
+
+def test_merged_patches_begin_as_their_average(tmp_path: Path) -> None:
+    """The order of the patches in a block changes no image token before training."""
+    torch.manual_seed(3)
+    vision = save_vision(tmp_path / "vision", "dinov2")
+    language = save_language(tmp_path / "language", "gemma3_text")
+    model: Any = assemble(
+        vision=str(vision), language=str(language), connector="mlp", image_tokens=4
+    ).model
+    blocks = torch.randn(5, 4, model.config.vision_config.hidden_size)
+    projector = model.model.multi_modal_projector
+    with torch.inference_mode():
+        expected, got = (projector(b.flatten(1)) for b in (blocks, blocks[:, [2, 0, 3, 1]]))
+    torch.testing.assert_close(got, expected)
+
+
+def test_image_sizes_and_tokens_that_do_not_fit_are_one_sentence(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    siglip, language = map(str, pair)
+    dinov2 = str(save_vision(tmp_path / "dinov2", "dinov2"))
+    for vision, options, problem in (
+        (dinov2, {"image_size": 50}, "size 50 is no multiple of the patches' side, 8; choose 48"),
+        (dinov2, {"image_size": 40}, "5 x 5 patches, which InternVL merges to 25 tokens"),
+        (dinov2, {"image_tokens": 9}, "4 x 4 patches, which InternVL merges to 16, 4, 1 tokens"),
+        (siglip, {"image_size": 64}, "siglip_vision_model sees 32 pixels a side and no others"),
+        (siglip, {"image_tokens": 4}, "tokens is fixed in LLaVA"),
+    ):
+        with pytest.raises(UsageError, match=problem):
+            assemble(vision=vision, language=language, connector="mlp", **options)
+
+
 def test_a_base_model_is_asked_in_plain_completion_form(pair: tuple[Path, Path]) -> None:
     vision, language = pair
     assembled = assemble(vision=str(vision), language=str(language), connector="mlp")

@@ -28,12 +28,14 @@ from vlmbench.train.contrastive import (
     softmax_loss,
     train_contrastive,
 )
+from vlmbench.train.contrastive_stage import share_between_patches, speak_at_size
 from vlmbench.train.encoders import (
     ImageEncoder,
     TextTower,
     TokenMeans,
     VlmImageEncoder,
-    tower_features,
+    connector_inputs,
+    seen,
 )
 from vlmbench.train.scratch import build_tokenizer
 from vlmbench.train.synthetic.concepts import TRAINING_STYLES
@@ -151,42 +153,12 @@ def test_two_passes_give_the_gradients_of_one(kind: Any, chunk_size: int) -> Non
     loss.backward()
     expected = {name: value.grad for name, value in model.named_parameters()}
     model.zero_grad(set_to_none=True)
-    got = backward_in_chunks(model, pixels, texts, chunk_size=chunk_size, kind=kind)
+    got = backward_in_chunks(
+        model, lambda rows: pixels[rows], range(8), texts, chunk_size=chunk_size, kind=kind
+    )
     assert got == pytest.approx(loss.item(), rel=1e-5)
     for name, value in model.named_parameters():
         torch.testing.assert_close(value.grad, expected[name], rtol=1e-4, atol=1e-6)
-
-
-def test_the_regression_is_the_distance_from_the_words() -> None:
-    """By hand, in one chunk and in two: squared, in units of the texts' variance."""
-    pairs = icons(6, 6, 1)
-    vlm = tiny_vlm("llava")
-    vlm.requires_grad_(False)
-    vlm.model.multi_modal_projector.requires_grad_(True)
-    texts = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
-    model = DualEncoder(VlmImageEncoder(vlm), texts, batch_size=6).eval()
-    pixels = pairs.pixels(list(range(6)))
-    words = texts.table + texts.center
-    variance = float(texts.table.pow(2).mean())
-    with torch.no_grad():
-        tokens = model.images.tokens(pixels)
-        distances = [
-            float((tokens[row] - words[sorted(set(pairs.texts)).index(text)]).pow(2).mean())
-            for row, text in enumerate(pairs.texts)
-        ]
-    found = []
-    for chunk in (6, 2):
-        model.zero_grad(set_to_none=True)
-        plain, whole = (
-            backward_in_chunks(
-                model, pixels, pairs.texts, chunk_size=chunk, kind="softmax", regression=weight
-            )
-            for weight in (0.0, 2.0)
-        )
-        assert whole - plain == pytest.approx(2 * sum(distances) / 6 / variance, rel=1e-4)
-        found.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
-    for name, gradient in found[0].items():
-        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_rows_of_a_step_cover_the_data_once_an_epoch() -> None:
@@ -306,22 +278,56 @@ def tiny_vlm(model_type: str) -> Any:
 
 
 @pytest.mark.parametrize("model_type", ["llava", "internvl"])
-def test_stored_features_train_the_connector_as_pixels_do(model_type: str) -> None:
+def test_stored_inputs_train_the_connector_as_pixels_do(model_type: str) -> None:
     pairs = icons(24, 6, 1)
     vlm = tiny_vlm(model_type)
     vlm.requires_grad_(False)
     vlm.model.multi_modal_projector.requires_grad_(True)
     pixels = pairs.pixels(list(range(24)))
-    features = tower_features(vlm, 24, pairs.pixels)
+    stored = connector_inputs(vlm, 24, pairs.pixels)
+    encoder = VlmImageEncoder(vlm)
     with torch.no_grad():
-        expected = VlmImageEncoder(vlm)(pixels)
-        got = VlmImageEncoder(vlm, stored=True)(features)
+        expected, got = encoder(pixels), encoder(seen(stored))
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     frozen = {name: value.clone() for name, value in vlm.named_parameters()}
     texts = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
-    model = DualEncoder(VlmImageEncoder(vlm, stored=True), texts)
+    model = DualEncoder(encoder, texts)
     config = ContrastiveConfig(steps=2, batch_size=12)
-    train_contrastive(model, lambda rows: features[rows], pairs.texts, config)
+    train_contrastive(model, lambda rows: seen(stored[rows]), pairs.texts, config)
     changed = {name for name, value in vlm.named_parameters() if not value.equal(frozen[name])}
     projector = {name for name in frozen if "multi_modal_projector" in name}
     assert changed == projector
+
+
+def test_merged_patches_learn_one_thing() -> None:
+    """A projector that begins with the patches' average still has it after training."""
+    pairs, vlm = icons(24, 6, 1), tiny_vlm("internvl")
+    vlm.requires_grad_(False)
+    projector = vlm.model.multi_modal_projector.requires_grad_(True)
+    with torch.no_grad():  # 16 numbers of each of four patches
+        projector.linear_1.weight.copy_(projector.linear_1.weight[:, :16].repeat(1, 4))
+    before = projector.linear_1.weight.clone()
+    share_between_patches(vlm)
+    texts = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
+    model = DualEncoder(VlmImageEncoder(vlm), texts)
+    train_contrastive(model, pairs.pixels, pairs.texts, ContrastiveConfig(steps=2, batch_size=12))
+    after = projector.linear_1.weight
+    assert not torch.equal(before, after)
+    for weights in (after, projector.layer_norm.weight[None], projector.layer_norm.bias[None]):
+        blocks = weights.unflatten(-1, (4, 16))
+        assert torch.equal(blocks, blocks[:, :1].expand_as(blocks))
+
+
+def test_image_tokens_get_the_place_and_the_size_of_words() -> None:
+    pairs, vlm = icons(24, 6, 1), tiny_vlm("llava")
+    words = TokenMeans(vlm, build_tokenizer(pairs.texts, 400), pairs.texts)
+    layer: Any = vlm.model.multi_modal_projector.linear_2
+    inputs = torch.randn(50, layer.in_features)
+    with torch.no_grad():
+        before = layer(inputs)
+        speak_at_size(layer, before, words)
+        after = layer(inputs) - words.center
+    table: Any = words.table
+    cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+    torch.testing.assert_close(cosine, torch.ones(50))  # only directions were learned
+    torch.testing.assert_close(after.norm(dim=-1).mean(), table.norm(dim=-1).mean())

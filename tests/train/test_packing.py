@@ -169,7 +169,7 @@ def prepared(folder: Path, seedling: Path, **changes: Any) -> Prepared:
         for number, answer in enumerate(("赤", "青と緑", "黄色です"))
     ]
     write_rows(folder / "rows.parquet", repeated)
-    path = data_recipe(folder, seedling, method="full", **changes)
+    path = data_recipe(folder, seedling, **{"method": "full", **changes})
     return prepare(parse_recipe(read_recipe(path), path).stages[-1], folder)
 
 
@@ -219,3 +219,26 @@ def test_where_packing_is_not_exact_each_example_has_its_row(
     plain = prepared(tmp_path, seedling, packing=True, max_steps=2)
     plain.loop.packing = "not exact for this family"
     assert [report.loss for report in plain.loop.run()] == pytest.approx(losses, abs=1e-6)
+
+
+HALF: dict[str, Any] = {"bf16": True, "method": "lora", "train": ["connector"]}
+"""The base in bfloat16, the connector and the adapter in float32."""
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
+def test_weights_of_two_kinds_are_packed_too(seedling: Path, tmp_path: Path) -> None:
+    ready = prepared(tmp_path, seedling, packing=True, max_steps=2, **HALF)
+    kinds = {str(p.dtype) for p in ready.trainable.model.parameters()}
+    assert kinds == {"torch.bfloat16", "torch.float32"}
+    assert len([report.loss for report in ready.loop.run()]) == 2
+    assert ready.loop.packing == "exact"
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
+@pytest.mark.usefixtures("seen_by_all")
+def test_in_half_precision_too_it_shows_that_questions_see_one_another(
+    seedling: Path, tmp_path: Path
+) -> None:
+    ready = prepared(tmp_path, seedling, packing=True, max_steps=1, **HALF)
+    assert len([report.loss for report in ready.loop.run()]) == 1
+    assert ready.loop.packing == "not exact for this family"

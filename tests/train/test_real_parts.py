@@ -24,6 +24,7 @@ def missing_parts() -> str:
     return ""
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # asked by peft
 @pytest.mark.skipif(bool(missing_parts()), reason=missing_parts())
 def test_real_parts_go_through_the_three_stages(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -32,7 +33,7 @@ def test_real_parts_go_through_the_three_stages(
     recipe["validation"] = {"rows": 2}
     for stage in recipe["stages"]:
         stage.update(max_steps=2, per_device_train_batch_size=2)
-    recipe["stages"][0].update(contrastive={"pictures": 4})
+    recipe["stages"][0]["contrastive"]["pictures"] = 4
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     out = tmp_path / "out"

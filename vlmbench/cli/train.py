@@ -83,6 +83,8 @@ def train_init_command(options: argparse.Namespace) -> int:
         connector=options.connector,
         out=options.output,
         seed=options.seed,
+        image_size=options.image_size,
+        image_tokens=options.image_tokens,
     )
     for part, size in part_sizes(assembled).items():
         print(f"{part:10} {size:>15,} parameters")

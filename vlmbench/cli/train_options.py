@@ -97,6 +97,14 @@ def _add_parts(train: Parser) -> None:
         choices=("mlp", "qformer", "resampler", "cross-attention"),
         default="mlp",
     )
+    init.option(
+        "--image-size N",
+        "pixels a side of what the image encoder sees, DINOv2 alone; default: its own",
+    )
+    init.option(
+        "--image-tokens N",
+        "tokens of an image in the prompt, DINOv2 alone; default: one for four patches",
+    )
     init.option("-o/--output DIR", "directory of the checkpoint", required=True)
     init.option("--seed SEED", "random seed of the new weights; default: 0")
     fetch = train.command(

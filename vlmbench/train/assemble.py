@@ -61,7 +61,14 @@ class Assembled:
 
 
 def init_checkpoint(
-    *, vision: str, language: str, connector: ConnectorName, out: Path, seed: int = 0
+    *,
+    vision: str,
+    language: str,
+    connector: ConnectorName,
+    out: Path,
+    seed: int = 0,
+    image_size: int | None = None,
+    image_tokens: int | None = None,
 ) -> Assembled:
     """Put an image encoder and a language model together and save the checkpoint.
 
@@ -71,6 +78,8 @@ def init_checkpoint(
         language: Likewise; a tokenizer must be with it.
         out: A directory that holds no model yet.
         seed: Of all random weights.
+        image_size: Side of what the image encoder sees, in pixels; its own unless given.
+        image_tokens: Tokens of an image in the prompt; the connector's usual number unless given.
 
     Raises:
         UsageError: The two do not fit together, or `out` holds a model.
@@ -78,13 +87,28 @@ def init_checkpoint(
     """
     if (out / "config.json").exists():
         raise UsageError(f"{out} holds a model already; choose another directory with -o.")
-    assembled = assemble(vision=vision, language=language, connector=connector, seed=seed)
+    assembled = assemble(
+        vision=vision,
+        language=language,
+        connector=connector,
+        seed=seed,
+        image_size=image_size,
+        image_tokens=image_tokens,
+    )
     assembled.model.save_pretrained(out)
     assembled.processor.save_pretrained(out)
     return assembled
 
 
-def assemble(*, vision: str, language: str, connector: ConnectorName, seed: int = 0) -> Assembled:
+def assemble(
+    *,
+    vision: str,
+    language: str,
+    connector: ConnectorName,
+    seed: int = 0,
+    image_size: int | None = None,
+    image_tokens: int | None = None,
+) -> Assembled:
     """The same as `init_checkpoint`, in memory."""
     prepare_libraries(vision, language)
     import torch
@@ -92,7 +116,20 @@ def assemble(*, vision: str, language: str, connector: ConnectorName, seed: int 
     torch.manual_seed(seed)
     vision_config, language_config = vision_config_of(vision), language_config_of(language)
     kind = find_connector(connector, vision_config.model_type, language_config.model_type)
-    parts = load_parts(vision, vision_config, language, language_config, kind)
+    if image_tokens is not None and kind.family != "InternVL":
+        raise UsageError(
+            f"The number of an image's tokens is fixed in {kind.family}; leave it out, or take an "
+            "image encoder of the kind dinov2 with the connector 'mlp'."
+        )
+    parts = load_parts(
+        vision,
+        vision_config,
+        language,
+        language_config,
+        kind,
+        image_size=image_size,
+        image_tokens=image_tokens,
+    )
     model = _with_weights(kind, parts)
     template = chat_template(parts.tokenizer, kind)
     processor = kind.processor(parts, template)

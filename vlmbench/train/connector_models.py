@@ -45,6 +45,8 @@ class Parts:
     image: ImageInput
     stored_as: torch.dtype
     """The smallest number format in which no weight of either part changes."""
+    image_tokens: int | None = None
+    """Tokens that an image becomes; None for the connector's usual number."""
 
 
 def _text_config(parts: Parts) -> dict[str, Any]:
@@ -134,19 +136,50 @@ def llava_processor(parts: Parts, template: str) -> Any:
 def build_internvl(parts: Parts) -> PreTrainedModel:
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
-    if _patches(parts) % 2:
-        raise UsageError(
-            f"The image encoder makes {_patches(parts)} patches a side, and InternVL merges two by "
-            "two; set another image size in its preprocessor_config.json."
-        )
+    merged = _merged_patches(parts)
     config = InternVLConfig(
         vision_config=_internvl_vision(parts),
         text_config=_text_config(parts),
         image_token_id=parts.tokenizer.context_image_token_id,
-        image_seq_length=(_patches(parts) // 2) ** 2,
+        image_seq_length=(_patches(parts) // merged) ** 2,
+        downsample_ratio=1 / merged,
         tie_word_embeddings=_tied(parts),
     )
-    return InternVLForConditionalGeneration(config)
+    model = InternVLForConditionalGeneration(config)
+    _average_first(model, merged**2)
+    return model
+
+
+def _merged_patches(parts: Parts) -> int:
+    """Patches along a side of what becomes one token: InternVL merges 1, 4, 16 ... to one.
+
+    Raises:
+        UsageError: The patches do not divide so.
+    """
+    side, wanted = _patches(parts), parts.image_tokens
+    counts = {(side // merged) ** 2: merged for merged in (1, 2, 4, 8, 16) if side % merged == 0}
+    if wanted is None and side % 2 == 0:
+        return 2
+    if wanted not in counts:
+        raise UsageError(
+            f"The image encoder makes {side} x {side} patches, which InternVL merges to "
+            f"{', '.join(map(str, counts))} tokens an image; choose one of these, or another "
+            "image size."
+        )
+    return counts[wanted]
+
+
+def _average_first(model: Any, patches: int) -> None:
+    """Lets a fresh projector begin with the average of the patches that it merges.
+
+    Random weights would tell each patch's place in a block apart, which few pictures teach.
+    """
+    import torch
+
+    weight = model.model.multi_modal_projector.linear_1.weight
+    with torch.no_grad():
+        first = weight[:, : weight.shape[1] // patches] / patches**0.5
+        weight.copy_(first.repeat(1, patches))
 
 
 def _internvl_vision(parts: Parts) -> dict[str, Any]:
@@ -213,7 +246,7 @@ def internvl_processor(parts: Parts, template: str) -> Any:
         ),
         tokenizer=parts.tokenizer,
         video_processor=InternVLVideoProcessor(**_square(parts)),
-        image_seq_length=(_patches(parts) // 2) ** 2,
+        image_seq_length=(_patches(parts) // _merged_patches(parts)) ** 2,
         chat_template=template,
     )
 

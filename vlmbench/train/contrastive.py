@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from vlmbench.errors import DataError, UsageError
-from vlmbench.train.encoders import GetInputs, TokenMeans, VlmImageEncoder
+from vlmbench.train.encoders import GetInputs, Seen
 from vlmbench.train.parts import trainable
 
 LossName: TypeAlias = Literal["softmax", "sigmoid"]
@@ -40,8 +40,6 @@ class ContrastiveConfig:
     chunk_size: int = 256
     """Pairs that are in memory at a time with their gradients; changes no result."""
     loss: LossName = "sigmoid"
-    regression: float = 0.0
-    """Weight of the distance of an image's tokens from its text; needs `TokenMeans`."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup_steps: int = 0
@@ -50,41 +48,47 @@ class ContrastiveConfig:
     """Steps between two checkpoints."""
 
 
+LARGEST_SCALE = 100.0
+"""CLIP's."""
+
+
 class DualEncoder(nn.Module):
     """Both encoders with the temperature, and SigLIP's bias, that the loss learns.
 
     Args:
         batch_size: Of the training; sets the bias so that the first steps do not only learn that
             nearly all pairs are negative.
+        largest_scale: What similarities are multiplied by at most. The smaller, the nearer an
+            image has to come to its text itself before the loss is content.
+        bf16: Encode images with arithmetic in bfloat16.
     """
 
-    def __init__(self, images: nn.Module, texts: nn.Module, *, batch_size: int = 256) -> None:
+    def __init__(
+        self,
+        images: nn.Module,
+        texts: nn.Module,
+        *,
+        batch_size: int = 256,
+        largest_scale: float = LARGEST_SCALE,
+        bf16: bool = False,
+    ) -> None:
         super().__init__()
+        self.largest_scale, self._bf16 = largest_scale, bf16
         self.images, self.texts = images, texts
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
         self.bias = nn.Parameter(torch.tensor(1.0 / batch_size).log())
 
-    def forward(self, pixels: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor | Seen, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Vectors of length 1 of images and texts, (n, width) each."""
-        return normalize(self.images(pixels), dim=-1), normalize(self.texts(texts), dim=-1)
-
-    def with_distance(self, pixels: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, and how far the images' tokens are from the words themselves.
-
-        Directions alone would leave a language model with tokens of any size and with anything in
-        common. The distance is squared, summed over the images and in units of the texts' variance.
-        """
-        images, means = self.images, self.texts
-        if not (isinstance(images, VlmImageEncoder) and isinstance(means, TokenMeans)):
-            raise UsageError("'regression' needs a VLM's image tokens and a brain's own words.")
-        tokens, targets = images.tokens(pixels), means.uncentered(texts)
-        squared = (tokens - targets[:, None]).pow(2).mean(dim=(1, 2)) / means.variance
-        image = normalize(tokens.mean(dim=1), dim=-1)
-        return image, normalize(means(texts), dim=-1), squared.sum()
+        device = self.log_scale.device.type
+        # Once a pass: a longer context would keep the weights as its first pass cast them.
+        with torch.autocast(device, torch.bfloat16, enabled=self._bf16):
+            images = self.images(inputs)
+        return normalize(images.float(), dim=-1), normalize(self.texts(texts), dim=-1)
 
     def loss(self, images: Tensor, texts: Tensor, same: Tensor, kind: LossName) -> Tensor:
         """The mean loss of an image in a batch."""
-        scale = self.log_scale.clamp(max=100.0**0.5).exp()
+        scale = self.log_scale.exp().clamp(max=self.largest_scale)
         if kind == "softmax":
             return softmax_loss(images, texts, scale, same)
         return sigmoid_loss(images, texts, scale, self.bias, same)
@@ -126,45 +130,40 @@ def sigmoid_loss(
 
 def backward_in_chunks(
     model: DualEncoder,
-    pixels: Tensor,
+    inputs: GetInputs,
+    rows: Sequence[int],
     texts: Sequence[str],
     *,
     chunk_size: int,
     kind: LossName,
-    regression: float = 0.0,
 ) -> float:
     """Gradients of the whole batch's loss, with those of one chunk in memory at a time.
 
     The first pass has no gradients and gives all vectors; the loss gives their gradients; the
     second pass carries these on, a chunk at a time. Accumulating chunks' own losses would not: an
-    image would meet only the negatives of its chunk. The regression's part is a sum over images,
-    so each chunk has its own.
+    image would meet only the negatives of its chunk.
+
+    Args:
+        rows: Of the batch.
+        texts: Of these rows.
 
     Returns:
         The loss.
     """
     chunks = [slice(at, at + chunk_size) for at in range(0, len(texts), chunk_size)]
     with torch.no_grad():
-        vectors = [model(pixels[chunk], texts[chunk]) for chunk in chunks]
+        vectors = [model(inputs(list(rows[chunk])), texts[chunk]) for chunk in chunks]
     images = torch.cat([image for image, _ in vectors]).requires_grad_()
     words = torch.cat([text for _, text in vectors]).requires_grad_()
     loss = model.loss(images, words, equal_texts(texts).to(images.device), kind)
     loss.backward()  # type: ignore[no-untyped-call]
     assert images.grad is not None and words.grad is not None
-    total = float(loss.detach())
     for chunk in chunks:
-        outputs: list[tuple[Tensor, Tensor]] = []
-        if regression:
-            image, text, distance = model.with_distance(pixels[chunk], texts[chunk])
-            part = distance * (regression / len(texts))
-            total += float(part.detach())
-            outputs.append((part, torch.ones_like(part)))
-        else:
-            image, text = model(pixels[chunk], texts[chunk])
-        outputs += [(image, images.grad[chunk]), (text, words.grad[chunk])]
+        image, text = model(inputs(list(rows[chunk])), texts[chunk])
+        outputs = ((image, images.grad[chunk]), (text, words.grad[chunk]))
         learned = [(value, grad) for value, grad in outputs if value.requires_grad]
         torch.autograd.backward([value for value, _ in learned], [grad for _, grad in learned])
-    return total
+    return float(loss.detach())
 
 
 def batch_rows(count: int, *, batch_size: int, step: int, seed: int) -> list[int]:
@@ -192,7 +191,7 @@ def train_contrastive(
     Dropout is off: both passes of a step must see the same model.
 
     Args:
-        inputs: See `pixels_of` and `tower_features`.
+        inputs: See `pixels_of` and `tokens_of`.
         texts: Row by row what is said of the image.
         out: Where a checkpoint is kept; None for none.
         on_step: Called after each step.
@@ -211,17 +210,16 @@ def train_contrastive(
         learned.values(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     first = _load(out, learned, optimizer, config) if resume and out is not None else 0
-    device = next(iter(learned.values())).device
     for step in range(first, config.steps):
         rows = batch_rows(len(texts), batch_size=config.batch_size, step=step, seed=config.seed)
         optimizer.zero_grad(set_to_none=True)
         loss = backward_in_chunks(
             model,
-            inputs(rows).to(device),
+            inputs,
+            rows,
             [texts[row] for row in rows],
             chunk_size=config.chunk_size,
             kind=config.loss,
-            regression=config.regression,
         )
         if not loss < float("inf"):
             raise DataError(f"The loss is {loss} at step {step + 1}; lower the learning rate.")

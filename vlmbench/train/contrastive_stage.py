@@ -2,22 +2,20 @@
 
 The connector's image tokens, averaged, move towards the language model's own embeddings of what is
 said of the image (see contrastive.py), so that the next stage starts with tokens that already name
-things. Pairs are rows with one image; the text is the row's first answer.
+things. Pairs are rows with one image and their first answer, or regions of it and their names
+(see pairs.py). In the end the tokens get the place and the size that words have.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vlmbench.errors import DataError, ModelError, UsageError
-from vlmbench.records import Image
+from vlmbench.errors import ModelError, UsageError
 from vlmbench.train.card import checkpoint_facts, checkpoint_readme
 from vlmbench.train.checkpoint import (
     FINAL,
@@ -36,15 +34,14 @@ from vlmbench.train.contrastive import (
     saved_step,
     train_contrastive,
 )
-from vlmbench.train.data.examples import Example
 from vlmbench.train.encoders import (
     GetInputs,
     TokenMeans,
     VlmImageEncoder,
+    connector_inputs,
     pixels_of,
-    tower_features,
 )
-from vlmbench.train.feed import Feed
+from vlmbench.train.pairs import Pairs, collect_pairs, pairs_of, tokens_of
 from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
 from vlmbench.train.step_report import StepReport
@@ -54,16 +51,12 @@ PIXEL_CONNECTORS = ("blip-2",)
 """`model_type` of models whose connector is trained from pixels."""
 STORED_CONNECTORS = ("llava", "internvl")
 """Those whose image encoder, where it is frozen, looks at each picture once."""
-_PATIENCE = 100
-"""Updates without a pair after which endless data are given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Images and what is said of each."""
-
-    images: list[Image]
-    texts: list[str]
+OUTPUT_LAYERS = {
+    "blip-2": "language_projection",
+    "llava": "model.multi_modal_projector.linear_2",
+    "internvl": "model.multi_modal_projector.linear_2",
+}
+"""Paths of the linear layers whose outputs are the image tokens."""
 
 
 class ContrastiveStage:
@@ -84,16 +77,29 @@ class ContrastiveStage:
                 "A contrastive stage trains in one process, and several were started; train it by "
                 "'vlmbench train run' first, then launch the rest with --resume."
             )
+        if self._model.config.model_type == "internvl":
+            share_between_patches(self._model)
         self._probes = ready.loop.feed.some(4)
-        self._training = collect_pairs(ready.loop.feed, ready.recipe.contrastive.pictures)
-        self._validation = pairs_of(ready.rows.validation)
-        texts = [*self._training.texts, *self._validation.texts]
+        contrastive = ready.recipe.contrastive
         frozen = "vision" not in ready.recipe.trained_parts
         self._stored = frozen and self._model.config.model_type in STORED_CONNECTORS
+        if contrastive.regions and not self._stored:
+            raise UsageError(
+                "'contrastive.regions' needs LLaVA or InternVL with a frozen image encoder; write "
+                "'train: [connector]', or leave it out."
+            )
+        self._training = collect_pairs(
+            ready.loop.feed, contrastive.pictures, regions=contrastive.regions
+        )
+        self._validation = pairs_of(ready.rows.validation, regions=contrastive.regions)
+        texts = [*self._training.texts, *self._validation.texts]
+        self._words = TokenMeans(self._model, ready.live.loaded.tokenizer, texts)
         self._dual = DualEncoder(
-            VlmImageEncoder(self._model, stored=self._stored),
-            TokenMeans(self._model, ready.live.loaded.tokenizer, texts),
+            VlmImageEncoder(self._model),
+            self._words,
             batch_size=ready.recipe.examples_per_step,
+            largest_scale=contrastive.largest_scale,
+            bf16=ready.recipe.bf16,
         ).to(self._model.device)
 
     def run(self, target: Path, log: StepLog, stage: StageNumber, *, resume: bool) -> None:
@@ -105,6 +111,7 @@ class ContrastiveStage:
         else:
             try_checkpoint(target, ready.trainable, ready.live, self._probes[0])
             log.begin(0, start)
+        training = self._inputs(self._training, seed=self._recipe.seed)
         validation = self._inputs(self._validation)
         evaluate, steps = self._recipe.evaluate, ready.loop.steps
 
@@ -118,20 +125,24 @@ class ContrastiveStage:
             if self._validation.texts and (checked or step == steps):
                 log.check(step, self._retrieval(validation))
 
-        self._train(self._training, steps, on_step, out=target, resume=resume)
+        texts = self._training.texts
+        self._train(training, texts, steps, on_step, out=target, resume=resume)
+        self._speak_at_size(training)
         self._finish(target, time.monotonic() - began)
 
     def trial(self, steps: int) -> list[float]:
         """The losses of a few updates, of which nothing is kept."""
         losses: list[float] = []
-        few = self._recipe.examples_per_step
-        pairs = Pairs(self._training.images[:few], self._training.texts[:few])
-        self._train(pairs, steps, lambda step, loss, norm, rate: losses.append(loss))
+        few = self._training.first(self._recipe.examples_per_step)
+        self._train(
+            self._inputs(few), few.texts, steps, lambda step, loss, norm, rate: losses.append(loss)
+        )
         return losses
 
     def _train(
         self,
-        pairs: Pairs,
+        inputs: GetInputs,
+        texts: Sequence[str],
         steps: int,
         on_step: OnStep,
         *,
@@ -144,19 +155,17 @@ class ContrastiveStage:
             batch_size=recipe.examples_per_step,
             chunk_size=recipe.per_device_train_batch_size,
             loss=recipe.contrastive.loss,
-            regression=recipe.contrastive.regression,
             learning_rate=recipe.rate("connector"),
             weight_decay=recipe.weight_decay,
             warmup_steps=round(recipe.warmup_ratio * steps),
             seed=recipe.seed,
             save_every=recipe.save_steps,
         )
-        inputs = self._inputs(pairs)
         train_contrastive(
-            self._dual, inputs, pairs.texts, config, out=out, resume=resume, on_step=on_step
+            self._dual, inputs, texts, config, out=out, resume=resume, on_step=on_step
         )
 
-    def _inputs(self, pairs: Pairs) -> GetInputs:
+    def _inputs(self, pairs: Pairs, *, seed: int | None = None) -> GetInputs:
         pixels = pixels_of(pairs.images, self._ready.live.loaded.processor.image_processor)
         device, dtype = self._model.device, self._ready.live.loaded.dtype
 
@@ -164,10 +173,22 @@ class ContrastiveStage:
             return pixels(rows).to(device, dtype)
 
         if not self._stored or not pairs.images:
-            return placed
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._recipe.bf16):
-            features = tower_features(self._model, len(pairs.images), placed)
-        return lambda rows: features[rows]
+            return lambda rows: placed([pairs.shown[row] for row in rows])
+        half = self._recipe.bf16
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            inputs = connector_inputs(
+                self._model, len(pairs.images), placed, dtype=torch.bfloat16 if half else dtype
+            )
+        return tokens_of(pairs, inputs, seed=seed)
+
+    @torch.no_grad()
+    def _speak_at_size(self, inputs: GetInputs) -> None:
+        """See `speak_at_size`; measured on some pairs of the training."""
+        count = len(self._training.texts)
+        encoder: Any = self._dual.images
+        tokens = encoder.tokens(inputs(list(range(0, count, max(1, count // 512)))))
+        layer = self._model.get_submodule(OUTPUT_LAYERS[self._model.config.model_type])
+        speak_at_size(layer, tokens.values, self._words)
 
     @torch.no_grad()
     def _retrieval(self, inputs: GetInputs) -> dict[str, Any]:
@@ -236,31 +257,41 @@ def check_connector(model_type: str) -> None:
         )
 
 
-def pairs_of(examples: list[Example]) -> Pairs:
-    """The examples that show one image, each image once, with their first answer."""
-    single = {one.images[0].digest: one for one in reversed(examples) if len(one.images) == 1}
-    return Pairs(
-        [one.images[0] for one in single.values()], [o.answers[0] for o in single.values()]
-    )
+@torch.no_grad()
+def speak_at_size(layer: Any, tokens: torch.Tensor, words: TokenMeans) -> None:
+    """Puts image tokens where the words are: around their center, as far out as they.
 
+    The loss compares directions only, and a language model takes much smaller tokens for noise.
 
-def collect_pairs(feed: Feed, most: int) -> Pairs:
-    """The first pairs of a training's data, at most so many.
-
-    Raises:
-        DataError: No row shows one image.
+    Args:
+        layer: The linear layer that the tokens come out of; changed in place.
+        tokens: (n, width) that came out of it.
     """
-    found: dict[str, Example] = {}
-    epoch = feed.steps_per_epoch
-    for step in itertools.count() if epoch is None else range(epoch):
-        for group in feed.update(step):
-            if len(group[0].images) == 1:
-                found.setdefault(group[0].images[0].digest, group[0])
-        if len(found) >= most or (step == _PATIENCE and not found):
-            break
-    if not found:
-        raise DataError("No row shows one image, so there is nothing to compare with a text.")
-    return pairs_of(list(found.values())[:most])
+    table: Any = words.table
+    factor = table.norm(dim=-1).mean() / tokens.float().norm(dim=-1).mean()
+    layer.weight.mul_(factor)
+    if layer.bias is not None:
+        layer.bias.mul_(factor).add_(words.center)
+
+
+def share_between_patches(vlm: Any) -> None:
+    """Lets InternVL's projector learn one thing for all patches that it merges into a token.
+
+    A fresh one begins with their average (see `build_internvl`) and stays there: telling each
+    patch's place in a block apart takes more pictures than a contrastive stage sees.
+    """
+    projector = vlm.model.multi_modal_projector
+    width = vlm.config.vision_config.hidden_size
+
+    def shared(gradient: torch.Tensor) -> torch.Tensor:
+        blocks = gradient.reshape(*gradient.shape[:-1], -1, width)
+        mean: torch.Tensor = blocks.mean(dim=-2, keepdim=True)
+        return mean.expand_as(blocks).reshape_as(gradient)
+
+    layers = (projector.layer_norm.weight, projector.layer_norm.bias, projector.linear_1.weight)
+    for parameter in layers:
+        if parameter.requires_grad:
+            parameter.register_hook(shared)
 
 
 def _cut(count: int, size: int) -> Iterator[list[int]]:

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +100,20 @@ def language_config_of(source: str) -> Any:
 
 
 def load_parts(
-    vision: str, vision_config: Any, language: str, language_config: Any, connector: Connector
+    vision: str,
+    vision_config: Any,
+    language: str,
+    language_config: Any,
+    connector: Connector,
+    *,
+    image_size: int | None = None,
+    image_tokens: int | None = None,
 ) -> Parts:
     """Both parts in float32, with a tokenizer that knows the connector's tokens.
+
+    Args:
+        image_size: Side of what the image encoder sees, in pixels; its own unless given.
+        image_tokens: Tokens of an image; the connector's usual number unless given.
 
     Raises:
         ModelError: A part is missing or incomplete.
@@ -114,8 +126,9 @@ def load_parts(
         vision=_load_vision(vision, vision_config),
         language=_load_language(language, language_config),
         tokenizer=load_tokenizer(language, connector),
-        image=_image_input(vision, vision_config),
+        image=_sized(_image_input(vision, vision_config), vision_config, image_size),
         stored_as=torch.promote_types(*formats),
+        image_tokens=image_tokens,
     )
 
 
@@ -197,6 +210,27 @@ def load_tokenizer(source: str, connector: Connector) -> Any:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def _sized(image: ImageInput, config: Any, side: int | None) -> ImageInput:
+    """The input with another side, where the encoder's positions can be resized.
+
+    Raises:
+        UsageError: They cannot, or the side holds no whole number of patches.
+    """
+    if side is None or side == image.side:
+        return image
+    if config.model_type != "dinov2":
+        raise UsageError(
+            f"An image encoder of the kind {config.model_type} sees {image.side} pixels a side "
+            "and no others; leave the image size out."
+        )
+    if side % int(config.patch_size):
+        raise UsageError(
+            f"The image size {side} is no multiple of the patches' side, {config.patch_size}; "
+            f"choose {side - side % int(config.patch_size)}."
+        )
+    return replace(image, side=side)
 
 
 def _image_input(source: str, config: Any) -> ImageInput:

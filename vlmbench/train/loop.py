@@ -159,7 +159,9 @@ class Loop:
             return
         model = self.trainable.model
         with whole_weights(model):
-            own = check_packing(model, self._encoder, packed) if packed else self.packing
+            # Without autocast float32 is exact; weights of two kinds cannot do without it.
+            losses = None if model.dtype == torch.float32 else self.token_losses
+            own = check_packing(model, self._encoder, packed, losses) if packed else self.packing
             found = set(self.processes.gather(own)) - {"nothing to pack"}
         self.packing = max(found, default=self.packing)  # of the two, "not exact ..." comes last
 

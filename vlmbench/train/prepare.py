@@ -186,7 +186,7 @@ def _spec(recipe: Recipe, checkpoint: str) -> ModelSpec:
     if recipe.fp16 and not torch.cuda.is_available():
         raise ConfigError("'fp16: true' needs a CUDA GPU; write 'bf16: true', or leave both out.")
     half = "float16" if recipe.fp16 else "bfloat16"
-    is_half = recipe.fp16 or (recipe.bf16 and torch.cuda.is_available())
+    is_half = recipe.fp16 or recipe.bf16
     quantized = {"quantization": "4bit"} if recipe.method == "qlora" else {}
     spec = resolve_model(
         checkpoint,

@@ -243,8 +243,10 @@ class Recipe(Strict):
     @property
     def model_options(self) -> dict[str, Any]:
         """Options of `resolve_model`."""
-        pixels = None if isinstance(self.model, str) else self.model.max_pixels
-        return {} if pixels is None else {"max_pixels": pixels}
+        if isinstance(self.model, str):
+            return {}
+        options = {"max_pixels": self.model.max_pixels, "attention": self.model.attention}
+        return {name: value for name, value in options.items() if value is not None}
 
     @property
     def examples_per_step(self) -> int:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import (
     Discriminator,
     Field,
-    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     Tag,
@@ -30,6 +29,10 @@ class Assemble(Strict):
     """A checkpoint directory or Hub id; see `vlmbench train init`."""
     language: str | None = None
     connector: Literal["mlp", "qformer", "resampler", "cross-attention"] = "mlp"
+    image_size: PositiveInt | None = None
+    """Side of what the image encoder sees, in pixels; its own unless given."""
+    image_tokens: PositiveInt | None = None
+    """Tokens of an image in the prompt; the connector's usual number unless given."""
 
     @model_validator(mode="after")
     def _both_parts(self) -> Assemble:
@@ -50,6 +53,9 @@ class ModelChoice(Strict):
     assemble: Assemble | None = None
     max_pixels: PositiveInt | None = None
     """Larger images are shrunk, in training and by the checkpoint's own processor."""
+    attention: str | None = None
+    """How attention is computed, as `vlmbench run --attention` has it; on a CPU, `eager` is the
+    faster one for Gemma 3, whose heads are 256 wide."""
 
     @model_validator(mode="after")
     def _one_start(self) -> ModelChoice:
@@ -90,8 +96,11 @@ class Contrastive(Strict):
 
     loss: Literal["softmax", "sigmoid"] = "softmax"
     """CLIP's, or SigLIP's."""
-    regression: NonNegativeFloat = 0.0
-    """Weight of how far each image token is from the text's embedding itself, not its direction."""
+    regions: bool = False
+    """Compare the named regions of each image with their names, not the image with an answer."""
+    largest_scale: PositiveFloat = 100.0
+    """What similarities are multiplied by at most; the smaller, the nearer to the words themselves
+    image tokens have to come."""
     pictures: PositiveInt = 2000
     """Pairs that it takes from the data at most, all of which are in memory as features."""
 

@@ -30,7 +30,7 @@ BATCH_SIZE = 16
 
 _QUESTIONS, _ANSWERS = "questions.json", "answers.json"
 
-_IN_THE_RECIPE = ("max_pixels", "quantization")
+_IN_THE_RECIPE = ("max_pixels", "quantization", "attention")
 """Options with which a checkpoint is asked as it was trained, and which its files do not say."""
 
 _OF_A_LAUNCHER = ("ACCELERATE_", "FSDP_", "MASTER_", "TORCHELASTIC_", "LOCAL_", "GROUP_", "ROLE_")

@@ -29,7 +29,13 @@ def assemble_start(assembly: Assemble, seed: int, folder: Path) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     part.parent.mkdir(parents=True, exist_ok=True)
     init_checkpoint(
-        vision=vision, language=language, connector=assembly.connector, out=part, seed=seed
+        vision=vision,
+        language=language,
+        connector=assembly.connector,
+        out=part,
+        seed=seed,
+        image_size=assembly.image_size,
+        image_tokens=assembly.image_tokens,
     )
     part.rename(folder)
     return folder

@@ -28,6 +28,16 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A place in an image with its name."""
+
+    text: str
+    box: tuple[float, float, float, float] | None = None
+    """Left, top, right, bottom as shares of the image's width and height; None for what lies
+    outside the boxes of its other regions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A conversation to learn from."""
 
@@ -38,6 +48,8 @@ class Example:
     """Name of the data source, for losses per source and messages."""
     ids: Mapping[str, str] = field(default_factory=dict)
     """Ids of the row that other data sets may share (image_id, coco_id ...), for the guard."""
+    regions: tuple[Region, ...] = ()
+    """What is where in its only image, for a contrastive stage; empty where nobody said."""
 
     @property
     def images(self) -> tuple[Image, ...]:

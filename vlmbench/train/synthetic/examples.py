@@ -39,7 +39,7 @@ def group_examples(
         texts = _prompt_texts(group.task, question.text, len(images))
         asked = Turn("user", tuple(next(shown) if text is None else text for text in texts))
         answer = Turn("assistant", (question.answers[0],))
-        found.append(Example(f"{name}#{number}", (asked, answer), source))
+        found.append(Example(f"{name}#{number}", (asked, answer), source, regions=group.regions))
     return tuple(found)
 
 

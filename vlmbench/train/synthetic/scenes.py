@@ -120,10 +120,27 @@ def random_scene(
     return Scene(layout, ground, tuple(zip(chosen, cells, strict=True)), style)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A scene's picture, and where in it the objects are."""
+
+    picture: PIL.Image.Image
+    """RGB."""
+    boxes: tuple[tuple[int, int, int, int], ...]
+    """Left, top, right and bottom of each object in pixels, in the scene's order."""
+
+
 def draw(
     scene: Scene, rng: random.Random, sprites: Sprites, *, vary: bool = False
 ) -> PIL.Image.Image:
-    """The RGB picture of a scene; `rng` moves and scales the objects a little.
+    """The RGB picture of a scene; see `draw_with_boxes`."""
+    return draw_with_boxes(scene, rng, sprites, vary=vary).picture
+
+
+def draw_with_boxes(
+    scene: Scene, rng: random.Random, sprites: Sprites, *, vary: bool = False
+) -> Drawing:
+    """Draws a scene; `rng` moves and scales the objects a little.
 
     Args:
         rng: Decides everything that the scene leaves open.
@@ -138,6 +155,7 @@ def draw(
     picture = PIL.Image.new("RGB", (side, side), rgb)
     per_row, sizes = LATTICE[scene.layout]
     pitch = side / per_row
+    boxes = []
     for concept, cell in scene.objects:
         size = rng.randrange(sizes[0], sizes[1] + 1, 2)
         slack = int(pitch - size) // 2
@@ -148,7 +166,8 @@ def draw(
         else:
             sprite = sprites.get(scene.style, concept.name, size)
         picture.paste(sprite, (x, y), sprite)
-    return picture
+        boxes.append((x, y, x + size, y + size))
+    return Drawing(picture, tuple(boxes))
 
 
 def _varied(sprite: PIL.Image.Image, size: int, rng: random.Random) -> PIL.Image.Image:

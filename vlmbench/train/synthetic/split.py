@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from vlmbench.train.data.examples import Region
 from vlmbench.train.synthetic import basic_charts
 from vlmbench.train.synthetic.basic_charts import ONE_CHART, draw_chart, random_chart
 from vlmbench.train.synthetic.concepts import TRAINING_STYLES, concepts
 from vlmbench.train.synthetic.questions import ONE_SCENE, TWO_SCENES, SyntheticQuestion, captions
-from vlmbench.train.synthetic.scenes import Scene, draw, random_scene
+from vlmbench.train.synthetic.scenes import Drawing, Scene, draw_with_boxes, random_scene
 from vlmbench.train.synthetic.sprites import Sprites, load_sprites
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class TrainingGroup:
     task: str
     images: tuple[PIL.Image.Image, ...]
     questions: tuple[SyntheticQuestion, ...]
+    regions: tuple[Region, ...] = ()
+    """The objects of a picture that shows one scene, and its ground."""
 
 
 def training_group(
@@ -59,11 +62,11 @@ def training_group(
     rng = random.Random(f"train:{family}:{seed}")
     sprites = load_sprites()
     subject = _subject(family, rng, sprites)
-    images = _drawn(family, subject, rng, sprites)
+    images, regions = _drawn(family, subject, rng, sprites)
     asked = _questions(family, subject, rng, questions, weights or {})
     if not asked:  # the drawn scene allows none of the wanted kinds: take another one
         return training_group(family, seed + "+", questions=questions, weights=weights)
-    return TrainingGroup(FAMILIES[family][0], images, asked)
+    return TrainingGroup(FAMILIES[family][0], images, asked, regions)
 
 
 def _subject(family: str, rng: random.Random, sprites: Sprites) -> Any:
@@ -79,11 +82,25 @@ def _subject(family: str, rng: random.Random, sprites: Sprites) -> Any:
 
 def _drawn(
     family: str, subject: Any, rng: random.Random, sprites: Sprites
-) -> tuple[PIL.Image.Image, ...]:
+) -> tuple[tuple[PIL.Image.Image, ...], tuple[Region, ...]]:
+    """The pictures, and what is where in a single one."""
     if family == "chart":
-        return (draw_chart(subject, rng, sprites),)
+        return (draw_chart(subject, rng, sprites),), ()
     scenes = subject if family == "pair" else (subject,)
-    return tuple(draw(scene, rng, sprites, vary=True) for scene in scenes)
+    drawings = [draw_with_boxes(scene, rng, sprites, vary=True) for scene in scenes]
+    regions = _regions(subject, drawings[0]) if family != "pair" else ()
+    return tuple(one.picture for one in drawings), regions
+
+
+def _regions(scene: Scene, drawing: Drawing) -> tuple[Region, ...]:
+    """Each object by its name, and all around them by the ground's."""
+    width, height = drawing.picture.size
+    sizes = (width, height, width, height)
+    objects = []
+    for (concept, _), box in zip(scene.objects, drawing.boxes, strict=True):
+        left, top, right, bottom = (edge / size for edge, size in zip(box, sizes, strict=True))
+        objects.append(Region(concept.name, (left, top, right, bottom)))
+    return (*objects, Region(scene.ground.name))
 
 
 def _questions(
