@@ -14,7 +14,7 @@ from parity.gold import SCHEMA
 from vlmbench.errors import DataError
 
 ITEM = {"id": "a", "kind": "x", "pred": "Answer: 42", "gold": ["42"]}
-RUN = {
+RUN: dict[str, Any] = {
     "run_id": "jfinqa_exact.lmeval",
     "parameters": {},
     "per_item": {"a": {"expected": 1.0}},

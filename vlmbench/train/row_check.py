@@ -235,8 +235,8 @@ def _held(
 def _picture_groups(table: _Table) -> NDArray[numpy.intp]:
     """The group of each row; rows of different groups share no picture."""
     import numpy
-    from scipy.sparse import coo_array  # type: ignore[import-untyped]
-    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     _, pictures = numpy.unique(numpy.asarray(table.pictures), return_inverse=True)
     rows = numpy.asarray(table.rows_of_pictures)
