@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import vlmbench
 from vlmbench.errors import DependencyError, ModelError, VlmbenchError
 from vlmbench.hub import why_not_loaded
 from vlmbench.models.checkpoints import model_path
@@ -12,6 +15,8 @@ from vlmbench.models.resolve import ModelSpec
 
 BAD_CHECKPOINT = (OSError, ValueError, KeyError, RuntimeError)
 """What transformers raises at files that are missing, broken or of another kind."""
+
+_PACKAGE = Path(vlmbench.__file__).parent
 
 LOCAL_MODEL = "pass the directory of a downloaded checkpoint, as in '--model ./dir'"
 
@@ -33,8 +38,7 @@ def as_model_error(spec: ModelSpec) -> Iterator[None]:
             raise DependencyError(_no_such_attention(spec, error)) from error
         raise missing_package(f"model {spec.location}", error) from error
     except Exception as error:
-        # Code that a checkpoint brings raises anything; from ours it would be a bug.
-        if spec.runner != "remote_code" and not _is_of_files(error):
+        if spec.runner != "remote_code" and _is_bug(error):
             raise
         raise ModelError(_why_not(spec, error)) from error
 
@@ -62,9 +66,16 @@ def first_line(error: Exception) -> str:
     return text.strip().rstrip(".")[:200]
 
 
-def _is_of_files(error: Exception) -> bool:
-    # A download that broke off makes the reader of safetensors raise an exception of its own.
-    return isinstance(error, BAD_CHECKPOINT) or type(error).__module__.startswith("safetensors")
+def _is_bug(error: Exception) -> bool:
+    """Whether our own lines raised it; libraries raise anything at what a checkpoint's files say.
+
+    A size that is a text is a TypeError to them, no heads are a division by zero, a dtype of an
+    unknown name is an AttributeError of torch.
+    """
+    if isinstance(error, BAD_CHECKPOINT):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and Path(frames[-1].f_code.co_filename).is_relative_to(_PACKAGE)
 
 
 def _is_of_attention(spec: ModelSpec, error: Exception) -> bool:
@@ -100,9 +111,18 @@ def _why_not(spec: ModelSpec, error: Exception) -> str:
             f"{transformers.__version__} does not know; install a newer one with "
             "pip install --upgrade transformers, or choose another model."
         )
+    if type(error).__name__ == "UnpicklingError":
+        return (
+            f"The weights of {spec.location} are a pickle that is damaged or holds more than "
+            "weights, such as code, and nothing of it was run; give a checkpoint with "
+            "*.safetensors files."
+        )
     if not model_path(spec.location).is_dir():
         return why_not_loaded(error, f"model '{spec.location}'", local=LOCAL_MODEL)
+    reason = first_line(error)
+    if not isinstance(error, BAD_CHECKPOINT):
+        reason = f"{type(error).__name__}: {reason}"
     return (
-        f"The checkpoint {spec.location} cannot be loaded ({first_line(error)}); give a complete "
+        f"The checkpoint {spec.location} cannot be loaded ({reason}); give a complete "
         "directory with configuration, weights, tokenizer and processor."
     )

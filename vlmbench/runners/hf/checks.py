@@ -15,6 +15,7 @@ from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.models.load_errors import first_line
 from vlmbench.models.resolve import ModelSpec
+from vlmbench.runners.hf.chat_template import render
 
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""
@@ -123,12 +124,9 @@ def check_chat_template(
     text = {"type": "text", "text": EXAMPLE}
     content = [{"type": "image"}, text] if sees_images else EXAMPLE
     try:
-        prompt = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            chat_template=template,
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        prompt = render(processor, [{"role": "user", "content": content}], template)
+    except ModelError:
+        raise
     except Exception as error:  # jinja2's, or whatever the template itself raises
         raise ModelError(
             f"The chat template of {spec.location} fails at a plain question "
