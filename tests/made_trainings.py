@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 
 from vlmbench.train.data.examples import Example
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 
 def recipe_of(path: Path) -> Recipe:

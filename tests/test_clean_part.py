@@ -92,6 +92,15 @@ def test_results_of_all_trainings_count(tmp_path: Path) -> None:
     )
     model = ModelSpec("m", "hf", str(tmp_path), "0")
     assert guard_results(model) == (second, first)
+    facts = {"guard": second, "earlier_guards": [first], "base": {"location": "org/base"}}
+    (tmp_path / "checkpoint.json").write_text(json.dumps(facts))
+    results = guard_results(model)
+    assert [one.get("parent") for one in results] == ["org/base", None]
+    overlap = training_overlap(results, "ja-small")
+    assert overlap is not None and overlap.parent == "org/base"
+    (tmp_path / "checkpoint.json").write_text(
+        json.dumps({"guard": {**second, "hits": []}, "earlier_guards": [first]})
+    )
     adapter = ModelSpec("m", "hf", "org/base", "0", options={"adapter": str(tmp_path)})
     assert guard_results(adapter) == (second, first)
 
@@ -126,6 +135,22 @@ def test_commands_say_what_was_not_compared(task: Path, capsys: pytest.CaptureFi
     trained = run_of(task, "trained", [guard([], task="ja-other")])
     main(["score", str(trained.path)])
     assert "was not compared with ja-small" in capsys.readouterr().out
+
+
+def test_the_report_shows_a_checkpoint_beside_its_parent(task: Path, tmp_path: Path) -> None:
+    """Five right of six, after four: the difference is 1/6, and 1/5 without q0."""
+    parent = run_of(task, "parent", None)
+    location = parent.read_record().model_spec["location"]
+    better = {**RIGHT, "q4": "赤"}
+    guards = [{**guard(["q0"], leak=1), "parent": location}]
+    trained = answered_run(task, tmp_path / "runs", "trained", better, guards=guards)
+    site = build_report([tmp_path / "runs"], tmp_path / "site").parent
+    table = (site / "index.html").read_text().split('id="parents"')[1].split("</section>")[0]
+    assert table.count('<th scope="row">') == 2  # the whole task, and its clean part
+    assert '<span class="value">+0.167</span>' in table
+    assert '<span class="value">+0.200</span>' in table
+    alone = build_report([trained], tmp_path / "alone")
+    assert 'id="parents"' not in alone.read_text()
 
 
 def test_the_report_shows_it(task: Path, tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def load_yaml(text: str) -> Any:
         return yaml.load(text, Loader=_unique_loader())  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlProblem(error.problem or "it is no YAML", mark and mark.line + 1) from error
+        line = None if mark is None else mark.line + 1
+        raise YamlProblem(error.problem or "it is no YAML", line) from error
     except yaml.YAMLError as error:
         raise YamlProblem(str(error).split("\n")[0]) from error
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
@@ -61,7 +62,7 @@ def _check_bounds(text: str) -> None:
     open_nodes: list[tuple[str | None, int]] = []
     total = 0
     for event in yaml.parse(text, Loader=_fastest_safe_loader()):
-        line = event.start_mark.line + 1
+        line = None if event.start_mark is None else event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
                 raise YamlProblem(f"the alias '*{event.anchor}' stands inside its own anchor", line)
@@ -96,7 +97,7 @@ def _unique_loader() -> Any:
 
     base = _fastest_safe_loader()
 
-    class UniqueKeyLoader(base):  # type: ignore[misc]
+    class UniqueKeyLoader(base):  # type: ignore[misc, valid-type]
         """A safe loader that refuses a key that stands twice, where YAML's last one would win."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:

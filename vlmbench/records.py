@@ -321,6 +321,8 @@ class TrainingOverlap:
     """Training rows that were left out because they showed evaluation data, of any task."""
     seen: tuple[str, ...]
     """Ids of the samples whose picture, or text if they have none, was learned from."""
+    parent: str | None = None
+    """Location of the model that the last training started from."""
 
 
 def other_size(task: str, items: int | None, samples: int | None) -> str | None:

@@ -21,7 +21,8 @@ from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.formats import Source
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.prepare import open_encoder
-from vlmbench.train.recipe import DataSource, Recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_sections import DataSource
 from vlmbench.train.row_check import check_rows
 
 ROWS = 600

@@ -33,7 +33,7 @@ from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.train.batch import IGNORE, Batch
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 ROWS, BATCH = 128, 8
 

@@ -38,7 +38,7 @@ import torch
 from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.scratch import ScratchSpec, build_processor, build_tokenizer
 
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12}

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from parity.gold import Case, cases_of, read_gold, run_of
+from vlmbench.errors import DataError
 from vlmbench.metrics.base import Metric, load_metric
 from vlmbench.records import MetricScore, Scalar
 
@@ -175,6 +176,8 @@ class Check:
     against: Literal["expected", "sensible"] = "expected"
     within: Callable[[Case], bool] = lambda case: True
     """Which of the run's items the check is for."""
+    has_items: bool = True
+    """Whether the run is of single texts; its sets alone are compared otherwise."""
 
     @cached_property
     def label(self) -> str:
@@ -194,11 +197,14 @@ class Check:
         if run is None:
             return None
         cases = [case for case in cases_of(self.file, content, run) if self.within(case)]
+        if not cases and self.has_items:
+            raise DataError(
+                f"The gold file {self.file}.json has no texts of the run {self.run} to score; give "
+                "a folder whose files have their inputs."
+            )
         scored = self._scored(content["inputs"], run, cases)
         items = list(self._items(scored))
-        compared = self.aggregates(scored) if self.against == "expected" else ()
-        # A set of which no item is there has no value, and nothing to compare.
-        totals = [total for total in compared if not math.isnan(total[1])]
+        totals = self._totals(scored) if self.against == "expected" else []
         wrong = [item for item in items if item] + [
             Disagreement(name, repr(ours), repr(theirs))
             for name, ours, theirs in totals
@@ -214,6 +220,20 @@ class Check:
             aggregates_agreeing=sum(agree(ours, theirs) for _, ours, theirs in totals),
             exceptions=tuple(wrong),
         )
+
+    def _totals(self, scored: Scored) -> list[Aggregate]:
+        """Values over sets beside the program's; a set of which no item is there has none.
+
+        Raises:
+            DataError: What the sets are made of is not there.
+        """
+        try:
+            return [total for total in self.aggregates(scored) if not math.isnan(total[1])]
+        except (KeyError, ValueError, ZeroDivisionError) as problem:
+            raise DataError(
+                f"The gold file {self.file}.json lacks a part of what the values of {self.run} are "
+                f"over ({type(problem).__name__}: {problem}); give a folder whose files are whole."
+            ) from None
 
     def _scored(
         self, inputs: Mapping[str, Any], run: Mapping[str, Any], cases: Sequence[Case]

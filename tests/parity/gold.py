@@ -65,10 +65,10 @@ def cases_of(name: str, content: Mapping[str, Any], run: Mapping[str, Any]) -> l
     """
     try:
         return _cases_of(name, content, run)
-    except (KeyError, TypeError) as problem:
+    except (AttributeError, KeyError, TypeError) as problem:
         raise DataError(
-            f"The gold file {name}.json has no texts to score ({problem} is missing); give a "
-            "folder whose files have their inputs."
+            f"The gold file {name}.json has no texts to score ({type(problem).__name__}: "
+            f"{problem}); give a folder whose files have their inputs."
         ) from None
 
 

@@ -247,6 +247,7 @@ def compat_checks() -> list[Check]:
             "heron.aggregate",
             "compat_evalmm_judge.heron_overall_rel",
             aggregates=aggregates.heron,
+            has_items=False,
         ),
         Check("judge", "llm_as_a_judge.digit", "compat_evalmm_judge.llm_as_a_judge"),
         Check("judge", "board_vqa.yesno", "compat_evalmm_judge.board_vqa"),

@@ -7,9 +7,12 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+from made_tasks import color_rows, write_task
 
 from vlmbench.errors import DataError
 from vlmbench.tasks.parquet_rows import MAX_VALUE_MIB, parquet_rows
+from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.rows import read_rows
 
 LONG = "x" * ((MAX_VALUE_MIB + 1) * 2**20)
 
@@ -58,3 +61,13 @@ def test_nulls_and_nested_columns_are_as_pyarrow_reads_them(tmp_path: Path) -> N
     ]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
     assert list(parquet_rows(path, None, 32)) == rows
+
+
+def test_long_columns_that_a_task_does_not_name_are_not_read(tmp_path: Path) -> None:
+    rows = [{**row, "scan": "x" * 2**16, "note": "short"} for row in color_rows(3)]
+    task = load_task(str(write_task(tmp_path, rows)))
+    assert {name for row in read_rows(task) for name in row} == {*rows[0]} - {"scan"}
+    named = load_task(str(write_task(tmp_path / "b", rows, prompt="{{ row.scan }}")))
+    assert {name for row in read_rows(named) for name in row} == {*rows[0]}
+    whole = load_task(str(write_task(tmp_path / "c", rows, prompt="{{ row | length }}")))
+    assert {name for row in read_rows(whole) for name in row} == {*rows[0]}

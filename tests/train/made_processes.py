@@ -18,11 +18,12 @@ from typing import Any
 import torch
 
 from vlmbench.errors import ModelError
+from vlmbench.train import reload
 from vlmbench.train.distributed import Processes, launched
 from vlmbench.train.encode import Batch
 from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 from vlmbench.train.sharding import whole
 
@@ -136,6 +137,7 @@ def act(wanted: str, processes: Processes) -> None:
 
 
 if __name__ == "__main__":
+    reload.run_process = reload.answer  # as in all tests: no process of its own for a second look
     with launched() as these:
         for argument in sys.argv[1:]:
             act(argument, these)

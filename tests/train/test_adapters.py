@@ -22,7 +22,8 @@ from vlmbench.train.adapter import without_peft_warnings
 from vlmbench.train.checkpoint import try_checkpoint
 from vlmbench.train.export import merge_adapter
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 from vlmbench.train.trainable import make_trainable
 
@@ -183,3 +184,21 @@ def test_with_lora_nothing_else_is_trained_unless_named(tmp_path: Path) -> None:
     assert recipe_of(data_recipe(tmp_path, "tiny-ja", train=[])).full_parts == ()
     both = recipe_of(data_recipe(tmp_path, "tiny-ja", train=["connector"]))
     assert both.trained_parts == ("connector", "language")
+
+
+def test_an_adapter_remembers_how_far_images_were_shrunk(seedling: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.parquet", color_rows(8))
+    model = {"checkpoint": str(seedling), "max_pixels": 4096}
+    path = data_recipe(tmp_path, model, max_steps=1)
+    out = train_by_recipe(path, out=tmp_path / "out", quiet=True)
+    assert resolve_model(str(out)).options["max_pixels"] == 4096
+    beside = resolve_model(str(seedling), options={"adapter": str(out)})
+    assert beside.options["max_pixels"] == 4096
+    assert resolve_model(str(out), options={"max_pixels": 8192}).options["max_pixels"] == 8192
+    further = data_recipe(tmp_path, out, max_steps=1)
+    again = train_by_recipe(further, out=tmp_path / "again", quiet=True)
+    assert json.loads((again / "checkpoint.json").read_text())["max_pixels"] == 4096
+    assert "--max-pixels" not in (out / "README.md").read_text()
+    merge_adapter(str(out), tmp_path / "merged")
+    processor = load(resolve_model(str(tmp_path / "merged"))).processor
+    assert processor.image_processor.size["longest_edge"] == 4096

@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from made_colors import color_rows, data_recipe, write_rows
 from made_families import checkpoint
 from made_trainings import adapter, losses, resumable, same
 
 from vlmbench.cli.main import main
+<<<<<<< HEAD
 from vlmbench.errors import UsageError
 from vlmbench.train.output import claimed
+=======
+from vlmbench.train.batch import Batch
+from vlmbench.train.loop import Loop
+>>>>>>> hard18
 from vlmbench.train.run import train_by_recipe
 
 EVENTS = (
@@ -130,16 +136,37 @@ def test_a_full_disk_loses_nothing(
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
+    seedling: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_rows(tmp_path / "rows.parquet", color_rows(8))
+    recipe = data_recipe(tmp_path, seedling, method="full", save_steps=1)
+    out = tmp_path / "out"
+    losses = Loop.token_losses
+
+    def spoilt(self: Loop, batch: Batch) -> torch.Tensor:
+        second = torch.is_grad_enabled() and (out / "checkpoint-1").exists()
+        return losses(self, batch) * (torch.nan if second else 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "token_losses", spoilt)
+        said = one_sentence(capsys, "train", "run", recipe, "--out", out, "--quiet")
+    assert "step 2 is nan; lower 'learning_rate'" in said
+    facts = json.loads((out / "checkpoint-1" / "checkpoint.json").read_text())
+    assert facts["step"] == 1 and (out / "checkpoint-1" / "state.pt").exists()
+
+
+def test_a_model_that_a_rate_broke_is_not_kept(
     seedling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(tmp_path / "rows.parquet", color_rows(8))
     changes: dict[str, Any] = {"method": "full", "learning_rate": 1e30, "save_steps": 1}
     recipe = data_recipe(tmp_path, seedling, **changes)
-    out = tmp_path / "out"
-    said = one_sentence(capsys, "train", "run", recipe, "--out", out, "--quiet")
-    assert "step 2 is nan" in said or "step 2 is inf" in said
-    facts = json.loads((out / "checkpoint-1" / "checkpoint.json").read_text())
-    assert facts["step"] == 1 and (out / "checkpoint-1" / "state.pt").exists()
+    said = one_sentence(capsys, "train", "run", recipe, "--out", tmp_path / "out", "--quiet")
+    assert "not a number" in said and "lower 'learning_rate'" in said
+    assert not list((tmp_path / "out").glob("checkpoint-*"))
 
 
 def _unreadable(rows: list[dict[str, Any]]) -> dict[str, Any]:

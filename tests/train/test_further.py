@@ -16,7 +16,7 @@ from vlmbench.errors import ConfigError, ModelError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.load import check_checkpoint, load
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 
 PREFIX = "base_model.model."

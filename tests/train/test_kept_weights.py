@@ -17,7 +17,7 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.runners.hf.load import load
 from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 
 DECAY = 0.75
@@ -134,6 +134,30 @@ def test_rule_14_averages_and_kept_checkpoints_are_those_of_an_unbroken_training
     assert kept.name == expected.name and same(adapter(kept), adapter(expected))
 
 
+def test_weights_saved_in_half_the_bytes_answer_as_the_training_said(
+    seedling: Path, tmp_path: Path
+) -> None:
+    """`train_by_recipe` refuses a checkpoint whose answers differ from the live model's."""
+    whole = train_by_recipe(
+        recipe_in(tmp_path, seedling, method="full", lora=None, save_steps=4, max_steps=6),
+        out=tmp_path / "whole",
+        quiet=True,
+    )
+    half = recipe_in(
+        tmp_path, seedling, method="full", lora=None, save_steps=4, save_dtype="bfloat16"
+    )
+    out = train_by_recipe(half, out=tmp_path / "half", quiet=True)
+    exact, rounded = (load_file(folder / "model.safetensors") for folder in (whole, out))
+    assert {one.dtype for one in rounded.values()} == {torch.bfloat16}
+    assert all(torch.equal(rounded[name], exact[name].bfloat16()) for name in exact)
+    assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"
+    assert {one.dtype for one in load(resolve_model(str(out))).model.parameters()} == {
+        torch.float32
+    }
+    with pytest.raises(ConfigError, match="'save_dtype: bfloat16' needs 'method: full'"):
+        prepared(recipe_in(tmp_path, seedling, save_dtype="bfloat16"))
+
+
 def test_fp16_needs_a_gpu(seedling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"'fp16: true' needs a CUDA GPU; write 'bf16: true'"):
@@ -147,7 +171,7 @@ def test_updates_whose_scaled_gradient_overflows_are_passed_over(
     # Recipes say it for GPUs alone; torch scales losses on a CPU in the same way.
     recipe = ready.recipe.model_copy(update={"fp16": True})
     loop = Loop(recipe, ready.trainable, ready.encoder, ready.loop.feed)
-    loop._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
+    loop.updates._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
     before = {name: p.detach().clone() for name, _, p in ready.trainable.trained()}
     reports = loop.run()
     first = next(reports)

@@ -19,10 +19,11 @@ from vlmbench.records import Image
 from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.train.batch import IGNORE, Batch
 from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.later_images import gaps
 from vlmbench.train.losses import token_losses
 from vlmbench.train.prepare import end_tokens
+from vlmbench.train.questions import question_of
 
 RED, BLUE, GREEN = (Image(picture(COLORS[name], 1)) for name in ("赤", "青", "緑"))
 REFUSED = ("paligemma", "blip-2")

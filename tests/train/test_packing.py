@@ -23,7 +23,7 @@ from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.losses import token_losses
 from vlmbench.train.packing_check import packing_is_exact
 from vlmbench.train.prepare import Prepared, end_tokens, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

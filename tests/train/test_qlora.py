@@ -17,7 +17,7 @@ from vlmbench.runners.hf.load import load
 from vlmbench.train.export import merge_adapter
 from vlmbench.train.parts import describe
 from vlmbench.train.prepare import Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 
 needs_bitsandbytes = pytest.mark.skipif(

@@ -10,7 +10,9 @@ import yaml
 from made_colors import data_recipe
 
 from vlmbench.errors import ConfigError, UsageError
-from vlmbench.train.recipe import CALLED_HERE, Recipe, parse_recipe, read_recipe
+from vlmbench.train.foreign_keys import CALLED_HERE
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES
 
 ISSUE = """

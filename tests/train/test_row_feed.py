@@ -14,7 +14,7 @@ from vlmbench.errors import DataError
 from vlmbench.train.data.formats import Source
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.recipe import DataSource
+from vlmbench.train.recipe_sections import DataSource
 from vlmbench.train.sources import SourceRows, TrainingRows, content_key, open_sources
 
 

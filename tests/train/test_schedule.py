@@ -10,7 +10,8 @@ from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.errors import ConfigError
 from vlmbench.train.prepare import prepare
-from vlmbench.train.recipe import Recipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.schedule import rate_schedule
 
 PEAK = 0.01
@@ -72,7 +73,7 @@ def test_the_optimizer_gets_what_the_recipe_says(seedling: Path, tmp_path: Path)
     chosen = {"adam_beta1": 0.8, "adam_beta2": 0.95, "adam_epsilon": 1e-6}
     path = data_recipe(tmp_path, seedling, **chosen)
     ready = prepare(parse_recipe(read_recipe(path), path).stages[-1], tmp_path)
-    for group in ready.loop.optimizer.param_groups:
+    for group in ready.loop.updates.param_groups:
         assert (group["betas"], group["eps"]) == ((0.8, 0.95), 1e-6)
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from vlmbench.cli.main import main
 from vlmbench.errors import ConfigError, ModelError, UsageError
 from vlmbench.train import contrastive
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import find_recipe, train_by_recipe
 
 STEPS = 6

@@ -163,7 +163,7 @@ import resource, sys
 from pathlib import Path
 from vlmbench.train.data import mixture
 from vlmbench.train.prepare import prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 def most(): return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

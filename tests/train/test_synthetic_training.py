@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from vlmbench.errors import DataError
 from vlmbench.models.resolve import resolve_model
-from vlmbench.train.fit import StepLog
 from vlmbench.train.packing_check import packing_is_exact
 from vlmbench.train.prepare import FROM_NOTHING, Prepared, prepare
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.progress import StepLog
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
 from vlmbench.train.synthetic.examples import group_examples
 from vlmbench.train.synthetic.split import FAMILIES

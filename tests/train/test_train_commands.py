@@ -9,7 +9,7 @@ import pytest
 from made_colors import color_rows, data_recipe, write_rows
 
 from vlmbench.cli.main import main
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, train_by_recipe
 
 

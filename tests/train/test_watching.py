@@ -20,11 +20,11 @@ from vlmbench.errors import ConfigError, DependencyError, ModelError, UsageError
 from vlmbench.report.training import write_training_page
 from vlmbench.train.card import checkpoint_facts
 from vlmbench.train.checkpoint import Progress
-from vlmbench.train.loop import StepReport
 from vlmbench.train.prepare import prepare
 from vlmbench.train.progress import StepLog
-from vlmbench.train.recipe import parse_recipe, read_recipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import train_by_recipe
+from vlmbench.train.step_report import StepReport
 from vlmbench.train.trackers import Trackers, check_trackers
 from vlmbench.train.watching import MOST_OF_THE_TIME, REFRESH_SECONDS, PageUpdates
 

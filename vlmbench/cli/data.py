@@ -21,6 +21,7 @@ def data_convert_command(options: argparse.Namespace) -> int:
             format=options.format,
             split=options.split,
             config=options.config,
+            revision=options.revision,
             prompt=options.prompt,
             image_dir=options.image_dir,
             streaming=True,

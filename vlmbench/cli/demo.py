@@ -36,11 +36,15 @@ def demo_command(options: argparse.Namespace) -> int:
         ),
         ("The fresh checkpoint answers the same tasks", ["run", "--model", tuned, *answer]),
         (
+            "Better than what it came from, and what did it forget?",
+            ["compare", f"{runs}/tiny-ja", f"{runs}/tiny-ja-tune"],
+        ),
+        (
             "The answers of tiny-ja become a baseline",
             ["gate", "save", f"{runs}/tiny-ja", "-o", baseline],
         ),
         (
-            "Is the fresh checkpoint better?",
+            "Would the gate let the fresh checkpoint pass?",
             ["gate", "check", f"{runs}/tiny-ja-tune", "--baseline", baseline],
         ),
         ("A leaderboard of all of them", ["report", runs, "--out", site]),

@@ -105,12 +105,15 @@ def _print_clean_parts(records: Sequence[RunRecord]) -> None:
         rows,
         title="Clean part: the samples that the model was not trained on",
     )
+    unknown: dict[str, list[str]] = {}
     for record in records:
         if record.overlap is not None and not record.overlap.compared:
-            print(
-                f"Note: the training data of {record.model} was not compared with {record.title}, "
-                "so nobody knows whether it was trained on these samples."
-            )
+            unknown.setdefault(record.model, []).append(record.title)
+    for model, titles in unknown.items():
+        print(
+            f"Note: the training data of {model} was not compared with {', '.join(titles)}, so "
+            "nobody knows whether it was trained on these samples."
+        )
 
 
 def _interval_and_bounds(estimate: Estimate) -> str:

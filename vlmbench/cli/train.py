@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
 from vlmbench.cli.console import print_list
 from vlmbench.errors import UsageError
 from vlmbench.train.distributed import launched
-from vlmbench.train.recipe import StagedRecipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import StagedRecipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import SHIPPED_RECIPES, find_recipe, train_by_recipe
 
 
@@ -17,37 +19,49 @@ def train_run_command(options: argparse.Namespace) -> int:
     """Train."""
     if options.dry_run:
         return train_check_command(options)
-    page = _Page()
+    page = _Page(quiet=options.quiet)
+    path = find_recipe(options.recipe)
     with launched() as processes:
         checkpoint = train_by_recipe(
-            find_recipe(options.recipe),
+            path,
             out=options.out,
             resume=options.resume,
             overrides=options.set,
             quiet=options.quiet,
             watch=page.write,
         )
-    if not processes.is_main:
+    if options.quiet or not processes.is_main:
         return 0
     print(f"The checkpoint: {checkpoint}")
     if page.path is not None:
         print(f"How it went: {page.path}")
-    print(f"Next: vlmbench run --model {checkpoint} --tasks ja-vqa")
+    print(f"Next: {_next_command(_recipe(options), checkpoint)}")
     return 0
+
+
+def _next_command(recipe: StagedRecipe, checkpoint: Path) -> str:
+    """The checkpoint and the model it came from on what the recipe evaluates."""
+    first, last = recipe.stages[0], recipe.stages[-1]
+    tasks = ",".join(last.evaluate.tasks) if last.evaluate else ""
+    parent = first.checkpoint or ""
+    models = [str(checkpoint), parent] if parent and "," not in parent else [str(checkpoint)]
+    command = ["vlmbench", "run", "--model", ",".join(models), "--tasks", tasks or "ja-vqa"]
+    return shlex.join(command)
 
 
 class _Page:
     """Writes the page of a training, and says once where it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         self.path: Path | None = None
+        self._quiet = quiet
 
     def write(self, folder: Path) -> None:
         """Writes it."""
         from vlmbench.report.training import write_training_page
 
         path = write_training_page(folder)
-        if self.path is None:
+        if self.path is None and not self._quiet:
             print(f"Watch it: {path}", flush=True)
         self.path = path
 

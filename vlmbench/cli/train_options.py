@@ -20,6 +20,13 @@ def add_train(top: Parser) -> None:
         "vlmbench run --model checkpoints/mine --tasks ja-vqa",
     )
     train.moved = "a model is trained by 'vlmbench train run RECIPE'"
+    _add_looks(train)
+    _add_run(train)
+    _add_parts(train)
+
+
+def _add_looks(train: Parser) -> None:
+    """What shows a recipe and trains nothing."""
     preview = train.command(
         "preview",
         "show training rows as the model will see them, what it learns marked",
@@ -39,6 +46,10 @@ def add_train(top: Parser) -> None:
     )
     check.option("RECIPE", RECIPE)
     check.option("--set KEY=VALUE", SET)
+    train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
+
+
+def _add_run(train: Parser) -> None:
     run = train.command(
         "run",
         "train a model by a recipe",
@@ -54,7 +65,6 @@ def add_train(top: Parser) -> None:
     run.option("--set KEY=VALUE", SET)
     run.option("--dry-run", "do what 'train check' does instead")
     run.share("quiet")
-    train.command("list", "list the recipes that ship", "train.train_list_command").share("json")
     export = train.command(
         "export",
         "merge an adapter into the model it was trained on",
@@ -63,6 +73,10 @@ def add_train(top: Parser) -> None:
     )
     export.option("CHECKPOINT", "the adapter's directory")
     export.option("-o/--output DIR", "directory of the merged model", required=True)
+
+
+def _add_parts(train: Parser) -> None:
+    """What a model is put together from."""
     init = train.command(
         "init",
         "put an image encoder and a language model together",
@@ -117,6 +131,7 @@ def add_data(top: Parser) -> None:
     )
     convert.option("--split NAME", "split of the data; default: train, or all files")
     convert.option("--config NAME", "configuration of a data set of the Hub")
+    convert.option("--revision NAME", "commit, tag or branch of a data set of the Hub")
     convert.option("--image-dir DIR", "folder of images that rows name; default: beside the data")
     convert.option("--prompt TEXT", "the user's text before a caption; default: none", default="")
     convert.option("--max-side N", "shrink images whose longer side has more than N pixels")

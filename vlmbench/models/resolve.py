@@ -38,6 +38,7 @@ from vlmbench.models.hf_options import ADAPTER_FILE, HFOptions, hf_options
 from vlmbench.models.plugins import plugin_runners
 from vlmbench.models.servers import openai_model, plugin_model, served_model
 from vlmbench.models.spec import ModelSpec as ModelSpec
+from vlmbench.models.training_data import trained_max_pixels
 from vlmbench.records import stable_hash
 from vlmbench.runs.directory import safe_name
 from vlmbench.schema import Strict, parse, read_yaml
@@ -142,6 +143,7 @@ def resolve_model(
 
 
 def _resolve(text: str, dtype: str, seed: int, given: HFOptions) -> ModelSpec:
+    given = _as_trained(given)
     if text.startswith("baseline:"):
         return baseline_model(text.removeprefix("baseline:"), seed)
     name, _, revision = text.removeprefix("hf:").partition("@")
@@ -258,7 +260,7 @@ def _adapter(name: str, location: str, dtype: str, given: HFOptions) -> ModelSpe
     if given.adapter is not None:
         raise UsageError(f"{location} is an adapter itself; leave out --adapter {given.adapter}.")
     base, revision = adapter_base(Path(location))
-    given = given.model_copy(update={"adapter": location})
+    given = _as_trained(given.model_copy(update={"adapter": location}))
     if model_path(base).is_dir():
         return _checkpoint(name, base, dtype, given)
     if base.count("/") == 1 and not base.startswith((".", "/", "~")):
@@ -267,6 +269,13 @@ def _adapter(name: str, location: str, dtype: str, given: HFOptions) -> ModelSpe
         f"The adapter {location} was trained on '{base}', which is not here; give that model's "
         f"directory with --model, and --adapter {location}."
     )
+
+
+def _as_trained(given: HFOptions) -> HFOptions:
+    """With the bound on pixels that an adapter was trained with, unless another one is given."""
+    if given.adapter is None or given.max_pixels is not None:
+        return given
+    return given.model_copy(update={"max_pixels": trained_max_pixels(Path(given.adapter))})
 
 
 def _with_code(

@@ -27,7 +27,7 @@ _KEPT = ("samples", "counts", "dropped", "seen")
 
 
 def guard_results(model: ModelSpec) -> tuple[GuardResult, ...]:
-    """What the guards of a model's trainings found, the last training's first.
+    """What the guards of a model's trainings found, the last training's first, with its `parent`.
 
     Empty for a model that vlmbench did not train, and for one of the Hub.
     """
@@ -35,9 +35,24 @@ def guard_results(model: ModelSpec) -> tuple[GuardResult, ...]:
     try:
         facts = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
         results = [facts["guard"], *facts.get("earlier_guards", [])]
-        return tuple({key: result[key] for key in _KEPT} for result in results)
+        kept = [{key: result[key] for key in _KEPT} for result in results]
+        if "base" in facts:
+            kept[0]["parent"] = facts["base"]["location"]
+        return tuple(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()  # a file of that name that another program wrote says nothing of ours
+
+
+def trained_max_pixels(folder: Path) -> int | None:
+    """Pixels that an adapter's training shrank larger images to; None for as its base has it.
+
+    A whole checkpoint keeps that in its processor, and an adapter is loaded with its base's.
+    """
+    try:
+        value = json.loads((folder / CHECKPOINT_FACTS).read_bytes()).get("max_pixels")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def training_overlap(results: Sequence[GuardResult], task: str) -> TrainingOverlap | None:
@@ -52,4 +67,5 @@ def training_overlap(results: Sequence[GuardResult], task: str) -> TrainingOverl
         rows={kind: count for kind, count in sorted(rows.items()) if count},
         dropped=sum(result["dropped"] for result in results),
         seen=tuple(sorted({one for result in results for one in result["seen"].get(task, ())})),
+        parent=results[0].get("parent"),
     )

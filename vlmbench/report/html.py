@@ -20,6 +20,7 @@ from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_sca
 from vlmbench.report.groups import group_tables
 from vlmbench.report.images import ImageStore
 from vlmbench.report.judges import judges_of
+from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import published_scores
 from vlmbench.report.rendering import environment, write_page
 from vlmbench.report.samples import TaskData, task_data
@@ -103,6 +104,7 @@ class _Pages:
             slices=slice_tables(self.board),
             diagnosed=diagnostics_of(self.board.tasks, self.board.entries, self.found),
             groups=group_tables(self.board),
+            parents=parent_differences(self.board.models),
         )
 
     def task(self, task: TaskRuns, data: TaskData) -> str:

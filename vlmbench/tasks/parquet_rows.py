@@ -14,8 +14,25 @@ from vlmbench.errors import DataError
 
 MAX_VALUE_MIB = 64
 """Of one text or encoded image."""
+_HEAVY_BYTES = 16 * 2**10
+"""Bytes a value on average; such a column is read only where it is asked for."""
 _BATCH_BYTES = 32 * 2**20
 """About so much is decoded together, and at least one row."""
+
+
+def parquet_columns(path: Path) -> dict[str, bool]:
+    """The columns of a file, in order, and whether each holds images or other long values.
+
+    Raises:
+        pyarrow.ArrowException: The file cannot be read.
+    """
+    import pyarrow.parquet
+
+    metadata = pyarrow.parquet.read_metadata(path)
+    heavy = dict.fromkeys(metadata.schema.to_arrow_schema().names, False)
+    for name, size in _averages(metadata):
+        heavy[name] = heavy.get(name, False) or size > _HEAVY_BYTES
+    return heavy
 
 
 def parquet_rows(
@@ -70,13 +87,19 @@ def _rows_within(file: Any) -> int:
 
 def _check_averages(path: Path, metadata: Any, columns: Sequence[str] | None) -> None:
     """Refuse by what the file says of itself, before anything is decoded."""
+    for name, size in _averages(metadata):
+        if columns is None or name in columns:
+            _check_size(path, name, size)
+
+
+def _averages(metadata: Any) -> Iterator[tuple[str, float]]:
+    """Each column's bytes a value, in each part of the file."""
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         for index in range(group.num_columns):
             chunk = group.column(index)
             name = chunk.path_in_schema.partition(".")[0]
-            if columns is None or name in columns:
-                _check_size(path, name, chunk.total_uncompressed_size / max(1, chunk.num_values))
+            yield name, chunk.total_uncompressed_size / max(1, chunk.num_values)
 
 
 def _check_values(path: Path, name: str, column: Any) -> None:

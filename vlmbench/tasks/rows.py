@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
@@ -13,7 +15,7 @@ from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list, is_nan
-from vlmbench.tasks.parquet_rows import parquet_rows
+from vlmbench.tasks.parquet_rows import parquet_columns, parquet_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import missing_column
@@ -147,13 +149,14 @@ def _without_nan(row: _Row) -> _Row:
 def _files_rows(
     task: TaskSpec, paths: Iterable[Path], skip: Collection[str], batch_size: int
 ) -> Iterator[_Row]:
+    words = _words(task)
     for path in paths:
         if not path.is_file():
             raise DataError(
                 f"There is no data file {path}; check 'data.path' of task '{task.name}'."
             )
         if _file_type(path) == ".parquet":
-            yield from _parquet_rows(path, skip, batch_size)
+            yield from _parquet_rows(path, skip, words, batch_size)
         else:
             for _, row in read_jsonl(path):
                 yield {name: value for name, value in row.items() if name not in skip}
@@ -168,13 +171,24 @@ def _file_type(path: Path) -> str:
     return suffix
 
 
-def _parquet_rows(path: Path, skip: Collection[str], batch_size: int) -> Iterator[_Row]:
+def _words(task: TaskSpec) -> str | None:
+    """All that a task says, in which the columns that it asks for are named; None if a template
+    takes rows as a whole."""
+    text = json.dumps(task.as_dict(), ensure_ascii=False)
+    return None if re.search(r"\brow\b(?!\s*[.\[])(?=[^\"]*[}%])", text) else text
+
+
+def _parquet_rows(
+    path: Path, skip: Collection[str], words: str | None, batch_size: int
+) -> Iterator[_Row]:
     import pyarrow
-    import pyarrow.parquet
 
     try:
-        names = pyarrow.parquet.read_schema(path).names
-        columns = [name for name in names if name not in skip] if skip else None
+        columns = [
+            name
+            for name, is_heavy in parquet_columns(path).items()
+            if name not in skip and (not is_heavy or words is None or name in words)
+        ]
         yield from parquet_rows(path, columns, batch_size)
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error

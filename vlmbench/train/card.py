@@ -42,6 +42,7 @@ def checkpoint_facts(
         },
         "beside": sorted(ready.trainable.beside),
         "prompt": ready.encoder.digest,
+        "max_pixels": spec.options.get("max_pixels"),
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": {
             "training_rows": len(rows.training),
@@ -118,10 +119,8 @@ def checkpoint_readme(recipe: Recipe, facts: dict[str, Any]) -> str:
     if results:
         head["model-index"] = [{"name": recipe.name, "results": results}]
     data = facts["data"]
-    pixels = recipe.model_options.get("max_pixels")
-    flags = [f"--max-pixels {pixels}"] if pixels else []
-    flags += ["--quantization 4bit"] if recipe.method == "qlora" else []
-    note = f"- Run it with `{' '.join(flags)}`, as it was trained\n" if flags else ""
+    quantized = recipe.method == "qlora"
+    note = "- Run it with `--quantization 4bit`, as it was trained\n" if quantized else ""
     return (
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
         f"# {recipe.name}\n\n{recipe.description.strip()}\n\n"

@@ -22,7 +22,7 @@ from vlmbench.train.contrastive import STATE as CONTRASTIVE_STATE
 from vlmbench.train.data.examples import Example
 from vlmbench.train.live import LiveModel, questions_of
 from vlmbench.train.reload import fresh_answers, reloaded_answers
-from vlmbench.train.sharding import load_optimizer_state, sharded_like
+from vlmbench.train.sharding import sharded_like
 from vlmbench.train.trainable import Trainable
 
 CARD = CHECKPOINT_FACTS
@@ -158,12 +158,13 @@ def write_state(
 def read_state(
     folder: Path,
     trainable: Trainable,
-    optimizer: torch.optim.Optimizer,
+    load_optimizer: Callable[[Any], None],
     load_loop: Callable[[Mapping[str, Any]], None],
 ) -> Progress:
     """Restores what `write_state` wrote.
 
     Args:
+        load_optimizer: Takes the state of the optimizer, once the weights are there.
         load_loop: Takes the state of the loop.
 
     Raises:
@@ -181,7 +182,7 @@ def read_state(
     with torch.no_grad():
         for name, parameter in current.items():
             parameter.copy_(sharded_like(saved[name], parameter))
-    load_optimizer_state(optimizer, state["optimizer"])
+    load_optimizer(state["optimizer"])
     load_loop(state["loop"])
     return Progress(**state["progress"])
 

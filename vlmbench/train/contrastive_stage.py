@@ -45,9 +45,9 @@ from vlmbench.train.encoders import (
     tower_features,
 )
 from vlmbench.train.feed import Feed
-from vlmbench.train.loop import StepReport
 from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
+from vlmbench.train.step_report import StepReport
 from vlmbench.train.watching import StageNumber, start_facts
 
 PIXEL_CONNECTORS = ("blip-2",)

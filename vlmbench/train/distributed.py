@@ -43,6 +43,8 @@ class Processes:
     """Where this one computes; None for a process alone, which may choose."""
     shards: bool = False
     """Whether each holds a part of the weights only (FSDP), as accelerate's configuration says."""
+    zero_stage: int | None = None
+    """What each holds a part of by DeepSpeed's ZeRO: the optimizer (1), the gradients too (2)."""
 
     @property
     def is_main(self) -> bool:
@@ -85,12 +87,12 @@ class Processes:
     def replicated(self, model: Any, *, find_unused: bool) -> Any:
         """The model, wrapped such that its backward pass averages gradients over the processes.
 
-        None where a process is alone, or the model's own backward pass does so (FSDP).
+        None where a process is alone, or FSDP or DeepSpeed does so.
 
         Args:
             find_unused: Whether an update may leave out some of what is trained.
         """
-        if self.count == 1 or self.shards:
+        if self.count == 1 or self.shards or self.zero_stage is not None:
             return None
         from torch.nn.parallel import DistributedDataParallel
 
@@ -121,27 +123,23 @@ def join() -> Processes:
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return ALONE
     shards = _flag("ACCELERATE_USE_FSDP")
-    _refuse_others(shards=shards)
-    # transformers would give other processes than the first a model without weights.
-    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
-    import torch
-    from accelerate import PartialState
-
-    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
-    return Processes(state.process_index, state.num_processes, state.device, shards)
-
-
-def _refuse_others(*, shards: bool) -> None:
-    if _flag("ACCELERATE_USE_DEEPSPEED"):
-        raise UsageError(
-            "Training does not go through DeepSpeed; use FSDP, which shards weights, gradients and "
-            "optimizer as ZeRO-3 does (docs/training.md, 'Several processes')."
-        )
     if shards and _flag("FSDP_OFFLOAD_PARAMS"):
         raise UsageError(
             "Sharded weights are not moved to the CPU; set 'fsdp_offload_params: false' in "
             "accelerate's configuration."
         )
+    # transformers would give other processes than the first a model without weights.
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
+    stage = None
+    if _flag("ACCELERATE_USE_DEEPSPEED"):
+        from vlmbench.train.zero import zero_stage
+
+        stage = zero_stage()
+    import torch
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    return Processes(state.process_index, state.num_processes, state.device, shards, stage)
 
 
 def _flag(name: str) -> bool:

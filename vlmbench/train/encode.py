@@ -10,17 +10,24 @@ open over answers and their stop token alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from vlmbench.errors import DataError, ModelError
-from vlmbench.records import Generation, Image, ImagePart, Request, TextPart
+from vlmbench.records import Image
 from vlmbench.runners.hf.inputs import Encoder
 from vlmbench.runners.hf.load import InputPipeline
 from vlmbench.runners.hf.prompt_digest import prompt_digest
 from vlmbench.train.batch import IGNORE, PREFIX, Batch, Continuation, Cut, assemble
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.later_images import gaps, shows_later_images
+from vlmbench.train.questions import (
+    first_request,
+    place_of,
+    question_of,
+    request_parts,
+    split_turns,
+)
 from vlmbench.train.shared_prefix import RowPlan, alone, image_tokens, plan_rows
 
 _PROBE = "vlmbenchprobe"
@@ -122,7 +129,7 @@ class ExampleEncoder:
 
     def _encoded(self, examples: Sequence[Example]) -> Any:
         """The inputs of each example's first question, or last one where later images are shown."""
-        requests = [_request(example, str(at)) for at, example in enumerate(examples)]
+        requests = [first_request(example, str(at)) for at, example in enumerate(examples)]
         encoded = self.prompts.encode(
             requests, lambda request: self._messages(examples[int(request.sample_id)])
         )
@@ -130,7 +137,7 @@ class ExampleEncoder:
             problem = encoded.failed[0]
             example = examples[int(problem.sample_id)]
             reason = problem.error.message.rstrip(".") if problem.error else "unknown"
-            raise DataError(f"{_place(example)} cannot be learned from ({reason}); leave it out.")
+            raise DataError(f"{place_of(example)} cannot be learned from ({reason}); leave it out.")
         return encoded.inputs
 
     def _continued(self, plan: RowPlan) -> Continuation:
@@ -150,7 +157,7 @@ class ExampleEncoder:
         """The answers of a prompt that has marks for all but the last."""
         messages = self._messages(example)
         mark = self._stop_id, self._stop_text
-        found = gaps(self.prompts, messages, ids, mark, _place(example))
+        found = gaps(self.prompts, messages, ids, mark, place_of(example))
         *earlier, last = self._continuation(example)[::2]
         tokens, learned, cuts = list[int](), list[bool](), list[Cut]()
         for gap, answer in zip(found, earlier, strict=True):
@@ -167,7 +174,7 @@ class ExampleEncoder:
         for the answers, where later images are shown."""
         messages = self.prompts.conversation(question_of(example, ""))
         if shows_later_images(example):
-            for turn in _split(example)[1][1::2]:
+            for turn in split_turns(example)[1][1::2]:
                 mark = {"role": "assistant", "content": [{"type": "text", "text": self._stop_text}]}
                 messages += [mark, self._asked(turn)]
         return messages
@@ -188,7 +195,7 @@ class ExampleEncoder:
 
     def _continuation(self, example: Example) -> list[_Stretch]:
         """What stands behind the first prompt: an answer, the next question, an answer ..."""
-        _, rest = _split(example)
+        _, rest = split_turns(example)
         messages, before = list[dict[str, Any]](), ""
         if len(rest) > 1:
             messages = self.prompts.conversation(question_of(example, ""))
@@ -206,7 +213,7 @@ class ExampleEncoder:
                 stretches.append(_Stretch(between, learned=False))
                 before = after
         if not any(one.learned for one in stretches):
-            raise DataError(f"{_place(example)} has no answer to learn; leave the row out.")
+            raise DataError(f"{place_of(example)} has no answer to learn; leave the row out.")
         return stretches
 
     def _answer(self, turn: Turn, example: Example) -> list[int]:
@@ -217,7 +224,7 @@ class ExampleEncoder:
         if not tokens or read.strip() != text:
             problem = f"reads back as '{read[:40]}'" if tokens else "is empty"
             raise DataError(
-                f"The answer '{text[:40]}' of {_place(example)} {problem}, so the model cannot "
+                f"The answer '{text[:40]}' of {place_of(example)} {problem}, so the model cannot "
                 "learn to write it; correct the row or leave it out."
             )
         return [*tokens, self._stop_id]
@@ -227,7 +234,7 @@ class ExampleEncoder:
         text = self.prompts.escaped(answer.text).strip()
         if not after.startswith(before) or not after[len(before) :].lstrip().startswith(text):
             raise DataError(
-                f"The chat template writes the earlier turns of {_place(example)} otherwise once "
+                f"The chat template writes the earlier turns of {place_of(example)} otherwise once "
                 "a later one follows; split the conversation into rows of one answer each."
             )
         rest = after[len(before) :].lstrip()[len(text) :]
@@ -237,7 +244,7 @@ class ExampleEncoder:
         """A later question."""
         if not any(isinstance(part, Image) for part in turn.parts):
             return self._message("user", turn.text)
-        return {"role": "user", "content": self.prompts.content(_parts(turn))}
+        return {"role": "user", "content": self.prompts.content(request_parts(turn))}
 
     def _message(self, role: str, text: str) -> dict[str, Any]:
         escaped = self.prompts.escaped(text)
@@ -264,56 +271,3 @@ class ExampleEncoder:
                 "eos_token_id."
             )
         return known[0], self._tokenizer.decode(known[:1])
-
-
-def _split(example: Example) -> tuple[list[Turn], list[Turn]]:
-    """The turns before the first answer, and that answer with all that follows.
-
-    Raises:
-        DataError: The turns do not go system?, user, assistant, user, assistant ...; or an image
-            stands in an answer.
-    """
-    turns = list(example.turns)
-    while turns and turns[-1].role == "user":
-        turns.pop()  # nobody answers it
-    first = 1 if turns and turns[0].role == "system" else 0
-    roles = [turn.role for turn in turns[first:]]
-    if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
-        raise DataError(
-            f"{_place(example)} has the turns {', '.join(turn.role for turn in example.turns)}; "
-            "they must alternate between user and assistant, after a system turn at most."
-        )
-    head, rest = turns[: first + 1], turns[first + 1 :]
-    if any(isinstance(part, Image) for turn in rest[::2] for part in turn.parts):
-        raise DataError(f"{_place(example)} shows an image in an answer; leave the image out.")
-    return head, rest
-
-
-def question_of(example: Example, sample_id: str, *, max_new_tokens: int = 1) -> Request:
-    """The question before the first answer, as `vlmbench run` would ask it.
-
-    Raises:
-        DataError: See `ExampleEncoder.batch`.
-    """
-    head, _ = _split(example)
-    system = head[0].text if head[0].role == "system" else None
-    return Request(sample_id, _parts(head[-1]), Generation(max_new_tokens), system)
-
-
-def _request(example: Example, sample_id: str) -> Request:
-    """The first question, or all of them where later images are shown."""
-    first = question_of(example, sample_id)
-    if not shows_later_images(example):
-        return first
-    later = [part for turn in _split(example)[1][1::2] for part in _parts(turn)]
-    return replace(first, parts=(*first.parts, *later))
-
-
-def _parts(turn: Turn) -> tuple[TextPart | ImagePart, ...]:
-    return tuple(
-        TextPart(part) if isinstance(part, str) else ImagePart(part) for part in turn.parts
-    )
-
-
-def _place(example: Example) -> str:
-    return f"Row '{example.id}' of {example.source}"

@@ -14,6 +14,7 @@ from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.variants.variant import variant_requests
 from vlmbench.train.adapter import without_peft_warnings
+from vlmbench.train.reload import answers_to
 
 COMPARED = 32
 """Answers that must be the same before and after."""
@@ -53,11 +54,11 @@ def merge_adapter(checkpoint: str, out: Path, *, task: str = "ja-vqa") -> int:
     return len(requests)
 
 
-def _answers(spec: ModelSpec, requests: list[Request]) -> list[str | None]:
+def _answers(spec: ModelSpec, requests: list[Request]) -> list[str]:
     runner = HFRunner()
     runner.prepare(spec)
     try:
-        return [response.text for response in runner.generate(requests)]
+        return answers_to(runner, requests)
     finally:
         runner.close()
 

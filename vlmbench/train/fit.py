@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+<<<<<<< HEAD
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+=======
+from collections.abc import Callable
+>>>>>>> hard18
 from pathlib import Path
-from typing import Any
 
-from vlmbench.errors import DataError, ModelError, UsageError
-from vlmbench.records import RunRecord
-from vlmbench.train.card import checkpoint_facts, checkpoint_readme
+from vlmbench.errors import UsageError
 from vlmbench.train.checkpoint import (
     CARD,
-    FINAL,
-    PROBE_TOLERANCE,
-    Progress,
-    best_folder,
     is_almost_finished,
     is_unfinished,
-    keep_best,
-    keep_newest,
     last_whole,
-    prove_checkpoint,
     publish,
-    read_state,
-    try_checkpoint,
-    write_checkpoint,
-    write_state,
 )
 from vlmbench.train.contrastive_stage import ContrastiveStage
 from vlmbench.train.distributed import Processes, join
-from vlmbench.train.live import validation_loss, validation_score
-from vlmbench.train.loop import StepReport
 from vlmbench.train.output import explained_write_errors, keep_values
 from vlmbench.train.prepare import Prepared, prepare
 from vlmbench.train.progress import Listener, StepLog
 from vlmbench.train.recipe import Recipe
-from vlmbench.train.sharding import optimizer_state, whole_weights
 from vlmbench.train.trackers import Trackers, check_trackers
-from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber, start_facts
+from vlmbench.train.training import Training
+from vlmbench.train.watching import ONLY_STAGE, PageUpdates, StageNumber
 
 FREE_TO_CHANGE = ("description", "save_steps", "save_total_limit", "report_to")
 """What a resumed training may do otherwise: it changes no weight."""
@@ -83,7 +71,7 @@ def train_stage(
         if recipe.objective == "contrastive":
             ContrastiveStage(ready).run(target, log, stage, resume=resume)
         else:
-            _Training(ready, target, log, stage).run(last)
+            Training(ready, target, log, stage).run(last)
     return target
 
 
@@ -127,6 +115,7 @@ def _last_checkpoint(target: Path, *, resume: bool) -> Path | None:
     if resume and not finished and not unfinished:
         raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
     return last_whole(target) if unfinished else None
+<<<<<<< HEAD
 
 
 class _Training:
@@ -328,3 +317,5 @@ def _headline(record: RunRecord) -> dict[str, Any] | None:
         "n": one.n,
         "signature": one.signature,
     }
+=======
+>>>>>>> hard18

@@ -24,8 +24,9 @@ from vlmbench.runners.hf.load import Loaded
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.examples import Example
-from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.loop import Loop
+from vlmbench.train.questions import question_of
 from vlmbench.train.reload import BATCH_SIZE, answers_to
 from vlmbench.train.trainable import Trainable
 
@@ -93,15 +94,19 @@ class LiveModel:
 
 
 def answers_of(runner: HFRunner, examples: Sequence[Example]) -> list[str]:
-    """What a runner answers to the first question of each example; "" where it fails."""
+    """What a runner answers to the first question of each example.
+
+    Raises:
+        ModelError: It has no answer to one of them.
+    """
     return answers_to(runner, questions_of(examples))
 
 
 def questions_of(examples: Sequence[Example]) -> list[Request]:
-    """The first question of each example."""
+    """The first question of each example, called by its number and the example's id."""
     return [
-        question_of(example, str(number), max_new_tokens=ANSWER_TOKENS)
-        for number, example in enumerate(examples)
+        question_of(one, f"{number} {one.id}", max_new_tokens=ANSWER_TOKENS)
+        for number, one in enumerate(examples)
     ]
 
 

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,55 +22,15 @@ from vlmbench.train.distributed import ALONE, Processes
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import Feed
 from vlmbench.train.losses import token_losses
-from vlmbench.train.optimizer import MuonAdamW, Rates, build_optimizer
 from vlmbench.train.packing_check import PackingResult, check_packing
 from vlmbench.train.parts import freeze_unreached
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.schedule import rate_schedule
 from vlmbench.train.sharding import shard, whole, whole_weights
 from vlmbench.train.step_check import StepCheck
+from vlmbench.train.step_report import StepReport, Sums
 from vlmbench.train.trainable import Trainable
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What one update was like."""
-
-    step: int
-    """Updates so far, this one included."""
-    loss: float
-    """Mean over the answer tokens of the update, in nats."""
-    loss_by_source: dict[str, float]
-    grad_norm: dict[PartName, float]
-    """Of each trained part, before clipping; of none where `fp16` passed over the update."""
-    learning_rate: dict[str, float]
-    tokens: int
-    """Of all rows of the update."""
-    learned: int
-    """Answer tokens, which the loss falls on."""
-    seconds: float
-    wait: float
-    """Of these, seconds in which the loop waited for data."""
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Losses of an update, summed over tokens."""
-
-    loss: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    learned: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    tokens: int = 0
-    """Of all rows."""
-    wait: float = 0.0
-    """Seconds; the longest of a process."""
-
-    def add(self, other: _Sums) -> None:
-        """Takes in what another process found."""
-        for source in other.loss:
-            self.loss[source] += other.loss[source]
-            self.learned[source] += other.learned[source]
-        self.tokens += other.tokens
-        self.wait = max(self.wait, other.wait)
+from vlmbench.train.updates import Updates
 
 
 def total_steps(recipe: Recipe, feed: Feed) -> int:
@@ -84,37 +44,6 @@ def total_steps(recipe: Recipe, feed: Feed) -> int:
     if feed.steps_per_epoch is None:
         raise ConfigError("These data have no end; give 'max_steps' instead of 'num_train_epochs'.")
     return max(1, math.ceil((recipe.num_train_epochs or 1) * feed.steps_per_epoch))
-
-
-def make_optimizer(trainable: Trainable, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW with a group for each part and decay, or Muon with AdamW for what is no matrix.
-
-    Each group says by `peak` how high its learning rate gets, and by `part` what is in it.
-    """
-    if recipe.optim == "muon":
-        rate = recipe.rate(recipe.trained_parts[0])
-        rest = recipe.optim_args.adamw_learning_rate or rate
-        muon: MuonAdamW = build_optimizer(trainable.model, Rates(rate, rest, recipe.weight_decay))
-        for group in muon.param_groups:
-            group["peak"] = group["lr"]
-        return muon
-    grouped: dict[tuple[PartName, bool], list[torch.nn.Parameter]] = defaultdict(list)
-    for _, part, parameter in trainable.trained():
-        grouped[part, parameter.ndim > 1].append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "lr": recipe.rate(part),
-                "weight_decay": recipe.weight_decay if decays else 0.0,
-                "peak": recipe.rate(part),
-                "part": part,
-            }
-            for (part, decays), parameters in grouped.items()
-        ],
-        betas=(recipe.adam_beta1, recipe.adam_beta2),
-        eps=recipe.adam_epsilon,
-    )
 
 
 class Loop:
@@ -146,10 +75,9 @@ class Loop:
         # Rows without images leave out what looks at them.
         sees = set(recipe.trained_parts) != {"language"}
         self._replicated = processes.replicated(trainable.model, find_unused=sees)
-        self.optimizer = make_optimizer(trainable, recipe)
+        self.updates = _updates(trainable, recipe, processes)
         self._rate = rate_schedule(recipe, self.steps)
         self._average = Average(trainable, recipe.ema.decay) if recipe.ema else None
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=recipe.fp16)
 
     def averaged(self) -> AbstractContextManager[None]:
         """The model with the weights that are evaluated and saved: by `ema` the averaged ones."""
@@ -158,7 +86,7 @@ class Loop:
     def state_dict(self) -> dict[str, Any]:
         """What the next updates depend on, beside weights and optimizer."""
         average = self._average.weights if self._average else {}
-        return {"average": average, "scaler": self._scaler.state_dict()}
+        return {"average": average, "scaler": self.updates.scaler_state()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restores what `state_dict` gave.
@@ -168,7 +96,7 @@ class Loop:
         """
         if self._average is not None:
             self._average.load(state["average"])
-        self._scaler.load_state_dict(state["scaler"])
+        self.updates.load_scaler_state(state["scaler"])
 
     def _freeze_unreached(self) -> list[str]:
         """Sees by a few rows what the loss reaches, of those with images if there are any."""
@@ -188,7 +116,9 @@ class Loop:
         """
         trained = self.recipe.trained_parts
         model, parts = self.trainable.model, self.trainable.parts
-        check = StepCheck(model, parts, trained, self.optimizer) if start == 0 else None
+        check = None
+        if start == 0:
+            check = StepCheck(model, parts, trained, self.updates, reached=self.updates.reached)
         numbered = iter(range(start, self.steps))
         encode = self._micro_batches
         with contextlib.closing(prefetched(encode, numbered, threads=1)) as ready:
@@ -250,47 +180,39 @@ class Loop:
         self._check_packing(batches)
         batches = [self._kept_apart(batch) for batch in batches]
         learned = sum(self.processes.gather(sum(batch.learned for batch in batches)))
-        sums = _Sums(wait=wait)
+        sums = Sums(wait=wait)
         for found in self.processes.gather(self._backward(step, batches, learned)):
             sums.add(found)
         loss = sum(sums.loss.values()) / learned
-        self._scaler.unscale_(self.optimizer)
         norms = self._gradient_norms()
         wrong = next((one for one in (loss, *norms.values()) if not math.isfinite(one)), None)
         # A scaled gradient may leave float16's range; then the scaler passes over the update.
-        skipped = self._scaler.is_enabled() and math.isfinite(loss) and wrong is not None
-        if wrong is not None and not (skipped and self._scaler.get_scale() > 1):
+        skipped = wrong is not None and math.isfinite(loss) and self.updates.may_pass_over
+        if wrong is not None and not skipped:
             raise ModelError(
                 f"The loss or a gradient of step {step + 1} is {wrong}; lower "
                 "'learning_rate' and go on from the last checkpoint with --resume."
             )
-        factor = self._rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        parameters = [parameter for *_, parameter in self.trainable.trained()]
-        torch.nn.utils.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+        self.updates.set_rates(self._rate(step))
+        self.updates.step()
         if self._average is not None:
             self._average.update(first=step == 0)
         if check is not None and not check.done and not skipped:
             check.after_step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.updates.forget_gradients()
         return StepReport(
             step=step + 1,
             loss=loss,
             loss_by_source={name: sums.loss[name] / sums.learned[name] for name in sums.loss},
             grad_norm={} if skipped else norms,
-            learning_rate={
-                str(group["part"]): group["lr"] for group in self.optimizer.param_groups
-            },
+            learning_rate={str(group["part"]): group["lr"] for group in self.updates.param_groups},
             tokens=sums.tokens,
             learned=learned,
             seconds=time.perf_counter() - began,
             wait=sums.wait,
         )
 
-    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> _Sums:
+    def _backward(self, step: int, batches: Sequence[Batch], learned: int) -> Sums:
         """Gradients of the update's mean loss, however it is cut into micro-batches.
 
         Args:
@@ -300,13 +222,14 @@ class Loop:
         number = step + (self.processes.rank << 40)
         torch.manual_seed(self.recipe.seed * 1_000_003 + number)
         self.trainable.model.train()
-        sums = _Sums(tokens=sum(batch.tokens for batch in batches))
+        sums = Sums(tokens=sum(batch.tokens for batch in batches))
         for batch in batches:
             # Processes get the mean of their gradients, so each has to be as many times as large.
             weight = self.processes.count if batch.examples else 0
-            with self.processes.accumulating(self._replicated, last=batch is batches[-1]):
+            last = batch is batches[-1]
+            with self.processes.accumulating(self._replicated, last=last):
                 losses = self.token_losses(batch)
-                torch.autograd.backward(self._scaler.scale(losses.sum() * weight / learned))
+                self.updates.backward(losses.sum() * weight / learned, last=last)
             if not weight:
                 continue
             by_example = torch.split(losses.detach().cpu(), list(batch.learned_by_example))
@@ -316,13 +239,12 @@ class Loop:
         return sums
 
     def _gradient_norms(self) -> dict[PartName, float]:
-        gradients: dict[PartName, list[torch.Tensor]] = defaultdict(list)
-        for _, part, parameter in self.trainable.trained():
-            if parameter.grad is not None:
-                gradients[part].append(parameter.grad)
+        norms: dict[PartName, list[torch.Tensor]] = defaultdict(list)
+        for part, gradient in self.updates.gradients():
+            norms[part].append(torch.linalg.vector_norm(gradient))
         return {
-            part: float(whole(torch.nn.utils.get_total_norm(found)))
-            for part, found in gradients.items()
+            part: float(whole(torch.linalg.vector_norm(torch.stack(found))))
+            for part, found in norms.items()
         }
 
 
@@ -339,3 +261,11 @@ def _enable_checkpointing(model: Any) -> None:
     newer = getattr(model, "activation_checkpointing_enable", None)
     enable = newer or model.gradient_checkpointing_enable
     enable({"use_reentrant": False})
+
+
+def _updates(trainable: Trainable, recipe: Recipe, processes: Processes) -> Updates:
+    if processes.zero_stage is None:
+        return Updates(trainable, recipe)
+    from vlmbench.train.zero import ZeroUpdates
+
+    return ZeroUpdates(trainable, recipe, processes.zero_stage)

@@ -30,7 +30,7 @@ from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.row_check import check_rows
 from vlmbench.train.scratch import write_scratch
-from vlmbench.train.sources import Rows, TrainingRows, open_sources
+from vlmbench.train.sources import CheckedRows, Rows, TrainingRows, open_sources
 from vlmbench.train.starts import assemble_start
 from vlmbench.train.synthetic.examples import vocabulary_texts
 from vlmbench.train.trainable import Trainable, make_trainable
@@ -74,17 +74,13 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         spec = replace(spec, location=FROM_NOTHING)
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     sources = open_sources(recipe.row_sources, folder)
-    rows, guarded = check_rows(
-        recipe,
-        Mixture(sources, seed=recipe.seed) if sources else None,
-        encoder,
-        _evaluated(recipe),
-        longest=loaded.positions,
-        quiet=quiet,
+    mixture = Mixture(sources, seed=recipe.seed) if sources else None
+    checked, guarded = processes.by_main(
+        lambda: _checked(recipe, mixture, encoder, longest=loaded.positions, quiet=quiet)
     )
+    rows = checked.of(mixture)
     per_update = recipe.examples_per_step * processes.count
     feed = _row_feed(recipe, rows, per_update)
-    check_sizes(recipe, encoder, longest=loaded.positions)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(
         loaded.model,
@@ -107,6 +103,15 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
         live,
         Loop(recipe, trainable, encoder, mixed(recipe, feed, per_update), processes),
     )
+
+
+def _checked(
+    recipe: Recipe, mixture: Mixture | None, encoder: ExampleEncoder, *, longest: int, quiet: bool
+) -> tuple[CheckedRows, GuardReport]:
+    """Every row, and a sample of what is generated, checked before the first step."""
+    found = check_rows(recipe, mixture, encoder, _evaluated(recipe), longest=longest, quiet=quiet)
+    check_sizes(recipe, encoder, longest=longest)
+    return found
 
 
 def _load(recipe: Recipe, spec: ModelSpec, processes: Processes) -> Loaded:

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from vlmbench.errors import VlmbenchError
-from vlmbench.train.loop import StepReport
+from vlmbench.train.step_report import StepReport
 
 Listener: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Told of each line of a training's log."""

@@ -38,10 +38,22 @@ _OF_A_LAUNCHER = ("ACCELERATE_", "FSDP_", "MASTER_", "TORCHELASTIC_", "LOCAL_", 
 
 
 def answers_to(runner: HFRunner, requests: Sequence[Request]) -> list[str]:
-    """What a runner answers; "" where it fails."""
+    """What a runner answers.
+
+    Raises:
+        ModelError: It has no answer to a request.
+    """
     texts: list[str] = []
     for start in range(0, len(requests), BATCH_SIZE):
-        texts += [one.text or "" for one in runner.generate(requests[start : start + BATCH_SIZE])]
+        for one in runner.generate(requests[start : start + BATCH_SIZE]):
+            if one.text is None:
+                reason = one.error.message.rstrip(".") if one.error else "it gave no reason"
+                row = one.sample_id.partition(" ")[2] or one.sample_id
+                raise ModelError(
+                    f"The model has no answer to '{row}' ({reason}); leave that row out, or lower "
+                    "'learning_rate' if the training broke the model."
+                )
+            texts.append(one.text)
     return texts
 
 

@@ -27,8 +27,9 @@ from vlmbench.train.data.examples import Example
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.generated import guard_sample
-from vlmbench.train.recipe import Recipe, Validation
-from vlmbench.train.sources import Rows, SourceRows, TrainingRows, content_key
+from vlmbench.train.recipe import Recipe
+from vlmbench.train.recipe_sections import Validation
+from vlmbench.train.sources import CheckedRows, SourceRows, content_key
 
 if TYPE_CHECKING:
     import numpy
@@ -84,7 +85,7 @@ def check_rows(
     *,
     longest: int,
     quiet: bool,
-) -> tuple[Rows, GuardReport]:
+) -> tuple[CheckedRows, GuardReport]:
     """Reads every row once, and says which are trained on.
 
     Args:
@@ -113,7 +114,7 @@ def check_rows(
         report = check(chain(examples, drawn), index)
     keys = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
     if mixture is None:
-        return Rows((), [], []), report
+        return CheckedRows((), (), []), report
     dropped = {table.rows_of_examples[one.position] for one in report.findings if one.key in keys}
     too_long = {row: name for row, name in table.too_long.items() if row not in dropped}
     compared = len(table) - len(dropped)
@@ -124,7 +125,7 @@ def check_rows(
             "shorten them."
         )
     training, validation = _split(recipe, mixture, table, dropped | too_long.keys())
-    return Rows(training, validation, list(too_long.values())), report.without(keys)
+    return CheckedRows(training, validation, list(too_long.values())), report.without(keys)
 
 
 def _encoded(
@@ -174,8 +175,11 @@ def _one_torch_thread() -> Iterator[None]:
 
 def _split(
     recipe: Recipe, mixture: Mixture, table: _Table, left_out: set[int]
-) -> tuple[TrainingRows, list[Example]]:
-    """Training and validation rows; those that share a picture may be kept on the same side."""
+) -> tuple[tuple[SourceRows, ...], tuple[tuple[int, int], ...]]:
+    """Training and validation rows, see `CheckedRows`.
+
+    Those that share a picture may be kept on the same side.
+    """
     import numpy
 
     kept = numpy.ones(len(table), dtype=bool)
@@ -190,18 +194,11 @@ def _split(
     )
     if not (kept & ~held).any():
         raise DataError("There is no row left to train on; check 'data' in the recipe.")
-    training = TrainingRows(
-        mixture,
-        [
-            everything.at(kept & ~held & (sources == source))
-            for source in range(len(mixture.sources))
-        ],
+    training = tuple(
+        everything.at(kept & ~held & (sources == source)) for source in range(len(mixture.sources))
     )
-    validation = [
-        example
-        for row in numpy.flatnonzero(held).tolist()
-        for example in mixture.sources[table.sources[row]].row_examples(table.numbers[row])
-    ]
+    rows = numpy.flatnonzero(held).tolist()
+    validation = tuple((table.sources[row], table.numbers[row]) for row in rows)
     return training, validation
 
 

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from vlmbench.errors import UsageError, unknown_name
 from vlmbench.train.output import claimed
-from vlmbench.train.recipe import StagedRecipe, parse_recipe, read_recipe
+from vlmbench.train.recipe import StagedRecipe
+from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
 Watch: TypeAlias = Callable[[Path], object]

@@ -15,7 +15,7 @@ from vlmbench.records import stable_hash
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.formats import Source
 from vlmbench.train.data.mixture import Mixture
-from vlmbench.train.recipe import DataSource
+from vlmbench.train.recipe_sections import DataSource
 
 if TYPE_CHECKING:
     import numpy
@@ -135,6 +135,33 @@ class Rows:
         return stable_hash(self.training.digests() if self.training else [])
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedRows:
+    """Which rows are learned from, by number, so that a process can tell others."""
+
+    training: tuple[SourceRows, ...]
+    """Of each source."""
+    validation: tuple[tuple[int, int], ...]
+    """Source and number of each row."""
+    too_long: list[str]
+    """Ids of the rows that were left out."""
+
+    def of(self, mixture: Mixture | None) -> Rows:
+        """The rows of the mixture that was checked; None where the recipe has no rows.
+
+        Raises:
+            DataError: One cannot be read.
+        """
+        if mixture is None:
+            return Rows((), [], [])
+        validation = [
+            example
+            for source, number in self.validation
+            for example in mixture.sources[source].row_examples(number)
+        ]
+        return Rows(TrainingRows(mixture, self.training), validation, self.too_long)
+
+
 def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
     """The sources of a recipe as they are read.
 
@@ -148,6 +175,7 @@ def open_sources(sources: Sequence[DataSource], folder: Path) -> list[Source]:
             format=source.format,
             split=source.split,
             config=source.config,
+            revision=source.revision,
             prompt=source.prompt,
             image_dir=None if source.image_dir is None else folder / source.image_dir,
             streaming=source.streaming,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from vlmbench.train.recipe import Assemble
+from vlmbench.train.recipe_sections import Assemble
 
 
 def assemble_start(assembly: Assemble, seed: int, folder: Path) -> Path:

@@ -9,9 +9,9 @@ It costs one pass over all weights before the first step, one after it, and keep
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vlmbench.errors import ModelError
 from vlmbench.models.families import PartName
@@ -19,6 +19,13 @@ from vlmbench.train.parts import Parts, checked_parts, has_gradient, trainable
 
 if TYPE_CHECKING:
     import torch
+
+
+class _HasGroups(Protocol):
+    """An optimizer, or what knows its groups."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...
 
 
 class StepCheck:
@@ -34,6 +41,7 @@ class StepCheck:
     Args:
         trained: The parts that are to be trained, in full or by an adapter.
         optimizer: The one that will step; its groups say the learning rates.
+        reached: Whether the last step had a gradient for a weight.
         patience: Steps in which a trained tensor has to change.
 
     Raises:
@@ -47,12 +55,13 @@ class StepCheck:
         model: torch.nn.Module,
         parts: Parts,
         trained: Sequence[str],
-        optimizer: torch.optim.Optimizer,
+        optimizer: _HasGroups,
         *,
+        reached: Callable[[torch.nn.Parameter], bool] = has_gradient,
         patience: int = 3,
     ) -> None:
         self._parts = parts
-        self._optimizer = optimizer
+        self._optimizer, self._reached = optimizer, reached
         self._learned = trainable(model)
         self._check_trainable(checked_parts(trained))
         self._check_optimizer(model)
@@ -86,7 +95,7 @@ class StepCheck:
         self._still = {name: before for name, before in self._still.items() if now[name] == before}
         for name in self._still:
             parameter = self._learned[name]
-            reached = has_gradient(parameter)
+            reached = self._reached(parameter)
             if reached:
                 self._without_gradient.discard(name)
             if not reached or _shows(rates[id(parameter)], parameter):
@@ -140,7 +149,7 @@ class StepCheck:
                 raise ModelError(f"{name} is frozen, but the optimizer has it.")
 
 
-def _learning_rates(optimizer: torch.optim.Optimizer) -> dict[int, float]:
+def _learning_rates(optimizer: _HasGroups) -> dict[int, float]:
     """The learning rate of each parameter, by its identity."""
     return {
         id(parameter): float(group["lr"])

@@ -36,6 +36,8 @@ class Trainable:
     """Parts whose own weights are trained."""
     dtype: torch.dtype
     """In which a loader will have the model's own weights; trained ones are float32."""
+    saved_dtype: torch.dtype | None = None
+    """In which all weights are saved; None for as they are."""
     carried: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Weights that an earlier training, which this one goes on from, left beside its adapter."""
 
@@ -51,27 +53,45 @@ class Trainable:
         """Weights as whoever loads the checkpoint has them, for as long as answers are generated.
 
         Under an adapter the base may be in half precision; then what is trained is rounded to
-        that, as transformers does, and exact again afterwards.
+        that, as transformers does, and exact again afterwards. So is what is saved in less.
         """
-        exact = {parameter: parameter.data for *_, parameter in self.trained()}
+        with self._in(self.saved_dtype, self.dtype):
+            yield
+
+    def save(self, folder: Path) -> None:
+        """Writes the model, or the adapter with what is trained in full beside it."""
+        if self.adapter is None:
+            declared = self.model.config.dtype
+            with self._in(self.saved_dtype):
+                # It declares the weights' type in the configuration, which is the live model's too.
+                self.model.save_pretrained(folder, state_dict=state_to_save(self.model))
+            self.model.config.dtype = declared
+            return
+        # peft would look for the base's configuration, to see whether its vocabulary grew.
+        state = state_to_save(self.adapter)
+        self.adapter.save_pretrained(folder, save_embedding_layers=False, state_dict=state)
+        if self.beside:
+            add_tensors(folder / ADAPTER_WEIGHTS, self.beside)
+
+    @contextmanager
+    def _in(self, *dtypes: torch.dtype | None) -> Iterator[None]:
+        """Rounds weights to one type after the other for a while; None leaves them.
+
+        All are where all are saved in another type, otherwise those that are trained.
+        """
+        chosen = [parameter for *_, parameter in self.trained()]
+        if self.saved_dtype is not None:
+            chosen = [one for one in self.model.parameters() if one.is_floating_point()]
+        exact = {parameter: parameter.data for parameter in chosen}
         for parameter, values in exact.items():
-            parameter.data = values.to(self.dtype)
+            for dtype in filter(None, dtypes):
+                values = values.to(dtype)
+            parameter.data = values
         try:
             yield
         finally:
             for parameter, values in exact.items():
                 parameter.data = values
-
-    def save(self, folder: Path) -> None:
-        """Writes the model, or the adapter with what is trained in full beside it."""
-        state = state_to_save(self.adapter or self.model)
-        if self.adapter is None:
-            self.model.save_pretrained(folder, state_dict=state)
-            return
-        # peft would look for the base's configuration, to see whether its vocabulary grew.
-        self.adapter.save_pretrained(folder, save_embedding_layers=False, state_dict=state)
-        if self.beside:
-            add_tensors(folder / ADAPTER_WEIGHTS, self.beside)
 
     @property
     def beside(self) -> dict[str, torch.Tensor]:
@@ -111,9 +131,10 @@ def make_trainable(
     parts, dtype = partition(model, family), model.dtype
     if recipe.method == "full":
         train_only(model, parts, recipe.full_parts)
-        return Trainable(model, None, parts, recipe.full_parts, dtype)
+        saved = torch.bfloat16 if recipe.save_dtype == "bfloat16" else None
+        return Trainable(model, None, parts, recipe.full_parts, dtype, saved)
     adapter = add_lora(model, parts, recipe, location, revision)
     if recipe.full_parts:
         train_beside(model, parts, recipe.full_parts)
     carried = {} if start is None else go_on_from(adapter, Path(start))
-    return Trainable(model, adapter, parts, recipe.full_parts, dtype, carried)
+    return Trainable(model, adapter, parts, recipe.full_parts, dtype, carried=carried)

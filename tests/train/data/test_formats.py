@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
+import yaml
 from made_rows import (
     BLUE,
     RED,
@@ -18,13 +21,13 @@ from made_rows import (
     write_parquet,
 )
 
-from vlmbench.errors import DataError
+from vlmbench.errors import DataError, UsageError
 from vlmbench.records import Image
 from vlmbench.tasks.prompt import without_marks
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.samples import read_samples
 from vlmbench.train.data.examples import Example
-from vlmbench.train.data.formats import Source, read_examples
+from vlmbench.train.data.formats import ExampleSource, Source, read_examples
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.data.rows import hub_files
 
@@ -251,8 +254,74 @@ def test_a_task(tmp_path: Path) -> None:
         sorted(one.id for *_, row in mixed.read() for one in row)[:3]
         == sorted(one.id for one in read_examples("task:ja-multi-image"))[:3]
     )
-    with pytest.raises(DataError, match="run 'vlmbench data convert task:jmmmu -o DIR'"):
-        Mixture([Source("task:jmmmu")], seed=0)
+
+
+def subset_task(folder: Path, **data: object) -> str:
+    """A task on a data set with two subsets, laid out as on the Hub, and its source's path."""
+    for subset in ("colors", "shades"):
+        rows = [
+            {
+                "image": struct(RED),
+                "question": f"{subset} {number}",
+                "answers": [f"{subset} {number} {one}" for one in range(number % 3)],
+                "lang": "ja" if number % 2 else "en",
+            }
+            for number in range(7)
+        ]
+        path = folder / "set" / f"{subset}.parquet"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=3)
+    configs = [
+        {"config_name": subset, "data_files": [{"split": "train", "path": f"{subset}.parquet"}]}
+        for subset in ("colors", "shades")
+    ]
+    (folder / "set" / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': configs})}---\n")
+    task = {
+        "name": "subset-task",
+        "display": {"title": "T", "capability": "vqa", "licence": "CC0"},
+        "data": {"hub": str(folder / "set"), "split": "test", **data},
+        "fields": {
+            "id": "{{ index }}",
+            "images": ["image"],
+            "references": ["{{ row.answers if row.answers is string else row.question }}"],
+        },
+        "prompt": ("{{ row.subset }}: " if "subsets" in data else "") + "{{ row.question }}",
+        "generation": {"max_new_tokens": 8},
+        "metrics": [{"use": "match.exact", "headline": True}],
+    }
+    (folder / "subset-task.yaml").write_text(yaml.safe_dump(task))
+    return f"task:{folder / 'subset-task.yaml'}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"subsets": ["colors", "shades"]},
+        {"config": "shades"},
+        {"subsets": ["shades", "colors"], "keep": "row.lang == 'ja'"},
+        {"config": "colors", "each": "answers"},
+        {"subsets": ["colors", "shades"], "keep": "row.lang == 'en'", "each": "answers"},
+        {"config": "colors", "keep": "row.question == 'colors 6'"},  # in the last block alone
+    ],
+)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_task_of_the_hub(tmp_path: Path, data: dict[str, object], streaming: bool) -> None:
+    """Has the rows that the task's own reader has, which reads through `datasets`."""
+    path = subset_task(tmp_path, **data)
+    expected = sorted((one.question, one.answers) for one in read_examples(path, split="train"))
+    source = ExampleSource(Source(path, split="train", streaming=streaming), memory=1)
+    by_number = [source.row_examples(number) for number in range(len(source))]
+    assert sorted((one.question, one.answers) for (one,) in by_number) == expected
+    assert [row for _, row in source.read()] == by_number
+    assert len(expected) > 0 and all(one.images for (one,) in by_number)
+
+
+def test_revisions_are_the_hubs(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "rows.parquet", [{"image": struct(RED), "caption": "赤"}])
+    with pytest.raises(DataError, match="'revision: v1' is of a data set of the Hub"):
+        list(read_examples(str(tmp_path / "rows.parquet"), revision="v1"))
+    with pytest.raises(UsageError, match="one file without splits; leave out 'revision'"):
+        list(read_examples("task:ja-chart", revision="v1"))
 
 
 def test_folders_patterns_and_splits(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from vlmbench.records import Image
 from vlmbench.runners.hf.load import load_input_pipeline
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.data.formats import read_examples
-from vlmbench.train.encode import ExampleEncoder, question_of
+from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.prepare import prepare
+from vlmbench.train.questions import question_of
 from vlmbench.train.run import train_by_recipe
 
 QWEN25_CONDITION = (

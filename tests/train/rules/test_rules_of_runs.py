@@ -20,9 +20,9 @@ from vlmbench.models.resolve import resolve_model
 from vlmbench.records import Image
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.encode import question_of
 from vlmbench.train.live import answers_of
 from vlmbench.train.prepare import prepare
+from vlmbench.train.questions import question_of
 from vlmbench.train.run import train_by_recipe
 
 ALL_FILES = {

@@ -204,7 +204,7 @@ def _tokens(text: str) -> Iterator[str]:
             at = word.end()
             continue
         best: re.Match[str] | None = None
-        write = _same
+        write: Callable[[str], str] = _same
         for rule in lexer.rules:
             match = rule.pattern.match(text, at)
             if match is not None and (best is None or match.end() > best.end()):

@@ -35,7 +35,7 @@ def bounding_hook(client: type, mebibytes: int) -> Callable[[Any], Awaitable[Non
         ).partition(".")[0]
     )
 
-    class Bounded(package.AsyncByteStream):  # type: ignore[misc]
+    class Bounded(package.AsyncByteStream):  # type: ignore[misc, name-defined]
         """The body of a reply, decompressed."""
 
         def __init__(self, inner: Any, encoding: str, events: bool) -> None:

@@ -138,6 +138,8 @@ class HFRunner:
         except torch.OutOfMemoryError as error:
             reason: ErrorKind = "out_of_memory"
             problem: Exception = error
+        except ModelError:
+            raise  # nothing more is to be asked
         except Exception as error:  # a model's forward raises anything on an odd input
             if "CUDA error" in str(error):
                 # The device is lost for this process: nothing asked after this would be true.

@@ -1,47 +1,26 @@
-"""Data in any known layout -> examples; see layouts.py for the layouts.
-
-What Arrow fills in (None for keys that a row lacks) is gone before a layout's reader looks.
-"""
+"""Where training data is and how it is read: a source's examples, streamed or by number."""
 
 from __future__ import annotations
 
-import json
-import re
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
 from pathlib import Path
-from typing import Any, cast
 
 from vlmbench.errors import DataError, UsageError, unknown_name
-from vlmbench.records import Image, Sample, TextPart
-from vlmbench.tasks.prompt import build_parts
-from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import build_sample, is_missing, read_samples
-from vlmbench.tasks.sources import local_files
-from vlmbench.tasks.spec import TaskSpec
-from vlmbench.train.data.examples import Example, Turn
-from vlmbench.train.data.layouts import (
-    ID_COLUMNS,
-    IMAGE_COLUMNS,
-    LAYOUTS,
-    Conversation,
-    Layout,
-    Message,
-    RowPlace,
-    Slot,
-)
+from vlmbench.tasks.samples import build_sample, read_samples
+from vlmbench.train.data.examples import Example
+from vlmbench.train.data.layouts import LAYOUTS, RowPlace
+from vlmbench.train.data.row_examples import detect_format, row_examples
 from vlmbench.train.data.rows import Row, RowFile, Rows, find_files
-
-TASK_PREFIX = "task:"
-
-_IMAGE_TOKEN = re.compile(
-    r"<(image|video|image_soft_token|(start|end)_of_image|IMG_CONTEXT|fake_token_around_image)>"
-    r"|<\|(image|video|vision)(_pad|_start|_end)?\|>|\[IMG(_BREAK|_END)?\]"
+from vlmbench.train.data.task_rows import (
+    TASK_PREFIX,
+    open_task,
+    task_example,
+    task_files,
 )
-"""What a model's processor may take for an image's place where it stands in a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +37,8 @@ class Source:
     """See `rows.find_files`; of a task on the Hub, in place of the one that it evaluates."""
     config: str | None = None
     """Name of a Hub data set's configuration."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hub data set; the newest commit of its main branch if None."""
     prompt: str = ""
     """The user's words in layouts without a question: captions."""
     image_dir: Path | None = None
@@ -76,6 +57,7 @@ def read_examples(
     format: str = "auto",
     split: str | None = None,
     config: str | None = None,
+    revision: str | None = None,
     limit: int | None = None,
     source: str | None = None,
     prompt: str = "",
@@ -100,6 +82,7 @@ def read_examples(
         format=format,
         split=split,
         config=config,
+        revision=revision,
         prompt=prompt,
         image_dir=image_dir,
         streaming=streaming,
@@ -127,12 +110,18 @@ class ExampleSource:
         self.name = source.name or source.path
         self.memory = memory
         self._source = source
-        self.task = _task(source) if source.path.startswith(TASK_PREFIX) else None
-        if self.task is not None:
-            self.files = _task_files(self.task)
+        self.task = None
+        self.files: Sequence[RowFile]
+        if source.path.startswith(TASK_PREFIX):
+            self.task = open_task(source.path, source.split, source.revision)
+            self.files = task_files(self.task, streaming=source.streaming)
         else:
             self.files = find_files(
-                source.path, split=source.split, config=source.config, streaming=source.streaming
+                source.path,
+                split=source.split,
+                config=source.config,
+                revision=source.revision,
+                streaming=source.streaming,
             )
         self.blocks = [(file, number) for file in self.files for number in range(len(file.blocks))]
         """In order, with the block's number in its file."""
@@ -223,177 +212,8 @@ def _format_of(source: Source, files: Sequence[RowFile]) -> str:
     return source.format
 
 
-def _task(source: Source) -> TaskSpec:
-    task = load_task(source.path.removeprefix(TASK_PREFIX))
-    if source.split is None:
-        return task
-    if task.data.hub is None:
-        raise UsageError(
-            f"The rows of task '{task.name}' are one file without splits; leave out 'split'."
-        )
-    data = task.data.model_copy(update={"split": source.split})
-    return task.model_copy(update={"data": data})
-
-
-def _task_files(task: TaskSpec) -> list[RowFile]:
-    """The files of a task whose rows can be read by number."""
-    files = local_files(task) or {}
-    if list(files) != [None] or task.data.keep or task.data.each:
-        raise DataError(
-            f"The rows of task '{task.name}' come from the Hub, from several subsets or a "
-            f"selection, and cannot be read by number; run 'vlmbench data convert "
-            f"{TASK_PREFIX}{task.name} -o DIR' and train on DIR."
-        )
-    return [file for path in files[None] for file in find_files(str(path))]
-
-
 def _task_examples(source: Source) -> Iterator[Example]:
-    task = _task(source)
+    task = open_task(source.path, source.split, source.revision)
     name = source.name or source.path
     for number, sample in enumerate(read_samples(task)):
         yield task_example(task, sample, RowPlace(task.name, number, None, name))
-
-
-def detect_format(columns: Collection[str], location: str) -> str:
-    """The name of the layout that has these columns.
-
-    Raises:
-        DataError: None has, or none of the columns is known.
-    """
-    for name, layout in LAYOUTS.items():
-        if layout.guessed and layout.fits(columns):
-            return name
-    known = "; ".join(
-        f"{name}: {', '.join('|'.join(group) for group in layout.required)}"
-        for name, layout in LAYOUTS.items()
-    )
-    raise DataError(
-        f"{location} has the columns {', '.join(columns) or '(none)'}, which is no layout known "
-        f"here ({known}); rename the columns or say which 'format' it is."
-    )
-
-
-def row_examples(layout: Layout, row: Row, place: RowPlace) -> list[Example]:
-    """What a row teaches: one example, or one for each of a picture's captions.
-
-    Raises:
-        DataError: An image is missing or outside the folder, images and places for them differ in
-            number, a text holds an image token, or there is nothing to learn.
-    """
-    row = {name: value for name, value in _without_none(row).items() if name in layout.columns}
-    for group in layout.required:
-        if not any(name in row for name in group):
-            raise DataError(f"There is no column '{'|'.join(group)}' in {place}; add it.")
-    images = [
-        place.image(value, name)
-        for name in IMAGE_COLUMNS
-        for value in (row[name] if isinstance(row.get(name), list) else [row.get(name)])
-        if not is_missing(value)
-    ]
-    conversations = layout.read(row, place)
-    ids = _shared_ids(row)
-    row_id = ids.get("id") or f"{place.file}#{place.number}"
-    return [
-        Example(
-            id=row_id if len(conversations) == 1 else f"{row_id}#{number}",
-            turns=_turns(conversation, images, place, marked=layout.marked),
-            source=place.source,
-            ids=ids,
-        )
-        for number, conversation in enumerate(conversations)
-    ]
-
-
-def task_example(task: TaskSpec, sample: Sample, place: RowPlace) -> Example:
-    """A sample of a task, asked as the task asks it, with its first reference to learn.
-
-    Raises:
-        DataError: As `row_examples`, or the task's prompt cannot be built from the row.
-    """
-    parts = build_parts(task, sample)
-    question = tuple(part.text if isinstance(part, TextPart) else part.image for part in parts)
-    turns = [Message("user", question), Message("assistant", sample.references[:1])]
-    if task.system:
-        turns.insert(0, Message("system", (task.system,)))
-    ids = _shared_ids({**sample.row, "id": sample.id})
-    return Example(sample.id, _turns(turns, [], place), place.source, ids)
-
-
-def _turns(
-    messages: Conversation, images: Sequence[Image], place: RowPlace, *, marked: bool = False
-) -> tuple[Turn, ...]:
-    """The checked turns of a conversation, with the row's images in their places."""
-    slots = [part for one in messages for part in one.parts if isinstance(part, Slot)]
-    order = [slot.index for slot in slots if slot.index is not None]
-    first = () if slots or marked else tuple(images)
-    if order and len(order) == len(slots):
-        fits = set(order) == set(range(len(images)))
-    else:
-        fits = not order and len(slots) + len(first) == len(images)
-    if not fits:
-        raise DataError(
-            f"The {place} has {len(images)} images and {len(slots)} places for them; correct it."
-        )
-    following = iter(images)
-    turns = []
-    for message in messages:
-        if message.role == "user":
-            message, first = Message("user", (*first, *message.parts)), ()
-        parts = [_filled(part, images, following) for part in message.parts]
-        if message.role == "assistant" and any(isinstance(part, Image) for part in parts):
-            raise DataError(f"There is an image in an answer in {place}; leave the row out.")
-        for part in parts:
-            if isinstance(part, str):
-                _check_text(part, place)
-        turns.append(Turn(message.role, tuple(filter(None, parts)), message.learn))
-    if first:
-        raise DataError(f"The {place} has images and no user's turn to show them in; correct it.")
-    if not any(turn.role == "assistant" and turn.learn and turn.text.strip() for turn in turns):
-        raise DataError(f"There is nothing to learn in {place}: no answer; leave the row out.")
-    return tuple(turns)
-
-
-def _check_text(text: str, place: RowPlace) -> None:
-    if found := _IMAGE_TOKEN.search(text):
-        raise DataError(
-            f"A text in {place} holds '{found[0]}', which a model may take for an image; take it "
-            "out, or write 'format: marked-messages' if <image> marks an image."
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"A text in {place} holds half a character ({error}); correct it."
-        ) from error
-
-
-def _filled(part: str | Image | Slot, images: Sequence[Image], following: Any) -> str | Image:
-    if not isinstance(part, Slot):
-        return part
-    return images[part.index] if part.index is not None else cast(Image, next(following))
-
-
-def _without_none(value: Any, depth: int = 8) -> Any:
-    """Without the keys of None, as deep as any layout goes."""
-    if depth and isinstance(value, dict):
-        kept = ((key, one) for key, one in value.items() if one is not None)
-        return {key: _without_none(one, depth - 1) for key, one in kept}
-    if depth and isinstance(value, list):
-        return [_without_none(one, depth - 1) for one in value]
-    return value
-
-
-def _shared_ids(row: Mapping[str, Any]) -> dict[str, str]:
-    """Ids that other data sets may share, and the names of image files."""
-    names = [name for name in ID_COLUMNS if name != "ids"]
-    found = {name: str(row[name]) for name in names if isinstance(row.get(name), str | int)}
-    if isinstance(row.get("image"), str) and not row["image"].startswith("data:"):
-        found["image_file"] = row["image"]
-    if isinstance(row.get("ids"), str):  # as `data convert` keeps them
-        try:
-            kept = json.loads(row["ids"])
-        except (ValueError, RecursionError):
-            kept = None
-        if isinstance(kept, dict):
-            found |= {name: value for name, value in kept.items() if isinstance(value, str)}
-    return found

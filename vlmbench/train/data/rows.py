@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from vlmbench.errors import DataError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
@@ -41,9 +41,29 @@ class Block:
     """What it takes in memory; 0 where each row is read alone."""
 
 
-RowFile: TypeAlias = "ParquetRows | TextRows"
-Rows: TypeAlias = "_TableRows | TextRows"
-"""Rows of one block by number, from 0."""
+class Rows(Protocol):
+    """Rows of one block by number, from 0."""
+
+    def __getitem__(self, number: int) -> Row: ...
+
+
+class RowFile(Protocol):
+    """A file of rows, one after the other or by block and number."""
+
+    name: str
+    """For messages."""
+    folder: Path | None
+    """Where image files lie that rows name; None where there are none."""
+    columns: tuple[str, ...]
+    blocks: list[Block]
+
+    def read(self, columns: Collection[str]) -> Iterator[Row]:
+        """All rows in order, with no more than these columns."""
+        ...
+
+    def block(self, number: int, columns: Collection[str]) -> Rows:
+        """The rows of a block."""
+        ...
 
 
 def find_files(
@@ -51,6 +71,7 @@ def find_files(
     *,
     split: str | None = None,
     config: str | None = None,
+    revision: str | None = None,
     streaming: bool = False,
 ) -> list[RowFile]:
     """The data files of a path.
@@ -60,6 +81,7 @@ def find_files(
         split: Of a data set of several. In a folder or pattern, files that have the word in their
             names; by default those of "train" if there are any, otherwise all.
         config: Name of the Hub data set's configuration.
+        revision: Its commit, tag or branch; None for the newest commit of the main branch.
         streaming: Read the Hub's Parquet files over the network, row group by row group, instead
             of keeping a copy.
 
@@ -67,6 +89,13 @@ def find_files(
         DataError: There are no such files, or they cannot be read.
     """
     local = Path(path)
+    is_hub = re.fullmatch(r"[\w.-]+/[\w.-]+", path) and local.suffix.lower() not in SUFFIXES
+    is_here = local.exists() or "*" in path
+    if revision is not None and (is_here or not is_hub):
+        raise DataError(
+            f"'revision: {revision}' is of a data set of the Hub, and {path} is a local path; "
+            "leave it out."
+        )
     if local.is_file():
         return [_open(local, local.name, local.parent)]
     if local.is_dir():
@@ -75,8 +104,10 @@ def find_files(
         parts = local.parts
         fixed = next(number for number, part in enumerate(parts) if "*" in part)
         base, pattern = Path(*parts[:fixed]), str(Path(*parts[fixed:]))
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", path) and local.suffix.lower() not in SUFFIXES:
-        return hub_files(path, split=split or "train", config=config, streaming=streaming)
+    elif is_hub:
+        return hub_files(
+            path, split=split or "train", config=config, revision=revision, streaming=streaming
+        )
     else:
         raise DataError(f"There is no file or folder {path}; check the path of the data.")
     files = _chosen(sorted(base.glob(pattern)), split)
@@ -89,7 +120,12 @@ def find_files(
 
 
 def hub_files(
-    name: str, *, split: str, config: str | None = None, streaming: bool = False
+    name: str,
+    *,
+    split: str,
+    config: str | None = None,
+    revision: str | None = None,
+    streaming: bool = False,
 ) -> list[RowFile]:
     """The data files of a data set that `datasets` finds: on the Hub, or in a local folder.
 
@@ -100,7 +136,8 @@ def hub_files(
     import datasets
 
     try:
-        found = datasets.load_dataset_builder(name, config).config.data_files or {}
+        builder = datasets.load_dataset_builder(name, config, revision=revision)
+        found = builder.config.data_files or {}
         files = [str(file) for file in found.get(split, ())]
         streamed = streaming and all(file.endswith(".parquet") for file in files)
         copies = files if streamed else datasets.DownloadManager().download(files)
