@@ -18,13 +18,10 @@ from made_families import checkpoint
 from made_trainings import adapter, losses, resumable, same
 
 from vlmbench.cli.main import main
-<<<<<<< HEAD
 from vlmbench.errors import UsageError
-from vlmbench.train.output import claimed
-=======
 from vlmbench.train.batch import Batch
 from vlmbench.train.loop import Loop
->>>>>>> hard18
+from vlmbench.train.output import claimed
 from vlmbench.train.run import train_by_recipe
 
 EVENTS = (
