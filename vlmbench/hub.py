@@ -35,7 +35,7 @@ def go_offline_if_unreachable() -> bool:
     return False
 
 
-def why_not_loaded(error: Exception, what: str, *, local: str) -> str:
+def why_not_loaded(error: BaseException, what: str, *, local: str) -> str:
     """The sentence for something of the Hub that could not be loaded.
 
     Args:

@@ -37,7 +37,10 @@ def as_model_error(spec: ModelSpec) -> Iterator[None]:
         if _is_of_attention(spec, error):
             raise DependencyError(_no_such_attention(spec, error)) from error
         raise missing_package(f"model {spec.location}", error) from error
-    except Exception as error:
+    except BaseException as error:
+        # The panic of a library in Rust, such as tokenizers, is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         if spec.runner != "remote_code" and _is_bug(error):
             raise
         raise ModelError(_why_not(spec, error)) from error
@@ -55,18 +58,18 @@ def missing_package(what: str, error: ImportError) -> DependencyError:
     )
 
 
-def needs_own_code(error: Exception) -> bool:
+def needs_own_code(error: BaseException) -> bool:
     """Whether transformers refused to run code that comes with a checkpoint."""
     return "trust_remote_code" in str(error) or "custom code" in str(error)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What another library's error says, short enough for a sentence."""
     text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return text.strip().rstrip(".")[:200]
 
 
-def _is_bug(error: Exception) -> bool:
+def _is_bug(error: BaseException) -> bool:
     """Whether our own lines raised it; libraries raise anything at what a checkpoint's files say.
 
     A size that is a text is a TypeError to them, no heads are a division by zero, a dtype of an
@@ -78,18 +81,18 @@ def _is_bug(error: Exception) -> bool:
     return bool(frames) and Path(frames[-1].f_code.co_filename).is_relative_to(_PACKAGE)
 
 
-def _is_of_attention(spec: ModelSpec, error: Exception) -> bool:
+def _is_of_attention(spec: ModelSpec, error: BaseException) -> bool:
     return "attention" in spec.options and "attention" in str(error).lower()
 
 
-def _no_such_attention(spec: ModelSpec, error: Exception) -> str:
+def _no_such_attention(spec: ModelSpec, error: BaseException) -> str:
     return (
         f"The model {spec.location} cannot be loaded with --attention {spec.options['attention']} "
         f"({first_line(error)}); leave that out, or use sdpa or eager."
     )
 
 
-def _why_not(spec: ModelSpec, error: Exception) -> str:
+def _why_not(spec: ModelSpec, error: BaseException) -> str:
     if spec.runner == "remote_code" and not isinstance(error, OSError):
         return (
             f"The code that {spec.location} brings failed ({type(error).__name__}: "

@@ -51,8 +51,9 @@ def within_bounds(
             _rendered, without_images, template, dict(tokenizer.special_tokens_map)
         )
     except OverBudget as error:
+        name = getattr(tokenizer, "name_or_path", None) or "the model"
         raise ModelError(
-            f"The chat template of the model cannot be used, as {error}; correct its "
+            f"The chat template of {name} cannot be used, as {error}; correct its "
             "chat_template.jinja."
         ) from error
     return [
@@ -82,7 +83,7 @@ def _rendered(
     """Called in the other process."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    prompts, _ = render_jinja_template(
+    rendered: Any = render_jinja_template(
         conversations=conversations, chat_template=template, add_generation_prompt=True, **tokens
     )
-    return [str(one) for one in prompts]
+    return [str(one) for one in rendered[0]]
