@@ -77,11 +77,12 @@ def check_adapter(spec: ModelSpec, folder: Path) -> None:
         return
     base, here = facts["base"], model_path(spec.location)
     was, now = base.get("weights"), weights_digest(here) if here.is_dir() else None
-    moved = spec.location == base.get("location") and spec.revision != base.get("revision")
+    place = base.get("location")
+    moved = spec.location == place and spec.revision != base.get("revision")
     if moved or (was and now and was != now):
         raise ModelError(
-            f"The adapter {folder} was trained on other weights ({base.get('location')}) than those "
-            f"of {spec.location}; give the model that it was trained on."
+            f"The adapter {folder} was trained on other weights ({place}) than those of "
+            f"{spec.location}; give the model that it was trained on."
         )
     file = folder / "adapter_model.safetensors"
     wanted = facts.get("beside")

@@ -103,13 +103,13 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
         processor = _processor(spec, source, kind, config)
         bound_pixels(kind, processor, spec.options)
         model_class(spec, config, kind)
-    tokenizer = getattr(processor, "tokenizer", processor)
-    tokenizer.padding_side = "left"  # answers begin where prompts end
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    check_tokenizer(spec, tokenizer)
-    template = _chat_template(spec, processor, tokenizer, kind)
-    check_chat_template(spec, processor, template, sees_images=not kind.text_only)
+        tokenizer = getattr(processor, "tokenizer", processor)
+        tokenizer.padding_side = "left"  # answers begin where prompts end
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        check_tokenizer(spec, tokenizer)
+        template = _chat_template(spec, processor, tokenizer, kind)
+        check_chat_template(spec, processor, template, sees_images=not kind.text_only)
     return InputPipeline(config, kind, processor, tokenizer, template)
 
 
