@@ -23,8 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from made_judge import judged_task, verdict
-from made_server import MadeServer, completion
+from made_judge import colors, judge_server, judged_task, verdict
 
 MODEL = "baseline:majority"
 FOLDER = "runs/baseline-majority/ja-small"
@@ -48,7 +47,7 @@ class Command:
 def commands(judge: str) -> list[Command]:
     """The commands, each of which goes on from where those before it left the directory."""
     asked = ["--judge", "openai:made", "--judge-base-url", judge, "--judge-option", "concurrency=4"]
-    task = "task/task.yaml"
+    task = "task/ja-small.yaml"
     return [
         Command("run", ["run", "--quiet", "--model", MODEL, "--tasks", task, "--out", "runs"]),
         Command("judge", ["judge", "run", FOLDER, "--quiet", *asked]),
@@ -63,7 +62,7 @@ def kill_commands(kills: int, *, seed: int, samples: int) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(
-            MadeServer(lambda body, earlier: completion(verdict(reason="", verdict="correct")))
+            judge_server(lambda prompt, earlier: verdict(reason="", verdict="correct"))
         )
         states = _states(directory, commands(server.url), samples)
         for number in range(kills):
@@ -83,13 +82,9 @@ def _states(
     directory: Path, listed: Sequence[Command], samples: int
 ) -> list[tuple[Command, Path, Path, float]]:
     """Each command with the directory before and after it, and the seconds it takes."""
-    rows = [
-        {"id": f"q{n}", "question": f"問{n}：何色ですか。", "answer": "赤青緑"[n % 3]}
-        for n in range(samples)
-    ]
     now = directory / "0"
     now.mkdir()
-    judged_task(now / "task", ["judge.correct"], rows)
+    judged_task(now / "task", ["judge.correct"], colors(samples))
     states = []
     for number, command in enumerate(listed, 1):
         after = directory / str(number)
@@ -129,7 +124,7 @@ def _finished(command: Command, place: Path) -> str:
     """What went wrong; empty if the command ended well."""
     process = _start(command, place)
     _, errors = process.communicate()
-    if process.returncode:
+    if process.returncode not in (0, 3):  # 3: a judge has still to be asked
         return f"exit code {process.returncode}: {errors.decode(errors='replace')[-300:]}"
     return ""
 
