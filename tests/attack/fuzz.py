@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from vlmbench.errors import VlmbenchError
@@ -231,7 +231,7 @@ def fuzz(name: str, *, examples: int) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
-        verbosity=Verbosity.quiet,
+        print_blob=False,
     )
     @given(st.tuples(*target.given))
     def check(values: tuple[Any, ...]) -> None:

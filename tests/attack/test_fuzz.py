@@ -17,4 +17,14 @@ def test_a_letter_that_is_two_in_lower_case(count: int) -> None:
     """İ, in lower case an i and a dot above it, is none of the options."""
     from vlmbench.text.choices import read_choice
 
-    assert read_choice("答えはİ", [f"選択肢{n}" for n in range(count)]) is None
+    options = [f"選択肢{n}" for n in range(count)]
+    for text in ("答えはİ", "İ]", "The fİrst option", "The sıxth option"):
+        assert read_choice(text, options) is None
+
+
+def test_roman_numerals_that_are_none() -> None:
+    from vlmbench.text.equivalence import same_answer
+
+    assert same_answer("第IV章", "第4章")
+    assert not same_answer("第VV章", "第4章")
+    assert not same_answer("第iiii章", "第4章")

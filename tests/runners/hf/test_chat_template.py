@@ -93,16 +93,17 @@ class Tokenizer:
     def apply_chat_template(self, turns: Any, *, chat_template: str, **_: Any) -> str:
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        prompts, _ = render_jinja_template(
+        tokens: dict[str, Any] = dict(self.special_tokens_map)
+        rendered: Any = render_jinja_template(
             conversations=[turns],
             chat_template=chat_template,
             add_generation_prompt=True,
-            **self.special_tokens_map,
+            **tokens,
         )
-        return str(prompts[0])
+        return str(rendered[0][0])
 
 
-CONVERSATION = [
+CONVERSATION: list[dict[str, Any]] = [
     {"role": "system", "content": "短く。"},
     {
         "role": "user",
@@ -128,7 +129,7 @@ def test_a_template_with_macros_writes_the_same_in_its_process() -> None:
 
 def test_images_stay_with_the_conversation() -> None:
     turns, template = within_bounds(Tokenizer(), [CONVERSATION], MACRO)
-    assert turns[0][1]["content"][0]["image"] is CONVERSATION[1]["content"][0]["image"]  # type: ignore[index]
+    assert turns[0][1]["content"][0]["image"] is CONVERSATION[1]["content"][0]["image"]
     assert Tokenizer().apply_chat_template(turns[0], chat_template=template).endswith("\n>")
 
 
