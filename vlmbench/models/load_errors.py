@@ -123,7 +123,8 @@ def _why_not(spec: ModelSpec, error: BaseException) -> str:
     if not model_path(spec.location).is_dir():
         return why_not_loaded(error, f"model '{spec.location}'", local=LOCAL_MODEL)
     reason = first_line(error)
-    if not isinstance(error, BAD_CHECKPOINT):
+    named = isinstance(error, BAD_CHECKPOINT) or type(error).__name__ == "SafetensorError"
+    if not named:
         reason = f"{type(error).__name__}: {reason}"
     return (
         f"The checkpoint {spec.location} cannot be loaded ({reason}); give a complete "
