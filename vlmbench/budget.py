@@ -9,7 +9,8 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,11 +29,22 @@ class OverBudget(Exception):
 
 
 class BudgetedWorker:
-    """A process that is started at the first call and again after one that was stopped."""
+    """A process that is started at the first call and again after one that was stopped.
 
-    def __init__(self, *, seconds: float = SECONDS, mebibytes: int = MEBIBYTES) -> None:
+    Args:
+        modules: What calls need, imported before the first of them is timed.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float = SECONDS,
+        mebibytes: int = MEBIBYTES,
+        modules: Sequence[str] = (),
+    ) -> None:
         self._seconds = seconds
         self._mebibytes = mebibytes
+        self._modules = tuple(modules)
         self._lock = threading.Lock()
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -72,13 +84,17 @@ class BudgetedWorker:
         # Not forked: other threads of this process may hold locks.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._mebibytes), daemon=True)
+        arguments = (theirs, self._mebibytes, self._modules)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
-        if not self._pipe.poll(_START_SECONDS):
+        try:
+            if not self._pipe.poll(_START_SECONDS):
+                raise EOFError
+            self._pipe.recv()
+        except (EOFError, ConnectionError) as error:
             self._stop()
-            raise OverBudget("the process that should run it does not start")
-        self._pipe.recv()
+            raise OverBudget("the process that should run it does not start") from error
         return self._pipe
 
     def _stop(self) -> None:
@@ -91,12 +107,14 @@ class BudgetedWorker:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, mebibytes: int) -> None:
+def _serve(pipe: Connection, mebibytes: int, modules: Sequence[str]) -> None:
     """Answer calls until the other end is closed."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
     _limit_memory(mebibytes)
+    for module in modules:
+        import_module(module)
     pipe.send("ready")
     while True:
         try:

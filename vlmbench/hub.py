@@ -51,7 +51,7 @@ def dataset_commit(name: str, revision: str | None = None) -> str | None:
         return None
 
 
-def why_not_loaded(error: Exception, what: str, *, local: str) -> str:
+def why_not_loaded(error: BaseException, what: str, *, local: str) -> str:
     """The sentence for something of the Hub that could not be loaded.
 
     Args:

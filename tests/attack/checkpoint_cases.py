@@ -154,6 +154,24 @@ CASES = [
         codes=frozenset({0, 2}),
     ),
     _config(
+        "tokenizer_length",
+        "a length of prompts that is a text",
+        file="tokenizer_config.json",
+        model_max_length="long",
+    ),
+    _checkpoint(
+        "gen_deep",
+        "a generation config of lists 100,000 deep",
+        lambda folder: (folder / "generation_config.json").write_text("[" * 100_000) and None,
+    ),
+    _config("cfg_text_null", "a model of default size", text_config=None),
+    _checkpoint(
+        "card_deep",
+        "a card of our own kind, 100,000 lists deep",
+        lambda folder: (folder / "checkpoint.json").write_text("[" * 100_000) and None,
+        codes=frozenset({0, 2}),
+    ),
+    _config(
         "gen_absurd",
         "a generation config of absurd values",
         file="generation_config.json",

@@ -51,6 +51,18 @@ def test_a_failed_build_leaves_the_former_site(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "tasks", MARKER}
 
 
+def test_what_a_killed_build_left_goes_and_another_one_stays(tmp_path: Path) -> None:
+    left = tmp_path / ".building-of-the-dead" / "old" / "tasks"
+    left.mkdir(parents=True)
+    with replaced_site(tmp_path) as alive:
+        (alive / "index.html").write_text("alive")
+        assert not left.exists()
+        build(tmp_path, "other")
+        assert (alive / "index.html").read_text() == "alive"
+    assert (tmp_path / "index.html").read_text() == "alive"
+    assert not list(tmp_path.glob(".building-*"))
+
+
 @pytest.mark.parametrize("name", ["index.html", "tasks", "images", "static"])
 def test_what_no_report_made_is_not_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")

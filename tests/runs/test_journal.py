@@ -336,3 +336,17 @@ def test_the_other_writer_is_named(tmp_path: Path) -> None:
         Journal(path, header())
     if Path("/proc/locks").exists() and "process" in str(caught.value):
         assert f"(process {os.getpid()})" in str(caught.value)
+
+
+def test_a_clock_that_was_set_back_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    for number, day in enumerate(("2026-05-02", "2026-05-01", "1970-01-01")):
+        with Journal(path, header()) as journal:
+            journal.begin(Session(f"{day}T00:00:00+00:00", None, 0, {}))
+            journal.add(response(number))
+    content = read_journal(path)
+    assert [one.created[:10] for one in content.sessions] == [
+        *("2026-05-02", "2026-05-01", "1970-01-01")
+    ]
+    assert list(content.responses) == ["q0", "q1", "q2"]
+    assert all(session.seconds >= 0 for session in content.sessions)

@@ -18,8 +18,10 @@ from made_families import checkpoint
 from made_trainings import adapter, losses, resumable, same
 
 from vlmbench.cli.main import main
+from vlmbench.errors import UsageError
 from vlmbench.train.batch import Batch
 from vlmbench.train.loop import Loop
+from vlmbench.train.output import claimed
 from vlmbench.train.run import train_by_recipe
 
 EVENTS = (
@@ -58,14 +60,38 @@ def test_killed_anywhere_and_resumed_equals_never_killed(
     for number in range(len(EVENTS)):
         out = tmp_path / str(number)
         assert not (out / "checkpoint.json").exists()
-        found = sorted(path.name for path in out.glob("checkpoint-*/state.pt"))
         kept.append(len(list(out.glob("checkpoint-*/state.pt"))))
-        resume = bool(found) or (out / "final").exists()
-        train_by_recipe(recipe, out=out, resume=resume, quiet=True)
+        train_by_recipe(recipe, out=out, resume=True, quiet=True)
         assert same(adapter(out), adapter(whole)), EVENTS[number]
         assert losses(out) == losses(whole)
         assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
     assert kept == [0, 1, 1, 1, 2, 0]
+
+
+def test_of_two_trainings_in_one_directory_the_second_is_refused(
+    seedling: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "rows.parquet", color_rows(8))
+    recipe, out = data_recipe(tmp_path, seedling, max_steps=1), tmp_path / "out"
+    with claimed(out) as begun:
+        assert not begun
+        for more in ((), ("--resume",)):
+            said = one_sentence(capsys, "train", "run", recipe, "--out", out, "--quiet", *more)
+            assert f"Another training writes {out} (process {os.getpid()}); wait for it" in said
+    assert not out.exists()  # nothing was written
+
+
+def test_what_was_killed_at_once_is_begun_by_resume(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt), claimed(out):
+        raise KeyboardInterrupt
+    with claimed(out) as begun:
+        assert begun
+    assert not out.exists()
+    with pytest.raises(UsageError), claimed(out):
+        raise UsageError
+    with claimed(out) as begun:
+        assert not begun
 
 
 @pytest.fixture

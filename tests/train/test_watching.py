@@ -69,12 +69,21 @@ def watched(seedling: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched
     def watch(target: Path) -> None:
         pages.append(write_training_page(target).read_text(encoding="utf-8"))
 
+    # What a training that was killed was told there, by weights that are gone.
+    (folder / "out" / "checks" / "step-4" / "killed").mkdir(parents=True)
+    (folder / "out" / "checks" / "step-9").mkdir()
     out = train_by_recipe(path, out=folder / "out", quiet=True, watch=watch)
     return Watched(out, pages)
 
 
 def log_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def test_checks_of_an_earlier_training_are_gone(watched: Watched) -> None:
+    checks = watched.out / "checks"
+    assert {path.name for path in checks.iterdir()} == {"step-0", "step-4", "step-8"}
+    assert not (checks / "step-4" / "killed").exists()
 
 
 def test_names_are_those_of_transformers_and_trl(watched: Watched) -> None:

@@ -80,7 +80,7 @@ def adapter_base(folder: Path) -> tuple[str, str | None]:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read ({type(error).__name__}); restore it.") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} does not hold a JSON object; restore it.")

@@ -31,16 +31,25 @@ def guard_results(model: ModelSpec) -> tuple[GuardResult, ...]:
 
     Empty for a model that vlmbench did not train, and for one of the Hub.
     """
-    folder = Path(str(model.options.get("adapter") or model_path(model.location)))
+    facts = read_facts(Path(str(model.options.get("adapter") or model_path(model.location))))
     try:
-        facts = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
         results = [facts["guard"], *facts.get("earlier_guards", [])]
         kept = [{key: result[key] for key in _KEPT} for result in results]
         if "base" in facts:
             kept[0]["parent"] = facts["base"]["location"]
+        training_overlap(kept, "")  # sees that all is of its kind
         return tuple(kept)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ()  # a file of that name that another program wrote says nothing of ours
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What a checkpoint's checkpoint.json says; nothing where there is none that can be read."""
+    try:
+        facts = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def trained_max_pixels(folder: Path) -> int | None:
@@ -48,10 +57,7 @@ def trained_max_pixels(folder: Path) -> int | None:
 
     A whole checkpoint keeps that in its processor, and an adapter is loaded with its base's.
     """
-    try:
-        value = json.loads((folder / CHECKPOINT_FACTS).read_bytes()).get("max_pixels")
-    except (OSError, ValueError, AttributeError):
-        return None
+    value = read_facts(folder).get("max_pixels")
     return value if isinstance(value, int) and value > 0 else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vlmbench.errors import UsageError
+from vlmbench.runs.lock import lock
 
 MARKER = ".vlmbench-report"
 """File by which a directory says that its `ENTRIES` were made here and may be replaced."""
@@ -36,6 +38,8 @@ ENTRIES = (
     MARKER,
 )
 """What a site consists of, in the order in which it is put in place: the entrance last."""
+
+_BUILDING = ".building-"
 
 _UNSAFE_IN_SCRIPT = re.compile("[<>&\u2028\u2029]")
 
@@ -111,7 +115,10 @@ def replaced_site(out: Path) -> Iterator[Site]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Inside `out`, so that putting in place is a rename even where `out` is a mount point.
-        aside = Path(tempfile.mkdtemp(prefix=".building-", dir=out))
+        _remove_abandoned(out)
+        aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=out))
+        descriptor = os.open(aside, os.O_RDONLY)
+        lock(descriptor)
     except OSError as error:
         raise _not_writable(out, error) from error
     try:
@@ -125,6 +132,18 @@ def replaced_site(out: Path) -> Iterator[Site]:
         raise _not_writable(out, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what a report that was killed has left; one that is being made is locked."""
+    for folder in out.glob(f"{_BUILDING}*"):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if lock(descriptor) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
 
 
 def _refuse_foreign(out: Path) -> None:

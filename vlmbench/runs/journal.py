@@ -336,36 +336,21 @@ class Journal:
 
 
 def _open_locked(path: Path) -> int:
-    import fcntl
+    from vlmbench.runs.lock import lock  # of POSIX systems
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise _unwritable(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = _holder(os.fstat(descriptor))
+    holder = lock(descriptor)
+    if holder is not None:
         os.close(descriptor)
         raise JournalError(
             f"Another run is writing {path}{holder}; wait for it, or choose another directory with "
             "--out."
-        ) from error
+        )
     return descriptor
-
-
-def _holder(file: os.stat_result) -> str:
-    """Which process has locked a file, as the middle of a sentence; empty where nobody tells."""
-    try:
-        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError):  # Linux has it
-        return ""
-    device = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
-    for lock in map(str.split, locks):
-        if lock[1:2] == ["FLOCK"] and lock[5:6] == [device]:
-            return f" (process {lock[4]})"
-    return ""
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

@@ -82,6 +82,7 @@ def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
     found = [
         Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
         for one in _latin(min(count, 26)).finditer(text)
+        if one[0].isascii()  # İ is an i to a pattern without case, and no letter of an option
     ]
     found += [
         Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
@@ -142,7 +143,9 @@ def _ordinals(text: str, count: int) -> list[Mention]:
 def _number_of(found: re.Match[str], count: int) -> int | None:
     if word := found["word"]:
         word = word.casefold()
-        return count if word == "last" else _ENGLISH_ORDINALS.index(word) + 1
+        if word == "last":
+            return count
+        return _ENGLISH_ORDINALS.index(word) + 1 if word in _ENGLISH_ORDINALS else None
     if edge := found["edge"]:
         return 1 if edge in ("最初", "先頭") else count
     digit = next(found[key] for key in ("n", "nth", "kanji", "ban", "no") if found[key])

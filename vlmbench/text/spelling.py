@@ -19,7 +19,7 @@ _LAST_LONG_VOWEL = re.compile("(?<=[ァ-ヺー]{3})ー(?![ァ-ヺー])")
 # インターフェイス and インターフェース, inside longer words in katakana.
 _E_VOWEL = re.compile("(?<=[ァ-ヺー]{2}[ェケゲセゼテデネヘベペメレ])イ(?=[ァ-ヺー]|$)")
 _ROMANS = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"]
-_ROMAN = re.compile("第([ivx]+)(?=[章部節編回巻条項])")
+_ROMAN = re.compile(f"第({'|'.join(_ROMANS)})(?=[章部節編回巻条項])")
 # Between digits they mean something: 10-5, 1,234.
 _JOINERS = re.compile("(?<![0-9])[-・= 、,/'’]+|[-・= 、,/'’]+(?![0-9])")
 _COMBINING = re.compile("[\u0300-\u036f]")

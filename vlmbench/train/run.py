@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from vlmbench.errors import UsageError, unknown_name
+from vlmbench.train.output import claimed
+from vlmbench.train.recipe import StagedRecipe
 from vlmbench.train.recipe_file import parse_recipe, read_recipe
 
 SHIPPED_RECIPES = Path(__file__).with_name("recipes")
@@ -49,8 +52,8 @@ def train_by_recipe(
     Args:
         path: A YAML file, see `Recipe`.
         out: The directory to write; `checkpoints/<name>` unless given.
-        resume: Go on from the last checkpoint of an interrupted training in `out`; a finished one
-            is left as it is.
+        resume: Go on from the last checkpoint of an interrupted training in `out`, or begin again
+            if it has none yet; a finished one is left as it is.
         overrides: `key=value` pairs that replace values of the recipe.
         watch: Called with the directory when there is something new to see in it.
 
@@ -62,9 +65,29 @@ def train_by_recipe(
     target = out or Path("checkpoints") / recipe.name
     between = [target / "stages" / str(number) for number in range(1, len(recipe.stages))]
     folders = [*between, target]
-    if resume and not any(_began(folder) for folder in folders):
-        raise UsageError(f"There is no checkpoint to resume from in {target}; leave out --resume.")
 
+    from vlmbench.train.distributed import join
+
+    claim = claimed(target) if join().is_main else nullcontext(True)
+    with claim as begun:
+        if resume and not begun and not any(_began(folder) for folder in folders):
+            raise UsageError(
+                f"There is no checkpoint to resume from in {target}; leave out --resume."
+            )
+        _train(recipe, target, folders, resume=resume, quiet=quiet, watch=watch)
+    return target
+
+
+def _train(
+    recipe: StagedRecipe,
+    target: Path,
+    folders: list[Path],
+    *,
+    resume: bool,
+    quiet: bool,
+    watch: Watch | None,
+) -> None:
+    """Goes through the stages; one that was killed before its first checkpoint begins again."""
     from vlmbench.train.fit import train_stage
     from vlmbench.train.starts import assemble_start
     from vlmbench.train.watching import StageNumber
@@ -84,7 +107,6 @@ def train_by_recipe(
             stage=StageNumber(number, len(folders)),
             watch=partial(watch, target) if watch else None,
         )
-    return target
 
 
 def _began(folder: Path) -> bool:

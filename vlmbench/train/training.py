@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -64,8 +65,9 @@ class Training:
                 loop.load_state_dict,
             )
             self._by_main(self._resume, last)
-        with contextlib.closing(loop.run(self._progress.step)) as reports:
-            self._steps(reports)
+        if not self._is_exhausted:  # stopped after its last check, before it was finished
+            with contextlib.closing(loop.run(self._progress.step)) as reports:
+                self._steps(reports)
         self._by_main(self._finish)
 
     def _by_main(self, action: Callable[..., None], *arguments: Any) -> None:
@@ -81,7 +83,9 @@ class Training:
 
     def _begin(self) -> None:
         ready = self._ready
-        keep_best(self._target, ())  # those of an earlier training are not this one's
+        # Those of an earlier training are not this one's.
+        keep_best(self._target, ())
+        shutil.rmtree(self._target / "checks", ignore_errors=True)
         try_checkpoint(self._target, ready.trainable, ready.live, self._probes[0])
         self._log.begin(0, self._start)
         if self._recipe.evaluate is not None:
@@ -94,15 +98,21 @@ class Training:
             if is_main:
                 self._log.step(report)
             self._progress = replace(self._progress, step=report.step)
+            self._records = []  # of weights that these are no longer
             last = report.step == self._ready.loop.steps
             if evaluate is not None and (last or report.step % evaluate.every_steps == 0):
                 self._by_main(self._averaged_check, report.step)
             if not last and report.step % self._recipe.save_steps == 0:
                 state = self._ready.loop.updates.optimizer_state(keep=is_main)
                 self._by_main(self._save_place, report.step, state)
-            patience = evaluate.patience if evaluate else None
-            if patience is not None and self._progress.checks_without_gain >= patience:
+            if self._is_exhausted:
                 break
+
+    @property
+    def _is_exhausted(self) -> bool:
+        """Whether as many checks as the recipe allows were no better than one before."""
+        patience = self._recipe.evaluate.patience if self._recipe.evaluate else None
+        return patience is not None and self._progress.checks_without_gain >= patience
 
     def _averaged_check(self, step: int) -> None:
         with self._ready.loop.averaged():
@@ -117,6 +127,8 @@ class Training:
         if validation:
             row["eval/loss"] = validation_loss(ready.loop, ready.encoder, validation)
         checks = self._target / "checks" / f"step-{step}"
+        # What a training that was stopped was told there came from other weights, if not the same.
+        shutil.rmtree(checks, ignore_errors=True)
         self._records = ready.live.tasks(recipe.evaluate.tasks, checks, recipe.seed)
         for record in self._records:
             row[f"eval/{record.task}"] = _headline(record)

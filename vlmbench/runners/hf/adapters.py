@@ -125,18 +125,21 @@ def own_template(folder: str | Path) -> str | None:
     """
     written = Path(folder) / "chat_template.jinja"
     if written.is_file():
-        return written.read_text(encoding="utf-8")
+        try:
+            return written.read_text(encoding="utf-8")
+        except ValueError as error:
+            raise ModelError(f"{written} is not UTF-8; restore it.") from error
     for name in ("chat_template.json", "tokenizer_config.json"):
         path = Path(folder) / name
         if not path.is_file():
             continue
         try:
             template = json.loads(path.read_bytes()).get("chat_template")
-        except (ValueError, AttributeError) as error:
-            raise ModelError(f"{path} is no JSON object; restore it.") from error
-        if isinstance(template, list):  # several, by name
-            named = {one.get("name"): one.get("template") for one in template}
-            template = named.get("default")
+            if isinstance(template, list):  # several, by name
+                named = {one.get("name"): one.get("template") for one in template}
+                template = named.get("default")
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
+            raise ModelError(f"{path} is not as it should be; restore it.") from error
         if isinstance(template, str):
             return template
     return None

@@ -6,7 +6,6 @@ tokenizer without its file knows no character, a template that fails does so wit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from vlmbench.errors import ModelError, UsageError, unknown_name
 from vlmbench.models.checkpoints import model_path, weights_digest
 from vlmbench.models.load_errors import first_line
 from vlmbench.models.resolve import ModelSpec
+from vlmbench.models.training_data import read_facts
+from vlmbench.runners.hf.chat_template import render
 
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""
@@ -71,21 +72,21 @@ def check_adapter(spec: ModelSpec, folder: Path) -> None:
     Raises:
         ModelError: The base is another, or the file lacks what was trained in full.
     """
-    try:
-        facts = json.loads((folder / "checkpoint.json").read_bytes())
-    except OSError:
+    facts = read_facts(folder)
+    if not isinstance(facts.get("base"), dict):
         return
     base, here = facts["base"], model_path(spec.location)
     was, now = base.get("weights"), weights_digest(here) if here.is_dir() else None
-    moved = spec.location == base["location"] and spec.revision != base["revision"]
+    place = base.get("location")
+    moved = spec.location == place and spec.revision != base.get("revision")
     if moved or (was and now and was != now):
         raise ModelError(
-            f"The adapter {folder} was trained on other weights ({base['location']}) than those of "
+            f"The adapter {folder} was trained on other weights ({place}) than those of "
             f"{spec.location}; give the model that it was trained on."
         )
     file = folder / "adapter_model.safetensors"
     wanted = facts.get("beside")
-    if not wanted or not file.is_file():
+    if not wanted or not isinstance(wanted, list) or not file.is_file():
         return
     from safetensors import safe_open
 
@@ -123,12 +124,9 @@ def check_chat_template(
     text = {"type": "text", "text": EXAMPLE}
     content = [{"type": "image"}, text] if sees_images else EXAMPLE
     try:
-        prompt = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            chat_template=template,
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        prompt = render(processor, [{"role": "user", "content": content}], template)
+    except ModelError:
+        raise
     except Exception as error:  # jinja2's, or whatever the template itself raises
         raise ModelError(
             f"The chat template of {spec.location} fails at a plain question "

@@ -61,8 +61,9 @@ def unset_unusable(model: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         config = getattr(part, "generation_config", None)
         if config is None:
             continue
-        own = getattr(config, "stop_strings", None) or ()
-        stops += [own] if isinstance(own, str) else own
+        own = getattr(config, "stop_strings", None)
+        own = own if isinstance(own, str | list | tuple) else ()
+        stops += [own] if isinstance(own, str) else [one for one in own if isinstance(one, str)]
         config.stop_strings = None
         for name, without_effect in UNUSABLE.items():
             value = getattr(config, name, None)

@@ -16,6 +16,7 @@ from vlmbench.models.families import ImageLimits
 from vlmbench.models.hf_options import contradiction
 from vlmbench.records import ErrorKind, ImagePart, Request, Response, ResponseError, TextPart
 from vlmbench.runners.decoding import decode_answer
+from vlmbench.runners.hf.chat_template import render, within_bounds
 from vlmbench.runners.hf.decoded_images import DecodedImageCache
 from vlmbench.runners.hf.load import InputPipeline
 
@@ -140,6 +141,8 @@ class Encoder:
                 failed.append(failure(request, "image", str(error)))
         try:
             batch = EncodedBatch(good, self._tensors(conversations) if good else None, failed)
+        except ModelError:  # the chat template does not end
+            raise
         except Exception as error:  # processors raise anything on an odd image or template
             return self._encode_singly(good, failed, error, messages)
         return self._without_long(batch, messages)
@@ -196,9 +199,12 @@ class Encoder:
         arguments: dict[str, Any] = (
             {"padding": True} if self._kind.text_only else {"processor_kwargs": {"padding": True}}
         )
+        turns, template = within_bounds(
+            self._processor, conversations, self._pipeline.chat_template
+        )
         return self._processor.apply_chat_template(
-            conversations,
-            chat_template=self._pipeline.chat_template,
+            turns,
+            chat_template=template,
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -287,15 +293,11 @@ class Encoder:
     def rendered(self, conversation: Sequence[Mapping[str, Any]]) -> str:
         """The prompt as text; empty where the template refuses it."""
         try:
-            text = self._pipeline.processor.apply_chat_template(
-                conversation,
-                chat_template=self._pipeline.chat_template,
-                add_generation_prompt=True,
-                tokenize=False,
-            )
+            return render(self._pipeline.processor, conversation, self._pipeline.chat_template)
+        except ModelError:
+            raise
         except Exception:  # a template may refuse a turn in any way
             return ""
-        return str(text)
 
 
 class _LockedTokenizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.completion import COMPLETION, completion_ends
+from vlmbench.models.config_check import check_config, check_parsed_config
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.hub_kernels import OPTION, kernels_named, refuse_kernels
 from vlmbench.models.load_errors import as_model_error
@@ -27,13 +29,12 @@ from vlmbench.runners.hf.checks import (
 )
 from vlmbench.runners.hf.generation import unset_unusable
 from vlmbench.runners.hf.quantize import compute_as_chosen, quantization
+from vlmbench.runners.hf.sizes import WEIGHT_FILES, check_size
 
 if TYPE_CHECKING:
     import torch
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
-
-WEIGHT_FILES = ("*.safetensors", "*.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +92,24 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
     if "adapter" in spec.options:
         check_adapter(spec, Path(spec.options["adapter"]))
     with as_model_error(spec):
+        written, _ = transformers.PreTrainedConfig.get_config_dict(source, revision=spec.revision)
+        check_config(written, spec.location)
         config = transformers.AutoConfig.from_pretrained(
             source, revision=spec.revision, trust_remote_code=False
         )
+        check_parsed_config(config, spec.location)
         kind = family(family_key(config.to_dict()))
-        check_kernels(spec, kind, source)
+        check_kernels(spec, kind, written)
         processor = _processor(spec, source, kind, config)
         bound_pixels(kind, processor, spec.options)
         model_class(spec, config, kind)
-    tokenizer = getattr(processor, "tokenizer", processor)
-    tokenizer.padding_side = "left"  # answers begin where prompts end
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    check_tokenizer(spec, tokenizer)
-    template = _chat_template(spec, processor, tokenizer, kind)
-    check_chat_template(spec, processor, template, sees_images=not kind.text_only)
+        tokenizer = getattr(processor, "tokenizer", processor)
+        tokenizer.padding_side = "left"  # answers begin where prompts end
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        check_tokenizer(spec, tokenizer)
+        template = _chat_template(spec, processor, tokenizer, kind)
+        check_chat_template(spec, processor, template, sees_images=not kind.text_only)
     return InputPipeline(config, kind, processor, tokenizer, template)
 
 
@@ -122,19 +126,19 @@ def check_checkpoint(spec: ModelSpec) -> None:
         raise ModelError(f"There are no weights in {folder}; restore its *.safetensors files.")
 
 
-def check_kernels(spec: ModelSpec, kind: ModelFamily, source: str) -> None:
+def check_kernels(spec: ModelSpec, kind: ModelFamily, config: Mapping[str, Any]) -> None:
     """See that no code of the Hub would run that nobody allowed.
+
+    Args:
+        config: What its config.json says.
 
     Raises:
         ModelError: The checkpoint's config.json names some.
     """
-    import transformers
-
     chosen = spec.options.get("attention")
     replaced = isinstance(chosen, str) and not kind.attention
     if OPTION in spec.options or replaced:
         return
-    config, _ = transformers.PreTrainedConfig.get_config_dict(source, revision=spec.revision)
     refuse_kernels(
         kernels_named(config), spec.location, instead="choose another with --attention sdpa"
     )
@@ -155,6 +159,7 @@ def load(spec: ModelSpec, *, adapted: bool = True) -> Loaded:
     device = pick_device(spec.device)
     placed = placement(spec, device)
     auto = model_class(spec, pipeline.config, pipeline.family)
+    check_size(spec, auto, pipeline.config)
     with as_model_error(spec):
         model, report = auto.from_pretrained(
             source_of(spec),

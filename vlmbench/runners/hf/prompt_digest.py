@@ -7,14 +7,12 @@ says so (QwenLM/Qwen3-VL issue 2024: 576 image tokens in training, 16384 at infe
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.spec import ModelSpec
-from vlmbench.models.training_data import CHECKPOINT_FACTS
+from vlmbench.models.training_data import read_facts
 from vlmbench.records import Generation, Image, ImagePart, Request, TextPart, stable_hash
 from vlmbench.runners.hf.adapt import bounds_in_force
 from vlmbench.runners.hf.inputs import PROBE, Encoder
@@ -41,11 +39,7 @@ def prompt_digest(pipeline: InputPipeline, encoder: Encoder) -> str:
 def trained_digest(spec: ModelSpec) -> str | None:
     """The digest of the prompts that a checkpoint was trained on; None where nothing says so."""
     folder = Path(spec.options.get("adapter") or model_path(spec.location))
-    try:
-        card = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
-    except (OSError, ValueError):
-        return None
-    found = card.get("prompt") if isinstance(card, Mapping) else None
+    found = read_facts(folder).get("prompt")
     return found if isinstance(found, str) else None
 
 

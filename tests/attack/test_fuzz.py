@@ -1,0 +1,30 @@
+"""The short form of the fuzzing, and what the long form once found."""
+
+from __future__ import annotations
+
+import pytest
+
+from attack.fuzz import TARGETS, fuzz
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_readers_stand_random_input(name: str) -> None:
+    fuzz(name, examples=30)
+
+
+@pytest.mark.parametrize("count", [0, 2, 9, 12])
+def test_a_letter_that_is_two_in_lower_case(count: int) -> None:
+    """İ, in lower case an i and a dot above it, is none of the options."""
+    from vlmbench.text.choices import read_choice
+
+    options = [f"選択肢{n}" for n in range(count)]
+    for text in ("答えはİ", "İ]", "The fİrst option", "The sıxth option"):
+        assert read_choice(text, options) is None
+
+
+def test_roman_numerals_that_are_none() -> None:
+    from vlmbench.text.equivalence import same_answer
+
+    assert same_answer("第IV章", "第4章")
+    assert not same_answer("第VV章", "第4章")
+    assert not same_answer("第iiii章", "第4章")
