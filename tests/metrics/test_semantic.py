@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,16 @@ def test_an_encoder_that_is_not_there(bert: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises((ModelError, UsageError), match=message):
             load_metric(name, options).prepare([["猫"]]).score(answer)  # type: ignore[arg-type]
+
+
+def test_an_encoder_that_names_kernels_of_the_hub_is_refused(bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bert, tmp_path / "named")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "attn_implementation": "a/kernel"}))
+    with pytest.raises(ModelError, match=r"names code of the Hugging Face Hub \(a/kernel\)"):
+        load_metric("semantic.bert_score", {"model": str(folder)}).prepare([["猫"]]).score(
+            Answer("猫", ("猫",))
+        )
 
 
 def test_the_signature_names_the_encoder() -> None:

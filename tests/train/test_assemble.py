@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,18 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     torch.manual_seed(2)
     vision = save_vision(tmp_path / "vision", "siglip")
     return vision, save_language(tmp_path / "language", "gemma3_text")
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_part_that_names_kernels_of_the_hub_is_refused(
+    pair: tuple[Path, Path], part: int
+) -> None:
+    config = pair[part] / "config.json"
+    values = {**json.loads(config.read_text()), "attn_implementation": "someone/kernel"}
+    config.write_text(json.dumps(values))
+    vision, language = map(str, pair)
+    with pytest.raises(ModelError, match=r"names code of the Hugging Face Hub \(someone/kernel\)"):
+        assemble(vision=vision, language=language, connector="mlp")
 
 
 def test_parts_are_copied_bit_by_bit(pair: tuple[Path, Path]) -> None:

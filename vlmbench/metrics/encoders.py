@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.models.hub_kernels import refuse_kernels_of
 from vlmbench.models.load_errors import (
     BAD_CHECKPOINT,
     first_line,
@@ -213,6 +214,7 @@ def _load(name: str, *kinds: str) -> list[Any]:
     messages.disable_progress_bar()
     source = str(Path(location).expanduser()) if is_local else location
     try:
+        refuse_kernels_of(source, revision)
         loaded = [
             getattr(transformers, kind).from_pretrained(
                 source, revision=revision, trust_remote_code=False

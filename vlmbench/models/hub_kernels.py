@@ -59,6 +59,25 @@ def refuse_kernels(names: list[str], location: str, *, instead: str) -> None:
         )
 
 
+def refuse_kernels_of(source: str, revision: str | None = None) -> None:
+    """See that a part of a model or of a metric names no code of the Hub; no flag allows it there.
+
+    Args:
+        source: A directory or a model of the Hub.
+
+    Raises:
+        ModelError: Its config.json names some.
+    """
+    import transformers
+
+    config, _ = transformers.PreTrainedConfig.get_config_dict(source, revision=revision)
+    if names := kernels_named(config):
+        raise ModelError(
+            f"The config.json of {source} names code of the Hugging Face Hub ({', '.join(names)}), "
+            "which would run on this machine with your rights; take that name out of a copy of it."
+        )
+
+
 def _implementations(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmbench.errors import ModelError, UsageError
 from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
+from vlmbench.models.hub_kernels import refuse_kernels_of
 from vlmbench.models.load_errors import BAD_CHECKPOINT, first_line
 from vlmbench.train.connector_models import ImageInput, Parts
 from vlmbench.train.connectors import Connector
@@ -83,6 +84,7 @@ def vision_config_of(source: str) -> Any:
     from transformers import AutoConfig
 
     with _explained(source, "image encoder"):
+        refuse_kernels_of(source)
         config = AutoConfig.from_pretrained(source)
         return getattr(config, "vision_config", config)
 
@@ -96,6 +98,7 @@ def language_config_of(source: str) -> Any:
     from transformers import AutoConfig
 
     with _explained(source, "language model"):
+        refuse_kernels_of(source)
         return AutoConfig.from_pretrained(source)
 
 
