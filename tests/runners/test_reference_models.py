@@ -24,8 +24,6 @@ from vlmbench.runners.api.server_process import free_port
 
 pytestmark = [
     pytest.mark.reference,
-    # peft asks transformers for something by an old name.
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`"),
 ]
 
 

@@ -225,7 +225,6 @@ HALF: dict[str, Any] = {"bf16": True, "method": "lora", "train": ["connector"]}
 """The base in bfloat16, the connector and the adapter in float32."""
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
 def test_weights_of_two_kinds_are_packed_too(seedling: Path, tmp_path: Path) -> None:
     ready = prepared(tmp_path, seedling, packing=True, max_steps=2, **HALF)
     kinds = {str(p.dtype) for p in ready.trainable.model.parameters()}
@@ -234,7 +233,6 @@ def test_weights_of_two_kinds_are_packed_too(seedling: Path, tmp_path: Path) -> 
     assert ready.loop.packing == "exact"
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
 @pytest.mark.usefixtures("seen_by_all")
 def test_in_half_precision_too_it_shows_that_questions_see_one_another(
     seedling: Path, tmp_path: Path

@@ -25,8 +25,6 @@ from vlmbench.train.parts import (
 pytestmark = [
     # PaliGemma's processor, of transformers, gives tensors to numpy in an old way.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    # PEFT asks transformers for a name that it will lose.
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning"),
 ]
 
 SUFFIXES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

@@ -24,7 +24,6 @@ def missing_parts() -> str:
     return ""
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # asked by peft
 @pytest.mark.skipif(bool(missing_parts()), reason=missing_parts())
 def test_real_parts_go_through_the_three_stages(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -21,7 +21,6 @@ from vlmbench.train.recipe_file import parse_recipe, read_recipe
 from vlmbench.train.run import find_recipe, train_by_recipe
 
 # peft asks transformers for it, where an adapter is loaded.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
 
 STEPS = 6
 CONTRASTIVE = {

@@ -5,16 +5,14 @@ Its file holds what is trained in full beside it, too, under the weights' own na
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlmbench.errors import ModelError
-from vlmbench.runners.hf.adapters import import_peft
+from vlmbench.runners.hf.adapters import import_peft, without_peft_warnings
 from vlmbench.train.parts import ADAPTER_PREFIX, Parts, lora_targets
 from vlmbench.train.recipe import Recipe
 
@@ -103,14 +101,6 @@ def add_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
     named = {f"{ADAPTER_PREFIX}{name}": one.contiguous() for name, one in tensors.items()}
     save_file(load_file(path) | named, path, metadata={"format": "pt"})
-
-
-@contextmanager
-def without_peft_warnings() -> Iterator[None]:
-    """Leaves out that peft asks transformers by a name that is getting old."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        yield
 
 
 def _check_configuration(earlier: Any, adapter: Any, folder: Path) -> None:

@@ -8,12 +8,11 @@ from vlmbench.errors import ModelError, UsageError
 from vlmbench.models.resolve import resolve_model
 from vlmbench.models.spec import ModelSpec
 from vlmbench.records import Request
-from vlmbench.runners.hf.adapters import import_peft
+from vlmbench.runners.hf.adapters import import_peft, without_peft_warnings
 from vlmbench.runners.hf.load import Loaded, load
 from vlmbench.runners.hf.runner import HFRunner
 from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.variants.variant import variant_requests
-from vlmbench.train.adapter import without_peft_warnings
 from vlmbench.train.reload import answers_to
 
 COMPARED = 32

@@ -19,7 +19,6 @@ from vlmbench.runners.hf.adapters import add_adapter, embedding_rows, own_templa
 peft = pytest.importorskip("peft")
 
 # peft asks transformers for something by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
 
 LAYERS = r".*language_model.*(q_proj|v_proj)"
 

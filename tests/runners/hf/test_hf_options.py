@@ -24,7 +24,6 @@ from vlmbench.runners.hf.adapters import add_adapter
 from vlmbench.train.scratch import ScratchSpec, build_model, build_processor, build_tokenizer
 
 # peft asks transformers for something by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")
 
 POLITE = "丁寧に答えてください。"
 

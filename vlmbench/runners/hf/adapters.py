@@ -6,6 +6,9 @@ import importlib.util
 import json
 import shutil
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +89,9 @@ def add_adapter(model: Any, folder: str, tokenizer: Any = None) -> None:
         model.resize_token_embeddings(rows, mean_resizing=False)  # the file fills them
     try:
         # In place: what is put around the model is not needed, as the layers inside are changed.
-        wrapped = peft.PeftModel(model, config, autocast_adapter_dtype=False)
-        report = wrapped.load_adapter(folder, "default", autocast_adapter_dtype=False)
+        with without_peft_warnings():
+            wrapped = peft.PeftModel(model, config, autocast_adapter_dtype=False)
+            report = wrapped.load_adapter(folder, "default", autocast_adapter_dtype=False)
     except Exception as error:
         raise _misfit(model, folder, _reason(error)) from error
     missing = sorted(map(str, report.missing_keys))
@@ -95,6 +99,14 @@ def add_adapter(model: Any, folder: str, tokenizer: Any = None) -> None:
         raise _misfit(model, folder, f"it has no weights for {missing[0]}")
     if report.unexpected_keys:
         raise _misfit(model, folder, f"the model has no {min(report.unexpected_keys)}")
+
+
+@contextmanager
+def without_peft_warnings() -> Iterator[None]:
+    """Leaves out that peft asks transformers by a name that is getting old."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 def embedding_rows(folder: str | Path) -> int | None:
