@@ -108,6 +108,9 @@ def test_a_dora_adapter(case: Path) -> None:
     assert None not in texts()
 
 
+# mk.py leaves its files open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("case", ["think-special-tokens-1"], indirect=True)
 def test_special_tokens_around_reasoning(case: Path) -> None:
     # mk.py looks for tiny-ja where it lay once.
