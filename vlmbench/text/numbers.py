@@ -18,7 +18,7 @@ from vlmbench.text.japanese import answer_form
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja5"
+NUMBER_FORM = "number-ja4"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -63,8 +63,7 @@ _SIGNS = {
     **dict.fromkeys(("+", "プラス"), 1),
 }
 _CHANGE = re.compile(
-    "(?<=[%割倍ト])の?(?P<word>(?:減少?|低下|下落|ダウン|増加?|上昇|アップ)"
-    "(?:し(?:ました|ます|た|ている|ています))?|減りました|増えました)$"
+    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|増加?|上昇|増えました|アップ)$"
 )
 _LESS = ("減", "低", "下", "ダ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
