@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 CODES = frozenset({0, 1, 2, 3, 4})
 """Every other exit code is a bug's (70), a signal's or Python's own."""
 
@@ -110,12 +112,27 @@ def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float
 
         timer = threading.Timer(case.seconds, stop)
         timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = _watched(process)
         timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
     code = None if late.is_set() else process.returncode
-    return code, seconds, usage.ru_maxrss / 1024
+    return code, seconds, peak
+
+
+def _watched(process: subprocess.Popen[bytes]) -> float:
+    """Wait for its end; the most MiB that it or a process of its own has held.
+
+    Not by wait4, whose maximum begins with what this process held when it started the other.
+    """
+    peak = 0.0
+    root = psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            for one in (root, *root.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    peak = max(peak, one.memory_info().rss / 2**20)
+        time.sleep(0.05)
+    return peak
 
 
 def _problem(case: Case, attack: Attack, code: int | None, mebibytes: float, errors: str) -> str:

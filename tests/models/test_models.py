@@ -41,7 +41,7 @@ def test_resolved(text: str, name: str, runner: str, location: str, revision: st
     [
         ("qwen2-vl-2", UsageError, "Did you mean 'qwen2-vl-2b'"),
         ("baseline:orcale", UsageError, "Did you mean 'oracle'?"),
-        ("baseline:oracle:x", UsageError, "takes no file"),
+        ("baseline:oracle:x", UsageError, "takes no 'x'"),
         ("baseline:scripted", UsageError, "baseline:scripted:FILE.jsonl"),
         ("baseline:scripted:gone", UsageError, "There is no file of answers 'gone'"),
         ("org/name", UsageError, "write 'hf:org/name' for a model of the Hub"),

@@ -117,17 +117,17 @@ def test_rule_14_a_streamed_mixture_resumes_to_the_bit(
 def test_a_file_that_breaks_stops_the_training_and_keeps_its_checkpoint(
     seedling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vlmbench.train import fit
+    from vlmbench.train import training
 
     folder = write_mixture(tmp_path / "data")
     path, out = mixture_recipe(folder, seedling, {"path": "set"}), folder / "out"
-    write = fit.write_state
+    write = training.write_state
 
     def breaking(*arguments: Any) -> None:
         write(*arguments)
         (folder / "llava.jsonl").write_text("{}\n")
 
-    monkeypatch.setattr(fit, "write_state", breaking)
+    monkeypatch.setattr(training, "write_state", breaking)
     with pytest.raises(DataError, match=r"The data file llava\.jsonl was changed since"):
         train_by_recipe(path, out=out, quiet=True)
     assert (out / "checkpoint-4" / "checkpoint.json").exists()
@@ -143,7 +143,7 @@ def test_a_file_that_breaks_stops_the_training_and_keeps_its_checkpoint(
         ([{"path": "set", "weight": 0.01}], "The mixture has no row"),
         ([{"path": "set"}, {"path": "set"}], "Two sources are called 'set'"),
         ([{"path": "set", "format": "lava"}], "Unknown format 'lava'"),
-        ([{"path": "task:jmmmu"}], "run 'vlmbench data convert task:jmmmu -o DIR'"),
+        ([{"path": "task:jmmmu"}], "so data set 'JMMMU/JMMMU' cannot be loaded; download it"),
     ],
 )
 def test_a_mixture_that_cannot_be_trained_on(

@@ -12,6 +12,7 @@ from made_colors import color_rows, data_recipe, write_rows
 from made_trainings import adapter, gradients, log_of, losses, prepared, recipe_of, resumable, same
 
 from vlmbench.errors import DataError, ModelError, UsageError
+from vlmbench.train.batch import Batch
 from vlmbench.train.loop import Loop
 from vlmbench.train.prepare import prepare
 from vlmbench.train.run import train_by_recipe
@@ -112,14 +113,27 @@ def test_resuming_by_another_recipe_is_refused(
         train_by_recipe(path, out=out, resume=True, overrides=["seed=9"], quiet=True)
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(
-    seedling: Path, tmp_path: Path
+def test_a_gradient_that_is_no_number_stops_and_the_last_checkpoint_is_gone_on_from(
+    whole: Path, seedling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_rows(tmp_path / "rows.parquet", color_rows(24))
-    path = data_recipe(tmp_path, seedling, method="full", learning_rate=1e30, save_steps=1)
-    with pytest.raises(ModelError, match=r"loss or a gradient of step \d is (nan|inf)"):
-        train_by_recipe(path, out=tmp_path / "out", quiet=True)
-    assert (tmp_path / "out" / "checkpoint-1" / "checkpoint.json").exists()
+    """Beside test_bad_luck's loss: here the loss is a number and its gradient is none."""
+    path, out = resumable(tmp_path, seedling), tmp_path / "out"
+    token_losses = Loop.token_losses
+
+    def spoilt(self: Loop, batch: Batch) -> torch.Tensor:
+        found = token_losses(self, batch)
+        if found.requires_grad and (out / "checkpoint-3").exists():
+            found.register_hook(lambda gradient: gradient * torch.inf)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "token_losses", spoilt)
+        with pytest.raises(ModelError, match=r"loss or a gradient of step \d is (nan|inf)"):
+            train_by_recipe(path, out=out, quiet=True)
+    assert (out / "checkpoint-3" / "checkpoint.json").exists()
+    train_by_recipe(path, out=out, resume=True, quiet=True)
+    assert same(adapter(out), adapter(whole))
+    assert losses(out) == losses(whole)
 
 
 def test_validation_rows_share_no_picture_with_training(seedling: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from jinja2 import (
     TemplateError,
     TemplateSyntaxError,
     UndefinedError,
-    meta,
     nodes,
 )
 from jinja2.runtime import Context
@@ -160,7 +159,10 @@ def missing_column(name: str, columns: Collection[str], location: str) -> str:
 
 def names_in(source: str) -> set[str]:
     """The names that a template uses and does not set itself."""
-    return set(meta.find_undeclared_variables(row_environment().parse(source)))
+    # Not by jinja2.meta, which compiles the template and so computes what is constant in it.
+    names = list(row_environment().parse(source).find_all(nodes.Name))
+    stored = {one.name for one in names if one.ctx != "load"}
+    return {one.name for one in names} - stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,12 @@ def test_a_task_of_the_hub(tmp_path: Path, data: dict[str, object], streaming: b
     assert len(expected) > 0 and all(one.images for (one,) in by_number)
 
 
+def test_a_task_whose_rows_are_fetched_by_hand_says_how_to_train_on_them(tmp_path: Path) -> None:
+    path = subset_task(tmp_path, manual="Ask the library.")
+    with pytest.raises(DataError, match=r"by hand: Ask the library\. Then run 'vlmbench data conv"):
+        ExampleSource(Source(path))
+
+
 def test_revisions_are_the_hubs(tmp_path: Path) -> None:
     write_parquet(tmp_path / "rows.parquet", [{"image": struct(RED), "caption": "赤"}])
     with pytest.raises(DataError, match="'revision: v1' is of a data set of the Hub"):
