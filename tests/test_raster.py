@@ -202,7 +202,7 @@ def test_drawings_are_refused_and_no_program_is_started(
     for name in ("Popen", "run", "check_call", "call"):
         monkeypatch.setattr(subprocess, name, started)
     for look in (Image(data, "p").decode, lambda: data_url(Image(data, "p"), OPTIONS)):
-        with pytest.raises(DataError, match=rf"image at p is {kind}.*save it as PNG"):
+        with pytest.raises(DataError, match=rf"image in p is {kind}.*save it as PNG"):
             look()
 
 

@@ -69,7 +69,7 @@ class Image:
         """
         if (kind := drawing_kind(self.data)) is not None:
             raise DataError(
-                f"The image at {self.source} is {kind}, and only raster pictures are read; save it "
+                f"The image in {self.source} is {kind}, and only raster pictures are read; save it "
                 "as PNG or leave the sample out."
             )
         try:
@@ -77,7 +77,7 @@ class Image:
         except Exception as error:  # Pillow's decoders raise nearly anything on broken files
             reason = re.sub(" ?<[^>]*BytesIO[^>]*>", "", f"{type(error).__name__}: {error}")
             raise DataError(
-                f"The image at {self.source} cannot be read ({reason.strip()[:120]}); "
+                f"The image in {self.source} cannot be read ({reason.strip()[:120]}); "
                 "replace it or leave the sample out."
             ) from error
 

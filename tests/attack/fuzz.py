@@ -218,7 +218,10 @@ def _allowed(read: Callable[..., object], *values: Any) -> None:
     try:
         read(*values)
     except VlmbenchError as error:
-        assert "\n" not in str(error), "a message of several lines"
+        # A sentence, or the head of a list and a line for each thing that is wrong.
+        head, *lines = str(error).split("\n")
+        assert not lines or head.endswith(":"), "a message of several lines"
+        assert all(line.startswith("  ") for line in lines), "a message of several lines"
 
 
 def fuzz(name: str, *, examples: int) -> None:

@@ -126,9 +126,9 @@ FIELDS: dict[str, Any] = {
         ("run --quiet --tasks good/colors.yaml", "required: --model"),
         (
             "run --quiet --model checkpoint --tasks image/colors.yaml",
-            "first reason: The image at column 'images' of row 0 of",
+            "first reason: The image in column 'images' of row 0 of",
         ),
-        ("tasks check image/colors.yaml", "The image at column 'images' of row 0 of"),
+        ("tasks check image/colors.yaml", "The image in column 'images' of row 0 of"),
         ("tasks show ja-vq", "Did you mean 'ja-vqa'"),
         ("models show tiny-jp", "Did you mean 'tiny-ja'"),
         ("metrics show overlap.bleuu", "Did you mean 'overlap.bleu'"),
