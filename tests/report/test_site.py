@@ -54,7 +54,8 @@ def test_a_failed_build_leaves_the_former_site(tmp_path: Path) -> None:
 def test_what_a_killed_build_left_goes_and_another_one_stays(tmp_path: Path) -> None:
     left = tmp_path / ".building-of-the-dead" / "old" / "tasks"
     left.mkdir(parents=True)
-    with replaced_site(tmp_path) as alive:
+    with replaced_site(tmp_path) as site:
+        alive = site.path
         (alive / "index.html").write_text("alive")
         assert not left.exists()
         build(tmp_path, "other")

@@ -185,8 +185,8 @@ def test_a_killed_process_ends_the_others_and_all_are_resumed_to_the_bit(
 ) -> None:
     path = training(tmp_path / "training", seedling)
     out = tmp_path / "out"
-    command = ("-m", "vlmbench", "train", "run", str(path), "--out", str(out), "--quiet")
-    assert killed(start(TORCHRUN, *command), out) < 30
+    command = ("-m", "vlmbench", "train", "run", str(path), "--out", str(out))
+    assert killed(start(TORCHRUN, *command, "--quiet"), out) < 30
     assert not (out / "checkpoint.json").exists()
 
     other_number = shutil.copytree(out, tmp_path / "other")
