@@ -112,7 +112,10 @@ def task_runs(name: str, runs: Sequence[Run]) -> TaskRuns:
         for e in run.record.estimates
         if e.slice is None and (e.headline or e.metric not in DIAGNOSTICS)
     )
-    metrics = tuple(sorted(found, key=lambda one: one not in headlines))
+    # Judges by name: which run is read first depends on the second in which it was made.
+    metrics = tuple(
+        sorted(found, key=lambda one: (one not in headlines, one if "@" in one else ""))
+    )
     return TaskRuns(name, Words(english, str(japanese)), tuple(runs), reference, headlines, metrics)
 
 
