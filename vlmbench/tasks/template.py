@@ -42,6 +42,10 @@ RENDER_ERRORS = (
 """What a template or condition raises that does something impossible or forbidden."""
 
 
+_MAX_WRITTEN = 4_000_000
+"""Characters of a rendered template; no model takes a prompt that long."""
+
+
 class _RowEnvironment(ImmutableSandboxedEnvironment):
     """Reads `row.items` as the column "items", never as a method of the mapping."""
 
@@ -114,7 +118,10 @@ def validate_template(source: str) -> str:
 
 
 def _render(source: str, names: Mapping[str, Any]) -> str:
-    return _compile(source).render(names)
+    text = _compile(source).render(names)
+    if len(text) > _MAX_WRITTEN:
+        raise OverBudget(f"it writes {len(text):,} characters, more than {_MAX_WRITTEN:,}")
+    return text
 
 
 def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) -> str:
