@@ -67,7 +67,7 @@ def _rounded(value: float) -> float:
 def _values(board: Leaderboard, entry: Entry) -> list[float | None]:
     """The chance-corrected value of each task; None where it may not be ranked."""
     values = task_values(entry, board.columns)
-    return [_five(values.get(task.name)) for task in board.tasks]
+    return [_precise(values.get(task.name)) for task in board.tasks]
 
 
 def _task(
@@ -87,8 +87,8 @@ def _task(
         "capability": spec.get("capability"),
         "language": spec.get("language"),
         "field": [names.index(name) for name in field.models],
-        "deviations": [_five(one) for one in field.deviations],
-        "pair_deviations": [_five(one) for one in field.pair_deviations],
+        "deviations": [_precise(one) for one in field.deviations],
+        "pair_deviations": [_precise(one) for one in field.pair_deviations],
         "columns": [
             {
                 "metric": one.metric,
@@ -133,11 +133,12 @@ def _differences(one: Differences, lower: Mapping[str, bool]) -> dict[str, Any]:
         "lower": lower.get(one.metric, False),
         "part": [one.part.field, str(one.part.value)] if one.part else None,
         "n": one.n,
-        "values": [_five(value) for value in one.values],
-        "low": [_five(value) for value in one.low],
-        "high": [_five(value) for value in one.high],
+        "values": [_precise(value) for value in one.values],
+        "low": [_precise(value) for value in one.low],
+        "high": [_precise(value) for value in one.high],
     }
 
 
-def _five(value: float | None) -> float | None:
-    return None if value is None else round(value, 5)
+def _precise(value: float | None) -> float | None:
+    # Pages round to three digits; numbers that end in a 5 there must not be rounded twice.
+    return None if value is None else round(value, 7)
