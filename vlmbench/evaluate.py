@@ -37,7 +37,8 @@ from vlmbench.records import (
 from vlmbench.runners import baseline
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.images import ImageFolder
-from vlmbench.runs.journal import Header, Journal, Session
+from vlmbench.runs.journal import Journal, Session
+from vlmbench.runs.journal_header import Header
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.tasks.draw import drawn_positions
 from vlmbench.tasks.groups import expand_names

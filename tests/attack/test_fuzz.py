@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import strategies as st
 
-from attack.fuzz import TARGETS, fuzz
+from attack.fuzz import TARGETS, Target, fuzz
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_readers_stand_random_input(name: str) -> None:
+    """`fuzz` raises with the smallest input that a reader does not stand."""
     fuzz(name, examples=30)
+
+
+def test_a_reader_that_does_not_stand_its_input_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fragile(text: str) -> None:
+        if "7" in text:
+            raise IndexError(text)
+
+    monkeypatch.setitem(TARGETS, "fragile", Target(fragile, (st.text("67", max_size=9),), ("",)))
+    with pytest.raises(IndexError) as found:
+        fuzz("fragile", examples=50)
+    assert found.value.args == ("7",)
 
 
 @pytest.mark.parametrize("count", [0, 2, 9, 12])

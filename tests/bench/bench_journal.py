@@ -10,9 +10,9 @@ from pathlib import Path
 
 from vlmbench.records import JournalSample, Response
 from vlmbench.runs.directory import canonical_json
-from vlmbench.runs.journal import Header, Journal, Session
-from vlmbench.runs.journal import _response_line as journal_line
-from vlmbench.runs.journal import _sample_line as sample_line
+from vlmbench.runs.journal import Journal, Session
+from vlmbench.runs.journal_header import Header
+from vlmbench.runs.journal_lines import response_line, sample_line
 from vlmbench.runs.seal import sealed
 
 HEADER = Header({"name": "m"}, {"name": "t"}, None, {"model": "m", "data": "d", "prompt": "p"})
@@ -24,7 +24,12 @@ def line(number: int) -> bytes:
     answer = Response(name, f"{number:016x}", "答えは赤です。", finish="stop", output_tokens=6)
     prompt, references = ("この絵は何色ですか。",), ("赤",)
     asked = JournalSample(number, prompt, (), references, (), {"kind": "色"}, name)
-    values = {"type": "response", "at": number / 1000, **journal_line(answer), **sample_line(asked)}
+    values = {
+        "type": "response",
+        "at": number / 1000,
+        **response_line(answer),
+        **sample_line(asked),
+    }
     return sealed(canonical_json(values))
 
 

@@ -16,7 +16,8 @@ import pytest
 from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
 from vlmbench.records import ImageRef, JournalSample, Response, ResponseError
-from vlmbench.runs.journal import Header, Journal, Session, read_journal
+from vlmbench.runs.journal import Journal, Session, read_journal
+from vlmbench.runs.journal_header import Header
 
 PRINTS = {"model": "m", "task": "t", "data": "d", "fields": "f", "prompt": "p", "code": "c"}
 

@@ -10,7 +10,7 @@ from made_tasks import task_data, write_task
 
 from vlmbench.check import check_task
 from vlmbench.errors import ConfigError, UsageError
-from vlmbench.runs.journal import Header
+from vlmbench.runs.journal_header import Header
 from vlmbench.schema import parse
 from vlmbench.tasks.registry import journal_task, load_task, task_names
 from vlmbench.tasks.spec import TaskSpec

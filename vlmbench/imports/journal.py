@@ -20,7 +20,8 @@ from vlmbench.records import (
     stable_hash,
 )
 from vlmbench.runs.directory import RunDir, safe_name
-from vlmbench.runs.journal import Header, Journal, Session
+from vlmbench.runs.journal import Journal, Session
+from vlmbench.runs.journal_header import Header
 from vlmbench.tasks.prompt import build_request
 from vlmbench.tasks.samples import read_samples
 from vlmbench.tasks.sources import RowsHash, rows_fingerprint

@@ -34,7 +34,8 @@ from vlmbench.metrics.judge_prompt import JudgeInput, JudgePrompt
 from vlmbench.models.resolve import ModelSpec
 from vlmbench.records import Image, JournalSample, Request, RunRecord, Scalar, stable_hash
 from vlmbench.runs.directory import RunDir
-from vlmbench.runs.journal import Header, Journal, JournalContent, Session, read_journal
+from vlmbench.runs.journal import Journal, JournalContent, Session, read_journal
+from vlmbench.runs.journal_header import Header
 from vlmbench.tasks.journal_images import journal_images
 from vlmbench.tasks.registry import journal_task
 from vlmbench.tasks.spec import TaskSpec

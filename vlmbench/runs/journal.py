@@ -18,11 +18,10 @@ same run goes on: the sessions have its fingerprints too.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,61 +29,28 @@ from typing import Any
 from vlmbench.environment import Memory
 from vlmbench.errors import JournalError
 from vlmbench.records import (
-    SCHEMA_VERSION,
-    ImageRef,
     JournalSample,
     Response,
-    ResponseError,
     Scalar,
-    TrainingOverlap,
 )
 from vlmbench.runs.directory import canonical_json
+from vlmbench.runs.journal_header import (
+    Header,
+    check_same,
+    differing,
+    parse_header,
+    parse_overlap,
+)
+from vlmbench.runs.journal_lines import (
+    parse_response,
+    parse_sample,
+    response_line,
+    sample_line,
+)
 from vlmbench.runs.seal import sealed, unsealed
 
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""
-
-_RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
-
-_HEADER_FIELDS = ("model", "task", "origin", "fingerprints", "schema_version")
-"""What every journal's header has."""
-
-_SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
-
-FINGERPRINTS = ("model", "data", "fields", "variant", "prompt")
-"""What decides which answers are given; a journal is continued only if all of them are equal.
-`task` and `code` stand in a header, too: metrics, and a new vlmbench, score the same answers."""
-
-_MOST_SHOWN, _LONGEST_SHOWN = 3, 60
-"""How many differing values an error names, and how many characters of each it shows."""
-
-_DECIDING = {
-    "model": ("runner", "revision", "dtype", "options"),
-    "data": ("data",),
-    "fields": ("fields", "cluster"),
-    "prompt": ("prompt", "system", "generation", "image_order"),
-    "variant": (),
-}
-"""The keys of the specs that a fingerprint is made of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a journal is about."""
-
-    model: Mapping[str, Any]
-    """`ModelSpec.as_dict`."""
-    task: Mapping[str, Any]
-    """`TaskSpec.as_dict`."""
-    origin: str | None
-    """The task's YAML file, for a task that does not ship with vlmbench."""
-    fingerprints: Mapping[str, str]
-    """By the names in FINGERPRINTS (`variant` only where there is one), `task` and `code`."""
-    variant: Mapping[str, Any] | None = None
-    """`Variant.as_dict`, for a run that asks otherwise than the task does."""
-    overlap: TrainingOverlap | None = None
-    """What the model's training had of the task; None for one that vlmbench did not train."""
-    schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(slots=True)
@@ -188,7 +154,7 @@ class Journal:
         try:
             content, self._end = (None, 0) if fresh else _read(path, header)
             if content is not None:
-                _check_same(path, content.header, header)
+                check_same(path, content.header, header)
             os.ftruncate(self._fd, self._end)
             self._synced = time.monotonic()
             self._started = self._synced
@@ -245,9 +211,9 @@ class Journal:
             sample: What was asked; None in a judge's journal.
         """
         elapsed = round(time.monotonic() - self._started, 3)
-        line = {"type": "response", "at": elapsed, **_response_line(response)}
+        line = {"type": "response", "at": elapsed, **response_line(response)}
         if sample is not None:
-            line |= _sample_line(sample)
+            line |= sample_line(sample)
         self._append(line)
         _count(self.content, response, sample, elapsed)
 
@@ -282,7 +248,7 @@ class Journal:
     def _update_task(self, header: Header) -> None:
         """Note a task whose metrics, slices or words about itself have changed."""
         there = self.content.header
-        keys = {key for key, _, _ in _differing(there.task, header.task, "")}
+        keys = {key for key, _, _ in differing(there.task, header.task, "")}
         self.task_changes = tuple(sorted({key.partition(".")[0] for key in keys} - {"data"}))
         line: dict[str, Any] = {
             "task": header.task,
@@ -383,7 +349,7 @@ def _read(path: Path, expected: Header | None = None) -> tuple[JournalContent | 
         first = handle.readline()
         if not first.endswith(b"\n"):
             return None, 0
-        header = _parse_header(path, first)
+        header = parse_header(path, first)
         content = JournalContent(header or _later_header(path, expected))
         if header is None:
             content.damaged.append(1)
@@ -404,7 +370,7 @@ def _later_header(path: Path, expected: Header | None) -> Header:
     sessions = []
     with path.open("rb") as handle:
         for line in handle:
-            if b'"type":"header"' in line and (header := _parse_header(path, line)) is not None:
+            if b'"type":"header"' in line and (header := parse_header(path, line)) is not None:
                 return header
             if b'"type":"session"' in line:
                 sessions.append(line)
@@ -414,7 +380,7 @@ def _later_header(path: Path, expected: Header | None) -> Header:
         except (ValueError, AttributeError):
             continue
         if expected is not None and fingerprints is not None:
-            _check_same(path, replace(expected, fingerprints=fingerprints), expected)
+            check_same(path, replace(expected, fingerprints=fingerprints), expected)
             return expected
     advice = "move it away, or start over with --fresh"
     if sessions and expected is None:
@@ -422,34 +388,12 @@ def _later_header(path: Path, expected: Header | None) -> Header:
     raise JournalError(f"{path} does not begin with a journal's header; {advice}.")
 
 
-def _parse_header(path: Path, line: bytes) -> Header | None:
-    """The header of a line; None where it is damaged or none."""
-    try:
-        values = unsealed(line)
-        version = values["schema_version"]
-        known = {name: values[name] for name in _HEADER_FIELDS}
-        overlap = _parse_overlap(values.get("overlap"))  # older journals have none of these
-        header = Header(**known, variant=values.get("variant"), overlap=overlap)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if version != SCHEMA_VERSION:
-        raise JournalError(
-            f"{path} has schema version {version} where this vlmbench reads {SCHEMA_VERSION}; "
-            "choose another directory with --out, or start over with --fresh."
-        )
-    return header
-
-
-def _parse_overlap(values: Mapping[str, Any] | None) -> TrainingOverlap | None:
-    return TrainingOverlap(**{**values, "seen": tuple(values["seen"])}) if values else None
-
-
 def _take(content: JournalContent, line: dict[str, Any]) -> None:
     kind = line.pop("type")
     if kind == "response":
         elapsed = float(line.pop("at"))
-        sample = _parse_sample(line)
-        _count(content, _parse_response(line), sample, elapsed)
+        sample = parse_sample(line)
+        _count(content, parse_response(line), sample, elapsed)
     elif kind == "header":
         content.repaired = True
     elif kind == "session":
@@ -459,7 +403,7 @@ def _take(content: JournalContent, line: dict[str, Any]) -> None:
     elif kind == "corpus":
         content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
     elif kind == "task":
-        overlap = _parse_overlap(line.pop("overlap", None))
+        overlap = parse_overlap(line.pop("overlap", None))
         content.header = replace(content.header, **line, overlap=overlap)
     elif kind == "end":
         _end(content, line)
@@ -481,95 +425,3 @@ def _count(
         session = content.sessions[-1]
         session.seconds = max(session.seconds, elapsed)
         session.answered += response.error is None and not response.cached
-
-
-def _response_line(response: Response) -> dict[str, Any]:
-    values = {name: getattr(response, name) for name in _RESPONSE_FIELDS}
-    if response.error is not None:
-        values["error"] = {"kind": response.error.kind, "message": response.error.message}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _sample_line(sample: JournalSample) -> dict[str, Any]:
-    values = {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
-    prompt = [one if isinstance(one, str) else {"image": one.image} for one in sample.prompt]
-    return {**values, "prompt": prompt}
-
-
-def _parse_sample(line: dict[str, Any]) -> JournalSample | None:
-    """The sample of a response's line, of which only the response's own fields are left."""
-    if "prompt" not in line:
-        return None
-    values: dict[str, Any] = {name: line.pop(name) for name in _SAMPLE_FIELDS}
-    prompt = (one if isinstance(one, str) else ImageRef(**one) for one in values.pop("prompt"))
-    lists: dict[str, Any] = {
-        name: tuple(values.pop(name)) for name in ("images", "references", "choices")
-    }
-    return JournalSample(prompt=tuple(prompt), **lists, **values)
-
-
-def _parse_response(line: dict[str, Any]) -> Response:
-    error = line.pop("error", None)
-    return Response(**line, error=ResponseError(**error) if error is not None else None)
-
-
-_ANOTHER = {name: f"another {name}" for name in FINGERPRINTS} | {
-    "data": "other data",
-    "fields": "other fields of the task",
-}
-
-
-_WAY_OUT = {"model": "give this one a name of its own with --name"}
-"""What to do where a fingerprint differs, other than to choose another directory."""
-
-
-def _check_same(path: Path, there: Header, now: Header) -> None:
-    for name in FINGERPRINTS:
-        if there.fingerprints.get(name) != now.fingerprints.get(name):
-            raise JournalError(
-                f"{path} holds answers for {_ANOTHER[name]} ({_difference(name, there, now)}); "
-                f"{_WAY_OUT.get(name, 'choose another directory with --out')}, or drop them with "
-                "--fresh."
-            )
-
-
-def _difference(name: str, there: Header, now: Header) -> str:
-    """Which values they are that differ, as precisely as the headers tell."""
-    old_side, new_side = (there.model, now.model) if name == "model" else (there.task, now.task)
-    found = [
-        f"{key}: {_shown(old, new)} there, {_shown(new, old)} now"
-        for key, old, new in _differing(old_side, new_side, "")
-        if key.partition(".")[0] in _DECIDING[name]
-    ]
-    if not found:
-        # Of data that has the same name, its commit and rows say more.
-        named = ("commit", "rows", name) if name == "data" else (name,)
-        for one in named:
-            old, new = there.fingerprints.get(one), now.fingerprints.get(one)
-            if one != name and old is not None and new is not None and old != new:
-                return f"{one} {_shown(old, new)} there, {_shown(new, old)} now"
-        return f"fingerprint {_shown(old, new)} there, {_shown(new, old)} now"
-    more = len(found) - _MOST_SHOWN
-    return "; ".join(found[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _differing(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in [*old, *(name for name in new if name not in old)]:
-            inner = f"{key}.{name}" if key else str(name)
-            yield from _differing(old.get(name), new.get(name), inner)
-    elif canonical_json(old) != canonical_json(new):
-        yield key, old, new
-
-
-def _shown(value: Any, other: Any) -> str:
-    """A value as JSON; of a long one the part where it begins to differ from the other."""
-    text, second = (json.dumps(one, ensure_ascii=False) for one in (value, other))
-    if len(text) <= _LONGEST_SHOWN:
-        return text
-    pairs = zip(text, second, strict=False)
-    common = next((n for n, (one, other) in enumerate(pairs) if one != other), len(text))
-    start = max(0, min(common - _LONGEST_SHOWN // 3, len(text) - _LONGEST_SHOWN))
-    part = text[start : start + _LONGEST_SHOWN]
-    before, after = ("..." if start else ""), ("..." if start + len(part) < len(text) else "")
-    return f"{before}{part}{after}"

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlmbench.errors import ConfigError, UsageError, unknown_name
-from vlmbench.runs.journal import Header
+from vlmbench.runs.journal_header import Header
 from vlmbench.schema import parse, read_yaml
 from vlmbench.tasks.spec import TaskSpec
 

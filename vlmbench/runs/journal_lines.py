@@ -1,0 +1,45 @@
+"""A response and its sample as a line of a journal, and back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from vlmbench.records import ImageRef, JournalSample, Response, ResponseError
+
+_RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
+
+_SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
+
+
+def response_line(response: Response) -> dict[str, Any]:
+    """The fields of a response that hold something."""
+    values = {name: getattr(response, name) for name in _RESPONSE_FIELDS}
+    if response.error is not None:
+        values["error"] = {"kind": response.error.kind, "message": response.error.message}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def sample_line(sample: JournalSample) -> dict[str, Any]:
+    """What was asked, images by their digests."""
+    values = {name: getattr(sample, name) for name in _SAMPLE_FIELDS}
+    prompt = [one if isinstance(one, str) else {"image": one.image} for one in sample.prompt]
+    return {**values, "prompt": prompt}
+
+
+def parse_sample(line: dict[str, Any]) -> JournalSample | None:
+    """The sample of a response's line, of which only the response's own fields are left."""
+    if "prompt" not in line:
+        return None
+    values: dict[str, Any] = {name: line.pop(name) for name in _SAMPLE_FIELDS}
+    prompt = (one if isinstance(one, str) else ImageRef(**one) for one in values.pop("prompt"))
+    lists: dict[str, Any] = {
+        name: tuple(values.pop(name)) for name in ("images", "references", "choices")
+    }
+    return JournalSample(prompt=tuple(prompt), **lists, **values)
+
+
+def parse_response(line: dict[str, Any]) -> Response:
+    """The response of a line of which nothing else is left."""
+    error = line.pop("error", None)
+    return Response(**line, error=ResponseError(**error) if error is not None else None)
