@@ -158,7 +158,7 @@ def test_the_report_shows_it(task: Path, tmp_path: Path) -> None:
     run_of(task, "parent", None)
     site = build_report([tmp_path / "runs"], tmp_path / "site").parent
     board = (site / "index.html").read_text(encoding="utf-8")
-    assert board.count("samples seen in training</span>") == 1
+    assert board.count('2 <span data-t="seen_in_training">seen in training</span>') == 1
     assert '0.500 <span class="interval">' in board
     page = (site / "tasks" / "ja-small.html").read_text(encoding="utf-8")
     table = page.split('id="training-data"')[1].split("</section>")[0]
