@@ -135,6 +135,7 @@ def _judge_reply(reply: str, value: Any) -> None:
     from vlmbench.metrics.judge_prompts import CORRECT, PAIRWISE, RUBRIC
 
     for prompt in (CORRECT, PAIRWISE, RUBRIC):
+        assert prompt.schema is not None
         read_json(reply, prompt.schema)
         read_json(json.dumps(value), prompt.schema)
 

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -22,6 +21,9 @@ import psutil
 
 CODES = frozenset({0, 1, 2, 3, 4})
 """Every other exit code is a bug's (70), a signal's or Python's own."""
+
+PATIENCE = 10
+"""How many times as long as the processor's time of a case it may take by the clock."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Case:
     """What is hostile, for people."""
     setup: Setup
     seconds: float = 60.0
+    """Of the processor, for the command and all its processes; waiting may take `PATIENCE` times
+    as long, because the machine may have other things to do."""
     mebibytes: float = 1500.0
     quick: bool = True
     """Whether it belongs to the short form in the tests."""
@@ -67,6 +71,9 @@ class Outcome:
     """Empty if it ended well."""
     code: int | None
     seconds: float
+    """By the clock."""
+    processor: float
+    """Seconds of it."""
     mebibytes: float
     sentence: str
     """The last line on stderr."""
@@ -77,21 +84,32 @@ def run_case(case: Case, directory: Path) -> Outcome:
     with ExitStack() as stack:
         attack = case.setup(directory, stack)
         before = set(directory.rglob("*"))
-        code, seconds, mebibytes = _run(case, attack, directory)
+        code, seconds, used = _run(case, attack, directory)
     errors = (directory / "stderr.txt").read_text(encoding="utf-8", errors="replace")
     output = (directory / "stdout.txt").read_text(encoding="utf-8", errors="replace")
     lines = [line for line in errors.splitlines() if line.strip()]
-    problem = _problem(case, attack, code, mebibytes, errors)
+    problem = _problem(case, attack, code, used, errors)
     if not problem and attack.secret:
         new = [path for path in directory.rglob("*") if path.is_file() and path not in before]
         texts = [output, errors, *(path.read_text(errors="replace") for path in new)]
         if any(attack.secret in text for text in texts):
             problem = "the secret stands in a file or in the output"
-    return Outcome(case, problem, code, seconds, mebibytes, lines[-1] if lines else "")
+    sentence = lines[-1] if lines else ""
+    return Outcome(case, problem, code, seconds, used.seconds, used.mebibytes, sentence)
 
 
-def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float, float]:
-    """Exit code (None: it had to be killed), seconds and peak memory of the process."""
+@dataclass
+class _Used:
+    """What a command and its processes have used."""
+
+    seconds: float = 0.0
+    """Of the processor."""
+    mebibytes: float = 0.0
+    """The most that one of the processes has held."""
+
+
+def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float, _Used]:
+    """Exit code (None: it had to be killed), seconds by the clock and what was used."""
     environment = {**os.environ, "VLMBENCH_CACHE": str(directory / "cache"), **attack.environment}
     with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
         began = time.monotonic()
@@ -103,49 +121,46 @@ def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float
             env=environment,
             start_new_session=True,
         )
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-        timer = threading.Timer(case.seconds, stop)
-        timer.start()
-        peak = _watched(process)
-        timer.cancel()
-    seconds = time.monotonic() - began
-    code = None if late.is_set() else process.returncode
-    return code, seconds, peak
+        used, late = _watched(process, case.seconds)
+    return None if late else process.returncode, time.monotonic() - began, used
 
 
-def _watched(process: subprocess.Popen[bytes]) -> float:
-    """Wait for its end; the most MiB that it or a process of its own has held.
+def _watched(process: subprocess.Popen[bytes], most: float) -> tuple[_Used, bool]:
+    """Wait for its end, or end it where it uses more than so many seconds of the processor.
 
     Not by wait4, whose maximum begins with what this process held when it started the other.
     """
-    peak = 0.0
-    root = psutil.Process(process.pid)
+    root, used = psutil.Process(process.pid), _Used()
+    seconds: dict[int, float] = {}
+    until = time.monotonic() + PATIENCE * most
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
             for one in (root, *root.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    peak = max(peak, one.memory_info().rss / 2**20)
+                    used.mebibytes = max(used.mebibytes, one.memory_info().rss / 2**20)
+                    times = one.cpu_times()
+                    seconds[one.pid] = times.user + times.system
+        used.seconds = sum(seconds.values())
+        if used.seconds > most or time.monotonic() > until:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return used, True
         time.sleep(0.05)
-    return peak
+    return used, False
 
 
-def _problem(case: Case, attack: Attack, code: int | None, mebibytes: float, errors: str) -> str:
+def _problem(case: Case, attack: Attack, code: int | None, used: _Used, errors: str) -> str:
     if code is None:
-        return f"it did not end within {case.seconds:g} s"
+        return f"it did not end ({used.seconds:.0f} s of the processor)"
     if "Traceback (most recent call last)" in errors:
         return "a traceback"
     if code not in attack.codes:
         return f"exit code {code}"
     if "--help'" in errors:
         return "the attack itself is mistyped"
-    if mebibytes > case.mebibytes:
-        return f"{mebibytes:,.0f} MiB of memory"
+    if used.mebibytes > case.mebibytes:
+        return f"{used.mebibytes:,.0f} MiB of memory"
     if attack.says and attack.says not in errors:
         return f"it does not say '{attack.says}'"
     if any(path.exists() for path in attack.absent):

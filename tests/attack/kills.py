@@ -1,39 +1,48 @@
 """Kills commands with signal 9 at seeded moments: `python tests/attack/kills.py [--kills 200]`.
 
-Each command is run once undisturbed. Then, from the same state, it is killed after a part of that
-time (by itself, or with all its processes), run again to its end, and what it leaves has to be the
-same to the byte. Trainings have a list of their own (tests/train/killed_trainings.py).
+Each command is run once undisturbed. Then, from the same state, it is killed after a part of the
+processor's time that this took: alone, with all its processes, or one of those (a worker, a
+server). It is run again to its end, and what it leaves has to be the same to the byte, with none
+of its processes left. Trainings are also killed at each of their writes, by
+tests/train/killed_trainings.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "runners" / "hf"))
 
+import psutil
 from made_judge import colors, judge_server, judged_task, verdict
 
 MODEL = "baseline:majority"
+TASK = "task/ja-small.yaml"
 FOLDER = "runs/baseline-majority/ja-small"
-COMPARED = (
-    f"{FOLDER}/scores.jsonl",
-    f"{FOLDER}/judge-made.jsonl",
-    "site/index.html",
-    "site/tasks",
-)
-"""What has to come out the same: no times stand in it but those of the journals, which are cut."""
+COMPARED = ("runs", "site/index.html", "site/tasks", "trained", "seen.html")
+"""What has to come out the same, but for the times in it."""
+LEFT_SECONDS = 30.0
+"""How long a process may outlive the one that started it, on a machine that is busy."""
+Whom = Literal["alone", "all", "another"]
+WHOM: tuple[Whom, ...] = get_args(Whom)
 
 
 @dataclass(frozen=True)
@@ -42,91 +51,256 @@ class Command:
 
     name: str
     arguments: Sequence[str]
+    weight: int
+    """How often it is killed, against the others."""
+    again: Sequence[str] = ()
+    """What is added after it was killed."""
+    quick: bool = True
+    """Whether it belongs to the short form."""
 
 
 def commands(judge: str) -> list[Command]:
     """The commands, each of which goes on from where those before it left the directory."""
     asked = ["--judge", "openai:made", "--judge-base-url", judge, "--judge-option", "concurrency=4"]
-    task = "task/ja-small.yaml"
+    run = ["run", "--quiet", "--no-cache", "--tasks", TASK, "--out", "runs", "--model"]
+    small = ["model", "--limit", "40", "--batch-size", "2", "--dtype", "float32"]
+    served = ["served:transformers:model", "--limit", "20", "--dtype", "float32"]
+    answers = ["import", "jsonl", "answers.jsonl", "--task", TASK, "--name", "other"]
     return [
-        Command("run", ["run", "--quiet", "--model", MODEL, "--tasks", task, "--out", "runs"]),
-        Command("judge", ["judge", "run", FOLDER, "--quiet", *asked]),
-        Command("score", ["score", "runs"]),
-        Command("report", ["report", "runs", "--out", "site"]),
+        Command("run", [*run, MODEL], 40),
+        Command("workers", [*run, *small, "--replicas", "2"], 20, quick=False),
+        Command("server", [*run, *served, "--device", "cpu"], 10, quick=False),
+        Command("judge", ["judge", "run", FOLDER, "--quiet", *asked], 40),
+        Command("import", [*answers, "--out", "runs"], 25),
+        Command("score", ["score", "runs"], 15),
+        Command("report", ["report", "runs", "--out", "site"], 20),
+        Command("view", ["view", "runs", "--no-open"], 15),
+        Command(
+            "train",
+            ["train", "run", "recipe.yaml", "--out", "trained", "--quiet"],
+            15,
+            again=["--resume"],
+            quick=False,
+        ),
     ]
 
 
-def kill_commands(kills: int, *, seed: int, samples: int) -> Iterator[str]:
-    """Kill so many times, in turn the commands; a sentence for each that ended badly."""
+def kill_commands(
+    kills: int,
+    *,
+    seed: int,
+    samples: int,
+    quick: bool = False,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Iterator[str]:
+    """Kill so many times, commands by their weight; a sentence for each that ended badly.
+
+    Args:
+        quick: Only the commands that take no time.
+        tell: Given a line about each kill.
+    """
     draw = random.Random(seed)
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(
             judge_server(lambda prompt, earlier: verdict(reason="", verdict="correct"))
         )
-        states = _states(directory, commands(server.url), samples)
-        for number in range(kills):
-            command, before, after, seconds = states[number % len(states)]
+        listed = [one for one in commands(server.url) if one.quick or not quick]
+        states = _states(directory, listed, samples)
+        weights = [state.command.weight for state in states]
+        for state in draw.choices(states, weights, k=kills):
+            part, whom = draw.uniform(0.2, 1.0), draw.choice(WHOM)
             place = directory / "killed"
-            shutil.copytree(before, place)
-            moment = draw.uniform(0.2, 1.0) * seconds
-            killed = _kill(command, place, moment, whole=draw.random() < 0.5)
-            done = _finished(command, place)
-            problem = done or _difference(place, after)
+            shutil.copytree(state.before, place)
+            killed, problem = _kill(state.command, place, part * state.seconds, whom)
+            problem = (
+                problem
+                or _finish(state.command, place, again=True)
+                or _difference(place, state.after)
+                or _left(place)
+            )
+            line = f"{state.command.name}, {killed}"
+            tell(line)
             if problem:
-                yield f"{command.name}, killed after {moment:.2f} s ({killed}): {problem}"
+                yield f"{line}, at {part:.0%} of its time: {problem}"
             shutil.rmtree(place)
 
 
-def _states(
-    directory: Path, listed: Sequence[Command], samples: int
-) -> list[tuple[Command, Path, Path, float]]:
-    """Each command with the directory before and after it, and the seconds it takes."""
+@dataclass(frozen=True)
+class _State:
+    """A command, the directory before and after it, and the processor's time it takes."""
+
+    command: Command
+    before: Path
+    after: Path
+    seconds: float
+
+
+def _states(directory: Path, listed: Sequence[Command], samples: int) -> list[_State]:
     now = directory / "0"
     now.mkdir()
-    judged_task(now / "task", ["judge.correct"], colors(samples))
+    _prepare(now, samples, model=not all(one.quick for one in listed))
     states = []
     for number, command in enumerate(listed, 1):
         after = directory / str(number)
         shutil.copytree(now, after)
-        began = time.monotonic()
-        problem = _finished(command, after)
+        process = _start(command, after)
+        seconds = _wait(process, float("inf"), address_in=after if command.name == "view" else None)
+        problem = _ended(command, after, process)
         if problem:
             raise RuntimeError(f"{command.name}: {problem}")
-        states.append((command, now, after, time.monotonic() - began))
+        states.append(_State(command, now, after, seconds))
         now = after
     return states
 
 
-def _start(command: Command, place: Path) -> subprocess.Popen[bytes]:
+def _prepare(place: Path, samples: int, *, model: bool) -> None:
+    """A task, answers to import, and a small model with rows to train it on."""
+    rows = colors(samples)
+    judged_task(place / "task", ["judge.correct"], rows)
+    lines = [json.dumps({"id": row["id"], "prediction": "赤"}) for row in rows]
+    (place / "answers.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if model:
+        from made_colors import color_rows, data_recipe, write_rows
+        from made_families import checkpoint
+
+        shutil.move(checkpoint("qwen2_vl", place), place / "model")
+        write_rows(place / "rows.parquet", color_rows(16))
+        data_recipe(place, "model", max_steps=8, save_steps=2)
+
+
+def _start(command: Command, place: Path, *, again: bool = False) -> subprocess.Popen[bytes]:
+    temporary = place / "tmp"
+    temporary.mkdir(exist_ok=True)
+    # A training that was killed before it made its directory is started as it was at first.
+    more = command.again if again and (place / "trained").exists() else ()
     return subprocess.Popen(
-        [sys.executable, "-m", "vlmbench", *command.arguments],
+        [sys.executable, "-m", "vlmbench", *command.arguments, *more],
         cwd=place,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "VLMBENCH_CACHE": str(place / "cache")},
+        stdout=(place / "stdout.txt").open("wb"),
+        stderr=(place / "stderr.txt").open("wb"),
+        env={**os.environ, "VLMBENCH_CACHE": str(place / "cache"), "TMPDIR": str(temporary)},
         start_new_session=True,
     )
 
 
-def _kill(command: Command, place: Path, seconds: float, *, whole: bool) -> str:
+def _wait(
+    process: subprocess.Popen[bytes], seconds: float, *, address_in: Path | None = None
+) -> float:
+    """Wait until the command has used so much of the processor, with its processes, or has ended.
+
+    Args:
+        address_in: Or until it says an address, in what it prints into this directory.
+
+    Returns:
+        What it used.
+    """
+    used: dict[int, float] = {}
+    while process.poll() is None:
+        for one in (process.pid, *_children(process.pid)):
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(one).cpu_times()
+                used[one] = times.user + times.system
+        if sum(used.values()) >= seconds or (address_in and _address(address_in)):
+            break
+        time.sleep(0.02)
+    return sum(used.values())
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(psutil.Error):
+        return [one.pid for one in psutil.Process(pid).children(recursive=True)]
+    return []
+
+
+def _kill(command: Command, place: Path, seconds: float, whom: Whom) -> tuple[str, str]:
+    """What was killed, and what went wrong where the command itself was left to end."""
     process = _start(command, place)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=seconds)
-        return "it had ended"
+    _wait(process, seconds)
+    if process.poll() is not None:
+        return "which had ended", ""
+    children = _children(process.pid)
+    if whom == "another" and children:
+        chosen = children[int(seconds * 1000) % len(children)]
+        name = _name(chosen)
+        _signal(chosen, signal.SIGKILL)
+        return f"its process '{name}' killed", _ended(command, place, process)
+    # All at once, or the others see the first one go and end by themselves.
+    for one in (process.pid, *(children if whom == "all" else ())):
+        _signal(one, signal.SIGKILL)
+    process.wait()
+    return ("killed with its processes" if whom == "all" and children else "killed"), ""
+
+
+def _name(pid: int) -> str:
+    """The last word of its command that names a file or a function."""
+    with contextlib.suppress(psutil.Error):
+        words = " ".join(psutil.Process(pid).cmdline())
+        known = (
+            "supervise",
+            "transformers serve",
+            "executors.process",
+            "resource_tracker",
+            "spawn",
+        )
+        return next((one for one in known if one in words), words[:60])
+    return "gone"
+
+
+def _signal(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
-        (os.killpg if whole else os.kill)(process.pid, signal.SIGKILL)
-    process.communicate()
-    return "all its processes" if whole else "alone"
+        os.kill(pid, number)
 
 
-def _finished(command: Command, place: Path) -> str:
-    """What went wrong; empty if the command ended well."""
-    process = _start(command, place)
-    _, errors = process.communicate()
-    if process.returncode not in (0, 3):  # 3: a judge has still to be asked
-        return f"exit code {process.returncode}: {errors.decode(errors='replace')[-300:]}"
+def _finish(command: Command, place: Path, *, again: bool) -> str:
+    """Run it to its end; what went wrong, empty if it ended well."""
+    process = _start(command, place, again=again)
+    problem = _ended(command, place, process)
+    if not problem and process.returncode == 2:
+        return f"exit code 2: {_said(place)}"
+    return problem
+
+
+def _ended(command: Command, place: Path, process: subprocess.Popen[bytes]) -> str:
+    """Wait for its end; what went wrong. A page is looked at and then `view` is stopped."""
+    if command.name == "view":
+        _wait(process, float("inf"), address_in=place)
+        if address := _address(place):
+            with urllib.request.urlopen(address) as page:
+                (place / "seen.html").write_bytes(page.read())
+            _signal(process.pid, signal.SIGINT)
+    process.wait()
+    if process.returncode not in (0, 2, 3) or "Traceback" in _said(place):
+        return f"exit code {process.returncode}: {_said(place)}"
     return ""
+
+
+def _said(place: Path) -> str:
+    return (place / "stderr.txt").read_text(encoding="utf-8", errors="replace")[-600:]
+
+
+def _address(place: Path) -> str:
+    """Where `view` serves; empty until it says so."""
+    found = re.search(r"http://\S+", (place / "stdout.txt").read_text(encoding="utf-8"))
+    return found[0] if found else ""
+
+
+def _left(place: Path) -> str:
+    """Processes that live on; empty if there are none soon."""
+    until = time.monotonic() + LEFT_SECONDS
+    while left := [one for one in psutil.pids() if _belongs(one, place)]:
+        if time.monotonic() > until:
+            return f"left running: {', '.join(map(_name, left))}"
+        time.sleep(0.1)
+    return ""
+
+
+def _belongs(pid: int, place: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        mine = process.environ().get("VLMBENCH_CACHE") == str(place / "cache")
+        return mine and bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _difference(place: Path, expected: Path) -> str:
@@ -134,8 +308,7 @@ def _difference(place: Path, expected: Path) -> str:
     if left := next(place.rglob(".building-*"), None):
         return f"{left.name} is left behind"
     for name in COMPARED:
-        wanted = _contents(expected / name)
-        found = _contents(place / name)
+        wanted, found = _contents(expected / name), _contents(place / name)
         for file in sorted(wanted.keys() | found.keys()):
             if wanted.get(file) != found.get(file):
                 return f"{name} {file} is another one"
@@ -143,14 +316,23 @@ def _difference(place: Path, expected: Path) -> str:
 
 
 def _contents(path: Path) -> dict[str, object]:
-    """What is in a file, or in those below a directory; of a judge's journal the replies."""
-    if path.name.startswith("judge-") and path.is_file():
-        from vlmbench.runs.journal import read_journal
-
-        replies = read_journal(path).responses
-        return {name: one.text for name, one in replies.items()}
+    """What is in a file, or in those below a directory, without times."""
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
-    return {str(one.relative_to(path)): one.read_bytes() for one in files}
+    return {str(one.relative_to(path)): _content(one) for one in files}
+
+
+def _content(path: Path) -> object:
+    from vlmbench.runs.journal import read_journal
+
+    if path.suffix == ".jsonl" and path.name.startswith(("journal", "judge-")):
+        replies = read_journal(path).responses
+        return {name: (one.key, one.text, one.error) for name, one in sorted(replies.items())}
+    if path.name == "log.jsonl":
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [{name: row[name] for name in sorted(row) if "loss" in name} for row in lines]
+    if path.suffix in (".json", ".md") and {"runs", "trained"} & {one.name for one in path.parents}:
+        return "with times in it"
+    return path.read_bytes()
 
 
 def main() -> int:
@@ -160,10 +342,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", type=int, default=400)
     options = parser.parse_args()
+    kinds: Counter[str] = Counter()
+
+    def tell(line: str) -> None:
+        kinds[line] += 1
+        print(f"    {sum(kinds.values())}: {line}", flush=True)
+
     bad = 0
-    for problem in kill_commands(options.kills, seed=options.seed, samples=options.samples):
+    for problem in kill_commands(
+        options.kills, seed=options.seed, samples=options.samples, tell=tell
+    ):
         bad += 1
         print(f"BAD {problem}", flush=True)
+    for kind, count in sorted(kinds.items()):
+        print(f"{count:4} x {kind}")
     print(f"{options.kills} kills, {bad} ended badly")
     return 1 if bad else 0
 

@@ -22,12 +22,16 @@ MARKS = "<!-- attacks: begin -->", "<!-- attacks: end -->"
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """The outcomes as a table of Markdown."""
-    lines = ["| kind | attack | ended | seconds | MiB |", "|---|---|---|---|---|"]
+    lines = [
+        "| kind | attack | ended | seconds | of the processor | MiB |",
+        "|---|---|---|---|---|---|",
+    ]
     for one in outcomes:
         ended = one.problem or f"exit code {one.code}"
         about = one.case.about.replace("|", "\\|")
         lines.append(
-            f"| {one.case.group} | {about} | {ended} | {one.seconds:.1f} | {one.mebibytes:.0f} |"
+            f"| {one.case.group} | {about} | {ended} | {one.seconds:.1f} | {one.processor:.1f} "
+            f"| {one.mebibytes:.0f} |"
         )
     return "\n".join(lines)
 
@@ -51,7 +55,8 @@ def main() -> int:
         mark = "BAD " if outcome.problem else "ok  "
         print(
             f"{mark}{case.group}/{case.name}: {outcome.problem or outcome.code} "
-            f"({outcome.seconds:.1f} s, {outcome.mebibytes:.0f} MiB) {outcome.sentence[:150]}",
+            f"({outcome.seconds:.1f} s, {outcome.processor:.1f} s of the processor, "
+            f"{outcome.mebibytes:.0f} MiB) {outcome.sentence[:150]}",
             flush=True,
         )
     bad = [one for one in outcomes if one.problem]

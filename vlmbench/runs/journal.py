@@ -42,6 +42,7 @@ from vlmbench.runs.journal_header import (
     parse_overlap,
 )
 from vlmbench.runs.journal_lines import (
+    Shared,
     parse_response,
     parse_sample,
     response_line,
@@ -354,11 +355,12 @@ def _read(path: Path, expected: Header | None = None) -> tuple[JournalContent | 
         if header is None:
             content.damaged.append(1)
         end = len(first)
+        shared = Shared()
         for number, line in enumerate(handle, 2):
             if not line.endswith(b"\n"):
                 break
             try:
-                _take(content, unsealed(line))
+                _take(content, unsealed(line), shared)
             except (ValueError, KeyError, TypeError, AttributeError):
                 content.damaged.append(number)
             end += len(line)
@@ -388,12 +390,12 @@ def _later_header(path: Path, expected: Header | None) -> Header:
     raise JournalError(f"{path} does not begin with a journal's header; {advice}.")
 
 
-def _take(content: JournalContent, line: dict[str, Any]) -> None:
+def _take(content: JournalContent, line: dict[str, Any], shared: Shared) -> None:
     kind = line.pop("type")
     if kind == "response":
         elapsed = float(line.pop("at"))
-        sample = parse_sample(line)
-        _count(content, parse_response(line), sample, elapsed)
+        sample = parse_sample(line, shared)
+        _count(content, parse_response(line, shared), sample, elapsed)
     elif kind == "header":
         content.repaired = True
     elif kind == "session":
