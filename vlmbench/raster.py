@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ FORMATS = (
     *("ICO", "ICNS", "QOI", "PSD", "SGI", "DDS", "PCX", "TGA"),
 )
 """Pillow's names of the formats that are decoded; each holds pixels and nothing to be run."""
+
+MAX_PIXELS = 80_000_000
+"""Of a picture; a page of A3 at 600 dots an inch has 70 million. 20 KB of PNG can hold a hundred
+times as many, and what is decoded takes up to 24 bytes a pixel."""
 
 _ORIENTATION = 0x0112
 _TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
@@ -40,13 +46,27 @@ def open_raster(data: bytes) -> PIL.Image.Image:
     """A picture of which only the head is read.
 
     Raises:
+        ValueError: It has more than `MAX_PIXELS`.
         Exception: Whatever Pillow's plugins raise on what is no raster picture.
     """
     import PIL.Image
 
-    PIL.Image.init()  # does nothing the second time
-    formats = [one for one in FORMATS if one in PIL.Image.OPEN]
-    return PIL.Image.open(io.BytesIO(data), formats=formats)
+    picture = PIL.Image.open(io.BytesIO(data), formats=_formats())
+    if picture.width * picture.height > MAX_PIXELS:
+        size = f"{picture.width:,} x {picture.height:,}"
+        picture.close()
+        raise ValueError(f"it has {size} pixels, and more than {MAX_PIXELS:,} are not decoded")
+    return picture
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of this Pillow; its warning about pictures that are refused here is left out."""
+    import PIL.Image
+
+    warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
+    PIL.Image.init()
+    return [one for one in FORMATS if one in PIL.Image.OPEN]
 
 
 def decode_raster(data: bytes) -> PIL.Image.Image:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
+import multiprocessing.context
 import os
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -34,11 +36,19 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "runners" / "hf"))
 import psutil
 from made_judge import colors, judge_server, judged_task, verdict
 
+from vlmbench.cli.main import main as main_of_vlmbench
+
 MODEL = "baseline:majority"
 TASK = "task/ja-small.yaml"
 FOLDER = "runs/baseline-majority/ja-small"
 COMPARED = ("runs", "site/index.html", "site/tasks", "trained", "seen.html")
 """What has to come out the same, but for the times in it."""
+IMPORTED = (
+    *("vlmbench.cli.run", "vlmbench.cli.judge", "vlmbench.cli.imports", "vlmbench.cli.build"),
+    *("vlmbench.judges.judging", "vlmbench.report.html", "vlmbench.report.serve", "openai"),
+    *("vlmbench.runners.baseline", "vlmbench.runners.api.runner", "pyarrow.parquet", "plotly.io"),
+)
+"""What commands would import again each time."""
 LEFT_SECONDS = 30.0
 """How long a process may outlive the one that started it, on a machine that is busy."""
 Whom = Literal["alone", "all", "another"]
@@ -67,18 +77,18 @@ def commands(judge: str) -> list[Command]:
     served = ["served:transformers:model", "--limit", "20", "--dtype", "float32"]
     answers = ["import", "jsonl", "answers.jsonl", "--task", TASK, "--name", "other"]
     return [
-        Command("run", [*run, MODEL], 40),
-        Command("workers", [*run, *small, "--replicas", "2"], 20, quick=False),
-        Command("server", [*run, *served, "--device", "cpu"], 10, quick=False),
-        Command("judge", ["judge", "run", FOLDER, "--quiet", *asked], 40),
-        Command("import", [*answers, "--out", "runs"], 25),
+        Command("run", [*run, MODEL], 45),
+        Command("workers", [*run, *small, "--replicas", "2"], 12, quick=False),
+        Command("server", [*run, *served, "--device", "cpu"], 4, quick=False),
+        Command("judge", ["judge", "run", FOLDER, "--quiet", *asked], 45),
+        Command("import", [*answers, "--out", "runs"], 30),
         Command("score", ["score", "runs"], 15),
-        Command("report", ["report", "runs", "--out", "site"], 20),
+        Command("report", ["report", "runs", "--out", "site"], 24),
         Command("view", ["view", "runs", "--no-open"], 15),
         Command(
             "train",
             ["train", "run", "recipe.yaml", "--out", "trained", "--quiet"],
-            15,
+            10,
             again=["--resume"],
             quick=False,
         ),
@@ -144,9 +154,9 @@ def _states(directory: Path, listed: Sequence[Command], samples: int) -> list[_S
     for number, command in enumerate(listed, 1):
         after = directory / str(number)
         shutil.copytree(now, after)
-        process = _start(command, after)
-        seconds = _wait(process, float("inf"), address_in=after if command.name == "view" else None)
-        problem = _ended(command, after, process)
+        running = _Running(command, after)
+        seconds = running.wait(float("inf"), address_in=after if command.name == "view" else None)
+        problem = _ended(command, after, running)
         if problem:
             raise RuntimeError(f"{command.name}: {problem}")
         states.append(_State(command, now, after, seconds))
@@ -169,66 +179,107 @@ def _prepare(place: Path, samples: int, *, model: bool) -> None:
         data_recipe(place, "model", max_steps=8, save_steps=2)
 
 
-def _start(command: Command, place: Path, *, again: bool = False) -> subprocess.Popen[bytes]:
-    temporary = place / "tmp"
-    temporary.mkdir(exist_ok=True)
-    # A training that was killed before it made its directory is started as it was at first.
-    more = command.again if again and (place / "trained").exists() else ()
-    return subprocess.Popen(
-        [sys.executable, "-m", "vlmbench", *command.arguments, *more],
-        cwd=place,
-        stdout=(place / "stdout.txt").open("wb"),
-        stderr=(place / "stderr.txt").open("wb"),
-        env={**os.environ, "VLMBENCH_CACHE": str(place / "cache"), "TMPDIR": str(temporary)},
-        start_new_session=True,
-    )
+class _Running:
+    """A command that runs in a process of its own: a copy of one that has imported what it needs,
+    so that a kill meets what the command does."""
+
+    def __init__(self, command: Command, place: Path, *, again: bool = False) -> None:
+        self.command = command
+        (place / "tmp").mkdir(exist_ok=True)
+        # A training that was killed before it made its directory is started as it was at first.
+        more = command.again if again and (place / "trained").exists() else ()
+        arguments = [*command.arguments, *more]
+        self.process = _copies().Process(target=_obey, args=(arguments, str(place)))
+        self.process.start()
+        assert self.process.pid is not None
+        self.pid: int = self.process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self.process.exitcode is not None
+
+    def code(self) -> int:
+        """Its exit code; waits for it."""
+        self.process.join()
+        assert self.process.exitcode is not None
+        return self.process.exitcode
+
+    def wait(self, seconds: float, *, address_in: Path | None = None) -> float:
+        """Wait until it has used so much of the processor, with its processes, or has ended.
+
+        Args:
+            address_in: Or until it says an address, in what it prints into this directory.
+
+        Returns:
+            What it used.
+        """
+        used: dict[int, float] = {}
+        while not self.ended:
+            for one in (self.pid, *(() if self.command.quick else _children(self.pid))):
+                with contextlib.suppress(OSError):
+                    used[one] = _processor_seconds(one)
+            if sum(used.values()) >= seconds or (address_in and _address(address_in)):
+                break
+            time.sleep(0.005 if self.command.quick else 0.05)
+        return sum(used.values())
 
 
-def _wait(
-    process: subprocess.Popen[bytes], seconds: float, *, address_in: Path | None = None
-) -> float:
-    """Wait until the command has used so much of the processor, with its processes, or has ended.
+@cache
+def _copies() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*IMPORTED])
+    return context
 
-    Args:
-        address_in: Or until it says an address, in what it prints into this directory.
 
-    Returns:
-        What it used.
-    """
-    used: dict[int, float] = {}
-    while process.poll() is None:
-        for one in (process.pid, *_children(process.pid)):
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(one).cpu_times()
-                used[one] = times.user + times.system
-        if sum(used.values()) >= seconds or (address_in and _address(address_in)):
-            break
-        time.sleep(0.02)
-    return sum(used.values())
+def _obey(arguments: Sequence[str], place: str) -> None:
+    """What a copy does."""
+    os.setsid()
+    os.chdir(place)
+    for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(descriptor, number)
+    os.environ.update(VLMBENCH_CACHE=f"{place}/cache", TMPDIR=f"{place}/tmp")
+    tempfile.tempdir = None
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(main_of_vlmbench(arguments))
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(pid: int) -> list[int]:
-    with contextlib.suppress(psutil.Error):
-        return [one.pid for one in psutil.Process(pid).children(recursive=True)]
-    return []
+    """All processes below it."""
+    below: dict[int, list[int]] = {}
+    for one in psutil.pids():
+        with contextlib.suppress(OSError, ValueError):
+            fields = Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+            below.setdefault(int(fields.split()[1]), []).append(one)
+    found, new = list[int](), [pid]
+    while new:
+        new = [child for one in new for child in below.get(one, [])]
+        found += new
+    return found
 
 
 def _kill(command: Command, place: Path, seconds: float, whom: Whom) -> tuple[str, str]:
     """What was killed, and what went wrong where the command itself was left to end."""
-    process = _start(command, place)
-    _wait(process, seconds)
-    if process.poll() is not None:
+    running = _Running(command, place)
+    running.wait(seconds)
+    if running.ended:
         return "which had ended", ""
-    children = _children(process.pid)
+    children = _children(running.pid)
     if whom == "another" and children:
         chosen = children[int(seconds * 1000) % len(children)]
         name = _name(chosen)
         _signal(chosen, signal.SIGKILL)
-        return f"its process '{name}' killed", _ended(command, place, process)
+        return f"its process '{name}' killed", _ended(command, place, running)
     # All at once, or the others see the first one go and end by themselves.
-    for one in (process.pid, *(children if whom == "all" else ())):
+    for one in (running.pid, *(children if whom == "all" else ())):
         _signal(one, signal.SIGKILL)
-    process.wait()
+    running.code()
     return ("killed with its processes" if whom == "all" and children else "killed"), ""
 
 
@@ -254,24 +305,23 @@ def _signal(pid: int, number: int) -> None:
 
 def _finish(command: Command, place: Path, *, again: bool) -> str:
     """Run it to its end; what went wrong, empty if it ended well."""
-    process = _start(command, place, again=again)
-    problem = _ended(command, place, process)
-    if not problem and process.returncode == 2:
+    running = _Running(command, place, again=again)
+    problem = _ended(command, place, running)
+    if not problem and running.code() == 2:
         return f"exit code 2: {_said(place)}"
     return problem
 
 
-def _ended(command: Command, place: Path, process: subprocess.Popen[bytes]) -> str:
+def _ended(command: Command, place: Path, running: _Running) -> str:
     """Wait for its end; what went wrong. A page is looked at and then `view` is stopped."""
     if command.name == "view":
-        _wait(process, float("inf"), address_in=place)
+        running.wait(float("inf"), address_in=place)
         if address := _address(place):
             with urllib.request.urlopen(address) as page:
                 (place / "seen.html").write_bytes(page.read())
-            _signal(process.pid, signal.SIGINT)
-    process.wait()
-    if process.returncode not in (0, 2, 3) or "Traceback" in _said(place):
-        return f"exit code {process.returncode}: {_said(place)}"
+            _signal(running.pid, signal.SIGINT)
+    if running.code() not in (0, 2, 3) or "Traceback" in _said(place):
+        return f"exit code {running.code()}: {_said(place)}"
     return ""
 
 

@@ -13,6 +13,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
@@ -20,6 +22,9 @@ from typing import Any
 
 EXIT_SECONDS = 5.0
 """How long a process whose pipe has closed may take to exit."""
+
+FOLLOW_SECONDS = 1.0
+"""Between two looks at whether the process that started this one lives."""
 
 
 class ProcessLostError(Exception):
@@ -43,7 +48,7 @@ class PipedProcess:
         environment: Mapping[str, str],
     ) -> None:
         self.pipe, there = multiprocessing.Pipe()
-        code = f"from {__name__} import run_child; run_child({there.fileno()})"
+        code = f"from {__name__} import run_child; run_child({there.fileno()}, {os.getpid()})"
         path = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -95,13 +100,22 @@ def _end(process: subprocess.Popen[bytes], pipe: Connection) -> None:
     process.wait()
 
 
-def run_child(descriptor: int) -> None:
+def _follow(parent: int) -> None:
+    """End with the process that started this one: loading a model, it does not see its pipe."""
+    while os.getppid() == parent:
+        time.sleep(FOLLOW_SECONDS)
+    os._exit(1)
+
+
+def run_child(descriptor: int, parent: int) -> None:
     """What such a process does.
 
     Args:
         descriptor: File descriptor of its end of the pipe.
+        parent: Number of the process that started it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process at the other end decides
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     pipe = Connection(descriptor)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve, arguments = pipe.recv()

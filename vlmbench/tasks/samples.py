@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -272,6 +273,8 @@ def image_file(name: str, where: str, folder: Path) -> Image:
             "beside the data file."
         )
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "it is no file")
         return Image(path.read_bytes(), source=f"{where}, file {name}", name=name)
     except OSError as error:
         # Not raised: one lost file is one sample without an answer, found when it is decoded.

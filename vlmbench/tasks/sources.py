@@ -201,6 +201,8 @@ def _refuse_unread(task: TaskSpec, base: Path) -> None:
 
 
 def _digest(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise DataError(f"The data file {path} is no file; check the path.")
     try:
         with path.open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()[:16]

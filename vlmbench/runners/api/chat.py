@@ -70,7 +70,8 @@ def data_url(image: Image, options: CallOptions) -> str:
 
     That is: too large for the options, another format, turned by an EXIF tag (which some servers
     pass over), with transparency (which some turn black), with more than 8 bits a gray pixel (which
-    some turn white), or with broken metadata.
+    some turn white), or with broken metadata. A file without its end is decoded before it is sent:
+    servers take half a picture and say nothing.
 
     Raises:
         DataError: It cannot be read.
@@ -88,6 +89,8 @@ def data_url(image: Image, options: CallOptions) -> str:
     except Exception:  # Pillow raises nearly anything on broken files; decode says it in words,
         plain = False  # or finds pixels behind broken metadata
     if plain and fits:
+        if not _has_its_end(form, image.data):
+            image.decode()
         return _data_url(MEDIA_TYPES[form], image.data)
     decoded = image.decode()
     size = _allowed_size(decoded.size, options)
@@ -103,6 +106,17 @@ def data_url(image: Image, options: CallOptions) -> str:
 
 def _data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _has_its_end(form: str, data: bytes) -> bool:
+    """Whether a file closes as its format says; one with something behind its end does not."""
+    match form:
+        case "PNG":
+            return data.endswith(b"IEND\xaeB`\x82")
+        case "JPEG":
+            return data.endswith(b"\xff\xd9")
+        case _:  # WebP
+            return len(data) >= 8 + int.from_bytes(data[4:8], "little")
 
 
 def _may_turn(form: str, data: bytes) -> bool:

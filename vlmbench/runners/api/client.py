@@ -160,6 +160,9 @@ class ChatClient:
         try:
             async with asyncio.timeout(self._options.timeout):
                 return await self._call(body)
+        except (RequestRejected, RetryableError) as error:
+            error.message = self._endpoint.clean(error.message)  # it may quote the reply
+            raise
         except TimeoutError:
             message = f"no answer within {self._options.timeout:g} s"
             raise RetryableError("timeout", message) from None

@@ -21,9 +21,10 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OFFICIAL_URL, ApiOptions
@@ -80,7 +81,6 @@ class OpenAIRunner:
         options: ApiOptions,
         *,
         check: Callable[[], None] = lambda: None,
-        through_proxy: bool = True,
         left_out: Sequence[str] = (),
     ) -> None:
         """Say whom to ask; see ChatClient."""
@@ -91,7 +91,7 @@ class OpenAIRunner:
             endpoint,
             options,
             check=check,
-            through_proxy=through_proxy,
+            through_proxy=not is_local(endpoint.url),
             left_out=left_out,
         )
 
@@ -144,19 +144,37 @@ async def _status_of_models(endpoint: Endpoint) -> int:
     import httpx
 
     headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
+    through_proxy = not is_local(endpoint.url)
     # httpx counts seconds between bytes, and a server may send one at a time.
     async with asyncio.timeout(2 * CONNECT_SECONDS):
         async with (
-            httpx.AsyncClient(timeout=CONNECT_SECONDS) as client,
+            httpx.AsyncClient(timeout=CONNECT_SECONDS, trust_env=through_proxy) as client,
             client.stream("GET", f"{endpoint.url}/models", headers=headers) as reply,
         ):
             return reply.status_code
 
 
 def _in_a_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Its result, by an event loop of another thread; the caller may be in one, as in notebooks."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
+    """Its result, by an event loop of another thread; the caller may be in one, as in notebooks.
+
+    Ctrl-C ends it at once.
+    """
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
+    with ThreadPoolExecutor(1) as pool, contextlib.closing(loop):
+        done = pool.submit(loop.run_until_complete, task)
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(task.cancel)
+            wait([done])
+            raise
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is of this machine, where no proxy leads."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 class _Background:

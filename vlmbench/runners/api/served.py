@@ -61,7 +61,6 @@ class ServedRunner:
             Endpoint(url, model, "OPENAI_API_KEY"),
             parse(ApiOptions, {**calls, "base_url": url}, location=spec.name),
             check=self._server.check,
-            through_proxy=False,
             left_out=special_tokens(model),
         )
 
