@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import vlmbench.models
-from attack.data_cases import task, write
+from attack.data_cases import LOOP, task, write
 from attack.harness import Attack, Case
 
 TINY = Path(vlmbench.models.__file__).parent / "tiny-ja"
@@ -100,8 +100,6 @@ def _template(text: str) -> Callable[[Path], None]:
 
     return change
 
-
-LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 
 CASES = [
     _checkpoint(

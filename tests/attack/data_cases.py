@@ -107,6 +107,7 @@ def _columns(count: int, **columns: list[Any]) -> pyarrow.Table:
     return pyarrow.table({**plain, "id": [f"q{n}" for n in range(count)], **columns})
 
 
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
 LAUGHS = "\nlol0: &lol0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"lol{n}: &lol{n} [{', '.join([f'*lol{n - 1}'] * 10)}]\n" for n in range(1, 9)
 )
@@ -125,10 +126,7 @@ def _long(*ends: str) -> list[str]:
 
 
 CASES = [
-    _template(
-        "range_nested",
-        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-    ),
+    _template("range_nested", LOOP),
     _template("mult", "{{ 'x' * 10 ** 9 }}", quick=True),
     _template("mult_row", "{{ row.question * 10 ** 9 }}"),
     _template("mod", "{{ '%1000000000d' % 1 }}"),
@@ -147,11 +145,7 @@ CASES = [
         "{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
     ),
     _template("pow_paren", "{{ 9 ** (9 ** 9) }}"),
-    _template(
-        "idloop",
-        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
-        key="id",
-    ),
+    _template("idloop", LOOP, key="id"),
     _template("keep_loop", "row.id == 'x' * 10 ** 9", key="keep", quick=True),
     _template("long", "x" * 30_000, quick=True),
     _yaml("lol_unknown", "billion laughs under unknown keys", LAUGHS),

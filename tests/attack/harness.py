@@ -22,6 +22,8 @@ import psutil
 CODES = frozenset({0, 1, 2, 3, 4})
 """Every other exit code is a bug's (70), a signal's or Python's own."""
 
+CTRL_C_SECONDS = 2.0
+"""Within them a command ends, whatever it waits for."""
 PATIENCE = 10
 """How many times as long as the processor's time of a case it may take by the clock."""
 
@@ -39,6 +41,16 @@ class Attack:
     """Files that exist only if the attack got through."""
     secret: str = ""
     """Must not stand in any file below the directory, nor in the output."""
+    interrupt: Callable[[], bool] | None = None
+    """Says when Ctrl-C is pressed; the command then has two seconds to end."""
+    stdout: Path | None = None
+    """Where the output goes; None: into a file."""
+    after: Callable[[], str] | None = None
+    """Looks at what is left, by further commands perhaps; says what is wrong with it."""
+
+
+class NotHereError(Exception):
+    """This machine lacks what an attack needs; the text says what."""
 
 
 Setup = Callable[[Path, ExitStack], Attack]
@@ -82,13 +94,17 @@ class Outcome:
 def run_case(case: Case, directory: Path) -> Outcome:
     """Prepare and run one case in an empty directory."""
     with ExitStack() as stack:
-        attack = case.setup(directory, stack)
+        try:
+            attack = case.setup(directory, stack)
+        except NotHereError as error:
+            return Outcome(case, "", None, 0.0, 0.0, 0.0, f"not tried: {error}")
         before = set(directory.rglob("*"))
         code, seconds, used = _run(case, attack, directory)
+        left = "" if code is None or attack.after is None else attack.after()
     errors = (directory / "stderr.txt").read_text(encoding="utf-8", errors="replace")
     output = (directory / "stdout.txt").read_text(encoding="utf-8", errors="replace")
     lines = [line for line in errors.splitlines() if line.strip()]
-    problem = _problem(case, attack, code, used, errors)
+    problem = _problem(case, attack, code, used, errors) or left
     if not problem and attack.secret:
         new = [path for path in directory.rglob("*") if path.is_file() and path not in before]
         texts = [output, errors, *(path.read_text(errors="replace") for path in new)]
@@ -106,12 +122,16 @@ class _Used:
     """Of the processor."""
     mebibytes: float = 0.0
     """The most that one of the processes has held."""
+    waited: float = 0.0
+    """Seconds from Ctrl-C to the end, without those in which it worked."""
 
 
 def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float, _Used]:
     """Exit code (None: it had to be killed), seconds by the clock and what was used."""
     environment = {**os.environ, "VLMBENCH_CACHE": str(directory / "cache"), **attack.environment}
-    with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
+    printed = directory / "stdout.txt"
+    printed.touch()
+    with (attack.stdout or printed).open("wb") as out, (directory / "stderr.txt").open("wb") as err:
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "vlmbench", *attack.arguments],
@@ -120,18 +140,27 @@ def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float
             stderr=err,
             env=environment,
             start_new_session=True,
+            preexec_fn=_hear_ctrl_c,
         )
-        used, late = _watched(process, case.seconds)
+        used, late = _watched(process, case.seconds, attack.interrupt)
     return None if late else process.returncode, time.monotonic() - began, used
 
 
-def _watched(process: subprocess.Popen[bytes], most: float) -> tuple[_Used, bool]:
+def _hear_ctrl_c() -> None:
+    """A shell that starts these tests in the background has SIGINT ignored for all below it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _watched(
+    process: subprocess.Popen[bytes], most: float, interrupt: Callable[[], bool] | None
+) -> tuple[_Used, bool]:
     """Wait for its end, or end it where it uses more than so many seconds of the processor.
 
     Not by wait4, whose maximum begins with what this process held when it started the other.
     """
     root, used = psutil.Process(process.pid), _Used()
     seconds: dict[int, float] = {}
+    pressed: tuple[float, float] | None = None
     until = time.monotonic() + PATIENCE * most
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
@@ -141,12 +170,20 @@ def _watched(process: subprocess.Popen[bytes], most: float) -> tuple[_Used, bool
                     times = one.cpu_times()
                     seconds[one.pid] = times.user + times.system
         used.seconds = sum(seconds.values())
+        if interrupt is not None and interrupt():
+            interrupt = None
+            process.send_signal(signal.SIGINT)
+            pressed = time.monotonic(), used.seconds
         if used.seconds > most or time.monotonic() > until:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return used, True
         time.sleep(0.05)
+    if pressed is not None:
+        # What it does meanwhile takes longer where the machine has other things to do.
+        busy = PATIENCE * (used.seconds - pressed[1])
+        used.waited = max(0.0, time.monotonic() - pressed[0] - busy)
     return used, False
 
 
@@ -159,6 +196,8 @@ def _problem(case: Case, attack: Attack, code: int | None, used: _Used, errors: 
         return f"exit code {code}"
     if "--help'" in errors:
         return "the attack itself is mistyped"
+    if used.waited > CTRL_C_SECONDS:
+        return f"it ended {used.waited:.1f} s after Ctrl-C"
     if used.mebibytes > case.mebibytes:
         return f"{used.mebibytes:,.0f} MiB of memory"
     if attack.says and attack.says not in errors:

@@ -355,7 +355,7 @@ def _belongs(pid: int, place: Path) -> bool:
 
 def _difference(place: Path, expected: Path) -> str:
     """The first file that is not the same; empty if all are."""
-    if left := next(place.rglob(".building-*"), None):
+    if left := next((place / "site").rglob(".building-*"), None):
         return f"{left.name} is left behind"
     for name in COMPARED:
         wanted, found = _contents(expected / name), _contents(place / name)

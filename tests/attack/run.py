@@ -12,10 +12,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from attack.checkpoint_cases import CASES as CHECKPOINTS
 from attack.data_cases import CASES as DATA
+from attack.disk_cases import CASES as DISKS
 from attack.harness import Case, Outcome, run_case
+from attack.interrupt_cases import CASES as INTERRUPTS
+from attack.journal_cases import CASES as JOURNALS
+from attack.picture_cases import CASES as PICTURES
 from attack.server_cases import CASES as SERVERS
 
-CASES: list[Case] = [*DATA, *CHECKPOINTS, *SERVERS]
+CASES: list[Case] = [
+    *(*DATA, *PICTURES, *CHECKPOINTS, *SERVERS, *INTERRUPTS, *DISKS, *JOURNALS),
+]
 MARKS = "<!-- attacks: begin -->", "<!-- attacks: end -->"
 """Between them the page's table stands."""
 
@@ -27,7 +33,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for one in outcomes:
-        ended = one.problem or f"exit code {one.code}"
+        ended = one.problem or ("not tried" if one.code is None else f"exit code {one.code}")
         about = one.case.about.replace("|", "\\|")
         lines.append(
             f"| {one.case.group} | {about} | {ended} | {one.seconds:.1f} | {one.processor:.1f} "
