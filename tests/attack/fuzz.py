@@ -88,6 +88,46 @@ LINES = st.lists(
 ).map(b"\n".join)
 
 
+IDS = st.sampled_from(["q0", "q1", "q9", 0, 7])
+IMPORTED = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                **{
+                    name: st.one_of(IDS, VALUES)
+                    for name in ("id", "question_id", "doc_id", "index")
+                },
+                **dict.fromkeys(("prediction", "text", "filtered_resps", "response_text"), VALUES),
+                **dict.fromkeys(("question", "input_text", "input", "input_media"), VALUES),
+                **dict.fromkeys(("answer", "target", "references", "choices", "image"), VALUES),
+                **dict.fromkeys(("token_counts", "input_tokens", "duration_seconds"), VALUES),
+                **dict.fromkeys(("error", "finish_reason", "A", "B"), VALUES),
+            },
+        ).map(lambda row: json.dumps(row).encode()),
+        st.binary(max_size=20),
+        st.integers(1, 60_000).map(lambda depth: b"[" * depth),
+    ),
+    max_size=3,
+).map(b"\n".join)
+"""Lines of predictions as other harnesses name their keys."""
+BESIDE = st.one_of(
+    VALUES,
+    st.dictionaries(
+        st.sampled_from(
+            ["model_id", "schema_version", "results", "score", "eval_name", "commit", "jmmmu"]
+        ),
+        st.one_of(
+            VALUES,
+            st.dictionaries(st.sampled_from(["t", "overall_score"]), VALUES, max_size=2),
+            st.just({"t": {"anls,none": 1e400}}),
+        ),
+        max_size=5,
+    ),
+)
+"""Other files of a harness."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Something that reads, and what it is given."""
@@ -201,6 +241,56 @@ def _training_rows(lines: bytes) -> None:
         pass
 
 
+@cache
+def _real_workbook() -> bytes:
+    import pandas as pd
+
+    path = _folder() / "real.xlsx"
+    pd.DataFrame({"index": ["0"], "prediction": ["赤"], "A": ["赤"]}).to_excel(path, index=False)
+    return path.read_bytes()
+
+
+def _importers(lines: bytes, beside: Any, place: float, damage: bytes) -> None:
+    """All formats: their predictions, and what lies beside these."""
+    import shutil
+
+    from vlmbench.imports.formats import READERS
+    from vlmbench.imports.journal import write_run
+    from vlmbench.tasks.registry import load_task
+
+    _real_journal()
+    task = load_task(str(_folder() / "task" / "ja-small.yaml"))
+    workbook = _real_workbook()
+    at = int(place * len(workbook))
+    files = {
+        "jsonl": {"a.jsonl": lines},
+        "llm-jp-eval-mm": {"prediction.jsonl": lines},
+        "lmms-eval": {"d_samples_t.jsonl": lines},
+        "simple-evals-mm": {"results_1_r1.jsonl": lines},
+        "vlmevalkit": {
+            "m_t.json": b"[" + lines.replace(b"\n", b",") + b"]",
+            "m_u.tsv": lines.replace(b",", b"\t"),
+            "m_v.xlsx": workbook[:at] + damage + workbook[at + len(damage) :],
+        },
+    }
+    folder = _folder() / "import"
+    for name, contents in files.items():
+        for file, content in contents.items():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            (folder / file).write_bytes(content)
+            for other in ("manifest.json", "evaluation.jsonl", "error_message.jsonl"):
+                (folder / other).write_text(json.dumps(beside))
+            for other in ("d_results.json", "score_1_r1.jsonl", "status.json", "m_u_acc.csv"):
+                (folder / other).write_text(json.dumps(beside))
+
+            def read(name: str = name, file: str = file) -> None:
+                found = READERS[name]([folder / file])
+                write_run(found, task, name="m", out=folder / "runs", fresh=True)
+
+            _allowed(read)
+
+
 KEYS = ["name", "display", "data", "fields", "slices", "prompt", "metrics", "generation", "x"]
 TARGETS: dict[str, Target] = {
     "choice": Target(_choice, (TEXTS, CHOICES), ("A", ["赤", "青"])),
@@ -219,6 +309,11 @@ TARGETS: dict[str, Target] = {
     ),
     "predictions": Target(_predictions, (LINES,), (b"",)),
     "training_rows": Target(_training_rows, (LINES,), (b"",)),
+    "importers": Target(
+        _importers,
+        (IMPORTED, BESIDE, st.floats(0, 1), st.binary(max_size=20)),
+        (b'{"id": "q0", "prediction": "a"}', {}, 0.0, b""),
+    ),
 }
 
 

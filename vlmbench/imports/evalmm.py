@@ -5,10 +5,8 @@ Read in its code at 9f450a5 (src/eval_mm/runner.py, result_schema.py).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from vlmbench.imports.predictions import (
     Figure,
@@ -18,6 +16,7 @@ from vlmbench.imports.predictions import (
     as_text,
     as_texts,
     files_of,
+    object_of,
     read_lines,
 )
 
@@ -53,7 +52,7 @@ def read(paths: Sequence[Path]) -> HarnessFiles:
     """
     files = files_of(paths, "prediction.jsonl")
     predictions = [one for path in files for one in _predictions(path)]
-    manifest = _json(files[0].with_name("manifest.json"))
+    manifest = object_of(files[0].with_name("manifest.json"))
     version = as_text(manifest.get("schema_version"))
     figures = _figures(files[0].with_name("evaluation.jsonl")) if len(files) == 1 else ()
     return HarnessFiles(
@@ -91,16 +90,7 @@ def _failed(path: Path) -> dict[str, str]:
 
 def _figures(path: Path) -> Iterator[Figure]:
     """Each scorer's overall score."""
-    for name, value in _json(path).items():
+    for name, value in object_of(path).items():
         overall = as_number(value.get("overall_score")) if isinstance(value, Mapping) else None
         if overall is not None and name in METRICS:
             yield Figure(name, overall, METRICS[name])
-
-
-def _json(path: Path) -> Mapping[str, Any]:
-    """The one object that a file holds; an empty one if there is no file or it holds another."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

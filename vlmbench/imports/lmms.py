@@ -5,7 +5,6 @@ Read in its code at 75571cf (lmms_eval/evaluator.py, loggers/evaluation_tracker.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from vlmbench.imports.predictions import (
     as_text,
     as_texts,
     files_of,
+    object_of,
     read_lines,
 )
 
@@ -104,18 +104,14 @@ def _output_tokens(value: Any) -> int | None:
 def _results(samples: Path) -> Mapping[str, Any]:
     """The file of results that was written together with one of samples."""
     match = _FILE.fullmatch(samples.name)
-    try:
-        path = samples.with_name(f"{match['date']}_results.json") if match else samples
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    return object_of(samples.with_name(f"{match['date']}_results.json")) if match else {}
 
 
 def _figures(samples: Path, results: Mapping[str, Any]) -> Iterator[Figure]:
     match = _FILE.fullmatch(samples.name)
-    values = (results.get("results") or {}).get(match["task"] if match else "") or {}
-    for key, value in values.items():
+    tasks = results.get("results")
+    values = tasks.get(match["task"] if match else "") if isinstance(tasks, Mapping) else None
+    for key, value in values.items() if isinstance(values, Mapping) else ():
         name, number = key.partition(",")[0], as_number(value)
         metric = _metric(name, match["task"] if match else "")
         if number is not None and metric is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 from vlmbench.errors import DataError, UsageError
 from vlmbench.schema import read_jsonl
+
+MOST = 2**40
+"""Numbers from here on are no count, time or figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,23 @@ def read_lines(path: Path, needed: Sequence[str]) -> Iterable[tuple[str, Mapping
         yield f"line {number} of {path.name}", line
 
 
+def read_object(text: str) -> Mapping[str, Any]:
+    """The one JSON object of a text; an empty one if it is none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def object_of(path: Path) -> Mapping[str, Any]:
+    """The one JSON object in a file; an empty one if there is no file or it holds another."""
+    try:
+        return read_object(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
 def as_texts(value: Any) -> tuple[str, ...]:
     """A text, a number or a list of these as texts; nothing for None."""
     if value is None:
@@ -130,10 +151,11 @@ def as_text(value: Any) -> str | None:
 
 def as_count(value: Any) -> int | None:
     """A whole number above 0; None for anything else, also for the 0 that means "not known"."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    known = isinstance(value, int) and not isinstance(value, bool)
+    return value if known and 0 < value < MOST else None
 
 
 def as_number(value: Any) -> float | None:
-    """A number; None for anything else."""
+    """A number; None for anything else, also for infinities."""
     known = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if known and value == value else None
+    return float(value) if known and abs(value) < MOST else None

@@ -5,7 +5,6 @@ Read in its code at 06b2f44 (src/simple_evals_mm/common.py) and 0fde670 (simple_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from vlmbench.imports.predictions import (
     as_texts,
     files_of,
     read_lines,
+    read_object,
 )
 
 NAME = "simple-evals-mm"
@@ -88,13 +88,13 @@ def _score(results: Path) -> Mapping[str, Any]:
     """The file of the score that was written together with one of results."""
     path = results.with_name(results.name.replace("results_", "score_", 1))
     try:
-        value = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
-    except (OSError, ValueError, IndexError):
+        first, *_ = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return read_object(first)
 
 
 def _figures(score: Mapping[str, Any]) -> Iterator[Figure]:
     value = as_number(score.get("score"))
-    if value is not None and score.get("eval_name") in CHOICE_EVALS:
+    if value is not None and as_text(score.get("eval_name")) in CHOICE_EVALS:
         yield Figure("score", value, "compat_simple_evals.choice")

@@ -9,6 +9,7 @@ import csv
 import json
 import re
 import string
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vlmbench.imports.predictions import (
     as_number,
     as_text,
     files_of,
+    object_of,
 )
 
 NAME = "VLMEvalKit"
@@ -44,6 +46,9 @@ METRICS = {
 _CHOICE = "compat_vlmevalkit.choice"
 
 _SUFFIXES = (".xlsx", ".tsv", ".json")
+
+MAX_MEBIBYTES = 512
+"""Of a workbook's parts, unpacked; 100,000 rows of a benchmark take a tenth of that."""
 
 
 def read(paths: Sequence[Path]) -> HarnessFiles:
@@ -107,13 +112,26 @@ def _rows(path: Path) -> Iterable[dict[str, str]]:
             frame = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
             rows = frame.to_dict("records")
         else:
+            _check_size(path)
             rows = pd.read_excel(path, dtype=str, keep_default_na=False).to_dict("records")
-    except (OSError, ValueError, KeyError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # pandas, zipfile and the XML parser raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}); give a file of predictions.") from error
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"There are no rows in {path}; give the file of predictions.")
     return [{str(key): _cell(value) for key, value in row.items()} for row in rows]
+
+
+def _check_size(path: Path) -> None:
+    """See that a workbook, which is a zip file, is none that fills the memory."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(one.file_size for one in archive.infolist())
+    if size > MAX_MEBIBYTES * 2**20:
+        raise DataError(
+            f"{path} unpacks to more than {MAX_MEBIBYTES} MiB; give the predictions as .tsv."
+        )
 
 
 def _cell(value: Any) -> str:
@@ -122,11 +140,7 @@ def _cell(value: Any) -> str:
 
 
 def _version(path: Path) -> str | None:
-    try:
-        status = json.loads(path.with_name("status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        status = {}
-    recorded = as_text(status.get("commit")) if isinstance(status, dict) else None
+    recorded = as_text(object_of(path.with_name("status.json")).get("commit"))
     named = _COMMIT.fullmatch(path.parent.name)
     return recorded or (named[1] if named else None)
 
@@ -136,7 +150,7 @@ def _figures(path: Path) -> Iterator[Figure]:
     try:
         with path.with_name(f"{path.stem}_acc.csv").open(encoding="utf-8", newline="") as handle:
             rows = list(csv.DictReader(handle))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, csv.Error):
         return
     value = _number(rows[0].get("Overall")) if len(rows) == 1 else None
     if value is None:

@@ -46,9 +46,7 @@ def import_peft(needed_by: str) -> Any:
         DependencyError: It is not installed.
     """
     if importlib.util.find_spec("peft") is None:
-        raise DependencyError(
-            f"{needed_by} peft; install it with pip install 'vlmbench-ja[adapters]'."
-        )
+        raise DependencyError(f"{needed_by} peft; install it with pip install peft.")
     import peft
 
     return peft
