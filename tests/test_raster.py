@@ -16,7 +16,7 @@ import pytest
 
 from vlmbench.errors import DataError
 from vlmbench.models.endpoints import CallOptions
-from vlmbench.raster import FORMATS, scaled_to_8_bits, without_metadata
+from vlmbench.raster import FORMATS, MAX_PIXELS, scaled_to_8_bits, without_metadata
 from vlmbench.records import Image
 from vlmbench.runners.api.chat import data_url
 
@@ -208,3 +208,25 @@ def test_drawings_are_refused_and_no_program_is_started(
 
 def test_no_format_is_opened_that_needs_a_program() -> None:
     assert not {"EPS", "WMF", "EMF", "PDF", "MPEG", "GRIB", "HDF5", "BUFR"} & {*FORMATS}
+
+
+def png_head(width: int, height: int) -> bytes:
+    """A PNG that says this size and has few pixels; by the PNG specification, sections 5 and 11."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(99)))
+    return b"\x89PNG\r\n\x1a\n" + head + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(8_945, 8_945), (16_000, 10_000), (2**31 - 1, 1)])
+def test_far_too_many_pixels_are_not_decoded(size: tuple[int, int]) -> None:
+    data = png_head(*size)
+    assert size[0] * size[1] > MAX_PIXELS
+    for look in (Image(data, "p").decode, lambda: data_url(Image(data, "p"), OPTIONS)):
+        with pytest.raises(DataError, match=r"image in p cannot be read \(.*pixels"):
+            look()

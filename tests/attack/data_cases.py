@@ -63,7 +63,8 @@ def _template(name: str, source: str, *, key: str = "prompt", quick: bool = Fals
         return Attack(RUN, codes=frozenset({2}))
 
     shown = source if len(source) < 60 else source[:57] + "..."
-    return Case("template", name, f"`{shown}`", setup, seconds=45, mebibytes=700, quick=quick)
+    about = f"`{shown}`" + ("" if key == "prompt" else f" as `{key}`")
+    return Case("template", name, about, setup, seconds=45, mebibytes=700, quick=quick)
 
 
 def _yaml(name: str, about: str, text: str, *, quick: bool = True) -> Case:

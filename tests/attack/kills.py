@@ -100,13 +100,13 @@ def kill_commands(
     *,
     seed: int,
     samples: int,
-    quick: bool = False,
+    chosen: Callable[[Command], bool] = lambda command: True,
     tell: Callable[[str], object] = lambda line: None,
 ) -> Iterator[str]:
     """Kill so many times, commands by their weight; a sentence for each that ended badly.
 
     Args:
-        quick: Only the commands that take no time.
+        chosen: Which commands are killed.
         tell: Given a line about each kill.
     """
     draw = random.Random(seed)
@@ -115,9 +115,11 @@ def kill_commands(
         server = stack.enter_context(
             judge_server(lambda prompt, earlier: verdict(reason="", verdict="correct"))
         )
-        listed = [one for one in commands(server.url) if one.quick or not quick]
+        listed = commands(server.url)
+        if not any(chosen(one) for one in listed if not one.quick):
+            listed = [one for one in listed if one.quick]
         states = _states(directory, listed, samples)
-        weights = [state.command.weight for state in states]
+        weights = [state.command.weight * chosen(state.command) for state in states]
         for state in draw.choices(states, weights, k=kills):
             part, whom = draw.uniform(0.2, 1.0), draw.choice(WHOM)
             place = directory / "killed"
@@ -391,6 +393,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--only", action="append", metavar="COMMAND", help="kill only this one")
     options = parser.parse_args()
     kinds: Counter[str] = Counter()
 
@@ -400,7 +403,11 @@ def main() -> int:
 
     bad = 0
     for problem in kill_commands(
-        options.kills, seed=options.seed, samples=options.samples, tell=tell
+        options.kills,
+        seed=options.seed,
+        samples=options.samples,
+        chosen=lambda command: options.only is None or command.name in options.only,
+        tell=tell,
     ):
         bad += 1
         print(f"BAD {problem}", flush=True)

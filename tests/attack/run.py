@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -16,48 +16,20 @@ from attack.disk_cases import CASES as DISKS
 from attack.harness import Case, Outcome, run_case
 from attack.interrupt_cases import CASES as INTERRUPTS
 from attack.journal_cases import CASES as JOURNALS
+from attack.page import attacks_part, fuzz_part, kills_part, with_part
 from attack.picture_cases import CASES as PICTURES
 from attack.server_cases import CASES as SERVERS
 
 CASES: list[Case] = [
     *(*DATA, *PICTURES, *CHECKPOINTS, *SERVERS, *INTERRUPTS, *DISKS, *JOURNALS),
 ]
-MARKS = "<!-- attacks: begin -->", "<!-- attacks: end -->"
-"""Between them the page's table stands."""
 
 
-def table(outcomes: Iterable[Outcome]) -> str:
-    """The outcomes as a table of Markdown."""
-    lines = [
-        "| kind | attack | ended | seconds | of the processor | MiB |",
-        "|---|---|---|---|---|---|",
-    ]
-    for one in outcomes:
-        ended = one.problem or ("not tried" if one.code is None else f"exit code {one.code}")
-        about = one.case.about.replace("|", "\\|")
-        lines.append(
-            f"| {one.case.group} | {about} | {ended} | {one.seconds:.1f} | {one.processor:.1f} "
-            f"| {one.mebibytes:.0f} |"
-        )
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Run the attacks; 1 if any ended badly."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--group", action="append", help="only this kind")
-    parser.add_argument("--name", action="append", help="only this case")
-    parser.add_argument("--write", type=Path, help="page whose table is replaced")
-    options = parser.parse_args()
-    outcomes = []
-    for case in CASES:
-        if options.group and case.group not in options.group:
-            continue
-        if options.name and case.name not in options.name:
-            continue
+def attack(chosen: Iterable[Case]) -> Iterator[Outcome]:
+    """Make the attacks, with a line about each."""
+    for case in chosen:
         with tempfile.TemporaryDirectory() as directory:
             outcome = run_case(case, Path(directory))
-        outcomes.append(outcome)
         mark = "BAD " if outcome.problem else "ok  "
         print(
             f"{mark}{case.group}/{case.name}: {outcome.problem or outcome.code} "
@@ -65,14 +37,38 @@ def main() -> int:
             f"{outcome.mebibytes:.0f} MiB) {outcome.sentence[:150]}",
             flush=True,
         )
+        yield outcome
+
+
+def main() -> int:
+    """Run the attacks; 1 if any ended badly."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--group", action="append", help="only this kind")
+    parser.add_argument("--name", action="append", help="only this case")
+    parser.add_argument("--none", action="store_true", help="make no attack, only write")
+    parser.add_argument("--write", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--kills", type=Path, help="what kills.py printed, for the page")
+    parser.add_argument("--fuzz", type=Path, nargs="*", default=[], help="what fuzz.py printed")
+    options = parser.parse_args()
+    chosen = [
+        case
+        for case in CASES
+        if not options.none
+        and (not options.group or case.group in options.group)
+        and (not options.name or case.name in options.name)
+    ]
+    outcomes = list(attack(chosen))
     bad = [one for one in outcomes if one.problem]
     print(f"{len(outcomes)} attacks, {len(bad)} ended badly")
     if options.write:
-        begin, end = MARKS
         page = options.write.read_text(encoding="utf-8")
-        head, rest = page.split(begin, 1)
-        tail = rest.split(end, 1)[1]
-        options.write.write_text(f"{head}{begin}\n{table(outcomes)}\n{end}{tail}", encoding="utf-8")
+        page = with_part(page, "attacks", attacks_part(page, outcomes, CASES))
+        if options.kills:
+            page = with_part(page, "kills", kills_part(options.kills.read_text(encoding="utf-8")))
+        if options.fuzz:
+            printed = "".join(one.read_text(encoding="utf-8") for one in options.fuzz)
+            page = with_part(page, "fuzz", fuzz_part(printed))
+        options.write.write_text(page, encoding="utf-8")
     return 1 if bad else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from made_harness import SHOPS, cvqa_prompt, cvqa_rows, write_lines, write_rows
 
 from vlmbench.cli.main import main
+from vlmbench.errors import DataError
+from vlmbench.imports import vlmevalkit
+from vlmbench.imports.formats import READERS
 from vlmbench.runs.directory import RunDir
 from vlmbench.runs.journal import read_journal
 
@@ -240,3 +244,51 @@ def test_a_version_that_the_files_do_not_say(
         if one["metric"] == "match.choice" and one["slice"] is None
     ]
     assert headline["value"] == 1.0
+
+
+@pytest.mark.parametrize("beside", ["[" * 100_000, "[]", '{"results": [1]}', "NaN", "\0", ""])
+def test_what_lies_beside_predictions_stops_no_import(tmp_path: Path, beside: str) -> None:
+    line = {"question_id": 0, "text": "赤", "id": 0, "response_text": "赤", "prediction": "赤"}
+    line |= {"doc_id": 0, "filtered_resps": "赤", "index": 0, "duration_seconds": 10**400}
+    for file in ("manifest.json", "evaluation.jsonl", "d_results.json", "score_1_r1.jsonl"):
+        (tmp_path / file).write_text(beside)
+    for file in ("status.json", "m_t_acc.csv"):
+        (tmp_path / file).write_text(beside)
+    for name, file in (
+        ("llm-jp-eval-mm", "prediction.jsonl"),
+        ("lmms-eval", "d_samples_t.jsonl"),
+        ("simple-evals-mm", "results_1_r1.jsonl"),
+    ):
+        found = READERS[name]([write_lines(tmp_path / file, [line])])
+        assert [one.text for one in found.predictions] == ["赤"]
+        assert (found.figures, found.predictions[0].seconds) == ((), None)
+    (tmp_path / "m_t.json").write_text(json.dumps([line]))
+    assert [one.text for one in READERS["vlmevalkit"]([tmp_path / "m_t.json"]).predictions] == [
+        "赤"
+    ]
+
+
+def test_a_score_of_an_eval_that_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "score_1_r1.jsonl").write_text('{"score": 0.5, "eval_name": ["jmmmu"]}')
+    results = write_lines(tmp_path / "results_1_r1.jsonl", [{"id": 0, "response_text": "A"}])
+    assert READERS["simple-evals-mm"]([results]).figures == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"x" * 99])
+def test_a_workbook_that_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m_t.xlsx").write_bytes(content)
+    with pytest.raises(DataError, match=r"m_t\.xlsx cannot be read"):
+        READERS["vlmevalkit"]([tmp_path / "m_t.xlsx"])
+
+
+def test_a_workbook_that_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vlmevalkit, "MAX_MEBIBYTES", 2)
+    path = tmp_path / "m_t.xlsx"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w") as part,
+    ):
+        for _ in range(3):
+            part.write(bytes(2**20))
+    with pytest.raises(DataError, match="unpacks to more than 2 MiB"):
+        READERS["vlmevalkit"]([path])

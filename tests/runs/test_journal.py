@@ -351,3 +351,20 @@ def test_a_clock_that_was_set_back_changes_nothing(tmp_path: Path) -> None:
     ]
     assert list(content.responses) == ["q0", "q1", "q2"]
     assert all(session.seconds >= 0 for session in content.sessions)
+
+
+def test_equal_values_of_many_lines_are_one_object(tmp_path: Path) -> None:
+    """A journal of a million lines has few references, choices and metas."""
+    path = tmp_path / "journal.jsonl"
+    metas: list[dict[str, Any]] = [{"a": 1}, {"a": 1}, {"a": True}, {"a": 1.0}]
+    with Journal(path, header()) as journal:
+        for number, meta in enumerate(metas):
+            asked = JournalSample(number, ("何？",), (), ("赤",), ("赤", "青"), meta, f"q{number}")
+            journal.add(response(number, finish="stop"), asked)
+    content = read_journal(path)
+    one, other, *others = (content.samples[f"q{number}"] for number in range(4))
+    assert one.references is other.references and one.choices is other.choices
+    assert one.meta is other.meta
+    assert [repr(each.meta) for each in others] == ["{'a': True}", "{'a': 1.0}"]
+    assert content.responses["q0"].text is content.responses["q1"].text
+    assert one.cluster is content.responses["q0"].sample_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from made_tasks import color_rows, picture, write_task
 from vlmbench.errors import DataError
 from vlmbench.records import Sample
 from vlmbench.tasks.registry import load_task
-from vlmbench.tasks.samples import read_samples, sample_count
-from vlmbench.tasks.sources import data_fingerprint
+from vlmbench.tasks.samples import image_file, read_samples, sample_count
+from vlmbench.tasks.sources import _digest, data_fingerprint
 
 FIELDS: dict[str, Any] = {
     "id": "{{ row.id }}",
@@ -196,3 +197,14 @@ def test_a_data_set_of_the_hub_layout(tmp_path: Path) -> None:
     assert [one.id for one in found] == ["a", "b"]
     assert [one.images[0].data for one in found] == [picture(), picture("青")]
     assert [one.images for one in samples(path, images=False)] == [(), ()]
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """Reading it would wait for ever."""
+    os.mkfifo(tmp_path / "0.png")
+    image = image_file("0.png", "here", tmp_path)
+    with pytest.raises(DataError, match="no file"):
+        image.decode()
+    os.mkfifo(tmp_path / "colors.jsonl")
+    with pytest.raises(DataError, match=r"colors.jsonl is no file"):
+        _digest(tmp_path / "colors.jsonl")

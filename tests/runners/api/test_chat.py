@@ -161,3 +161,16 @@ def test_a_turned_png_is_seen_wherever_it_says_so(place: str, compressed: bool) 
 def test_a_broken_image_is_an_error() -> None:
     with pytest.raises(DataError, match="row 3 cannot be read"):
         data_url(Image(b"no image", source="row 3"), CallOptions())
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_half_a_picture_is_sent_to_nobody(form: str) -> None:
+    """Servers may take it, and answer about half a picture."""
+    buffer = io.BytesIO()
+    PIL.Image.effect_noise((64, 48), 50).convert("RGB").save(buffer, form)
+    data = buffer.getvalue()
+    options = CallOptions.model_validate({})
+    with pytest.raises(DataError, match="image in p cannot be read"):
+        data_url(Image(data[: len(data) // 2], "p"), options)
+    sent = data_url(Image(data + b"\0\n", "p"), options)  # with something behind its end
+    assert base64.b64decode(sent.partition(",")[2]) == data + b"\0\n"

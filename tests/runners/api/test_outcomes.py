@@ -17,12 +17,15 @@ from vlmbench.records import Generation, Request, Response, TextPart
 from vlmbench.runners.api.client import ChatClient
 from vlmbench.runners.api.left_out import special_tokens
 from vlmbench.runners.api.replies import Completion, Endpoint, RequestRejected, RetryableError
-from vlmbench.runners.api.runner import OpenAIRunner
+from vlmbench.runners.api.runner import OpenAIRunner, is_local
 
 QUESTION = {"role": "user", "content": [{"type": "text", "text": "問"}]}
 CALL = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 
 NO_TEXT, FAILED = "no text", "failed"
+
+
+KEY = "sk-secret-0123456789"
 
 
 def events(message: dict[str, Any], finish: str | None) -> bytes:
@@ -247,3 +250,49 @@ def test_special_tokens_of_a_model_of_the_hub_are_read_from_its_cache(
     )
     assert special_tokens("org/m") == ["<eot>"]  # <|end|> stands around reasoning, too
     assert special_tokens("org/other") == special_tokens("gpt-5") == special_tokens("a/b/c") == []
+
+
+@pytest.mark.parametrize("finish", [KEY, f"failed: {KEY.upper()}", "x" * 10**6])
+def test_a_reason_to_end_is_hidden_and_cut(finish: str) -> None:
+    """It stands in the sample's error, and a server may write anything there."""
+    with MadeServer(lambda body, earlier: Reply(completion("赤", finish))) as server:
+
+        async def ask() -> Response:
+            options = CallOptions.model_validate({"retries": 0})
+            client = ChatClient(Endpoint(server.url, "m", "K", KEY), options)
+            try:
+                return await client.ask(Request("q", (TextPart("何色？"),), Generation(4)))
+            finally:
+                await client.close()
+
+        response = asyncio.run(ask())
+    assert response.error is not None
+    assert KEY.lower() not in response.error.message.lower()
+    assert len(response.error.message) < 400
+
+
+def test_a_server_of_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with MadeServer(lambda body, earlier: Reply(completion("赤"))) as server:
+        runner = OpenAIRunner()
+        runner.prepare(resolve_model("openai:m", options={"base_url": server.url}))
+        request = Request("q", (TextPart("何色？"),), Generation(4))
+        assert [one.text for one in runner.generate([request])] == ["赤"]
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:8000/v1", True),
+        ("http://127.0.0.1/v1", True),
+        ("http://[::1]:9/v1", True),
+        ("http://127.example.org/v1", False),
+        ("https://api.openai.com/v1", False),
+        ("http://10.0.0.1/v1", False),
+    ],
+)
+def test_addresses_of_this_machine(url: str, local: bool) -> None:
+    assert is_local(url) is local

@@ -23,6 +23,7 @@ from collections.abc import (
 )
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from functools import partial
+from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -174,7 +175,10 @@ def _in_a_loop(coroutine: Coroutine[Any, Any, T]) -> T:
 def is_local(url: str) -> bool:
     """Whether an address is of this machine, where no proxy leads."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 class _Background:
