@@ -112,6 +112,8 @@ LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% end
 LAUGHS = "\nlol0: &lol0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"lol{n}: &lol{n} [{', '.join([f'*lol{n - 1}'] * 10)}]\n" for n in range(1, 9)
 )
+LAUGHS_ROW = LAUGHS + "examples: [{row: {x: *lol8}, prompt: x}]\n"
+LAUGHS_SMALL = "\nlol: &lol [" + "x, " * 1000 + "x]\nlols: [" + "*lol, " * 1000 + "*lol]\n"
 IMAGES = {
     "id": "{{ row.id }}",
     "references": ["{{ row.answer }}"],
@@ -129,6 +131,7 @@ def _long(*ends: str) -> list[str]:
 CASES = [
     _template("range_nested", LOOP),
     _template("mult", "{{ 'x' * 10 ** 9 }}", quick=True),
+    _template("mult9", "{{ ('x' * 9 ** 9) * 9 ** 9 }}"),
     _template("mult_row", "{{ row.question * 10 ** 9 }}"),
     _template("mod", "{{ '%1000000000d' % 1 }}"),
     _template("fmtwidth", "{{ '{:1000000000}'.format(1) }}"),
@@ -147,10 +150,20 @@ CASES = [
     ),
     _template("pow_paren", "{{ 9 ** (9 ** 9) }}"),
     _template("idloop", LOOP, key="id"),
+    _template("keep_range", "range(10 ** 9) | list | length > row.id | length", key="keep"),
+    _template("deep_call", "{{ " + "f(" * 2000 + "1" + ")" * 2000 + " }}"),
     _template("keep_loop", "row.id == 'x' * 10 ** 9", key="keep", quick=True),
     _template("long", "x" * 30_000, quick=True),
     _yaml("lol_unknown", "billion laughs under unknown keys", LAUGHS),
+    _yaml("lol_row", "the same in an example's row", LAUGHS_ROW, quick=False),
+    _yaml("lol_small", "a million values by aliases", LAUGHS_SMALL, quick=False),
     _yaml("deep_flow", "a list 100,000 deep", "\nx: " + "[" * 100_000),
+    _yaml(
+        "deep_flow_row",
+        "such a list in an example's row",
+        "\nexamples: [{row: {x: " + "[" * 100_000,
+        quick=False,
+    ),
     _yaml(
         "deep_block",
         "mappings 300 deep",

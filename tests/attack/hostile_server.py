@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import socket
+import struct
 import threading
 import time
 import zlib
@@ -59,6 +60,12 @@ def endless(start: bytes, piece: bytes, *, pause: float = 0.0) -> Behavior:
 def silent(connection: socket.socket, text: str, over: threading.Event) -> None:
     """Takes the request and says nothing."""
     over.wait()
+
+
+def reset(connection: socket.socket, text: str, over: threading.Event) -> None:
+    """Cuts the connection in the middle of a reply."""
+    connection.sendall(head(Content_Length="1000") + completion()[:20])
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def trickled(data: bytes, pause: float = 0.5) -> Behavior:

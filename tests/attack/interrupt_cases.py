@@ -16,6 +16,7 @@ from attack.hostile_server import (
     completion,
     endless,
     head,
+    reset,
     serving,
     silent,
     trickled,
@@ -91,6 +92,7 @@ CASES = [
     _stopped("models", "while /models is silent", whole(completion()), models=silent),
     _stopped("retry_after", "in a wait of 600 s", whole(b"{}", 429, Retry_After="600")),
     _stopped("retry", "while it tries again", whole(b"{}", 503)),
+    _stopped("reset", "while connections are cut", reset),
     _stopped("endless", "in an endless reply", endless(head(), b" " * 64, pause=0.01)),
     _stopped(
         "stream",

@@ -17,6 +17,7 @@ from attack.hostile_server import (
     gzip_bomb,
     head,
     piece,
+    reset,
     serving,
     silent,
     trickled,
@@ -223,4 +224,24 @@ CASES = [
         codes=frozenset({0, 2, 3}),
         options=SHORT,
     ),
+    _server(
+        "bigusage_price",
+        "token counts of 4,000 digits, with a price",
+        whole(completion(usage={"prompt_tokens": 10**4000, "completion_tokens": 10**300})),
+        codes=frozenset({0, 2, 3}),
+        options=(*SHORT, "--model-option", "price={input: 1.0, output: 2.0}"),
+    ),
+    _server(
+        "endless60",
+        "an endless reply, with a minute's patience",
+        endless(head(), b" " * 65536),
+        options=("--model-option", "timeout=60", "--model-option", "patience=60"),
+    ),
+    _server(
+        "stream_mixed",
+        "a stream of bytes that are no events",
+        endless(head(kind=SSE), bytes(range(1, 256)) * 256),
+        stream=True,
+    ),
+    _server("reset", "connections that are cut", reset),
 ]
