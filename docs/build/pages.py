@@ -6,7 +6,7 @@ docs/performance.md.
     python tests/bench/bench_metrics.py | python docs/build/pages.py --speed -
     python tests/bench/bench_long.py | python docs/build/pages.py --long -
     python tests/bench/bench_engine.py | python docs/build/pages.py --engine -
-    ... and the same with stream, startup and client
+    ... and the same with stream, load, startup, client and install
 
 The pages themselves are written by hand; what stands between `<!-- begin: NAME -->` and
 `<!-- end: NAME -->` is not, and parts that are not asked for stay as they are.
@@ -42,6 +42,8 @@ SCORING = {"speed": "bench_metrics.py", "long": "bench_long.py"}
 RUNNING = {
     "engine": "bench_engine.py",
     "stream": "bench_stream.py",
+    "load": "bench_load.py",
+    "install": "bench_install.py",
     "startup": "bench_startup.py",
     "client": "bench_client.py",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,6 +147,15 @@ def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float
     return None if late else process.returncode, time.monotonic() - began, used
 
 
+def _peak_mebibytes(pid: int) -> float:
+    """The most that a process has held until now; 0 of one that has ended."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+        if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+            return int(found[1]) / 1024
+    return 0.0
+
+
 def _hear_ctrl_c() -> None:
     """A shell that starts these tests in the background has SIGINT ignored for all below it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -166,7 +176,7 @@ def _watched(
         with contextlib.suppress(psutil.Error):
             for one in (root, *root.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    used.mebibytes = max(used.mebibytes, one.memory_info().rss / 2**20)
+                    used.mebibytes = max(used.mebibytes, _peak_mebibytes(one.pid))
                     times = one.cpu_times()
                     seconds[one.pid] = times.user + times.system
         used.seconds = sum(seconds.values())

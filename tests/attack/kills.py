@@ -188,6 +188,7 @@ class _Running:
     def __init__(self, command: Command, place: Path, *, again: bool = False) -> None:
         self.command = command
         (place / "tmp").mkdir(exist_ok=True)
+        (place / "stdout.txt").unlink(missing_ok=True)  # of the one that was killed
         # A training that was killed before it made its directory is started as it was at first.
         more = command.again if again and (place / "trained").exists() else ()
         arguments = [*command.arguments, *more]
@@ -333,8 +334,10 @@ def _said(place: Path) -> str:
 
 def _address(place: Path) -> str:
     """Where `view` serves; empty until it says so."""
-    found = re.search(r"http://\S+", (place / "stdout.txt").read_text(encoding="utf-8"))
-    return found[0] if found else ""
+    with contextlib.suppress(FileNotFoundError):
+        if found := re.search(r"http://\S+", (place / "stdout.txt").read_text(encoding="utf-8")):
+            return found[0]
+    return ""
 
 
 def _left(place: Path) -> str:
@@ -382,7 +385,8 @@ def _content(path: Path) -> object:
     if path.name == "log.jsonl":
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return [{name: row[name] for name in sorted(row) if "loss" in name} for row in lines]
-    if path.suffix in (".json", ".md") and {"runs", "trained"} & {one.name for one in path.parents}:
+    folders = {one.name for one in path.parents}
+    if path.suffix in (".json", ".md", ".html") and folders & {"runs", "trained"}:
         return "with times in it"
     return path.read_bytes()
 

@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import SCHEMA_VERSION, RunRecord, SampleScores
+from vlmbench.runs.shared import Shared
 
 JOURNAL_NAME = "journal.jsonl"
 SCORES_NAME = "scores.jsonl"
@@ -121,13 +122,16 @@ class RunDir:
         Raises:
             JournalError: The file is missing or damaged.
         """
-        adapter = _scores_adapter()
+        adapter, shared = _scores_adapter(), Shared()
         try:
             with self.scores.open("rb") as handle:
-                lines = [line for line in handle if line.endswith(b"\n")]
+                return [
+                    _in_little(self._parsed(adapter, number, line), shared)
+                    for number, line in enumerate(handle, 1)
+                    if line.endswith(b"\n")
+                ]
         except OSError as error:
             raise _unreadable(self.scores, self.path, error.strerror) from error
-        return [self._parsed(adapter, number, line) for number, line in enumerate(lines, 1)]
 
     def _parsed(self, adapter: TypeAdapter[SampleScores], number: int, line: bytes) -> SampleScores:
         try:
@@ -145,6 +149,16 @@ class RunDir:
         replace_file(
             self.scores, (f"{line}\n".encode("utf-8", "backslashreplace") for line in ordered)
         )
+
+
+def _in_little(row: SampleScores, shared: Shared) -> SampleScores:
+    """The same with what other rows have too."""
+    return replace(
+        row,
+        slices=shared.mapping(row.slices),
+        scores=shared.mapping(row.scores),
+        cluster=row.id if row.cluster == row.id else row.cluster,
+    )
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunDir]:

@@ -42,13 +42,13 @@ from vlmbench.runs.journal_header import (
     parse_overlap,
 )
 from vlmbench.runs.journal_lines import (
-    Shared,
     parse_response,
     parse_sample,
     response_line,
     sample_line,
 )
 from vlmbench.runs.seal import sealed, unsealed
+from vlmbench.runs.shared import Shared
 
 SYNC_SECONDS = 1.0
 """How much work a power cut may cost; a killed process loses none."""

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
-from vlmbench.records import ImageRef, JournalSample, Response, ResponseError, Scalar
+from vlmbench.records import ImageRef, JournalSample, Response, ResponseError
+from vlmbench.runs.shared import Shared
 
 _RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
 
 _SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
-
-_REMEMBERED = 4096
-"""Values that are looked for among those to come; what is rare is soon forgotten."""
-
-_Value = TypeVar("_Value", bound=Hashable)
-
-
-class Shared:
-    """Makes equal values of a journal's lines one object: a million lines have few references."""
-
-    def __init__(self) -> None:
-        self._values: dict[Hashable, Any] = {}
-        self._metas: dict[Hashable, Mapping[str, Scalar]] = {}
-
-    def value(self, value: _Value) -> _Value:
-        """An equal value that came before, or this one."""
-        if len(self._values) >= _REMEMBERED:
-            self._values.clear()
-        known: _Value = self._values.setdefault(value, value)
-        return known
-
-    def meta(self, meta: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-        """The same for a mapping; 1, 1.0 and True are not equal here."""
-        if len(self._metas) >= _REMEMBERED:
-            self._metas.clear()
-        return self._metas.setdefault((*meta.items(), *map(type, meta.values())), meta)
 
 
 def response_line(response: Response) -> dict[str, Any]:
@@ -63,7 +37,7 @@ def parse_sample(line: dict[str, Any], shared: Shared) -> JournalSample | None:
     lists: dict[str, Any] = {
         name: shared.value(tuple(values.pop(name))) for name in ("images", "references", "choices")
     }
-    meta = shared.meta(values.pop("meta"))
+    meta = shared.mapping(values.pop("meta"))
     same = values["cluster"] == line["sample_id"]  # as without an image
     cluster = line["sample_id"] if same else shared.value(values["cluster"])
     return JournalSample(values["index"], tuple(prompt), **lists, meta=meta, cluster=cluster)
