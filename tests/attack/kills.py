@@ -238,6 +238,7 @@ def _copies() -> multiprocessing.context.ForkServerContext:
 def _obey(arguments: Sequence[str], place: str) -> None:
     """What a copy does."""
     os.setsid()
+    os.nice(3)  # who watches it comes first, or it ends before it is killed
     os.chdir(place)
     for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
