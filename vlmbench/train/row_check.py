@@ -110,7 +110,8 @@ def check_rows(
         if mixture is not None:
             encoded = _encoded(mixture, encoder, limit, table, quiet=quiet)
             examples = stack.enter_context(contextlib.closing(encoded))
-        drawn = _drawn(recipe, generated, quiet=quiet) if index.samples else ()
+        is_drawn = bool(index.samples and recipe.synthetic_sources)
+        drawn = _drawn(recipe, generated, quiet=quiet) if is_drawn else ()
         report = check(chain(examples, drawn), index)
     of_rows = len(table.rows_of_examples)
     refuse_drawn(report, of_rows, recipe.guard)
