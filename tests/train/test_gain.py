@@ -60,7 +60,7 @@ def test_tiny_ja_gains_on_its_target_and_forgetting_is_shown(
     forgotten = last[f"eval/{FORGETTING}"]["change"]
     assert forgotten["n"] == 24
     assert forgotten["low"] <= forgotten["difference"] <= forgotten["high"]
-    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
     for task, change in (("cards", gained), (FORGETTING, forgotten)):
         interval = f"[{change['low']:+.3f}, {change['high']:+.3f}]"
         assert interval in shown[task]
