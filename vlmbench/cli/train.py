@@ -48,14 +48,19 @@ def _print_changes(folder: Path) -> None:
     step = log.step if log.best_step is None else log.best_step
     first, last = ({one["step"]: one for one in log.checks}.get(at, {}) for at in (0, step))
     rows = [
-        [task, now["metric"], number(first[f"eval/{task}"]["value"]), number(now["value"])]
-        + [number(change["difference"], signed=True)]
-        + [interval(change["low"], change["high"], signed=True), str(change["n"])]
+        [
+            task,
+            now["metric"],
+            number(first[f"eval/{task}"]["value"]),
+            number(now["value"]),
+            number(change["difference"], signed=True),
+            interval(change["low"], change["high"], signed=True),
+            str(change["n"]),
+        ]
         for task in log.start["tasks"]
         if (now := last.get(f"eval/{task}")) and (change := now.get("change"))
     ]
-    headings = ["task", "metric", ">step 0", f">step {step}"]
-    headings += [">change", ">95 % interval", ">n"]
+    headings = ["task", "metric", ">step 0", f">step {step}", ">change", ">95 % interval", ">n"]
     print_table(headings, rows, title="What training changed, on the same samples")
 
 
