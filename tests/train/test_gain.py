@@ -17,7 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lora": {"lora": {"r": 16, "alpha": 32}, "learning_rate": 2e-3},
     "full": {"lora": None, "learning_rate": 3e-4},
 }
-"""Chosen on such cards of other seeds."""
+"""Chosen on such cards of another seed; docs/training.md has what further seeds came to."""
 FORGETTING = "ja-vqa"
 
 
