@@ -96,7 +96,8 @@ _BEGINNINGS = _any(
 
 # Parts of addresses; their lengths have bounds so that time stays in proportion to the text.
 _URL = r"[^ \t\r\n\xa0\"()<>|{}]"
-_PATH = rf"/{_URL}{{1,1000}}[^ \t\r\n\xa0\"()<>|{{}}.,!?-]"
+_URL_END = r"[^ \t\r\n\xa0\"()<>|{}.,!?-]"
+_PATH = rf"/{_URL}{{1,1000}}{_URL_END}"
 _HOST = r"[^\x00-\x22\x24\x27-\x29\x2c-\x40\[-`{-\x7f\xa0]{1,100}"
 _MAIL = r"[^ \t\r\n\xa0\"()<>|{}@]"
 _NAME = r"[A-Za-z][A-Za-z0-9_.:-]{0,50}"
@@ -105,54 +106,70 @@ _EYE = r"[\^~=x<>-]"
 _GAP = r"[-\x20\xa0]"
 _PART = r"[A-Za-z0-9]+(?:-[A-Za-z]+)*"
 
-# At each place the rule that reaches farthest, or the first of those, gives a word, or one for each
-# of its groups. The words of these rules keep their brackets.
+# The table: at each place the rule that reaches farthest, or the first of those, gives a word, or
+# one for each of its groups. Words of the first part are left as they are.
 _VERBATIM = (
-    # Tags.
+    # <br/> <a href="x">
     rf"<(?:/?{_NAME}\s*|{_NAME}(?:\s+{_NAME}{_VALUE}){{0,20}}\s*/?)>",
+    # <!-- comment -->
     r"<[!?][A-Za-z-][^>]{0,1000}>",
-    # Addresses.
-    rf"(?i:https?)://{_URL}{{1,1000}}\.{_URL}{{0,1000}}[^ \t\r\n\xa0\"()<>|{{}}.,!?-]",
+    # https://example.org/a?b=c
+    rf"(?i:https?)://{_URL}{{1,1000}}\.{_URL}{{0,1000}}{_URL_END}",
+    # example.org/page, with any Japanese that stands before it
     rf"(?:{_HOST}\.){{1,9}}(?i:com|net|org|edu)(?:{_PATH})?",
+    # www.example.jp/page
     rf"(?i:www)(?:\.{_HOST}){{1,9}}{_PATH}",
+    # someone@example.jp
     rf"<?{_A}{_MAIL}{{0,100}}@(?!\.)(?:{_MAIL}|@){{0,200}}(?!\.){_MAIL}>?",
 )
 _READ = (
+    # &lt; &#39;
     r"&(?:lt|gt|\#\d+);",
-    # Accounts, subjects and faces.
+    # @account #subject
     r"@[A-Za-z_][A-Za-z0-9_]*",
     rf"\#{_L}+",
+    # :-) (^_^) -_-
     rf"(?:>?[:;=]['-]?[()\[\]|\\{{@DPp]|:-?O|:o|:3)(?!{_A})",
     rf"\({_EYE}[._]?{_EYE}\)|{_EYE}_{_EYE}",
-    # Numbers, dates, fractions, telephone numbers.
+    # 1,234.5 -3 10:30 .5
     r"[+-]?\d*(?:[.,:]\d+)+|[+-]?\d+",
+    # 12/31/2020 2020/12/31
     r"\d{1,2}/\d{1,2}/\d{1,4}|\d{4}/\d{1,2}/\d{1,2}",
+    # 3/4, 1 1/2
     rf"(?:\d{{1,4}}{_GAP})?\d{{1,4}}[/\u2044]\d{{1,4}}",
+    # (03)1234-5678, but 100 200 300 too
     rf"(?:\(\d{{2,3}}\)[\x20\xa0]?|\+?(?:\d{{2,4}}{_GAP}){{1,2}})\d{{3,4}}{_GAP}?\d{{3,5}}",
-    # Contractions and other words with an apostrophe.
+    # do n't, it 's, can not, gon na, 't is
     rf"([A-Za-z]+?)([Nn]['\u2019`][Tt]{_L}*)|[Nn]['\u2019][Tt]{_L}*",
     r"'(?i:s|m|d|ll|re|ve)(?![A-Za-z])|\u2019(?i:s|m|d|ll|re|ve)",
     r"(?i:(can)(not)|(gon|wan)(na)|(got)(ta)|(gim|lem)(me))(?!\w)",
     r"(?i:'t(?=is|was))",
+    # rock 'n' roll, 'em, ol', '90s
     r"'(?i:em|till?|cause|n'|n(?![A-Za-z]))|(?i:ol')",
     r"['\u2019][1-9]\d(?:s|(?=\s|$))",
+    # o'clock, d'accord, O'Neil-Smith; C'est, qu'il; y' all; ma'am, Hawai'i
     rf"[DLNOdlnoj]['\u2019]{_L}{_C}*(?:-{_C}+)*",
     rf"(?:[A-HJ-SU-XZ]|[Qq]u)['\u2019]{_L}+|[Yy]['\u2019](?={_L})",
     r"(?i:(?!y['\u2019])[a-z]*[aeiouy]['\u2019][aeiou][a-z]*)",
-    # Periods that are no end of a sentence.
+    # Mr. etc. No. 5
     rf"(?:(?i:{_TITLES}|{_ENDINGS})|{_CAPITALIZED})\.",
     rf"(?i:{_BEFORE_DIGITS})\.(?=\s*\d)",
+    # J. R. Tolkien, U.S.
     rf"[A-Za-z]\.(?!\s+{_BEGINNINGS}(?:\s|$))",
     r"[A-Za-z](?:\.[A-Za-z])+\.",
+    # any word before "., " is taken for an abbreviation
     rf"{_C}+\.(?=[,;:、])",
-    # Words joined by marks.
+    # example.jp, これ!あれ?それ
     rf"(?!(?i:{_ENDINGS})\.{_C}(?!{_C})){_L}{_C}*(?:[.!?]{_L}{_C}*)+",
+    # Qwen2.5-VL-7B, U.S.-based
     rf"{_A}[A-Za-z0-9.,]{{0,100}}(?:-(?:[A-Za-z](?:\.[A-Za-z])+\.?|{_A}+))+",
+    # AT&T, and/or, US$, C++
     r"[A-Z]+(?:&[A-Z]+)+(?:-\d+)?",
     rf"{_PART}/{_PART}(?:/{_PART})?",
     r"[A-Z]+\$|(?i:c\+\+|[cf]\#)",
+    # any other word, hyphens and underscores inside: 赤いソファーの上で, T-シャツ, 2-3人
     rf"{_C}+(?:[-_\xad\u2010\u2011]{_C}+)*",
-    # Marks, some in runs.
+    # marks, some in runs
     rf"\.\.\.|-{{5,}}|-{{1,4}}|''|[{''.join(_QUOTES)}]{{1,2}}|[!?]+|\*+|\\\*|_+|\#+|<+|>+|@+",
     _RAISED,
     _SYMBOL,
@@ -176,13 +193,10 @@ def _words(text: str) -> Iterator[str]:
             continue
         match, verbatim = max(reached, key=lambda one: one[0].end())
         for piece in [group for group in match.groups() if group] or [match[0]]:
-            yield _spelled(piece.lower(), verbatim)
+            lower = piece.lower().replace(" ", "\xa0").replace("\xad", "")
+            yield lower if verbatim else _spelled(lower)
         at = match.end()
 
 
-def _spelled(piece: str, verbatim: bool) -> str:
-    # A space inside a word, as in 1 1/2, does not break.
-    piece = piece.replace(" ", "\xa0").replace("\xad", "")
-    if verbatim:
-        return piece
+def _spelled(piece: str) -> str:
     return _SPELLED.get(piece) or piece.replace("(", "-lrb-").replace(")", "-rrb-")
