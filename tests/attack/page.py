@@ -25,6 +25,36 @@ def row(one: Outcome) -> str:
     )
 
 
+def line(one: Outcome) -> str:
+    """What run.py prints about an outcome."""
+    mark = "BAD " if one.problem else "ok  "
+    return (
+        f"{mark}{one.case.group}/{one.case.name}: {one.problem or one.code} ({one.seconds:.1f} s, "
+        f"{one.processor:.1f} s of the processor, {one.mebibytes:.0f} MiB) {one.sentence[:150]}"
+    )
+
+
+_LINE = re.compile(
+    r"(?P<mark>ok|BAD) +(?P<name>[^:]+): (?P<ended>.*?) \((?P<seconds>[\d.]+) s, "
+    r"(?P<processor>[\d.]+) s of the processor, (?P<mebibytes>\d+) MiB\)"
+)
+
+
+def told(printed: str, cases: Sequence[Case]) -> list[Outcome]:
+    """The outcomes that run.py printed."""
+    known = {f"{one.group}/{one.name}": one for one in cases}
+    outcomes = []
+    for found in filter(None, map(_LINE.match, printed.splitlines())):
+        case, ended = known.get(found["name"]), found["ended"]
+        if case is None:
+            continue
+        bad = found["mark"] == "BAD"
+        code = None if bad or ended == "None" else int(ended)
+        numbers = (float(found[name]) for name in ("seconds", "processor", "mebibytes"))
+        outcomes.append(Outcome(case, ended if bad else "", code, *numbers, sentence=""))
+    return outcomes
+
+
 def attacks_part(page: str, outcomes: Sequence[Outcome], cases: Sequence[Case]) -> str:
     """The table of all cases, in which those that were not tried now stay as they are."""
     rows = {key(one.case): row(one) for one in outcomes}

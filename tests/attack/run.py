@@ -16,7 +16,7 @@ from attack.disk_cases import CASES as DISKS
 from attack.harness import Case, Outcome, run_case
 from attack.interrupt_cases import CASES as INTERRUPTS
 from attack.journal_cases import CASES as JOURNALS
-from attack.page import attacks_part, fuzz_part, kills_part, with_part
+from attack.page import attacks_part, fuzz_part, kills_part, line, told, with_part
 from attack.picture_cases import CASES as PICTURES
 from attack.server_cases import CASES as SERVERS
 
@@ -30,13 +30,7 @@ def attack(chosen: Iterable[Case]) -> Iterator[Outcome]:
     for case in chosen:
         with tempfile.TemporaryDirectory() as directory:
             outcome = run_case(case, Path(directory))
-        mark = "BAD " if outcome.problem else "ok  "
-        print(
-            f"{mark}{case.group}/{case.name}: {outcome.problem or outcome.code} "
-            f"({outcome.seconds:.1f} s, {outcome.processor:.1f} s of the processor, "
-            f"{outcome.mebibytes:.0f} MiB) {outcome.sentence[:150]}",
-            flush=True,
-        )
+        print(line(outcome), flush=True)
         yield outcome
 
 
@@ -45,26 +39,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--group", action="append", help="only this kind")
     parser.add_argument("--name", action="append", help="only this case")
-    parser.add_argument("--none", action="store_true", help="make no attack, only write")
+    parser.add_argument("--told", type=Path, nargs="+", help="write what this printed before")
     parser.add_argument("--write", type=Path, help="page whose tables are replaced")
-    parser.add_argument("--kills", type=Path, help="what kills.py printed, for the page")
+    parser.add_argument(
+        "--kills", type=Path, nargs="*", default=[], help="what kills.py printed, for the page"
+    )
     parser.add_argument("--fuzz", type=Path, nargs="*", default=[], help="what fuzz.py printed")
     options = parser.parse_args()
     chosen = [
         case
         for case in CASES
-        if not options.none
-        and (not options.group or case.group in options.group)
+        if (not options.group or case.group in options.group)
         and (not options.name or case.name in options.name)
     ]
-    outcomes = list(attack(chosen))
+    if options.told:
+        printed = "".join(one.read_text(encoding="utf-8") for one in options.told)
+        outcomes = told(printed, chosen)
+    else:
+        outcomes = list(attack(chosen))
     bad = [one for one in outcomes if one.problem]
     print(f"{len(outcomes)} attacks, {len(bad)} ended badly")
     if options.write:
         page = options.write.read_text(encoding="utf-8")
         page = with_part(page, "attacks", attacks_part(page, outcomes, CASES))
         if options.kills:
-            page = with_part(page, "kills", kills_part(options.kills.read_text(encoding="utf-8")))
+            printed = "".join(one.read_text(encoding="utf-8") for one in options.kills)
+            page = with_part(page, "kills", kills_part(printed))
         if options.fuzz:
             printed = "".join(one.read_text(encoding="utf-8") for one in options.fuzz)
             page = with_part(page, "fuzz", fuzz_part(printed))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attack.harness import Case, Outcome, run_case
-from attack.page import attacks_part, fuzz_part, key, kills_part, with_part
+from attack.page import attacks_part, fuzz_part, key, kills_part, line, row, told, with_part
 from attack.run import CASES
 
 
@@ -34,6 +34,16 @@ def test_a_part_of_the_attacks_leaves_the_others_rows() -> None:
     assert one == f"{key(first)} exit code 3 | 1.0 | 0.5 | 100 |"
     assert other == f"{key(second)} exit code 0 | 1.0 | 0.5 | 100 |"
     assert (end, y) == ("<!-- attacks: end -->", "y")
+
+
+def test_what_was_printed_can_be_written_later() -> None:
+    outcomes = [
+        Outcome(CASES[0], "", 2, 1.5, 0.5, 100.0, "vlmbench: (no): 1 s"),
+        Outcome(CASES[1], "a traceback", 70, 1.5, 0.5, 100.0, ""),
+        Outcome(CASES[2], "", None, 0.0, 0.0, 0.0, "not tried: only root can"),
+    ]
+    again = told("".join(f"{line(one)}\n" for one in outcomes), CASES)
+    assert [row(one) for one in again] == [row(one) for one in outcomes]
 
 
 def test_kills_and_fuzzing_are_counted() -> None:
