@@ -10,6 +10,7 @@ import pytest
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import Coverage, Estimate, MetricScore, RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir, find_runs, safe_name
+from vlmbench.runs.lock import lock
 
 RECORD = RunRecord(
     model="m",
@@ -123,3 +124,21 @@ def test_a_record_with_no_finite_number_is_refused(tmp_path: Path) -> None:
     broken = dataclasses.replace(RECORD, performance={"seconds": float("nan")})
     with pytest.raises(ValueError, match="JSON compliant"):
         RunDir(tmp_path).write_record(broken)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_writing(tmp_path: Path) -> None:
+    """But not what another process is writing now, which it has locked."""
+    run = RunDir(tmp_path)
+    left, written, other = (
+        tmp_path / f".{name}.x1" for name in ("scores.jsonl", "scores.jsonl.y", "a")
+    )
+    for path in (left, written, other):
+        path.touch()
+    with written.open("rb") as handle:
+        assert lock(handle.fileno()) is None
+        run.write_scores([])
+        assert {path.name for path in tmp_path.iterdir()} == {
+            "scores.jsonl",
+            written.name,
+            other.name,
+        }

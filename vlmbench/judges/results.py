@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 from vlmbench import __version__
 from vlmbench.judges.agreement import Level
 from vlmbench.records import stable_hash
-from vlmbench.runs.directory import canonical_json, replace_file
+from vlmbench.runs.directory import canonical_json, remove_leftovers, replace_file
 from vlmbench.runs.journal import JournalContent
 from vlmbench.stats import Interval
 
@@ -190,6 +190,7 @@ def write_result(path: Path, result: Result) -> None:
     """
     text = json.dumps(asdict(result), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     replace_file(path, [(text + "\n").encode("utf-8", "backslashreplace")])
+    remove_leftovers(path)
 
 
 def read_results(directory: Path, kind: type[ResultT]) -> tuple[list[ResultT], list[str]]:

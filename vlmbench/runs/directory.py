@@ -11,11 +11,13 @@ Derived files are replaced as a whole, so a reader never sees half of one.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -115,6 +117,7 @@ class RunDir:
             asdict(record), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False
         )
         replace_file(self.record, [(text + "\n").encode("utf-8", "backslashreplace")])
+        remove_leftovers(self.record)
 
     def read_scores(self) -> list[SampleScores]:
         """The sample scores, sorted by id.
@@ -149,6 +152,7 @@ class RunDir:
         replace_file(
             self.scores, (f"{line}\n".encode("utf-8", "backslashreplace") for line in ordered)
         )
+        remove_leftovers(self.scores)
 
 
 def _in_little(row: SampleScores, shared: Shared) -> SampleScores:
@@ -192,6 +196,8 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
     Raises:
         JournalError: The directory cannot be written, or the disk is full; the old file stays.
     """
+    from vlmbench.runs.lock import lock  # of POSIX systems
+
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,11 +205,12 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as handle:
             temporary = Path(handle.name)
+            lock(handle.fileno())  # for `remove_leftovers` of others
             handle.writelines(data)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
     except OSError as error:
         raise JournalError(
             f"{path} cannot be written ({error.strerror}); make room or permission there, or "
@@ -212,6 +219,16 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
     finally:
         if temporary is not None:  # it is still there only if something went wrong
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replace_file` has left beside the file where its process was killed."""
+    from vlmbench.runs.lock import lock  # of POSIX systems
+
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with suppress(OSError), leftover.open("rb") as handle:
+            if lock(handle.fileno()) is None:  # nobody writes it
+                leftover.unlink()
 
 
 def _is_run(path: Path) -> bool:
