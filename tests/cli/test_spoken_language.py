@@ -63,6 +63,22 @@ def test_errors_follow_lang(tmp_path: Path) -> None:
     assert "--modle というオプションはありません（--model、" in error
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "group", "flaw"),
+    [
+        ("ja_JP.UTF-8", "画像質問応答", "日本語の主要ベンチマーク", "二者択一の質問には"),
+        ("C.UTF-8", "Visual question answering", "Core Japanese benchmarks", "Some either-or"),
+    ],
+)
+def test_tasks_are_called_as_people_speak(
+    tmp_path: Path, language: str, title: str, group: str, flaw: str
+) -> None:
+    listed, _ = in_japanese("tasks", "list", folder=tmp_path, language=language)
+    assert title in listed and group in listed
+    shown, _ = in_japanese("tasks", "show", "ja-vqa", folder=tmp_path, language=language)
+    assert f"title: {title}\n" in shown and flaw in shown
+
+
 @pytest.fixture
 def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):

@@ -26,6 +26,12 @@ def use_catalogs() -> None:
     gettext.textdomain(DOMAIN)
 
 
+def language() -> str:
+    """ "ja" where the user's language is Japanese, else "en"."""
+    found = gettext.find(DOMAIN, str(CATALOGS))
+    return "en" if found is None else Path(found).parents[1].name
+
+
 def text(message: str) -> str:
     """A fixed text in the user's language, if there is a translation."""
     return gettext.dgettext(DOMAIN, message) if message else message
