@@ -61,10 +61,11 @@ def tasks_preview_command(options: argparse.Namespace) -> int:
 
 def _print_check(task: TaskSpec, found: TaskCheck) -> None:
     problems = f"{len(found.problems)} to correct" if found.problems else "no problems"
-    print(
-        f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
-        f"examples of {source_name(task)}: {problems}."
-    )
+    counts = {"sample": found.samples, "image": found.images}
+    if found.examples:
+        counts["example"] = found.examples
+    *first, last = [f"{n} {word}" + ("s" if n != 1 else "") for word, n in counts.items()]
+    print(f"{found.task}: {', '.join(first)} and {last} of {source_name(task)}: {problems}.")
     for note in found.notes:
         print(f"Note: {note}")
     if found.first is not None:
