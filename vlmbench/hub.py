@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from functools import cache
@@ -41,6 +42,8 @@ def dataset_commit(name: str, revision: str | None = None) -> str | None:
     Returns:
         None if the Hub cannot be reached, or does not say.
     """
+    if revision is not None and re.fullmatch("[0-9a-f]{40}", revision):
+        return revision
     if not go_offline_if_unreachable():
         return None
     import huggingface_hub
