@@ -209,7 +209,7 @@ def _hub_result(record: RunRecord, estimate: Estimate) -> dict[str, Any]:
         "dataset_name": record.task_spec["title"] + (f" ({part} only)" if part else ""),
         "dataset_config": data["config"],
         "dataset_split": data["split"],
-        # The commit that was read; rows in a local folder have none, whatever the task is pinned to.
+        # The commit that was read; rows of a local folder have none, also where a task is pinned.
         "dataset_revision": record.fingerprints.get("commit"),
         "dataset_args": {"task": record.task, "samples": record.coverage.total},
         "metric_type": HUB_METRICS.get(named, named),
