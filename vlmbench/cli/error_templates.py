@@ -6,6 +6,22 @@ Of several that fit a message, the one with the most words of its own counts.
 from __future__ import annotations
 
 ERRORS = (
+    "The task's {changes} changed since {path} was begun; its {count} answers are kept and scored "
+    "anew.",
+    "The dictionary {name} is not installed; run pip install {package}",
+    "{metric} of {task} is left out: {reason}; then 'vlmbench score RUNS' adds it.",
+    "The reference {reference} of {what} names none of its {count} options ({letters}); correct "
+    "it or the options.",
+    "{list} under '{key}' of {what} is a list that is written as one text; write '{form}' for "
+    "its elements.",
+    "The reference {reference} of {what} is how pandas writes a missing value; write the answer "
+    "or leave the row out.",
+    "sample '{id}' of task '{task}'",
+    "'fields.id' of the task is '{id}' in every row of {place}; write {expression} with the name "
+    "of a column, or {index}.",
+    "{message} {count} {more} like this.",
+    "'{key}' of the task says the word '{word}' in every sample, and '{name}' is a column; write "
+    "{expression} for what it holds.",
     "give hf:org/name",
     "write '{model}' for a model of the Hub",
     "choose another directory with --out",

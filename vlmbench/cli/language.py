@@ -68,6 +68,8 @@ def _value(name: str, value: str) -> str:
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
     pieces = re.split(r"\{(\w+)\}", template)
-    names = {pieces[n]: f"(?P<{pieces[n]}>.+?)" for n in range(1, len(pieces), 2)}
+    names = {
+        name: rf"(?P<{name}>{'[0-9,]+' if name == 'count' else '.+?'})" for name in pieces[1::2]
+    }
     parts = [names[one] if n % 2 else re.escape(one) for n, one in enumerate(pieces)]
     return re.compile("".join(parts), re.DOTALL)
