@@ -281,7 +281,7 @@ def test_report_and_gate(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         ("tasks list", "ja-vqa"),
         ("tasks show good/colors.yaml", "title: 色"),
-        ("tasks check good/colors.yaml", "6 samples, 6 images and 0 examples"),
+        ("tasks check good/colors.yaml", "6 samples and 6 images of"),
         ("models list", "qwen2-vl-2b"),
         ("models show baseline:oracle", "runner: baseline"),
         ("metrics list", "overlap.rouge_l"),

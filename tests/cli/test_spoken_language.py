@@ -110,7 +110,8 @@ def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "'prompt' of the task says the word '{q}' in every sample, and 'q' is a column; write "
             "{{ row.q }} for what it holds. 5 more samples are like this.",
             "課題の prompt では、どの問題でも '{q}' という文字そのものになります。"
-            "'q' は列の名前なので、列の値を使うには {{ row.q }} と書いてください。ほかに5問が同じです。",
+            "'q' は列の名前なので、列の値を使うには {{ row.q }} と書いてください。"
+            "ほかに5問が同じです。",
         ),
         # Of two templates that fit, the closer one.
         (

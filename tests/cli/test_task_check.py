@@ -31,7 +31,7 @@ def test_check_shows_the_first_sample(tmp_path: Path, capsys: pytest.CaptureFixt
     task = write_task(tmp_path, color_rows(4))
     assert main(["tasks", "check", str(task)]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("colors: 4 samples, 4 images and 0 examples") and not err
+    assert out.startswith("colors: 4 samples and 4 images of") and not err
     assert PREVIEW in out
 
 
