@@ -86,7 +86,7 @@ def test_pictures_are_the_same(name: str, tmp_path: Path) -> None:
 def test_null_image_struct(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     task = case("null-image-struct", tmp_path)
     assert main(["tasks", "check", str(task)]) == 0
-    assert "3 samples, 4 images" in capsys.readouterr().out
+    assert "3 samples and 4 images" in capsys.readouterr().out
 
 
 @pytest.mark.reference
