@@ -6,6 +6,7 @@ Of several that fit a message, the one with the most words of its own counts.
 from __future__ import annotations
 
 ERRORS = (
+    "download it elsewhere and give its folder with --data",
     "The task's {changes} changed since {path} was begun; its {count} answers are kept and scored "
     "anew.",
     "The dictionary {name} is not installed; run pip install {package}",
