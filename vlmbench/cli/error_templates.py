@@ -6,6 +6,8 @@ Of several that fit a message, the one with the most words of its own counts.
 from __future__ import annotations
 
 ERRORS = (
+    "The Hugging Face Hub can't be reached ({reason}), so {what} cannot be loaded; {step}.",
+    "HF_HUB_OFFLINE is set",
     "download it elsewhere and give its folder with --data",
     "The task's {changes} changed since {path} was begun; its {count} answers are kept and scored "
     "anew.",
