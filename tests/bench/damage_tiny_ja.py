@@ -20,6 +20,7 @@ import json
 import lzma
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -170,13 +171,13 @@ def row(name: str, report: dict[str, object]) -> str:
     assert isinstance(rows, list)
     over_all = [one for one in rows if one["kind"] == "pooled"] or rows
     pooled = over_all[0]
-    regressed = [
-        one["task"] + (f" ({one['metric']})" if one["kind"] == "share" else "")
+    regressed = Counter(
+        "tasks" if one["kind"] == "task" else one["metric"]
         for one in rows
-        if one["gated"] and one["verdict"] == "regressed" and one["kind"] != "pooled"
-    ]
+        if one["gated"] and one["verdict"] == "regressed" and one["kind"] in ("task", "share")
+    )
     change = f"{pooled['difference']:+.4f} [{pooled['low']:+.4f}, {pooled['high']:+.4f}]"
-    what = ", ".join(regressed) or "none"
+    what = ", ".join(f"{name}: {count}" for name, count in regressed.items())
     return f"| {name} | {change} | {report['verdict']} | {what} | {report['exit_code']} |"
 
 
