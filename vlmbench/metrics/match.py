@@ -11,7 +11,7 @@ from vlmbench.text.choices import CHOICE_FORM, choice_index, read_choice
 from vlmbench.text.containment import CONTAINMENT, contains_words
 from vlmbench.text.edits import edit_distance
 from vlmbench.text.equivalence import EQUIVALENCE, members, same_answer
-from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantity
+from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantities
 from vlmbench.text.japanese import answer_form, surface_form, tokenizer_identity
 from vlmbench.text.numbers import Quantity, is_count, is_label, read_quantity
 from vlmbench.text.option_mentions import LETTERS
@@ -177,13 +177,13 @@ def numeric(
         labels_exact: Whether years, dates and ranks must be equal, as in `match.relaxed`.
         counts_exact: Whether whole numbers with a counter such as 個 or 匹 must be equal.
     """
-    quantity = stated_quantity(answer.prediction)
+    stated = stated_quantities(answer.prediction)
     right = any(
         says(answer.prediction, reference)
-        or _close(quantity, reference, tolerance, labels_exact, counts_exact)
+        or any(_close(one, reference, tolerance, labels_exact, counts_exact) for one in stated)
         for reference in answer.references
     )
-    return MetricScore((float(right),), extracted=_written(quantity))
+    return MetricScore((float(right),), extracted=_written(stated[0] if stated else None))
 
 
 @metric(

@@ -12,7 +12,7 @@ Nothing is guessed: where two options are left, or none, the answer cannot be pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -30,7 +30,7 @@ from vlmbench.text.option_mentions import (
 )
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
-from vlmbench.text.statements import Statement, statements, without_struck
+from vlmbench.text.statements import Statement, every_statement, statements, without_struck
 from vlmbench.text.words import content_words
 
 CHOICE_FORM = "choice-ja4"
@@ -39,7 +39,7 @@ CHOICE_FORM = "choice-ja4"
 _SHORT = 40
 """Characters of an answer in which a label counts wherever it stands."""
 
-_ANSWER_MARK = re.compile(r"^A ?: ?(?=[B-Z]\W*$)")
+_ANSWER_MARK = re.compile(r"^A ?[:.] ?(?=\W{0,2}[B-Zァ-ヺ1-9]\W*\Z)", re.MULTILINE)
 """A for "answer", where only a letter follows."""
 
 
@@ -144,24 +144,29 @@ def _whole_text(lines: str, choices: Sequence[str]) -> int | None:
         begun = [i for i, option in enumerate(options) if option.startswith(form)]
         found = begun if all(len(options[i]) <= 2 * len(form) for i in begun) else []
     longest = max(map(len, choices), default=0)
-    if not found and "\n" not in lines and len(lines) <= 2 * longest + _SHORT:
+    short = "\n" not in lines and len(lines) <= 2 * longest + _SHORT
+    if not found and short and _is_plain(lines):
         found = [i for i, choice in enumerate(choices) if same_answer(lines, choice)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_plain(lines: str) -> bool:
+    """Whether nothing is withdrawn or conceded, and not all are left open."""
+    return not phrases.NONE_OF_THEM.search(lines) and all(
+        not one.withdraws and len(one.clauses) == 1 for one in statements(lines)
+    )
 
 
 def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The options of the strongest claim of the statements."""
     if phrases.NONE_OF_THEM.search(lines[-200:]) and not phrases.CUED_AT_END.search(lines[-60:]):
         return frozenset()
-    claims: list[_Claim] = []
-    stated = list(statements(lines))
-    for statement in stated:
-        own = list(_claims(statement, choices, last=statement is stated[-1]))
-        if statement.withdraws and own:
-            claims.clear()
-        claims += own
+    stated, every = statements(lines), every_statement(lines)
+    claims = _all_claims(stated, choices)
     if not claims:
         claims += _leading(lines, choices)
+    if not claims and len(every) > len(stated):
+        claims += _all_claims(every, choices)
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -174,6 +179,17 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     return next(claim for claim in reversed(best) if not claim.also).options
 
 
+def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Claim]:
+    """What the statements claim and do not withdraw."""
+    claims: list[_Claim] = []
+    for statement in stated:
+        own = list(_claims(statement, choices, last=statement is stated[-1]))
+        if statement.withdraws and own:
+            claims.clear()
+        claims += own
+    return claims
+
+
 def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
     """What a statement claims; conceded clauses only where the main one claims nothing."""
     for clause in statement.clauses:
@@ -184,17 +200,21 @@ def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iter
 
 
 def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
-    claimed, named = [], []
+    claimed, named, ruled_out = [], [], set[int]()
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
             continue  # the options copied out, or all of them
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
-        elif not _is_ruled_out(before, behind):
+        elif _is_ruled_out(before, behind):
+            ruled_out |= group.options
+        else:
             named.append((group, behind))
     if claimed:
         yield from claimed
-    elif not any(group.is_label for group, _ in named) and (said := _says_text(clause, choices)):
+    elif not any(group.is_label for group, _ in named) and (
+        said := _says_text(clause, choices, ruled_out)
+    ):
         yield _Claim(said, _Strength.STATED)
     elif last and (seems := _seems(clause, named, choices)):
         yield _Claim(seems, _Strength.SEEMS)
@@ -269,6 +289,14 @@ def _groups(clause: str, choices: Sequence[str]) -> list[_Group]:
             and phrases.APPOSITION.fullmatch(between)
         ):
             groups[-1] = _Group(before.options, before.start, one.end, is_label=True)
+        elif (
+            before.is_label
+            and label
+            and phrases.RANGE.fullmatch(between)
+            and not phrases.CHANGED.match(clause[one.end :])
+        ):
+            row = frozenset(range(min(before.options), one.option + 1))
+            groups[-1] = _Group(before.options | mine.options | row, before.start, one.end, label)
         elif before.is_label == label and phrases.SEPARATOR.fullmatch(between):
             groups[-1] = _Group(before.options | mine.options, before.start, one.end, label)
         else:
@@ -294,16 +322,22 @@ def _leading(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
         yield _Claim(group.options, _Strength.STATED)
 
 
-def _says_text(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
-    """The option that a clause comes to by its own text, or by its number."""
+def _says_text(
+    clause: str, choices: Sequence[str], ruled_out: Set[int] = frozenset()
+) -> frozenset[int] | None:
+    """The option that a clause comes to by its own text, or the only one whose number it has."""
+    open_ = [(i, choice) for i, choice in enumerate(choices) if i not in ruled_out]
     for candidate in candidates(clause):
-        found = [i for i, choice in enumerate(choices) if same_answer(candidate, choice)]
+        found = [i for i, choice in open_ if same_answer(candidate, choice)]
         if found:
             return frozenset(found)
-    numbers = [(i, quantity) for i, c in enumerate(choices) if (quantity := read_quantity(c))]
     stated = find_quantities(clause)
-    found = [i for i, quantity in numbers if any(one.close_to(quantity) for one in stated)]
-    return frozenset(found) if found else None
+    found = [
+        i
+        for i, choice in open_
+        if (quantity := read_quantity(choice)) and any(one.close_to(quantity) for one in stated)
+    ]
+    return frozenset(found) if len(found) == 1 else None
 
 
 def _denies_at_end(clause: str, end: int) -> bool:
@@ -316,4 +350,15 @@ def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     found = [
         i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
     ]
+    if len(found) > 1:
+        # 金利が上がり、投資が減る is not 金利が下がり、投資が増える: who does what must agree.
+        parts = [content_words(part) for part in re.split("[、,]", clause)]
+        found = [
+            i
+            for i in found
+            if all(
+                any(content_words(piece) <= part for part in parts)
+                for piece in re.split("[、,]", choices[i])
+            )
+        ]
     return frozenset(found) if len(found) == 1 else None

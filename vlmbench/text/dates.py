@@ -29,7 +29,7 @@ MONTHS = (
 _LONGEST = 40
 _NUMERAL = f"[{NUMERAL_CHARACTERS}]{{1,6}}"
 _MONTH_NAME = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS)
-_WEEKDAY = r"\(?[月火水木金土日](?:曜日?)?\)?"
+_WEEKDAY = r"\(?[月火水木金土日](?:曜日?)?(?:・?祝日?)?\)?|\(?(?:祝日?|休)\)?"
 _DATES = [
     re.compile(pattern)
     for pattern in (
@@ -38,6 +38,7 @@ _DATES = [
         rf"(?:{_WEEKDAY})?(?:t?00:00(?::00)?)?",
         r"(?P<y>[0-9]{4})(?P<m>[01][0-9])(?P<d>[0-3][0-9])",
         r"(?P<y>(?:19|20)[0-9]{2})[-/](?P<m>0[1-9]|1[0-2])",
+        r"(?P<y>(?:19|20)[0-9]{2})/(?P<m>[1-9])",
         rf"(?P<name>{_MONTH_NAME})\.?(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:,?(?P<y>[0-9]{{4}}))?",
         rf"(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?(?P<name>{_MONTH_NAME})\.?,?(?P<y>[0-9]{{4}})?",
         rf"(?P<name>{_MONTH_NAME})\.?(?:,?(?P<y>[0-9]{{4}}))?",

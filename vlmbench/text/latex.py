@@ -34,6 +34,10 @@ _STEPS = [
 _MATH = re.compile(r"(?<!\\)\$\$?([^$\n]{1,200}?)(?<!\\)\$\$?")
 
 
+_MIXED = re.compile(r"(?<=[0-9])(?=\s*\\[dt]?frac)")
+"""Between the whole part and the fraction of a mixed number."""
+
+
 def plain(text: str) -> str:
     """The text with LaTeX's fractions, powers, signs and styles in plain characters.
 
@@ -42,6 +46,7 @@ def plain(text: str) -> str:
     if not _IS_LATEX.search(text):
         return text
     text = _MATH.sub(r"\1", text)
+    text = _MIXED.sub(" ", text)
     for _ in range(4):
         before = text
         text = _STYLES.sub(r"\1", text)

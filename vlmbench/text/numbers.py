@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 
 from vlmbench.text.eras import gregorian
-from vlmbench.text.japanese import answer_form
-from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
+from vlmbench.text.japanese import answer_form, normalize
+from vlmbench.text.numerals import NUMERAL_CHARACTERS, improper, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
 NUMBER_FORM = "number-ja4"
@@ -78,7 +78,7 @@ _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 _CURRENCY = re.compile("[¥$€£]")
 _NUMERAL = re.compile(f"[{NUMERAL_CHARACTERS}.,]+")
 _CALCULATED = re.compile(
-    r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[×*x]10\^?[+-]?[0-9]{1,3}|e[+-]?[0-9]{1,3})"
+    r"10\^[+-]?[0-9]{1,3}|[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[×*x]10\^?[+-]?[0-9]{1,3}|e[+-]?[0-9]{1,3})"
     r"|[0-9.,]{1,12}/[0-9.,]{1,12}"
     f"|[{NUMERAL_CHARACTERS}]{{1,8}}分の[{NUMERAL_CHARACTERS}]{{1,8}}"
 )
@@ -97,7 +97,7 @@ _ANY_UNIT = "|".join(
     sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
 )
 _IN_TEXT = re.compile(
-    f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|"
+    f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|{_PART}分の{_PART}|"
     r"(?<![√.])(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
     f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
     f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
@@ -122,12 +122,20 @@ class Quantity:
         base, factor = BASES.get(self.unit, (self.unit, 1.0))
         return self.value * factor, base
 
+    @property
+    def _in_percent(self) -> float:
+        """The value, of a spoken fraction (4分の1) times 100."""
+        return self.value * 100 if not self.unit and "分の" in self.numeral else self.value
+
     def close_to(self, other: Quantity, tolerance: float = 0.0) -> bool:
         """Whether the values differ by at most `tolerance` of the other one.
 
         A unit may be left out on one side; two units must be of one kind and are converted.
         """
         mine, theirs = self.value, other.value
+        if {self.unit, other.unit} == {"", "%"}:
+            # 4分の1 is 25 %, as 0.25 is not; 1/4 may be a date or a score.
+            mine, theirs = self._in_percent, other._in_percent
         if self.unit and other.unit and self.unit != other.unit:
             (mine, unit), (theirs, expected) = self.in_base_unit, other.in_base_unit
             if unit != expected:
@@ -146,7 +154,7 @@ def read_quantity(text: str) -> Quantity | None:
     names. A misplaced comma or a second decimal point makes it no number, and so does a bound
     (3人以上, 100円未満, 20数人).
     """
-    if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
+    if len(text) > _LONGEST_RAW or len(rest := answer_form(improper(normalize(text)))) > _LONGEST:
         return None
     rest = _in_usual_writing(rest)
     found = _PREFIX.match(rest)
@@ -197,7 +205,7 @@ def find_quantities(text: str) -> list[Quantity]:
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
     words as whole words. A bound such as 3人以上 is none. Takes text as `normalize` leaves it.
     """
-    text = gregorian(text.casefold())
+    text = gregorian(improper(text.casefold()))
     found = (
         read_quantity(match[0].rstrip(",."))
         for match in _IN_TEXT.finditer(text)

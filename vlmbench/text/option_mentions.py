@@ -39,7 +39,7 @@ _ENGLISH_ORDINALS = [
 _CHOICE_WORD = "(?:の?(?:選択肢|答え|もの|候補)|(?=です|が正|だと|を選|にし)|(?=[。.]?$))"
 _ORDINAL = re.compile(
     f"(?<![一-鿿])(?:(?P<end>下|後ろ|最後)から|(?:上から|前から)?)(?P<n>[1-9{_DIGITS}])(?:つ目|番目){_CHOICE_WORD}"
-    f"|(?P<edge>最初|最後|先頭|末尾)の(?:選択肢|答え|候補)"
+    f"|(?P<edge>最初|最後|先頭|末尾|(?:一番|いちばん|最も)[上下])の(?:選択肢|答え|候補|もの(?=が|です|を))"
     f"|第(?P<nth>[1-9{_DIGITS}])の?(?:選択肢|候補)"
     f"|選択肢の?(?P<kanji>[{_DIGITS}])(?![一-鿿])"
     f"|(?<![一-鿿])(?P<ban>[{_DIGITS[1:]}])番(?![一-鿿])"
@@ -88,7 +88,7 @@ def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
         Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
         for one in _kana(min(count, 20)).finditer(text)
     ]
-    pattern = _number(count, bare=not numeric)
+    pattern = _number(count, bare=not numeric, cued=numeric and not _has_small(choices))
     return found + [
         Mention(one.start(), one.end(), int(one["label"]) - 1, "number")
         for one in pattern.finditer(text)
@@ -118,12 +118,27 @@ def _kana(count: int) -> re.Pattern[str]:
     return re.compile(f"(?:(?<![ァ-ヺー一-鿿A-Za-z])|(?<=肢))[{labels}](?![ァ-ヺー一-鿿])")
 
 
+@functools.lru_cache(maxsize=1 << 8)
+def _is_small(choice: str, count: int) -> bool:
+    quantity = read_quantity(choice)
+    return quantity is not None and not quantity.unit and quantity.value in range(1, count + 1)
+
+
+def _has_small(choices: Sequence[str]) -> bool:
+    """Whether an option is a number that may be a label as well: 3 beside four options."""
+    return any(_is_small(choice, len(choices)) for choice in choices)
+
+
 @functools.cache
-def _number(count: int, *, bare: bool) -> re.Pattern[str]:
+def _number(count: int, *, bare: bool, cued: bool = False) -> re.Pattern[str]:
     one = "|".join(str(number) for number in range(count, 0, -1))
     unit = r"[0-9]|[.,][0-9]|\s?[^\s番がはをでだにとか、。,.:;)」\]】}*!?(\-のも目・|/→=…]"
+    cue = rf"|(?:(?<=[答解]:)|(?<=答え:)|(?<=[答え解]は)|(?<=er: ))(?=(?:{one})(?:です)?\W*$)"
     marked = (
-        "" if bare else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\)))"
+        ""
+        if bare
+        else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\))"
+        f"{cue if cued else ''})"
     )
     return re.compile(
         rf"(?<![0-9.,\-△▲¥$第約から]){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
@@ -147,7 +162,7 @@ def _number_of(found: re.Match[str], count: int) -> int | None:
             return count
         return _ENGLISH_ORDINALS.index(word) + 1 if word in _ENGLISH_ORDINALS else None
     if edge := found["edge"]:
-        return 1 if edge in ("最初", "先頭") else count
+        return 1 if edge[-1] in "初頭上" else count
     digit = next(found[key] for key in ("n", "nth", "kanji", "ban", "no") if found[key])
     number = int(digit) if digit.isascii() else _DIGITS.index(digit) + 1
     return count + 1 - number if found["end"] else number
@@ -168,9 +183,17 @@ def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
 @functools.lru_cache(maxsize=1 << 12)
 def _written(choice: str) -> re.Pattern[str] | None:
     form = answer_form(choice)
-    if not form or read_quantity(choice):
+    if not form:
         return None
+    if read_quantity(choice):
+        return _written_number(form)
     body = r"\s?".join(map(re.escape, form[:200]))
     before = r"(?<![a-z0-9])" if form[0].isascii() and form[0].isalnum() else ""
     after = r"(?![a-z0-9])" if form[-1].isascii() and form[-1].isalnum() else ""
     return re.compile(before + body + after, re.IGNORECASE)
+
+
+def _written_number(form: str) -> re.Pattern[str]:
+    """A number with its unit as it stands; without one, no part of a number with a unit."""
+    after = r"(?![0-9]|[.,][0-9]|[^\W0-9がはをにのとでだかもへやよ])" if form[-1].isdecimal() else ""
+    return re.compile(rf"(?<![0-9.,\-△▲¥$]){re.escape(form)}{after}", re.IGNORECASE)

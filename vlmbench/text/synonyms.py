@@ -82,7 +82,8 @@ _NO_ANSWER = re.compile(
 )
 """Endings of a yes that answer another question (東京にあります) or none."""
 _NEGATIVE = re.compile("(?:しかし|ただし|でも|けれど|が、)[^。]*(?:ません|ない)")
-_PERHAPS = re.compile("^(?:おそらく|恐らく|たぶん|多分|きっと|もちろん|確かに|たしかに|答えは)、?")
+_PERHAPS = re.compile("^(?:結論(?:から|と|を)[^、。]{0,12}、|おそらく|恐らく|たぶん|多分|きっと|もちろん|確かに|たしかに|答えは)、?")
+_ENDS_IN = re.compile("^(?:答え|回答|結論)は|[とに]な(?:ります|る|りました)$|(?:だ)?と(?:思います|考えます|言えます)$")
 _SEPARATORS = "、。,. "
 _SENTENCE = 60
 
@@ -110,8 +111,9 @@ def yes_or_no(form: str) -> bool | None:
     with a negation (はい、違います) is neither.
     """
     form = _PERHAPS.sub("", re.split("では?なく(?:て)?、?", form)[-1])
-    if form in _BARE:
-        return _BARE[form]
+    for piece in (form, _ENDS_IN.sub("", form.rpartition("、")[2])):
+        if piece in _BARE:
+            return _BARE[piece]
     denies = bool(_DENIES.search(form[-20:]))
     if found := _LEADING.match(form):
         if found["no"]:
