@@ -32,7 +32,7 @@ RIGHT = (
     "(?:正解|正しい|正しく(?!な)|正答|答え|解答|回答|適切(?!では|でな)|適当(?!では|でな)"
     "|妥当(?!では|でな)|該当(?!しな|しませ)|当てはま[るり](?!ません)|あてはまる|ふさわし[いく](?!な)"
     "|適して|合って(?!いな|いませ|な)|合う|合致(?!しな|しませ)|一致(?!しな|しませ)|ベスト|近い"
-    "|自然(?!では)|よい|良い|いい(?!え)|選|○|◯|〇|✓|✔|✅|最適"
+    "|自然(?!では)|よい|良い|いい(?!え)|選(?!択肢)|○|◯|〇|✓|✔|✅|最適"
     "|is (?:the )?(?:most )?(?:correct|right|best|answer|appropriate)|matches|fits|it is)"
 )
 IS_RIGHT = re.compile(
@@ -88,10 +88,16 @@ UNSURE = re.compile(
     f"^{CLOSE}(?:の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも)"
     "|(?:か|である)どうか)"
 )
+ALL_DENIED = re.compile(
+    "^(?:(?:いずれ|どれ|どちら)も|(?:すべて|全て|みな)[がは、])[^。]*(?:ない|ません|異な|違う|違い(?!な)|誤り|間違(?!いな)|不適|矛盾)"
+)
+"""What is said of all options named before it: 東はA、西はBですが、いずれも異なります."""
+ANSWERS = re.compile("(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|answer|訂正|修正)[^。]{0,12}$", re.IGNORECASE)
+"""Announces the answer by its name."""
 DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")
 """What is said about an option does not choose it: Bは左へのシフトです."""
 SEPARATOR = re.compile(
-    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|も|と|や|、|,|・|/|&"
+    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|でも|も|と|や|、|,|・|/|&"
     f"|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
     re.IGNORECASE,
 )
@@ -101,7 +107,7 @@ RANGE = re.compile(
 """Between the ends of a row of labels: AからDのどれか."""
 CHANGED = re.compile(f"^{CLOSE}番?[にへ](?:変|訂|修|改|替)")
 """What makes it a change of mind: AからBに変更."""
-APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}")
+APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}(?:選択肢|option ?)?", re.IGNORECASE)
 NONE_OF_THEM = re.compile(
     "(?:どれ|いずれ|全て|すべて)(?:も|の|にも)?[^。\n]{0,20}(?:ません|ない|誤り|間違)"
     "|(?:どちら|どれ|いずれ|何)とも[^。\n]{0,6}(?:ません|ない)"

@@ -52,7 +52,9 @@ class _Strength(IntEnum):
     """What the last sentence comes to."""
     STATED = 3
     CHOSEN = 4
-    """Called the answer, or all that stands there."""
+    """Called right, decided for, or all that stands there."""
+    ANSWERED = 5
+    """Announced as the answer: 答えはB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,12 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     A label beyond the options is none. Where an option is a number itself, a number is a label only
     beside 番 or 選択肢 or in parentheses.
     """
-    lines = answer_lines(text)
+    lines = answer_lines(_with_plain_circles(text, choices))
     if (content := boxed(lines)) is not None or (content := tagged_answer(lines)) is not None:
         lines = content
-    if not lines or is_refusal(lines):
+    if not lines:
+        return None
+    if is_refusal(lines) and not _is_option(lines, choices):
         return None
     lines = _ANSWER_MARK.sub("", lines)
     if (whole := _whole_text(lines, choices)) is not None:
@@ -130,6 +134,20 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
     return read_choice(reference, choices)
 
 
+def _is_option(lines: str, choices: Sequence[str]) -> bool:
+    """Whether what sounds like a refusal is an option: 読み取れない."""
+    form = answer_form(lines)
+    return any(is_refusal(choice) and form.endswith(answer_form(choice)) for choice in choices)
+
+
+def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
+    """The text with ④ as (4), so that ④二酸化炭素 does not become 4二酸化炭素."""
+    if not _CIRCLED.search(text) or any(map(_CIRCLED.search, choices)):
+        return text
+    return _CIRCLED.sub(lambda one: f"({ord(one[0]) - ord('①') + 1})", text)
+
+
+_CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
 
 
@@ -193,6 +211,8 @@ def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Cl
 def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
     """What a statement claims; conceded clauses only where the main one claims nothing."""
     for clause in statement.clauses:
+        if phrases.ALL_DENIED.match(clause):
+            return
         found = list(_clause_claims(clause, choices, last=last))
         if found:
             yield from found
@@ -235,14 +255,17 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
         return _Claim(group.options, _Strength.CHOSEN)
     if _is_ruled_out(before, behind):
         return None
-    if phrases.CUE.search(before) or (
+    if phrases.CUE.search(before):
+        named = phrases.ANSWERS.search(before)
+        return _Claim(group.options, _Strength.ANSWERED if named else _Strength.CHOSEN)
+    if (
         phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind)
     ):
         return _Claim(group.options, _Strength.CHOSEN)
     if phrases.IS_RIGHT.match(behind) or (group.is_label and phrases.IS.match(behind)):
         also = bool(re.match(f"{CLOSE}番?[はも]", behind))
         return _Claim(group.options, _Strength.CHOSEN, also)
-    if group.is_label and phrases.ANY_VERB.match(behind):
+    if phrases.IS.match(behind) or (group.is_label and phrases.ANY_VERB.match(behind)):
         return _Claim(group.options, _Strength.STATED)
     return None
 

@@ -100,8 +100,14 @@ _QUOTED_ENGLISH = re.compile(
 )
 _QUOTED = re.compile(
     "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|いっ|[^、。「]{0,10}(?:書|示|記|読|描|刻|印|貼))"
-    "|の(?:文字|表示|看板))"
+    "|の(?:文字|表示|看板|[張貼]り紙|標識|ステッカー|ラベル|札|記載|表記|掲示|案内|ポスター|サイン|字|言葉|マーク|ロゴ))"
 )
+_ENGLISH_SUBJECT = re.compile(
+    "(?:there (?:is|are) )?(?P<subject>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?) (?:is|are|was|were) "
+    "(?:being )?[a-z]+(?:ing|ed)\\b",
+    re.IGNORECASE,
+)
+"""Who or what does it: A dog is lying on the sofa."""
 _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
@@ -247,7 +253,7 @@ def stated_quantities(text: str) -> tuple[Quantity, ...]:
     the noun 10%減 is -10% only, see `read_quantity`.
     """
     quantity = stated_quantity(text)
-    if quantity is None:
+    if quantity is None or is_refusal(text):
         return ()
     if quantity.value > 0 and _FELL.search(plain(text)):
         return quantity, dataclasses.replace(quantity, value=-quantity.value)
@@ -345,6 +351,8 @@ def _parts(statement: str) -> list[str]:
     parts += _tails(bare)
     if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
+    if acts := _ENGLISH_SUBJECT.match(statement):
+        parts.append(acts["subject"])
     parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
     alongside = _ALONGSIDE.split(bare)
     if len(alongside) > 1 and not _NEXT.match(alongside[-1]) and _says_more(alongside[-1]):

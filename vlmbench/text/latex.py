@@ -34,6 +34,7 @@ _STEPS = [
 _MATH = re.compile(r"(?<!\\)\$\$?([^$\n]{1,200}?)(?<!\\)\$\$?")
 
 
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-z]{1,12}\*?\}")
 _MIXED = re.compile(r"(?<=[0-9])(?=\s*\\[dt]?frac)")
 """Between the whole part and the fraction of a mixed number."""
 
@@ -46,6 +47,7 @@ def plain(text: str) -> str:
     if not _IS_LATEX.search(text):
         return text
     text = _MATH.sub(r"\1", text)
+    text = _ENVIRONMENT.sub("", text).replace("\\\\", "\n").replace("&=", "=")
     text = _MIXED.sub(" ", text)
     for _ in range(4):
         before = text

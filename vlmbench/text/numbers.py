@@ -42,6 +42,7 @@ _WORDS = {
     **dict.fromkeys(("ゼロ", "れい"), (0, "")),
     **dict.fromkeys(("半分", "半数", "half"), (50, "%")),
     **dict.fromkeys(("増減なし", "増減はなし", "増減はありません", "変化なし"), (0, "")),
+    "半ダース": (6, "個"),
     **dict.fromkeys(("ひとり", "一人"), (1, "人")),
     **dict.fromkeys(("ふたり", "二人"), (2, "人")),
     **{word: (number, "個") for number, word in enumerate(_KANA_COUNTS, 1)},
@@ -63,9 +64,9 @@ _SIGNS = {
     **dict.fromkeys(("+", "プラス"), 1),
 }
 _CHANGE = re.compile(
-    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|増加?|上昇|増えました|アップ)$"
+    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|マイナス|増加?|上昇|増えました|アップ|プラス)$"
 )
-_LESS = ("減", "低", "下", "ダ")
+_LESS = ("減", "低", "下", "ダ", "マ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
 _POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
 _DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
@@ -218,6 +219,8 @@ def _in_usual_writing(form: str) -> str:
     """Old numerals, 三・五, 10%減 (-10%) and 時速60km (60km/h) as the rest is written."""
     form = form.translate(_OLD_NUMERALS)
     form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
+    if form[:1] == "¥":
+        form = form.removesuffix("-")  # ¥1,000- as on price tags
     if change := _CHANGE.search(form):
         sign = "-" if change["word"].startswith(_LESS) else "+"
         return sign + form[: change.start()].lstrip("+-")

@@ -34,6 +34,8 @@ _ABOUT = re.compile(
     "(?:は|が|に(?:は|つ))、?(?![^。]{0,12}[0-9][^。、]{0,3}(?:です|でした|なります)$)"
     "[^。]*(?:から|に基づ|もとに|基に|元に|によ[るり]|による|引い|足し|掛け|割っ|求め|計算|算出|記載"
     "|読み取|導い?|確認|示さ|書かれ|載って|含[まみ]|次[ぐい]|相当|比べ)"
+    "|^これは、?[^。]*(?:から|[をにで])[^。]*(?:引|足|加え|掛け|割|求め|計算|算出|合わせ|除い)[^。]*"
+    "(?:値|もの|結果|[数額量])(?:です|になります)$"
     "|^(?:そう|このように|そのように)(?:判断|考え|推[測定]|思[っう]|答え|結論)"
     "|^(?:なぜなら|というのも|理由(?:は|として|:|$)|根拠(?:は|として|:|$)|解説(?:は|:|$))"
     "|^(?:this|the|my) (?:answer|conclusion|choice) (?:is|was) "
@@ -63,6 +65,10 @@ _WITHDRAWS = re.compile(
     "|let me (?:re|look|correct))",
     re.IGNORECASE,
 )
+_TURNS = re.compile(
+    "(?:しかし|だが|ですが|ところが|けれども?|でも)(?:、|実際)|(?:but|however)\\b", re.IGNORECASE
+)
+"""A sentence that stands against the one before."""
 _CONCEDES = re.compile(
     "(?<!方)(?<!ほう)(?<!だれ)(?<!誰)(?<!何)(?:が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
     "|(?:^|(?<=[、, ]))(?:しかし|ただし|ところが|でも)(?:、|(?=[A-Za-z一-鿿]))"
@@ -138,7 +144,7 @@ def _statements(lines: str) -> Iterator[Statement]:
         if clauses:
             yield Statement(
                 clauses,
-                withdraws=bool(_WITHDRAWS.match(sentence)),
+                withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
                 about=in_notes or bool(_ABOUT.match(sentence)),
             )
 
