@@ -52,18 +52,23 @@ _MAY_BE_HEAD = re.compile(
     "(?:番|[^A-Za-zァ-ヺ一-鿿]|$)",
     re.IGNORECASE,
 )
-_HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–/|→=…]|(?<= )\S)")
+_MAY_BE_TEXT_HEAD = re.compile(r"\W{0,6}[^:…‥―→⇒–\-]{1,30}(?:[:…‥―]|[-–→⇒] )")
+_TEXT_HEAD_END = re.compile(f"^{CLOSE}(?:\\([A-Z]\\))? ?(?:[:…‥―]|[-–→⇒] )")
+"""What follows an option's own text at the head of its line: なす…紫."""
+_HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–―/|→=…]|(?<= )\S)")
 
 
 def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
     """The option whose label begins a line, and what else the line says than its text."""
-    if not _MAY_BE_HEAD.match(line):
+    if not (_MAY_BE_HEAD.match(line) or _MAY_BE_TEXT_HEAD.match(line)):
         return None
     mentions = option_mentions(line, choices)
-    if not mentions or mentions[0].kind in ("ordinal", "text"):
+    if not mentions or mentions[0].kind == "ordinal":
         return None
     first, *others = mentions
     after = line[first.end :]
+    if first.kind == "text" and not _TEXT_HEAD_END.match(after):
+        return None
     if not _HEAD.match(line[: first.start]) or not _HEAD_END.match(after):
         return None
     between = line[first.end : others[0].start] if others else ""

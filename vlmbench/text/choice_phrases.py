@@ -43,7 +43,7 @@ IS_RIGHT = re.compile(
     re.IGNORECASE,
 )
 IS = re.compile(
-    f"^{CLOSE}番? ?(?:で ?す|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です|だ(?=[。、]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
+    f"^{CLOSE}番? ?(?:で ?す|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です|だ(?=[。、ねよな]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
     "|で(?:確定|決まり|間違い|いい|良い|よい|お願い)"
     "|と(?:な[るり]|し|判断|考え|思[いうわ]|推[測定察]|結論|回答|解答|答|断定|決|みな|見な|言え|いえ"
     "|分か|わか|読み取|特定|予想|確信|感じ)"
@@ -51,6 +51,8 @@ IS = re.compile(
     "|を(?:選|採用|回答|解答|答え|正解|推)|の可能性が(?:最も|一番|非常に)?(?:高|大)"
     r"|\b ?(?:it is|is it)\b)"
 )
+HAS_VALUE = re.compile(f"^{CLOSE}の?[(]?(?:約)?[0-9][0-9.,万億兆千百]*[^0-9、。はがをに]{{0,4}}[)]?(?:です|でした|だ|である)")
+"""An option with its value, where what is asked for is the option: 第4四半期の1,200万円です."""
 ENDS = re.compile(rf"^{CLOSE}番?[。.!?✅\s)]*$")
 LEADS = re.compile(f"^{CLOSE}[、,:]")
 """Behind an option that the whole answer begins with: A、傘をさしているからです."""
@@ -109,7 +111,7 @@ CHANGED = re.compile(f"^{CLOSE}番?[にへ](?:変|訂|修|改|替)")
 """What makes it a change of mind: AからBに変更."""
 APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}(?:選択肢|option ?)?", re.IGNORECASE)
 NONE_OF_THEM = re.compile(
-    "(?:どれ|いずれ|全て|すべて)(?:も|の|にも)?[^。\n]{0,20}(?:ません|ない|誤り|間違)"
+    "(?<![はが])(?<![はが]、)(?:どれ|いずれ|全て|すべて)(?:も|の|にも)?[^。\n]{0,20}(?:ません|ない|誤り|間違)"
     "|(?:どちら|どれ|いずれ|何)とも[^。\n]{0,6}(?:ません|ない)"
     "|とも[^。\n]{1,20}とも[^。\n]{0,4}(?:言え|いえ|取れ|とれ|判断|つか|つき)"
     "|該当(?:なし|する(?:もの|選択肢)[はが](?:な|あり))|none of (?:the|these)"
@@ -117,7 +119,7 @@ NONE_OF_THEM = re.compile(
     re.IGNORECASE,
 )
 CUED_AT_END = re.compile("(?:答え|正解|answer)(?:は|:| is)", re.IGNORECASE)
-SAYS_YES = rf"{RIGHT}|\byes\b|\bcorrect\b|確認でき(?!ま?せん|な)|正解"
+SAYS_YES = rf"{RIGHT}|適|\byes\b|\bcorrect\b|確認でき(?!ま?せん|な)|正解"
 SAYS_NO = (
     "×|✕|✖|✗|✘|❌|誤り|誤って|間違(?!い(?:あり|な))|不正解|不適|違(?!い(?:ない|あり|な))|ない|ません"
     r"|異な|矛盾|\bno\b|\bnot\b|wrong|incorrect|\btoo\b|false|doesn't|isn't"

@@ -185,6 +185,8 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
         claims += _leading(lines, choices)
     if not claims and len(every) > len(stated):
         claims += _all_claims(every, choices)
+    for statement in reversed(stated[:-1]):
+        claims = claims or list(_claims(statement, choices, last=True))
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -265,7 +267,7 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
     if phrases.IS_RIGHT.match(behind) or (group.is_label and phrases.IS.match(behind)):
         also = bool(re.match(f"{CLOSE}番?[はも]", behind))
         return _Claim(group.options, _Strength.CHOSEN, also)
-    if phrases.IS.match(behind) or (group.is_label and phrases.ANY_VERB.match(behind)):
+    if phrases.IS.match(behind) or phrases.HAS_VALUE.match(behind) or (group.is_label and phrases.ANY_VERB.match(behind)):
         return _Claim(group.options, _Strength.STATED)
     return None
 
@@ -320,6 +322,8 @@ def _groups(clause: str, choices: Sequence[str]) -> list[_Group]:
         ):
             row = frozenset(range(min(before.options), one.option + 1))
             groups[-1] = _Group(before.options | mine.options | row, before.start, one.end, label)
+        elif phrases.CHANGED.match(clause[one.end :]) and phrases.SEPARATOR.fullmatch(between):
+            groups[-1] = mine  # D → E に修正
         elif before.is_label == label and phrases.SEPARATOR.fullmatch(between):
             groups[-1] = _Group(before.options | mine.options, before.start, one.end, label)
         else:

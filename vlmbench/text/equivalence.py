@@ -29,6 +29,7 @@ _LISTED = re.compile(
     "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
 )
 
+_GLOSSED = re.compile(r"([^()]{1,40})\(([^()]{1,40})\)")
 _SLASHED = re.compile("([0-9]{1,2})/([0-9]{1,2})")
 _SPAN = re.compile("〜|から|(?<=[0-9])-(?=[0-9]{1,2}:)")
 
@@ -70,6 +71,11 @@ def same_answer(answer: str, reference: str) -> bool:
         )
     if _is_day(first, second):
         return True
+    if (gloss := _GLOSSED.fullmatch(first)) and second != first:
+        # 1/3(三分の一): the same twice.
+        both = [same_answer(gloss[at], second) for at in (1, 2)]
+        if all(both):
+            return True
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
         return _same_value(known, wanted)

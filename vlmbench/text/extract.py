@@ -13,6 +13,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from vlmbench.text.arguments import arguments
 from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.japanese import answer_form
@@ -76,21 +77,12 @@ _HEAD_NOUN = re.compile("の([^のはがをにで、。]{2,})$")
 _GENERIC = re.compile("(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間)$")
 """A noun that says nothing more: 横浜の風景."""
 _GLOSS = re.compile("(?<=[^a-z(])\\([^()]{1,30}\\)$")
+_IS_ANSWER = re.compile("(?:が|は)(?:正解|正答|答え|解答|回答)(?:とな[るり].*|で.*)?$")
 _WRITTEN = re.compile(
     "と(?:書かれて|書いて|表示されて|記載されて|記されて|呼ばれて|読め|い(?=います))"
     "(?:います|いる|あります|ある|ます|る)$|という(?:文字|名前|言葉|もの)?$"
 )
 _OBJECT = re.compile("を[^、。を]{1,12}(?:ます|ました|ている|ていた)$")
-_BESIDE_VERB = re.compile(
-    "^(?:.*(?:[はもでに、]|が(?!な)))?(?P<value>(?:[^はがもをにでへ、。]|が(?=な)){1,20}?)(?:として|によって|に対して|について|から|まで|を|に|で|へ|と)"
-    "[^はがもをにでへ、。「」]{1,14}ま(?:す|した)$"
-)
-"""What stands next to the verb: ひらがなで書かれています, コートでテニスをしています."""
-_SUBJECT_OF = re.compile(
-    "^(?:.*[はに、])?(?P<value>[^はがをにで、。]{1,20})が[^はが、。「」]{1,20}ま(?:す|した)$"
-)
-"""Who or what does it: 皿の上にはトマトが載っています."""
-_AROUND_VERB = (_BESIDE_VERB, _SUBJECT_OF)
 _JUST_THERE = re.compile(
     "[にで]?(?:写って|映って|見えて|描かれて|置かれて)?(?:います|いる|あります|ある|見えます)$"
 )
@@ -118,7 +110,10 @@ _ALONGSIDE = re.compile(
 """Between two things that are said side by side: 色は赤で、番号は3です."""
 _NEXT = re.compile("(?:次|その次|2番|第2|続)")
 """What comes after the answer in an order."""
-_AND = re.compile(", (?:and|which|who|where|with|located|built) |; ")
+_COMPARES = re.compile("(?:上回|下回|比べ|次[いぐ]|続[いきく]|及ば|引き離)[^、。]{0,8}$")
+_IS_SENTENCE = re.compile("[はが]|です|ます|ました|でした")
+"""More than the phrase 自転車に乗っている."""
+_AND = re.compile(", (?:and|while|whereas|which|who|where|with|located|built) |; ")
 _CAME_TO = re.compile(
     "(?:^|[てではに、]|まで|から)(?P<value>[^てではに、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
 )
@@ -228,10 +223,29 @@ def says(text: str, reference: str) -> bool:
         return wanted is _says_yes(text)
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
+    if any(same_answer(one, reference) for one in _beside_predicates(answer_lines(text))):
+        return True
     if moment := read_date(reference) or read_clock(reference):
         return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
     quantity = read_quantity(reference)
     return bool(quantity) and any(one.close_to(quantity) for one in stated_quantities(text))
+
+
+def _beside_predicates(lines: str) -> Iterator[str]:
+    """The arguments of what an answer states; of several numbers or dates the last one."""
+    for statement in _statements(lines):
+        *_, said = _NOT_BUT.split(statement[-_SHORT * 2 :])
+        if _VAGUE.search(said) or _DENIED.search(answer_form(said)):
+            continue
+        clauses = _ALONGSIDE.split(said)
+        if not _IS_SENTENCE.search(statement):
+            continue
+        if len(clauses) > 1 and not _says_more(clauses[-1]):
+            clauses.pop()
+        clauses = [one for at, one in enumerate(clauses) if not (at and _NEXT.match(one))]
+        found = [one for clause in clauses for one in arguments(clause)]
+        numbers = [one for one in found if read_quantity(one) or find_moments(one)]
+        yield from (one for one in found if one not in numbers[:-1])
 
 
 def _says_yes(text: str) -> bool | None:
@@ -242,8 +256,10 @@ def _says_yes(text: str) -> bool | None:
     whole = answer_form(lines.replace("\n", "。"))
     if begins_with_yes_or_no(whole):
         return yes_or_no(whole)
-    verdicts = [yes_or_no(answer_form(statement)) for statement in _statements(lines)]
-    return next((verdict for verdict in reversed(verdicts) if verdict is not None), None)
+    stated = [answer_form(_IS_ANSWER.sub("", answer_form(one))) for one in _statements(lines)]
+    outright = [yes_or_no(one) for one in stated if begins_with_yes_or_no(one)]
+    implied = [verdict for one in stated if (verdict := yes_or_no(one)) is not None]
+    return next((verdict for verdict in (*outright[::-1], *implied) if verdict is not None), None)
 
 
 def stated_quantities(text: str) -> tuple[Quantity, ...]:
@@ -349,6 +365,8 @@ def _parts(statement: str) -> list[str]:
     bare = _PERHAPS.sub("", bare)
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
+    if _IS_ANSWER.search(bare):
+        parts.append(answer_form(_IS_ANSWER.sub("", bare)))
     if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
     if acts := _ENGLISH_SUBJECT.match(statement):
@@ -368,8 +386,6 @@ def _parts(statement: str) -> list[str]:
     if compared := _MORE_THAN.match(bare):
         parts.append(_RATHER.sub("", bare[compared.end() :]))
     parts += [_CALLED.sub("", part) for part in parts[2:] if _CALLED.search(part)]
-    clause = bare if len(alongside) == 1 else f"{alongside[0]}ています"
-    parts += [one["value"] for around in _AROUND_VERB if (one := around.search(clause))]
     if found_there := _THERE_IS.search(bare):
         subject = bare[: found_there.start()]
         parts += [subject, re.split("[はにで、]", subject)[-1]]
@@ -385,7 +401,7 @@ def _parts(statement: str) -> list[str]:
 
 def _says_more(clause: str) -> bool:
     """Whether a clause beside another has a topic or number of its own: 桜島で、鹿児島県にあります has none."""
-    return bool(re.search("[はが]|[0-9]|「", clause))
+    return bool(re.search("[はが]|[0-9]|「", clause)) and not _COMPARES.search(clause)
 
 
 def _without_tails(form: str) -> str:

@@ -66,6 +66,8 @@ _SIGNS = {
 _CHANGE = re.compile(
     "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|マイナス|増加?|上昇|増えました|アップ|プラス)$"
 )
+_CHANGES = re.compile("[減増]|低下|下落|上昇")
+"""What no unit has: 5万人減少."""
 _LESS = ("減", "低", "下", "ダ", "マ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
 _POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
@@ -261,7 +263,7 @@ def _sign(text: str) -> tuple[int, str]:
 
 def _unit(text: str, currency: str) -> str | None:
     """The unit in its canonical spelling; None when what follows the number is no unit."""
-    if not _UNIT.fullmatch(text) or _BOUND.search(text):
+    if not _UNIT.fullmatch(text) or _BOUND.search(text) or _CHANGES.search(text):
         return None
     unit = UNIT_NAMES.get(text, text)
     if currency:

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SENTENCE_END = re.compile(
-    r"[。!?\n]+|(?<![*「『(\[【ぁ-んァ-ヺ一-鿿][A-Ja-j])\.(?=\s|$)|\.$|;(?=\s)|(?:[…‥]+|・{3,}|\.{3,})(?=\S)"
+    r"[。!?\n]+|(?<!\bmt)(?<!\bmr)(?<!\bdr)(?<!\bst)(?<!\bvs)(?<!\bMt)(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<![*「『(\[【ぁ-んァ-ヺ一-鿿][A-Ja-j])\.(?=\s|$)|\.$|;(?=\s)|(?:[…‥]+|・{3,}|\.{3,})(?=\S)"
     r"|、(?=(?:いや(?![なだで])|いえ[、,]|じゃな[くい]て))|[→⇒] ?(?=修正|訂正)")
 """The full stop of a number or an abbreviation does not end a sentence; a pause (Bかな…いや) does."""
 
 _SUPPOSES = re.compile(
     "^(?:もし(?!か)も?|仮に|かりに|たとえ|例えば|たとえば)|^(?:if|suppose|assuming|for example)\\b"
-    "|(?:だ|である)?(?:と(?:すると|すれば|したら|仮定)|とした場合|(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)ならば?[、,]|であれば[、,]|だったら)",
+    "|(?:だ|である)?(?<!選ぶ)(?<!言う)(?<!挙げる)(?:と(?:すると|すれば|したら|仮定)|とした場合)|(?:(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)なら(?:ば?[、,]|(?=[A-Jア-コ](?:[、,。にでだ]|$)))|(?<!択)であれば[、,]|だったら)",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -34,6 +34,8 @@ _ABOUT = re.compile(
     "(?:は|が|に(?:は|つ))、?(?![^。]{0,12}[0-9][^。、]{0,3}(?:です|でした|なります)$)"
     "[^。]*(?:から|に基づ|もとに|基に|元に|によ[るり]|による|引い|足し|掛け|割っ|求め|計算|算出|記載"
     "|読み取|導い?|確認|示さ|書かれ|載って|含[まみ]|次[ぐい]|相当|比べ)"
+    "|^(?:この|その|上記の)[^はが、。]{1,8}[はが][^。]*(?:に(?:あり|印字|記載|書|載|示)|を参照"
+    "|から(?:確認|読み取|分か|わか|判断))"
     "|^これは、?[^。]*(?:から|[をにで])[^。]*(?:引|足|加え|掛け|割|求め|計算|算出|合わせ|除い)[^。]*"
     "(?:値|もの|結果|[数額量])(?:です|になります)$"
     "|^(?:そう|このように|そのように)(?:判断|考え|推[測定]|思[っう]|答え|結論)"
@@ -42,6 +44,7 @@ _ABOUT = re.compile(
     "(?:based|derived|because|taken|obtained)"
     "|^(?:this|the|my) (?:answer|conclusion|choice|figure|value|number|count|total|sum) "
     "(?:comes|came|can be (?:found|seen|read)|was (?:found|read|computed|calculated))\\b"
+    "|\\b(?:supports?|justif(?:y|ies)|led me to) (?:this|the|my) (?:answer|conclusion|choice)\\b"
     "|^this is (?:because|based)|^(?:because|reason|explanation|note|source|reference)\\b",
     re.IGNORECASE,
 )
@@ -60,7 +63,7 @@ _ANSWERS = re.compile(
 _WITHDRAWS = re.compile(
     "^[→⇒※*( ]{0,4}(?:[あえおん]っ?[、,]? ?)?(?:いや(?!な)|いえ(?=[、,])|訂正|修正|すみません|失礼|ごめん|おっと"
     "|間違え|間違い(?:ました|でした)|待って|待てよ"
-    "|ではなく|じゃなく|違う(?=[、,な]|$)|違った|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
+    "|ではなく|じゃなく|と(?:思|言いた|考え)|違う(?=[、,な]|$)|違った|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
     "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
     "|let me (?:re|look|correct))",
     re.IGNORECASE,
