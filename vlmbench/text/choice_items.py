@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vlmbench.text.choice_phrases import APPOSITION, SAYS_NO, SAYS_YES, SEPARATOR
+from vlmbench.text.choice_phrases import APPOSITION, SAYS_NO, SAYS_YES, SEPARATOR, WITHDRAWS_ALL
 from vlmbench.text.option_mentions import CLOSE, LETTERS, OPEN, option_mentions
 
 
@@ -35,15 +35,12 @@ def without_copies(lines: str, choices: Sequence[str]) -> tuple[list[tuple[int, 
 def _not_withdrawn(lines: list[str], choices: Sequence[str]) -> list[str]:
     """The lines below the last one that only takes back what stands above it."""
     for at in range(len(lines) - 1, 0, -1):
-        only_withdraws = _WITHDRAWS_ALL.match(lines[at]) and not option_mentions(lines[at], choices)
+        only_withdraws = WITHDRAWS_ALL.match(lines[at]) and not option_mentions(lines[at], choices)
         if only_withdraws and any(_head(line, choices) for line in lines[at + 1 :]):
             return lines[at + 1 :]
     return lines
 
 
-_WITHDRAWS_ALL = re.compile(
-    "[※*(]{0,3}(?:訂正|すみません|失礼|申し訳|間違え|wait\\b|correction\\b|sorry\\b)", re.IGNORECASE
-)
 _HEAD = re.compile(
     rf"^[#>\-・•●■→⇒✅☑✔👉 ]{{0,6}}{OPEN}(?:選択肢|option|choice)? ?$", re.IGNORECASE
 )

@@ -94,6 +94,10 @@ ALL_DENIED = re.compile(
     "^(?:(?:いずれ|どれ|どちら)も|(?:すべて|全て|みな)[がは、])[^。]*(?:ない|ません|異な|違う|違い(?!な)|誤り|間違(?!いな)|不適|矛盾)"
 )
 """What is said of all options named before it: 東はA、西はBですが、いずれも異なります."""
+WITHDRAWS_ALL = re.compile(
+    "[※*(]{0,3}(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)", re.IGNORECASE
+)
+"""What takes back everything above, also where it names no option."""
 ANSWERS = re.compile("(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|answer|訂正|修正)[^。]{0,12}$", re.IGNORECASE)
 """Announces the answer by its name."""
 DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")

@@ -18,6 +18,7 @@ from enum import IntEnum
 
 from vlmbench.text import choice_phrases as phrases
 from vlmbench.text.choice_items import of_items, without_copies
+from vlmbench.text.containment import contains_words
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.extract import boxed, candidates, tagged_answer
 from vlmbench.text.japanese import answer_form, surface_form
@@ -147,6 +148,7 @@ def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
     return _CIRCLED.sub(lambda one: f"({ord(one[0]) - ord('①') + 1})", text)
 
 
+_PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
 _CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
 
@@ -202,12 +204,13 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
 def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Claim]:
     """What the statements claim and do not withdraw."""
     claims: list[_Claim] = []
+    withdrawn: list[_Claim] = []
     for statement in stated:
         own = list(_claims(statement, choices, last=statement is stated[-1]))
-        if statement.withdraws and own:
-            claims.clear()
+        if statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text)):
+            claims, withdrawn = [], claims or withdrawn
         claims += own
-    return claims
+    return claims or withdrawn
 
 
 def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
@@ -222,16 +225,21 @@ def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iter
 
 
 def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
-    claimed, named, ruled_out = [], [], set[int]()
+    claimed, named, ruled_out, texts = [], [], set[int](), set[int]()
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
             continue  # the options copied out, or all of them
+        if not group.is_label:
+            texts |= group.options
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
         elif _is_ruled_out(before, behind):
             ruled_out |= group.options
         else:
             named.append((group, behind))
+    if len(texts - ruled_out) > 1:
+        # 両端が最大値と最小値、印が平均値に当たります: what each of them is.
+        claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
         yield from claimed
     elif not any(group.is_label for group, _ in named) and (
@@ -285,7 +293,7 @@ def _seems(
 ) -> frozenset[int] | None:
     """The only option that the last clause names, or whose content it has."""
     if not named:
-        return _by_content(clause, choices)
+        return _by_content(clause, choices) or _by_part(clause, choices)
     group, behind = named[0]
     if len({one.options for one, _ in named}) > 1:
         return None
@@ -371,6 +379,20 @@ def _denies_at_end(clause: str, end: int) -> bool:
     return end < len(clause) and bool(re.search("(?:ません|ない|誤り|間違い)(?:です)?$", clause))
 
 
+def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The only option in which a clause's answer occurs: 緑です for 緑の屋根の家."""
+    forms = [answer_form(choice) for choice in choices]
+    if not re.search("(?:です|でした|だ|である|でしょう)$|「", clause):
+        return None
+    for candidate in candidates(clause)[1:]:
+        part = answer_form(candidate)
+        if len(part) >= 2 or re.fullmatch("[一-鿿]", part):
+            found = [i for i, form in enumerate(forms) if contains_words(form, part, True)]
+            if len(found) == 1:
+                return frozenset(found)
+    return None
+
+
 def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option all of whose content words a clause has, in whatever order."""
     said = content_words(re.split("ではなく|じゃなく", clause)[-1])
@@ -379,13 +401,13 @@ def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     ]
     if len(found) > 1:
         # 金利が上がり、投資が減る is not 金利が下がり、投資が増える: who does what must agree.
-        parts = [content_words(part) for part in re.split("[、,]", clause)]
+        parts = [content_words(part) for part in _PIECES.split(clause)]
         found = [
             i
             for i in found
             if all(
                 any(content_words(piece) <= part for part in parts)
-                for piece in re.split("[、,]", choices[i])
+                for piece in _PIECES.split(choices[i])
             )
         ]
     return frozenset(found) if len(found) == 1 else None

@@ -95,7 +95,9 @@ _QUOTED = re.compile(
     "|の(?:文字|表示|看板|[張貼]り紙|標識|ステッカー|ラベル|札|記載|表記|掲示|案内|ポスター|サイン|字|言葉|マーク|ロゴ))"
 )
 _ENGLISH_SUBJECT = re.compile(
-    "(?:there (?:is|are) )?(?P<subject>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?) (?:is|are|was|were) "
+    "there (?:is|are) (?P<there>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?)"
+    "(?: (?:on|in|at|under|near|behind|by|next|with|of|inside|above)\\b|$)"
+    "|(?P<subject>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?) (?:is|are|was|were) "
     "(?:being )?[a-z]+(?:ing|ed)\\b",
     re.IGNORECASE,
 )
@@ -237,11 +239,9 @@ def _beside_predicates(lines: str) -> Iterator[str]:
         *_, said = _NOT_BUT.split(statement[-_SHORT * 2 :])
         if _VAGUE.search(said) or _DENIED.search(answer_form(said)):
             continue
-        clauses = _ALONGSIDE.split(said)
+        clauses = _ALONGSIDE.split(_main_clauses(said))
         if not _IS_SENTENCE.search(statement):
             continue
-        if len(clauses) > 1 and not _says_more(clauses[-1]):
-            clauses.pop()
         clauses = [one for at, one in enumerate(clauses) if not (at and _NEXT.match(one))]
         found = [one for clause in clauses for one in arguments(clause)]
         numbers = [one for one in found if read_quantity(one) or find_moments(one)]
@@ -362,7 +362,7 @@ def _parts(statement: str) -> list[str]:
     bare = _without_tails(answer_form(_without_last_denial(statement)))
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
-    bare = _PERHAPS.sub("", bare)
+    bare = _main_clauses(_PERHAPS.sub("", bare))
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
     if _IS_ANSWER.search(bare):
@@ -370,10 +370,10 @@ def _parts(statement: str) -> list[str]:
     if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
     if acts := _ENGLISH_SUBJECT.match(statement):
-        parts.append(acts["subject"])
+        parts.append(acts["subject"] or acts["there"])
     parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
     alongside = _ALONGSIDE.split(bare)
-    if len(alongside) > 1 and not _NEXT.match(alongside[-1]) and _says_more(alongside[-1]):
+    if len(alongside) > 1 and not _NEXT.match(alongside[-1]):
         parts += _tails(alongside[-1])
     for piece in alongside[:-1]:
         tails = _tails(piece)
@@ -397,6 +397,14 @@ def _parts(statement: str) -> list[str]:
     parts += [_GENERIC.sub("", part) for part in parts if _GENERIC.search(part)]
     parts += [found[1] for part in parts if (found := _HEAD_NOUN.search(part))]
     return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
+
+
+def _main_clauses(statement: str) -> str:
+    """The statement without a last clause that only says more about the answer before it."""
+    *_, boundary = [None, *_ALONGSIDE.finditer(statement)]
+    if boundary is None or _says_more(statement[boundary.end() :]):
+        return statement
+    return statement[: boundary.start()]
 
 
 def _says_more(clause: str) -> bool:
@@ -426,8 +434,6 @@ def _tails(bare: str) -> list[str]:
     tails = []
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
-        if _ALONGSIDE.search(f"{before}、") and not _says_more(after):
-            return _tails(before)
         tails.append(after)
     for mark in ("=", "ので", "ことから"):
         if mark in bare:

@@ -14,8 +14,8 @@ _EMPTY = frozenset(
 )
 """Lemmas of verbs and nouns that only hold a sentence together."""
 _CHANGES = {
-    **dict.fromkeys(("上がる", "上げる", "高まる", "高める"), "上昇"),
-    **dict.fromkeys(("下がる", "下げる", "下落"), "低下"),
+    **dict.fromkeys(("上がる", "上がり", "上げる", "高まる", "高める"), "上昇"),
+    **dict.fromkeys(("下がる", "下がり", "下げる", "下落"), "低下"),
     **dict.fromkeys(("増える", "増やす", "増す"), "増加"),
     **dict.fromkeys(("減る", "減らす"), "減少"),
     **dict.fromkeys(("広がる", "広げる"), "拡大"),
