@@ -187,7 +187,7 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
         claims += _leading(lines, choices)
     if not claims and len(every) > len(stated):
         claims += _all_claims(every, choices)
-    for statement in reversed(stated[:-1]):
+    for statement in stated[-2:-5:-1]:
         claims = claims or list(_claims(statement, choices, last=True))
     short = len(lines) <= _SHORT
     if not claims and short and stated:

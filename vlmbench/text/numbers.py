@@ -9,6 +9,7 @@ nothing is guessed.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -147,6 +148,7 @@ class Quantity:
         return abs(mine - theirs) <= max(tolerance * (1 + 1e-9), 1e-12) * abs(theirs)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def read_quantity(text: str) -> Quantity | None:
     """The quantity that a short answer consists of, None when it is anything else.
 

@@ -71,8 +71,10 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
     found = [*_labels(text, count, choices), *_ordinals(text, count), *_texts(text, choices)]
     found.sort(key=lambda one: (one.start - one.end, one.kind == "text", one.start))
     kept: list[Mention] = []
+    taken = bytearray(len(text))
     for one in found:
-        if all(one.end <= other.start or other.end <= one.start for other in kept):
+        if not any(taken[one.start : one.end]):
+            taken[one.start : one.end] = b"\1" * (one.end - one.start)
             kept.append(one)
     return sorted(kept, key=lambda one: one.start)
 
@@ -170,30 +172,50 @@ def _number_of(found: re.Match[str], count: int) -> int | None:
 
 def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
     """The options' own texts, also where spaces, quotation marks or case differ."""
+    if not choices:
+        return []
+    compact, places = _compact(text)
     found = []
     for position, choice in enumerate(choices):
-        if (pattern := _written(choice)) is None:
-            continue
-        found += [
-            Mention(one.start(), one.end(), position, "text") for one in pattern.finditer(text)
-        ]
+        form = answer_form(choice)[:200]
+        start = compact.find(form) if form else -1
+        while start >= 0:
+            end = start + len(form)
+            first, last = places[start], places[end - 1] + 1
+            if _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
+                found.append(Mention(first, last, position, "text"))
+            start = compact.find(form, end)
     return found
 
 
-@functools.lru_cache(maxsize=1 << 12)
-def _written(choice: str) -> re.Pattern[str] | None:
-    form = answer_form(choice)
-    if not form:
-        return None
-    if read_quantity(choice):
-        return _written_number(form)
-    body = r"\s?".join(map(re.escape, form[:200]))
-    before = r"(?<![a-z0-9])" if form[0].isascii() and form[0].isalnum() else ""
-    after = r"(?![a-z0-9])" if form[-1].isascii() and form[-1].isalnum() else ""
-    return re.compile(before + body + after, re.IGNORECASE)
+@functools.lru_cache(maxsize=8)
+def _compact(text: str) -> tuple[str, list[int]]:
+    """The text without white space and case, and the place of each of its characters."""
+    pairs = [
+        (character, place)
+        for place, original in enumerate(text)
+        if not original.isspace()
+        for character in original.casefold()
+    ]
+    return "".join(character for character, _ in pairs), [place for _, place in pairs]
 
 
-def _written_number(form: str) -> re.Pattern[str]:
-    """A number with its unit as it stands; without one, no part of a number with a unit."""
-    after = r"(?![0-9]|[.,][0-9]|[^\W0-9がはをにのとでだかもへやよ])" if form[-1].isdecimal() else ""
-    return re.compile(rf"(?<![0-9.,\-△▲¥$]){re.escape(form)}{after}", re.IGNORECASE)
+def _stands_alone(text: str, start: int, end: int, form: str, *, is_number: bool) -> bool:
+    """Whether an option's text is no part of a longer word or number."""
+    before, after = text[start - 1 : start], text[end : end + 2]
+    if is_number:
+        return not _NUMBER_BEFORE.match(before) and not (
+            form[-1].isdecimal() and _NUMBER_AFTER.match(after)
+        )
+    return not (
+        (_is_latin(form[0]) and _is_latin(before)) or (_is_latin(form[-1]) and _is_latin(after[:1]))
+    )
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+_NUMBER_BEFORE = re.compile(r"[0-9.,\-△▲¥$]")
+_NUMBER_AFTER = re.compile(r"[0-9]|[.,][0-9]|[^\W0-9がはをにのとでだかもへやよ]")
+"""What makes a number without a unit part of another one, or of one with a unit."""

@@ -99,7 +99,7 @@ _GOES_ON = re.compile("[, ](?:but|however|although|though) ")
 _END = re.compile(r"[。！？!?\n]+|\.(?:\s|$)")
 
 
-@functools.lru_cache(maxsize=1 << 10)
+@functools.lru_cache(maxsize=1 << 13)
 def is_refusal(text: str) -> bool:
     """Whether the answer declines to answer; the rules stand at the top of this file."""
     for sentence in _END.split(answer_lines(text)):
