@@ -78,16 +78,22 @@ def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
 
 def _without_list(lines: str, choices: Sequence[str]) -> str:
     """The lines without a list of the options in one sentence: A 金閣寺、B 銀閣寺、C 清水寺."""
-    if not all(choice in lines for choice in choices[:26]):
+    if len(choices) < 2 or not all(choice in lines for choice in choices[:26]):
         return lines
-    pieces = [
-        rf"{OPEN}{LETTERS[i]}{CLOSE}[.:)、 ]{{0,3}}{re.escape(choice)}"
-        for i, choice in enumerate(choices[:26])
-    ]
-    if len(pieces) < 2:
-        return lines
-    whole = r"[、,/ ;]{0,3}".join(pieces)
-    return re.sub(rf"(?:選択肢(?:は|:)?)?{whole}", "", lines)
+    for first in _LISTED.finditer(lines):
+        end = first.start()
+        for label, choice in zip(LETTERS, choices, strict=False):
+            found = _LISTED.match(lines, end)
+            if not found or found["label"] != label or not lines.startswith(choice, found.end()):
+                break
+            end = found.end() + len(choice)
+        else:
+            return _LIST_HEAD.sub("", lines[: first.start()]) + lines[end:]
+    return lines
+
+
+_LISTED = re.compile(rf"[、,/ ;]{{0,3}}{OPEN}(?P<label>[A-Z]){CLOSE}[.:)、 ]{{0,3}}")
+_LIST_HEAD = re.compile("選択肢(?:は|:)? ?$")
 
 
 def of_items(items: Sequence[tuple[int, str]]) -> frozenset[int] | None:

@@ -32,6 +32,7 @@ from vlmbench.text.option_mentions import (
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import Statement, every_statement, statements, without_struck
+from vlmbench.text.synonyms import bare_yes_no
 from vlmbench.text.words import content_words
 
 CHOICE_FORM = "choice-ja4"
@@ -164,7 +165,9 @@ def _whole_text(lines: str, choices: Sequence[str]) -> int | None:
         begun = [i for i, option in enumerate(options) if option.startswith(form)]
         found = begun if all(len(options[i]) <= 2 * len(form) for i in begun) else []
     longest = max(map(len, choices), default=0)
-    short = "\n" not in lines and len(lines) <= 2 * longest + _SHORT
+    # A yes or no may be a sentence, any other option is not much shorter than its answer.
+    slack = _SHORT if any(bare_yes_no(option) is not None for option in options) else 12
+    short = "\n" not in lines and len(lines) <= 2 * longest + slack
     if not found and short and _is_plain(lines):
         found = [i for i, choice in enumerate(choices) if same_answer(lines, choice)]
     return found[0] if len(found) == 1 else None
@@ -202,29 +205,48 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
 
 
 def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Claim]:
-    """What the statements claim and do not withdraw."""
+    """What the statements claim and do not withdraw.
+
+    Where an option is chosen outright, what other sentences merely say is not read: it takes most
+    of the time and could not win.
+    """
+    claims = _claims_of(stated, choices, merely_said=False)
+    if any(claim.strength >= _Strength.CHOSEN for claim in claims):
+        return claims
+    return _claims_of(stated, choices, merely_said=True)
+
+
+def _claims_of(
+    stated: Sequence[Statement], choices: Sequence[str], *, merely_said: bool
+) -> list[_Claim]:
     claims: list[_Claim] = []
     withdrawn: list[_Claim] = []
     for statement in stated:
-        own = list(_claims(statement, choices, last=statement is stated[-1]))
+        said = merely_said or statement.withdraws or len(statement.clauses) > 1
+        last = statement is stated[-1]
+        own = list(_claims(statement, choices, last=last, merely_said=said))
         if statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text)):
             claims, withdrawn = [], claims or withdrawn
         claims += own
     return claims or withdrawn
 
 
-def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
+def _claims(
+    statement: Statement, choices: Sequence[str], *, last: bool, merely_said: bool = True
+) -> Iterator[_Claim]:
     """What a statement claims; conceded clauses only where the main one claims nothing."""
     for clause in statement.clauses:
         if phrases.ALL_DENIED.match(clause):
             return
-        found = list(_clause_claims(clause, choices, last=last))
+        found = list(_clause_claims(clause, choices, last=last, merely_said=merely_said))
         if found:
             yield from found
             return
 
 
-def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
+def _clause_claims(
+    clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
+) -> Iterator[_Claim]:
     claimed, named, ruled_out, texts = [], [], set[int](), set[int]()
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
@@ -242,6 +264,8 @@ def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterat
         claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
         yield from claimed
+    elif not merely_said:
+        return
     elif not any(group.is_label for group, _ in named) and (
         said := _says_text(clause, choices, ruled_out)
     ):
@@ -363,7 +387,11 @@ def _says_text(
     """The option that a clause comes to by its own text, or the only one whose number it has."""
     open_ = [(i, choice) for i, choice in enumerate(choices) if i not in ruled_out]
     for candidate in candidates(clause):
-        found = [i for i, choice in open_ if same_answer(candidate, choice)]
+        found = [
+            i
+            for i, choice in open_
+            if _may_be(candidate, choice) and same_answer(candidate, choice)
+        ]
         if found:
             return frozenset(found)
     stated = find_quantities(clause)
@@ -373,6 +401,11 @@ def _says_text(
         if (quantity := read_quantity(choice)) and any(one.close_to(quantity) for one in stated)
     ]
     return frozenset(found) if len(found) == 1 else None
+
+
+def _may_be(candidate: str, choice: str) -> bool:
+    """Whether a candidate is not far too long for an option, which is quicker than comparing."""
+    return len(candidate) <= 6 * len(choice) + 12 or bare_yes_no(answer_form(choice)) is not None
 
 
 def _denies_at_end(clause: str, end: int) -> bool:

@@ -12,6 +12,7 @@ decides.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,12 +122,13 @@ def statements(lines: str) -> list[Statement]:
     and so are reasons behind "because" and what stands below a heading such as 理由. Where only sentences about the answer are left, they count.
     """
     found = every_statement(lines)
-    return [one for one in found if not one.about] or found
+    return [one for one in found if not one.about] or list(found)
 
 
-def every_statement(lines: str) -> list[Statement]:
+@functools.lru_cache(maxsize=1 << 8)
+def every_statement(lines: str) -> tuple[Statement, ...]:
     """`statements` with those about the answer."""
-    return list(_statements(lines))
+    return tuple(_statements(lines))
 
 
 def _statements(lines: str) -> Iterator[Statement]:
