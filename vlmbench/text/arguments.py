@@ -18,10 +18,12 @@ from vlmbench.text.mecab import tagged_words
 
 _NOMINAL = {"名詞", "代名詞", "接尾辞", "接頭辞", "形状詞", "記号"}
 _INSIDE = set("・%.,-/:~〜°℃&'")
+_OPENS = set("「」『』√π")
 _CASES = {"を", "が", "で", "に", "へ", "と", "から", "まで", "として"}
 _NEGATIONS = {"無い", "ない", "ぬ", "ず"}
 _APART = frozenset(
-    "上回る 下回る 次ぐ 比べる 比する 間違える 間違う 見える 似る 思う 異なる 違う 除く 限る 超える 迷う 続く".split()
+    "上回る 下回る 次ぐ 比べる 比する 間違える 間違う 見える 似る 思う 異なる 違う 除く 限る"  # noqa: SIM905
+    " 超える 迷う 続く".split()
 )
 """Verbs whose arguments are what something is not, or is compared with."""
 _SUBORDINATE = {"ば", "ので", "から", "のに", "が", "けれど", "けど", "たら", "なら", "と"}
@@ -83,9 +85,8 @@ def _read(
         reader.drop_clause()
         return
     nominal_next = following[1] is not None and following[1].pos1 in _NOMINAL
-    if kind in _NOMINAL or (reader.phrase and surface in _INSIDE) or surface in "「」『』√π":
-        reader.phrase += surface
-    elif kind == "形容詞" and nominal_next:
+    goes_on = reader.phrase and surface in _INSIDE
+    if kind in _NOMINAL or goes_on or surface in _OPENS or (kind == "形容詞" and nominal_next):
         reader.phrase += surface
     elif kind == "助詞":
         _read_particle(reader, surface, word, nominal_next, before)
@@ -126,9 +127,7 @@ def _read_predicate(
     reader: _Reader, word: Any, form: str, following: tuple[str, Any], nominal_next: bool
 ) -> None:
     lemma = str(word.lemma or "")
-    if lemma in _APART:
-        reader.drop_clause()
-    elif form.startswith("連体形") and nominal_next:
+    if lemma in _APART or (form.startswith("連体形") and nominal_next):
         reader.drop_clause()
     elif word.pos1 == "動詞" and lemma == "為る":
         reader.phrase = ""  # 到着します: the noun is the verb

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from vlmbench.text.choice_phrases import APPOSITION, SAYS_NO, SAYS_YES, SEPARATOR, WITHDRAWS_ALL
-from vlmbench.text.option_mentions import CLOSE, LETTERS, OPEN, option_mentions
+from vlmbench.text.option_mentions import CLOSE, KANA, LETTERS, OPEN, option_mentions
 
 
 def without_copies(lines: str, choices: Sequence[str]) -> tuple[list[tuple[int, str]], str]:
@@ -82,9 +82,14 @@ def _without_list(lines: str, choices: Sequence[str]) -> str:
         return lines
     for first in _LISTED.finditer(lines):
         end = first.start()
-        for label, choice in zip(LETTERS, choices, strict=False):
+        for at, choice in enumerate(choices[:26]):
             found = _LISTED.match(lines, end)
-            if not found or found["label"] != label or not lines.startswith(choice, found.end()):
+            labels = (LETTERS[at], KANA[at : at + 1], str(at + 1))
+            if (
+                not found
+                or found["label"] not in labels
+                or not lines.startswith(choice, found.end())
+            ):
                 break
             end = found.end() + len(choice)
         else:
@@ -92,7 +97,9 @@ def _without_list(lines: str, choices: Sequence[str]) -> str:
     return lines
 
 
-_LISTED = re.compile(rf"[、,/ ;]{{0,3}}{OPEN}(?P<label>[A-Z]){CLOSE}[.:)、 ]{{0,3}}")
+_LISTED = re.compile(
+    rf"[、,/ ;]{{0,3}}{OPEN}(?P<label>[A-Zァ-ヺ]|[0-9]{{1,2}}){CLOSE}[.:)、 ]{{0,3}}"
+)
 _LIST_HEAD = re.compile("選択肢(?:は|:)? ?$")
 
 

@@ -43,7 +43,8 @@ IS_RIGHT = re.compile(
     re.IGNORECASE,
 )
 IS = re.compile(
-    f"^{CLOSE}番? ?(?:で ?す|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です|だ(?=[。、ねよな]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
+    f"^{CLOSE}番? ?(?:で ?す|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です"
+    "|だ(?=[。、ねよな]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
     "|で(?:確定|決まり|間違い|いい|良い|よい|お願い)"
     "|と(?:な[るり]|し|判断|考え|思[いうわ]|推[測定察]|結論|回答|解答|答|断定|決|みな|見な|言え|いえ"
     "|分か|わか|読み取|特定|予想|確信|感じ)"
@@ -51,7 +52,9 @@ IS = re.compile(
     "|を(?:選|採用|回答|解答|答え|正解|推)|の可能性が(?:最も|一番|非常に)?(?:高|大)"
     r"|\b ?(?:it is|is it)\b)"
 )
-HAS_VALUE = re.compile(f"^{CLOSE}の?[(]?(?:約)?[0-9][0-9.,万億兆千百]*[^0-9、。はがをに]{{0,4}}[)]?(?:です|でした|だ|である)")
+HAS_VALUE = re.compile(
+    f"^{CLOSE}の?[(]?(?:約)?[0-9][0-9.,万億兆千百]*[^0-9、。はがをに]{{0,4}}[)]?(?:です|でした|だ|である)"
+)
 """An option with its value, where what is asked for is the option: 第4四半期の1,200万円です."""
 ENDS = re.compile(rf"^{CLOSE}番?[。.!?✅\s)]*$")
 LEADS = re.compile(f"^{CLOSE}[、,:]")
@@ -95,10 +98,13 @@ ALL_DENIED = re.compile(
 )
 """What is said of all options named before it: 東はA、西はBですが、いずれも異なります."""
 WITHDRAWS_ALL = re.compile(
-    "[※*(]{0,3}(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)", re.IGNORECASE
+    "[※*(]{0,3}(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)",
+    re.IGNORECASE,
 )
 """What takes back everything above, also where it names no option."""
-ANSWERS = re.compile("(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|answer|訂正|修正)[^。]{0,12}$", re.IGNORECASE)
+ANSWERS = re.compile(
+    "(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|answer|訂正|修正)[^。]{0,12}$", re.IGNORECASE
+)
 """Announces the answer by its name."""
 DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")
 """What is said about an option does not choose it: Bは左へのシフトです."""
@@ -107,13 +113,14 @@ SEPARATOR = re.compile(
     f"|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
     re.IGNORECASE,
 )
-RANGE = re.compile(
-    rf"{CLOSE}番?(?:から|〜|~|-|\bto\b| to ) ?(?:選択肢)?{OPEN}", re.IGNORECASE
-)
+RANGE = re.compile(rf"{CLOSE}番?(?:から|〜|~|-|\bto\b| to ) ?(?:選択肢)?{OPEN}", re.IGNORECASE)
 """Between the ends of a row of labels: AからDのどれか."""
 CHANGED = re.compile(f"^{CLOSE}番?[にへ](?:変|訂|修|改|替)")
 """What makes it a change of mind: AからBに変更."""
-APPOSITION = re.compile(rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}(?:選択肢|option ?)?", re.IGNORECASE)
+APPOSITION = re.compile(
+    rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}(?:選択肢|option ?)?",
+    re.IGNORECASE,
+)
 NONE_OF_THEM = re.compile(
     "(?<![はが])(?<![はが]、)(?:どれ|いずれ|全て|すべて)(?:も|の|にも)?[^。\n]{0,20}(?:ません|ない|誤り|間違)"
     "|(?:どちら|どれ|いずれ|何)とも[^。\n]{0,6}(?:ません|ない)"

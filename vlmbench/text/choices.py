@@ -35,7 +35,7 @@ from vlmbench.text.statements import Statement, every_statement, statements, wit
 from vlmbench.text.synonyms import bare_yes_no
 from vlmbench.text.words import content_words
 
-CHOICE_FORM = "choice-ja4"
+CHOICE_FORM = "choice-ja5"
 """Version of `read_choice`."""
 
 _SHORT = 40
@@ -92,14 +92,15 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
        each) counts only if nothing else is stated: the only one called right, or not called wrong.
        A line that only withdraws (訂正します。) takes back all lines above it.
     4. Of every statement: what stands before が, しかし or "but" counts only if nothing follows;
-       "because …", suppositions (もしAなら), questions and sentences about the answer do not count;
-       a sentence that begins with いや or "Wait" withdraws those before it. Denied options
-       (Aは誤り, AではなくB, Aより) are left out.
-    5. A claim is, from strong to weak: an option called the answer (答えはB, Bが正しい, "B is
-       correct"), chosen (Bと判断します) or alone in its line; one that a sentence ends with
-       (写真の山は富士山です); the only one that the last sentence names and does not only describe
-       (Bは…); the only label of a short answer. The strongest counts, of equal ones the last. Of
-       two joined by または neither counts.
+       "because …", suppositions (もしAなら), questions, sentences about the answer and what stands
+       below a heading such as 理由 do not count; a sentence that begins with いや, しかし or
+       "Wait" withdraws those before it. Denied options (Aは誤り, AではなくB, Aより) are left out.
+    5. A claim is, from strong to weak: an option announced as the answer (答えはB); one called
+       right (Bが正しい, "B is correct"), chosen (Bと判断します) or alone in its line; one that a
+       sentence ends with (写真の山は富士山です); the only one that the last sentence names and does
+       not only describe (Bは…), or whose content or part it says; the only label of a short answer.
+       The strongest counts, of equal ones the last. Of two joined by または, and of a row such as
+       AからDのいずれか, none counts.
 
     A label beyond the options is none. Where an option is a number itself, a number is a label only
     beside 番 or 選択肢 or in parentheses.
@@ -247,19 +248,19 @@ def _claims(
 def _clause_claims(
     clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
 ) -> Iterator[_Claim]:
-    claimed, named, ruled_out, texts = [], [], set[int](), set[int]()
+    claimed, named, ruled_out, texts = [], [], set[int](), set[frozenset[int]]()
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
             continue  # the options copied out, or all of them
         if not group.is_label:
-            texts |= group.options
+            texts.add(group.options)
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
         elif _is_ruled_out(before, behind):
             ruled_out |= group.options
         else:
             named.append((group, behind))
-    if len(texts - ruled_out) > 1:
+    if len([one for one in texts if not one <= ruled_out]) > 1:
         # 両端が最大値と最小値、印が平均値に当たります: what each of them is.
         claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
@@ -292,14 +293,16 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
     if phrases.CUE.search(before):
         named = phrases.ANSWERS.search(before)
         return _Claim(group.options, _Strength.ANSWERED if named else _Strength.CHOSEN)
-    if (
-        phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind)
-    ):
+    if phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind):
         return _Claim(group.options, _Strength.CHOSEN)
     if phrases.IS_RIGHT.match(behind) or (group.is_label and phrases.IS.match(behind)):
         also = bool(re.match(f"{CLOSE}番?[はも]", behind))
         return _Claim(group.options, _Strength.CHOSEN, also)
-    if phrases.IS.match(behind) or phrases.HAS_VALUE.match(behind) or (group.is_label and phrases.ANY_VERB.match(behind)):
+    if (
+        phrases.IS.match(behind)
+        or phrases.HAS_VALUE.match(behind)
+        or (group.is_label and phrases.ANY_VERB.match(behind))
+    ):
         return _Claim(group.options, _Strength.STATED)
     return None
 

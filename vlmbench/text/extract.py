@@ -24,7 +24,7 @@ from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import SENTENCE_END, Statement, statements
 from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
-EXTRACTION = "final-ja4"
+EXTRACTION = "final-ja5"
 """Version of this module's rules, including `same_answer`."""
 
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
@@ -230,7 +230,9 @@ def says(text: str, reference: str) -> bool:
     if moment := read_date(reference) or read_clock(reference):
         return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
     quantity = read_quantity(reference)
-    return bool(quantity) and any(one.close_to(quantity) for one in stated_quantities(text))
+    if quantity is None:
+        return False
+    return any(one.close_to(quantity) for one in stated_quantities(text))
 
 
 def _beside_predicates(lines: str) -> Iterator[str]:
@@ -243,7 +245,8 @@ def _beside_predicates(lines: str) -> Iterator[str]:
         if not _IS_SENTENCE.search(statement):
             continue
         clauses = [one for at, one in enumerate(clauses) if not (at and _NEXT.match(one))]
-        found = [one for clause in clauses for one in arguments(clause)]
+        of_one = [clause for clause in clauses if len(_TOPIC.findall(clause)) < 2]
+        found = [one for clause in of_one for one in arguments(clause)]
         numbers = [one for one in found if read_quantity(one) or find_moments(one)]
         yield from (one for one in found if one not in numbers[:-1])
 
@@ -342,9 +345,7 @@ def _said(statement: Statement) -> Iterator[str]:
 def _sets_off(conceded: str, main: str) -> bool:
     """Whether two clauses speak of two things: 傘は青ですが、持ち手は茶色です."""
     return bool(
-        _OWN_TOPIC.match(conceded)
-        and _OWN_TOPIC.match(main)
-        and not _APPEARS.search(conceded)
+        _OWN_TOPIC.match(conceded) and _OWN_TOPIC.match(main) and not _APPEARS.search(conceded)
     )
 
 
@@ -408,7 +409,10 @@ def _main_clauses(statement: str) -> str:
 
 
 def _says_more(clause: str) -> bool:
-    """Whether a clause beside another has a topic or number of its own: 桜島で、鹿児島県にあります has none."""
+    """Whether a clause beside another has a topic or number of its own.
+
+    In 桜島で、鹿児島県にあります it has none.
+    """
     return bool(re.search("[はが]|[0-9]|「", clause)) and not _COMPARES.search(clause)
 
 

@@ -17,14 +17,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_NO_FULL_STOP = (
+    r"(?<!\b[Mm]r)(?<!\b[Mm]t)(?<!\b[DdJj]r)(?<!\b[Ss]t)(?<!\bvs)(?<!\bNo)"
+    r"(?<![*「『(\[【ぁ-んァ-ヺ一-鿿][A-Ja-j])"
+)
+"""Before a point: abbreviations, and a label behind a mark or Japanese (正解はB. 東京)."""
 SENTENCE_END = re.compile(
-    r"[。!?\n]+|(?<!\bmt)(?<!\bmr)(?<!\bdr)(?<!\bst)(?<!\bvs)(?<!\bMt)(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bNo)(?<![*「『(\[【ぁ-んァ-ヺ一-鿿][A-Ja-j])\.(?=\s|$)|\.$|;(?=\s)|(?:[…‥]+|・{3,}|\.{3,})(?=\S)"
-    r"|、(?=(?:いや(?![なだで])|いえ[、,]|じゃな[くい]て|(?:失礼|すみません|ごめん(?:なさい)?|訂正|もとい)[、,]))|[→⇒] ?(?=修正|訂正)")
-"""The full stop of a number or an abbreviation does not end a sentence; a pause (Bかな…いや) does."""
+    rf"[。!?\n]+|{_NO_FULL_STOP}\.(?=\s|$)|\.$|;(?=\s)|(?:[…‥]+|・{{3,}}|\.{{3,}})(?=\S)"
+    r"|、(?=いや(?![なだで])|いえ[、,]|じゃな[くい]て"
+    r"|(?:失礼|すみません|ごめん(?:なさい)?|訂正|もとい)[、,])"
+    r"|[→⇒] ?(?=修正|訂正)"
+)
+"""The full stop of a number or an abbreviation ends no sentence; a pause (Bかな…いや) does."""
 
 _SUPPOSES = re.compile(
     "^(?:もし(?!か)も?|仮に|かりに|たとえ|例えば|たとえば)|^(?:if|suppose|assuming|for example)\\b"
-    "|(?:だ|である)?(?<!選ぶ)(?<!言う)(?<!挙げる)(?:と(?:すると|すれば|したら|仮定)|とした場合)|(?:(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)なら(?:ば?[、,]|(?=[A-Jア-コ](?:[、,。にでだ]|$)))|(?<!択)であれば[、,]|だったら)",
+    "|(?<!選ぶ)(?<!言う)(?<!挙げる)(?:と(?:すると|すれば|したら|仮定)|とした場合)"
+    "|(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)なら(?:ば?[、,]|(?=[A-Jア-コ](?:[、,。にでだ]|$)))"
+    "|(?<!択)であれば[、,]|だったら",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -33,11 +43,11 @@ _ABOUT = re.compile(
     # この値は表の2行目から求めました、この数は15から3を引いた値です
     "|^(?:この|その|上記の|以上の)(?:[一-鿿]{0,2}[数値額率量差計]|数字|比率|結果|計算|情報|名前|年|長さ|高さ|重さ)"
     "(?:は|が|に(?:は|つ))、?(?![^。]{0,12}[0-9][^。、]{0,3}(?:です|でした|なります)$)"
-    "[^。]*(?:から|に基づ|もとに|基に|元に|によ[るり]|による|引い|足し|掛け|割っ|求め|計算|算出|記載"
+    "[^。]{0,60}?(?:から|に基づ|もとに|基に|元に|によ[るり]|による|引い|足し|掛け|割っ|求め|計算|算出|記載"
     "|合計|合わせ|読み取|導い?|確認|示さ|書かれ|載って|含[まみ]|次[ぐい]|相当|比べ)"
-    "|^(?:この|その|上記の)[^はが、。]{1,8}[はが][^。]*(?:に(?:あり|印字|記載|書|載|示)|を参照"
+    "|^(?:この|その|上記の)[^はが、。]{1,8}[はが][^。]{0,60}?(?:に(?:あり|印字|記載|書|載|示)|を参照"
     "|から(?:確認|読み取|分か|わか|判断))"
-    "|^これは、?[^。]*(?:から|[をにで])[^。]*(?:引|足|加え|掛け|割|求め|計算|算出|合わせ|除い)[^。]*"
+    "|^これは、?[^。]{0,60}?(?:から|[をにで])[^。]{0,60}?(?:引|足|加え|掛け|割|求め|計算|算出|合わせ|除い)[^。]{0,60}?"
     "(?:値|もの|結果|[数額量])(?:です|になります)$"
     "|(?:とする|という)(?:考え(?:方)?|意見|見方|説|解釈|人)もあ"
     "|^(?:そう|このように|そのように)(?:判断|考え|推[測定]|思[っう]|答え|結論)"
@@ -51,19 +61,22 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _NOTES = re.compile(
-    "^[#*【\\[(■・ ]{0,6}(?:理由|根拠|解説|説明|補足|備考|注意?|参考|考察|explanation|reason(?:ing)?|why|notes?)"
+    "^[#*【\\[(■・ ]{0,6}(?:理由|根拠|解説|説明|補足|備考|注意?|参考|考察"
+    "|explanation|reason(?:ing)?|why|notes?)"
     "[】\\])*: 。]{0,6}$",
     re.IGNORECASE,
 )
 """A heading: what stands below is about the answer."""
 _ANSWERS = re.compile(
-    "^[#*【\\[(■・→⇒ ]{0,6}(?:最終)?(?:答え?|解答|回答|正解|結論|したがって|従って|よって|ゆえに|以上|つまり"
+    "^[#*【\\[(■・→⇒ ]{0,6}(?:最終)?(?:答え?|解答|回答|正解|結論|したがって|従って"
+    "|よって|ゆえに|以上|つまり"
     "|answer|final|conclusion|therefore|thus|hence|so\\b)",
     re.IGNORECASE,
 )
 """What leads back from notes to the answer."""
 _WITHDRAWS = re.compile(
-    "^[→⇒※*( ]{0,4}(?:[あえおん]っ?[、,]? ?)?(?:いや(?!な)|いえ(?=[、,])|訂正|修正|すみません|失礼|ごめん|おっと"
+    "^[→⇒※*( ]{0,4}(?:[あえおん]っ?[、,]? ?)?"
+    "(?:いや(?!な)|いえ(?=[、,])|訂正|修正|すみません|失礼|ごめん|おっと"
     "|間違え|間違い(?:ました|でした)|待って|待てよ"
     "|ではなく|じゃなく|と(?:思|言いた|考え)|違う(?=[、,な]|$)|違った|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
     "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
@@ -80,7 +93,9 @@ _CONCEDES = re.compile(
     "|[,;.]? ?\\b(?:but|however|although|though)\\b,? ",
     re.IGNORECASE,
 )
-_WHILE = re.compile("^(?:while|whereas|although|though|even though|even if)\\b[^,]*, ", re.IGNORECASE)
+_WHILE = re.compile(
+    "^(?:while|whereas|although|though|even though|even if)\\b[^,]*, ", re.IGNORECASE
+)
 """An English clause that is conceded to what follows."""
 _REASON = re.compile("\\b(?:because|since|as (?:it|the|there)|due to|given that)\\b", re.IGNORECASE)
 _ASIDE = re.compile(
@@ -119,7 +134,8 @@ def statements(lines: str) -> list[Statement]:
     """The statements of an answer in their order; takes text as `answer_lines` leaves it.
 
     Questions (but the last sentence), suppositions and sentences about the answer are left out,
-    and so are reasons behind "because" and what stands below a heading such as 理由. Where only sentences about the answer are left, they count.
+    and so are reasons behind "because" and what stands below a heading such as 理由. Where only
+    sentences about the answer are left, they count.
     """
     found = every_statement(lines)
     return [one for one in found if not one.about] or list(found)
