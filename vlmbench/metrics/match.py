@@ -73,8 +73,8 @@ def states(answer: Answer) -> float:
 
     Right is what `match.same` accepts, and a text whose final answer is the reference: after a
     reasoning block, in \\boxed{}, behind 「答えは」, "Answer:" or 「したがって」, or in the only or
-    last sentence (「写真の山は富士山です」「3匹の猫がいます」), there also as what stands beside the
-    predicate (「彼は左手でペンを持っています」 states 左手 and ペン, as either may be asked for). Not
+    last sentence (「写真の山は富士山です」「3匹の猫がいます」), also as what stands beside its
+    predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). Not
     right is a reference inside a longer word, one that is denied (犬ではなく猫です), one of several
     alternatives (東京か大阪), or one mentioned on the way.
     """
@@ -170,7 +170,7 @@ def numeric(
 
     Unlike in `match.relaxed` the number is looked for in the answer's text: its final answer as
     in `match.states`, else the only number of its statement. A fall in a verb (10%減少しました)
-    is both its amount and the negative change; the noun 10%減 is -10% only. Units as there. Where the
+    is its amount and the negative change; the noun 10%減 is -10% only. Units as there. Where the
     reference is no number, right is what `match.states` accepts. What number was found is
     extracted; an answer without one, or with several and no statement, is wrong.
 
