@@ -1,25 +1,27 @@
-"""The results as files beside the pages."""
+"""The results as files beside the pages: what `vlmbench export` writes of the same runs."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
 
+from vlmbench.records import RunRecord
 from vlmbench.report.site import Site
-from vlmbench.report.tables import Leaderboard
-from vlmbench.scoring.frames import runs_frame
+from vlmbench.scoring.export import FILE_NAMES, ExportFormat, export
+
+LABELS: Mapping[ExportFormat, str] = {
+    "csv": "CSV",
+    "json": "JSON",
+    "latex": "LaTeX",
+    "markdown": "Markdown",
+}
+"""The formats that are offered, and what they are called."""
 
 
-def write_downloads(site: Site, board: Leaderboard) -> dict[str, str]:
-    """Every estimate of every run that is shown, and return the files by their format."""
-    frame = runs_frame(run.record for entry in board.entries for run in entry.runs.values())
-    rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
-    files = {
-        "CSV": ("downloads/results.csv", frame.to_csv(index=False, lineterminator="\n")),
-        "JSON": (
-            "downloads/results.json",
-            json.dumps(rows, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
-        ),
-    }
-    for path, text in files.values():
-        site.write(path, text)
-    return {name: path for name, (path, _) in files.items()}
+def write_downloads(site: Site, records: Sequence[RunRecord]) -> dict[str, str]:
+    """The files by the names of their formats."""
+    files = {}
+    for format, label in LABELS.items():
+        path = f"downloads/{FILE_NAMES[format]}"
+        site.write(path, export(records, format))
+        files[label] = path
+    return files

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vlmbench.records import stable_hash
+from vlmbench.records import RunRecord, stable_hash
 from vlmbench.report.axes import axis_of
 from vlmbench.report.card import task_card
 from vlmbench.report.columns import MetricColumn, slice_tables, task_columns
@@ -61,10 +61,12 @@ class Pages:
         board: Leaderboard,
         units: Mapping[str, TaskUnit],
         left_out: Sequence[LeftOut],
+        records: Sequence[RunRecord],
         *,
         live: bool,
     ) -> None:
         self.site, self.board, self.units, self.left_out = site, board, units, left_out
+        self.records = records
         self.slugs = {task.name: task.slug for task in board.tasks}
         self.model_slugs = {entry.name: model_slug(entry.name) for entry in board.entries}
         self._words = strings()
@@ -118,7 +120,7 @@ class Pages:
             missing=missing,
             sample_count=sum(task.reference.record.coverage.total for task in board.tasks),
             published=cited_scores(board),
-            downloads=write_downloads(self.site, board),
+            downloads=write_downloads(self.site, self.records),
         )
 
     def task(self, task: TaskRuns, unit: TaskUnit) -> str:

@@ -61,6 +61,8 @@ export interface SamplesIndex {
   headlines: string[];
   total: number;
   chunk: number;
+  /** The place of the first sample of each file of the search. */
+  find: number[];
   ids: string[];
   fields: Record<string, { values: string[]; codes: number[] }>;
   goodness: (number | null)[];
@@ -110,4 +112,5 @@ export interface Answer {
 export interface Head {
   outcomes: string;
   values: (number | null)[];
+  find: number[];
 }
