@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,7 @@ from made_training import running, write_log
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from vlmbench.report.html import build_report
+from vlmbench.report.search_text import folded
 from vlmbench.report.training import write_training_page
 
 CHROMIUM = shutil.which("chromium")
@@ -313,6 +315,21 @@ def test_samples_are_filtered_and_searched(page: Page, site: Path) -> None:
     assert shown_ids(page) == ["q6"]
     opened(page, site, "samples/ja-first", "#field.level=nothing&outcome=none")
     assert count(page) == 45  # what is not there filters nothing
+
+
+def test_texts_are_folded_alike_here_and_in_the_page(page: Page, site: Path) -> None:
+    """Every character that this Python knows."""
+    points = [*range(1, 0xD800), *range(0xE000, 0x30000)]
+    known = [chr(one) for one in points if unicodedata.category(chr(one)) != "Cn"]
+    opened(page, site, "samples/ja-first")
+    texts = page.evaluate("(all) => all.map((one) => folded(`a${one}a`))", known)
+    different = [
+        one
+        for one, text in zip(known, texts, strict=True)
+        # What divides words is Python's or the browser's own matter.
+        if folded(f"a{one}a") != text and not one.isspace() and one != "\ufeff"
+    ]
+    assert len(known) > 100_000 and different == []
 
 
 def test_samples_by_keys_and_permanent_addresses(page: Page, site: Path) -> None:

@@ -13,7 +13,7 @@ from vlmbench.report.axes import axis_of
 from vlmbench.report.card import task_card
 from vlmbench.report.columns import MetricColumn, slice_tables, task_columns
 from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_axis
-from vlmbench.report.downloads import write_downloads
+from vlmbench.report.downloads import FOLDER, LABELS, download_files, write_downloads
 from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
@@ -28,6 +28,7 @@ from vlmbench.report.site import Site
 from vlmbench.report.static_files import plotly_style_hash, strings
 from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
+from vlmbench.scoring.export import ExportFormat
 
 # `file:` as well as 'self', because browsers differ in what the origin of a file is. Over HTTP it
 # allows nothing. Favicons are images, and an empty one keeps browsers from asking for another.
@@ -67,6 +68,9 @@ class Pages:
     ) -> None:
         self.site, self.board, self.units, self.left_out = site, board, units, left_out
         self.records = records
+        self._records_of: dict[str, list[RunRecord]] = {}
+        for record in records:
+            self._records_of.setdefault(record.task, []).append(record)
         self.slugs = {task.name: task.slug for task in board.tasks}
         self.model_slugs = {entry.name: model_slug(entry.name) for entry in board.entries}
         self._words = strings()
@@ -77,6 +81,7 @@ class Pages:
             model_slugs=self.model_slugs,
             live=live,
             left_out=left_out,
+            download_names=LABELS,
             gain_axis=gain_axis,
             group_axis=group_axis,
             group_words=group_words,
@@ -89,15 +94,12 @@ class Pages:
     def write_all(self) -> None:
         """Every page."""
         for task in self.board.tasks:
-            unit = self.units[task.name]
-            pages = [f"tasks/{unit.slug}.html", f"samples/{unit.slug}.html"]
-            if unit.new or not self.site.keep(pages):
-                self.site.write(pages[0], self.task(task, unit))
-                self.site.write(pages[1], self.samples(task, unit))
+            self._write_task(task, self.units[task.name])
         for entry in self.board.entries:
             self._write_model(entry)
         self.site.write("compare.html", self._render("compare.html.j2", current="compare"))
         self.site.write("index.html", self.index())
+        write_downloads(self.site, self._downloads(), self.records)
 
     def index(self) -> str:
         """The leaderboard."""
@@ -120,7 +122,7 @@ class Pages:
             missing=missing,
             sample_count=sum(task.reference.record.coverage.total for task in board.tasks),
             published=cited_scores(board),
-            downloads=write_downloads(self.site, self.records),
+            downloads=self._downloads(),
         )
 
     def task(self, task: TaskRuns, unit: TaskUnit) -> str:
@@ -143,6 +145,7 @@ class Pages:
             judges=judges_of(task, entries),
             comparisons=comparisons,
             mismatches=[*mismatches.itertuples()],
+            downloads=self._downloads(task),
         )
 
     def samples(self, task: TaskRuns, unit: TaskUnit) -> str:
@@ -153,6 +156,20 @@ class Pages:
         """A model's page."""
         view = model_view(entry, self.board, self.units)
         return self._render("model.html.j2", root="../", entry=entry, view=view)
+
+    def _write_task(self, task: TaskRuns, unit: TaskUnit) -> None:
+        pages = [f"tasks/{unit.slug}.html", f"samples/{unit.slug}.html"]
+        downloads = self._downloads(task)
+        if unit.new or not self.site.keep([*pages, *downloads.values()]):
+            self.site.write(pages[0], self.task(task, unit))
+            self.site.write(pages[1], self.samples(task, unit))
+            write_downloads(self.site, downloads, self._records_of[task.name])
+
+    def _downloads(self, task: TaskRuns | None = None) -> dict[ExportFormat, str]:
+        """The files with a task's results, or with all results."""
+        if task is None:
+            return download_files(FOLDER, self.records)
+        return download_files(f"{FOLDER}/{task.slug}", self._records_of[task.name])
 
     def _write_model(self, entry: Entry) -> None:
         page = f"models/{self.model_slugs[entry.name]}.html"

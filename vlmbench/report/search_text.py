@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 _KATAKANA = {kana: kana + 0x60 for kana in range(0x3041, 0x3097)}
 """From hiragana."""
 
-LARGEST = 1_000_000
-"""Characters of a file, if it holds more than one sample: a tenth of a second to read."""
+LARGEST = 250_000
+"""Characters of a file that holds more than one sample: read in the time between two keystrokes."""
 
 
 def folded(text: str) -> str:

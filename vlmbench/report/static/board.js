@@ -326,19 +326,23 @@
       make("td", { content: point.x.toLocaleString("en") }), make("td", { content: number(point.y) }),
       make("td", { content: front.includes(point) ? "✓" : "" })));
     list_?.replaceChildren(points.length
-      ? make("table", { className: "board slim plain-table" }, make("thead", {}, head), make("tbody", {}, ...body))
+      ? make("div", { className: "scroll fitting" }, make("table", { className: "board slim" }, make("thead", {}, head), make("tbody", {}, ...body)))
       : make("p", { className: "problem", label: "no_points" }));
     box.hidden = !points.length;
     if (!points.length) return;
+    const [least, largest] = [points[0]?.x ?? 0, points.at(-1)?.x ?? 0];
+    const logarithmic = kind !== "memory" && largest >= 4 * least;
+    // Names stand beside their points, toward the middle, where no error bar is.
+    const inRight = (/** @type {number} */ x) => (logarithmic ? x * x > least * largest : 2 * x > least + largest);
     draw(box, [
       { x: front.map((one) => one.x), y: front.map((one) => one.y), mode: "lines", line: { color: cssColor("chance"), dash: "dot", shape: "hv" }, name: text("pareto"), hoverinfo: "skip" },
       { x: points.map((one) => one.x), y: points.map((one) => one.y), text: points.map((one) => plain(one.name)), mode: "markers+text",
-        textposition: "top center", name: text("models"), cliponaxis: false,
+        textposition: points.map((one) => (inRight(one.x) ? "middle left" : "middle right")), name: text("models"), cliponaxis: false,
         error_y: { type: "data", array: points.map((one) => one.half), thickness: 1.2, color: cssColor("chance") },
         marker: { size: 11, color: points.map((one) => (front.includes(one) ? seriesColor(0) : cssColor("chance"))) },
         hovertemplate: "%{text}<br>%{x} · %{y:.3f}<extra></extra>" },
     ], {
-      xaxis: { title: { text: title }, type: kind === "memory" ? "linear" : "log", tickformat: "~s", dtick: kind === "memory" ? undefined : "D2" },
+      xaxis: { title: { text: title }, type: logarithmic ? "log" : "linear", tickformat: "~s", dtick: logarithmic ? "D2" : undefined },
       yaxis: { title: { text: task < 0 ? text("overall") : plain(board.tasks[task]?.title[language === "ja" ? 1 : 0] ?? "") } },
       height: 430, showlegend: false, margin: { l: 64, r: 40, t: 30, b: 56 },
     });

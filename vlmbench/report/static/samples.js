@@ -9,6 +9,8 @@
   const FILTERS = /^(q|outcome|show|order|models|field\..+)$/;
   let turn = 0;
   let shownFilters = "";
+  /** What passes the filters, which stay while a word is typed. @type {{key: string, places: number[]}} */
+  let passing = { key: "", places: [] };
 
   /** @param {Record<string, string | null>} changes @param {boolean} [push] */
   function change(changes, push = true) {
@@ -29,7 +31,9 @@
     const heads = await Promise.all(models.map((model) => headOf(model.slug)));
     if (mine !== turn) return;
     const words = folded(state.q ?? "").split(/\s+/).filter(Boolean);
-    const places = filtered(state, heads);
+    const key = JSON.stringify([...Object.entries(state).filter(([name]) => FILTERS.test(name) && name !== "q"), models.map((model) => model.name)]);
+    if (passing.key !== key) passing = { key, places: filtered(state, heads) };
+    const { places } = passing;
     if (!words.length) {
       showFound(places, heads);
       return;

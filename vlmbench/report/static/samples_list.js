@@ -248,24 +248,34 @@ function asked(one) {
   return (one?.parts ?? []).filter((part) => typeof part === "string").join(" ").replace(/\s+/g, " ").trim();
 }
 
-/** How many characters all prompts of a chunk begin with: the task's own instruction. @type {Map<any, number>} */
+/** The beginning that most prompts of a chunk share: the task's own instruction. @type {Map<any, string>} */
 const beginnings = new Map();
+
+/** @param {import("./types").SampleText[]} texts */
+function beginning(texts) {
+  const prompts = texts.map(asked).filter(Boolean);
+  const sentences = prompts.map((one) => one.split(/(?<=[。：、 ])/));
+  let common = "";
+  for (let at = 0; ; at += 1) {
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const [n, one] of sentences.entries()) {
+      const next = common + (one[at] ?? "");
+      if (one[at] && prompts[n]?.startsWith(next)) counts.set(next, (counts.get(next) ?? 0) + 1);
+    }
+    const most = [...counts].find(([, count_]) => count_ >= 3 && 2 * count_ > prompts.length);
+    if (!most) return common;
+    common = most[0];
+  }
+}
 
 /** @param {import("./types").SampleText[]} texts @param {number} at */
 function brief(texts, at) {
-  let common = beginnings.get(texts) ?? -1;
-  if (common < 0) {
-    const all = texts.map(asked).filter(Boolean);
-    const first = all[0] ?? "";
-    let shared = all.length < 3 ? 0 : first.length;
-    for (const one of all) while (!one.startsWith(first.slice(0, shared))) shared -= 1;
-    // Not in the middle of a sentence.
-    common = shared === first.length ? shared : Math.max(...["。", " ", "：", "、"].map((end) => (shared ? first.lastIndexOf(end, shared - 1) + 1 : 0)));
-    beginnings.set(texts, common);
-  }
+  const common = beginnings.get(texts) ?? beginning(texts);
+  beginnings.set(texts, common);
   const whole = asked(texts[at]);
   // Where all are asked the same, the reference tells them apart.
-  const said = whole.slice(common).trim() || texts[at]?.references[0] || whole;
+  const said = (whole.startsWith(common) ? whole.slice(common.length).trim() : whole) || texts[at]?.references[0] || whole;
   return said.length > 140 ? `${said.slice(0, 140)}…` : said;
 }
 
