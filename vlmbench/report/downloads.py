@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vlmbench.records import RunRecord
+from vlmbench.report.entries import Run
 from vlmbench.report.site import Site
 from vlmbench.scoring.export import FILE_NAMES, ExportFormat, export
 
@@ -18,24 +18,24 @@ LABELS: Mapping[ExportFormat, str] = {
 }
 """The formats that are offered, and what they are called."""
 
-MOST_ESTIMATES = 25_000
-"""In a file with a row an estimate, which then stays below 20 MB; larger fields have one a task."""
+MOST_BYTES = 7_000_000
+"""Of all records, whose estimates then make a JSON of half as much again: a file of less than
+20 MB. Larger fields have one a task."""
 
 
-def download_files(folder: str, records: Sequence[RunRecord]) -> dict[ExportFormat, str]:
+def download_files(folder: str, runs: Sequence[Run]) -> dict[ExportFormat, str]:
     """The files of some runs by format: CSV and JSON, which hold all estimates, if these are few.
 
     Args:
         folder: Of the site, where they lie.
     """
-    few = sum(len(one.estimates) for one in records) <= MOST_ESTIMATES
+    few = sum(one.directory.record.stat().st_size for one in runs) <= MOST_BYTES
     formats = [one for one in LABELS if few or one not in ("csv", "json")]
     return {one: f"{folder}/{FILE_NAMES[one]}" for one in formats}
 
 
-def write_downloads(
-    site: Site, files: Mapping[ExportFormat, str], records: Sequence[RunRecord]
-) -> None:
+def write_downloads(site: Site, files: Mapping[ExportFormat, str], runs: Sequence[Run]) -> None:
     """Write them."""
+    records = [one.whole_record() for one in runs]
     for format, path in files.items():
         site.write(path, export(records, format))

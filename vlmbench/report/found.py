@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vlmbench.errors import JournalError, UsageError
-from vlmbench.records import RunRecord, SampleScores
+from vlmbench.records import SampleScores
 from vlmbench.report.entries import Run
 from vlmbench.runs.directory import RunDir, find_runs
 
@@ -28,8 +28,8 @@ class FoundRuns:
 
     plain: tuple[Run, ...]
     """In the order of their paths."""
-    records: Mapping[RunDir, RunRecord]
-    """Of all runs, those of variants too, in the order of their paths."""
+    runs: tuple[Run, ...]
+    """These and those of variants, in the order of their paths."""
     variants: Mapping[RunDir, Mapping[str, Run]]
     """The variants of each plain run by their labels."""
     left_out: tuple[LeftOut, ...]
@@ -45,7 +45,7 @@ def read_runs(roots: Sequence[Path]) -> FoundRuns:
     left_out: list[LeftOut] = []
     for directory in find_runs(roots):
         try:
-            runs.append(Run(directory, directory.read_record()))
+            runs.append(Run(directory, directory.read_record(slices=False)))
             if not directory.scores.is_file():
                 raise JournalError(_no_scores(directory))
         except JournalError as error:
@@ -54,8 +54,7 @@ def read_runs(roots: Sequence[Path]) -> FoundRuns:
     plain = [run for run in runs if run.record.variant is None]
     if not plain:
         raise UsageError(_nothing(runs, left_out))
-    records = {run.directory: run.record for run in runs}
-    return FoundRuns(tuple(plain), records, _variants(runs), tuple(left_out))
+    return FoundRuns(tuple(plain), tuple(runs), _variants(runs), tuple(left_out))
 
 
 def left_out_run(directory: RunDir, error: JournalError) -> LeftOut:

@@ -8,13 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vlmbench.records import RunRecord, stable_hash
+from vlmbench.records import stable_hash
 from vlmbench.report.axes import axis_of
 from vlmbench.report.card import task_card
 from vlmbench.report.columns import MetricColumn, slice_tables, task_columns
 from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_axis
 from vlmbench.report.downloads import FOLDER, LABELS, download_files, write_downloads
-from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
@@ -62,15 +62,15 @@ class Pages:
         board: Leaderboard,
         units: Mapping[str, TaskUnit],
         left_out: Sequence[LeftOut],
-        records: Sequence[RunRecord],
+        runs: Sequence[Run],
         *,
         live: bool,
     ) -> None:
         self.site, self.board, self.units, self.left_out = site, board, units, left_out
-        self.records = records
-        self._records_of: dict[str, list[RunRecord]] = {}
-        for record in records:
-            self._records_of.setdefault(record.task, []).append(record)
+        self.runs = runs
+        self._runs_of: dict[str, list[Run]] = {}
+        for run in runs:
+            self._runs_of.setdefault(run.record.task, []).append(run)
         self.slugs = {task.name: task.slug for task in board.tasks}
         self.model_slugs = {entry.name: model_slug(entry.name) for entry in board.entries}
         self._words = strings()
@@ -99,7 +99,7 @@ class Pages:
             self._write_model(entry)
         self.site.write("compare.html", self._render("compare.html.j2", current="compare"))
         self.site.write("index.html", self.index())
-        write_downloads(self.site, self._downloads(), self.records)
+        write_downloads(self.site, self._downloads(), self.runs)
 
     def index(self) -> str:
         """The leaderboard."""
@@ -163,13 +163,13 @@ class Pages:
         if unit.new or not self.site.keep([*pages, *downloads.values()]):
             self.site.write(pages[0], self.task(task, unit))
             self.site.write(pages[1], self.samples(task, unit))
-            write_downloads(self.site, downloads, self._records_of[task.name])
+            write_downloads(self.site, downloads, self._runs_of[task.name])
 
     def _downloads(self, task: TaskRuns | None = None) -> dict[ExportFormat, str]:
         """The files with a task's results, or with all results."""
         if task is None:
-            return download_files(FOLDER, self.records)
-        return download_files(f"{FOLDER}/{task.slug}", self._records_of[task.name])
+            return download_files(FOLDER, self.runs)
+        return download_files(f"{FOLDER}/{task.slug}", self._runs_of[task.name])
 
     def _write_model(self, entry: Entry) -> None:
         page = f"models/{self.model_slugs[entry.name]}.html"

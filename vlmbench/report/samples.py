@@ -167,6 +167,8 @@ class _Writer:
             facts, files, firsts = RunFacts(**there["facts"]), there["files"], there["firsts"]
             self._take_places(facts.ids)
         else:
+            for one in (run, *variants.values()):
+                one.whole_record()  # tells of damage here, where it is one run's
             answers = read_answers(run, variants)
             rows = sorted(answers.scores.values(), key=lambda row: self._order(row.id))
             facts = run_facts(rows, self.metrics, self.task.headlines)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses
 from vlmbench.records import stable_hash
 from vlmbench.report.columns import MetricColumn, task_columns
@@ -185,18 +187,18 @@ def _all_wrong(models: Sequence[RunFacts]) -> set[str]:
 
 
 def _won(facts: Mapping[str, RunFacts]) -> tuple[tuple[int, int], ...]:
-    goods = [dict(zip(one.ids, one.goodness, strict=True)) for one in facts.values()]
-    found = []
-    for first, one in enumerate(goods):
-        for other in goods[first + 1 :]:
-            won = lost = 0
-            for name, good in one.items():
-                theirs = other.get(name)
-                if good is not None and theirs is not None:
-                    won += good > theirs
-                    lost += good < theirs
-            found.append((won, lost))
-    return tuple(found)
+    places = {
+        name: n for n, name in enumerate({one: 0 for run in facts.values() for one in run.ids})
+    }
+    goods = np.full((len(facts), len(places)), np.nan)
+    for row, run in zip(goods, facts.values(), strict=True):
+        row[[places[name] for name in run.ids]] = [np.nan if x is None else x for x in run.goodness]
+    # Comparisons with what is not a number are false.
+    return tuple(
+        (int((one > other).sum()), int((one < other).sum()))
+        for first, one in enumerate(goods)
+        for other in goods[first + 1 :]
+    )
 
 
 def _counts(facts: RunFacts) -> ModelCounts:
