@@ -8,6 +8,7 @@ from typing import Any
 from vlmbench.records import RunRecord
 from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.field import Differences
+from vlmbench.report.naming import japanese_names
 from vlmbench.report.site import safe_json
 from vlmbench.report.tables import Leaderboard, task_values
 from vlmbench.report.task_unit import TaskUnit
@@ -122,7 +123,7 @@ def task_script(task: TaskRuns, unit: TaskUnit, lower: Mapping[str, bool]) -> st
         "won": unit.won,
         "whole": [_differences(one, lower) for one in unit.field.whole],
         "parts": [_differences(one, lower) for one in unit.field.parts],
-        "names": (task.reference.record.task_spec.get("ja") or {}).get("names") or {},
+        "names": japanese_names(task.reference.record),
     }
     return f"vlmPut({safe_json('task/' + unit.slug)},{safe_json(data)});\n"
 

@@ -19,6 +19,8 @@ from vlmbench.report.rendering import Words, words
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
+_PARAGRAPHS = ("card", "chance")
+
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
@@ -66,12 +68,11 @@ def task_card(record: RunRecord) -> TaskCard:
 
 
 def _texts(english: Mapping[str, Any], japanese: Mapping[str, Any]) -> Iterator[Words]:
-    """Description, chance level and flaws."""
-    for name in ("card", "chance"):
-        yield words(*(str(one.get(name) or "").strip() for one in (english, japanese)))
-    flaws = zip_longest(english.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
-    for ours, theirs in flaws:
-        yield words(ours, theirs)
+    """Description, chance level and flaws, without backticks."""
+    pairs = [tuple(str(one.get(name) or "") for one in (english, japanese)) for name in _PARAGRAPHS]
+    pairs += zip_longest(english.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
+    for pair in pairs:
+        yield words(*(one.replace("`", "").strip() for one in pair))
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:

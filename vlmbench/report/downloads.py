@@ -36,6 +36,8 @@ def download_files(folder: str, runs: Sequence[Run]) -> dict[ExportFormat, str]:
 
 def write_downloads(site: Site, files: Mapping[ExportFormat, str], runs: Sequence[Run]) -> None:
     """Write them."""
-    records = [one.whole_record() for one in runs]
+    brief = [one.record for one in runs]
+    whole = [one.whole_record() for one in runs] if "csv" in files else []
     for format, path in files.items():
-        site.write(path, export(records, format))
+        # LaTeX and Markdown show no slices.
+        site.write(path, export(whole if format in ("csv", "json") else brief, format))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from markupsafe import Markup
@@ -18,8 +19,8 @@ from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
-from vlmbench.report.model_page import model_view, slice_words
-from vlmbench.report.naming import model_slug
+from vlmbench.report.model_page import Standings, model_view, slice_words
+from vlmbench.report.naming import japanese_names, model_slug
 from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
@@ -154,8 +155,12 @@ class Pages:
 
     def model(self, entry: Entry) -> str:
         """A model's page."""
-        view = model_view(entry, self.board, self.units)
+        view = model_view(entry, self.board, self.units, self._standings)
         return self._render("model.html.j2", root="../", entry=entry, view=view)
+
+    @cached_property
+    def _standings(self) -> Standings:
+        return Standings(self.board, self.units)
 
     def _write_task(self, task: TaskRuns, unit: TaskUnit) -> None:
         pages = [f"tasks/{unit.slug}.html", f"samples/{unit.slug}.html"]
@@ -212,7 +217,7 @@ class Pages:
     @staticmethod
     def _slice_name(task: TaskRuns) -> Any:
         """A function from a slice field or value to its name in both languages."""
-        names = (task.reference.record.task_spec.get("ja") or {}).get("names") or {}
+        names = japanese_names(task.reference.record)
 
         def named(value: object) -> Words:
             return Words(str(value), str(names.get(str(value), value)))
