@@ -16,6 +16,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -136,8 +137,10 @@ class RunDir:
         return [self._parsed(adapter, number, line) for number, line in enumerate(lines, 1)]
 
     def _parsed(self, adapter: TypeAdapter[SampleScores], number: int, line: bytes) -> SampleScores:
+        with suppress(ValidationError):
+            return adapter.validate_json(line)
         try:
-            # Not `validate_json`, which refuses halves of surrogate pairs.
+            # `validate_json`, which is twice as fast, refuses halves of surrogate pairs.
             return adapter.validate_python(json.loads(line))
         except ValueError as error:  # pydantic's is one too
             raise JournalError(
