@@ -15,9 +15,11 @@ from urllib.parse import urlencode
 import pytest
 from locations import ROOT
 from made_runs import answered_run, make_run, make_task, question
+from made_site import answers, index, samples
 from made_training import running, write_log
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from vlmbench.report import search_text
 from vlmbench.report.html import build_report
 from vlmbench.report.search_text import folded
 from vlmbench.report.training import write_training_page
@@ -97,7 +99,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_from(runs / "scripted-middle" / name / "run.json", folder / "middle", "step-1")
     partial = make_task(folder / "tasks", rows, name="ja-second", title=f"ja-second {HOSTILE[1]}")
     answered_run(partial, runs, "partial", {row["id"]: row["references"][0] for row in rows[:9]})
-    return build_report([runs], folder / "site").parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_text, "LARGEST", 1500)  # what is searched lies in several files
+        return build_report([runs], folder / "site").parent
 
 
 def add_blind_variant(plain: Path) -> None:
@@ -315,6 +319,32 @@ def test_samples_are_filtered_and_searched(page: Page, site: Path) -> None:
     assert shown_ids(page) == ["q6"]
     opened(page, site, "samples/ja-first", "#field.level=nothing&outcome=none")
     assert count(page) == 45  # what is not there filters nothing
+
+
+def test_a_search_finds_what_prompts_and_answers_hold(page: Page, site: Path) -> None:
+    """Against a search in Python through the files that the cards show."""
+    about = index(site, "ja-first")
+    assert len(about["find"]) > 3
+    said = {
+        key: [*(part for part in one["parts"] if isinstance(part, str)), *one["references"], key]
+        for key, one in samples(site, "ja-first").items()
+    }
+    shown = [one["name"] for one in about["models"] if not one["baseline"]][:3]
+    for model in shown:
+        for key, answer in answers(site, "ja-first", model).items():
+            said[key].append((answer or {}).get("text") or "")
+    opened(page, site, "samples/ja-first")
+    for words in ("赤", "script", "bold 7", "Ｑ1", "とてもながい", "ありません"):
+        expected = [
+            key
+            for key, texts in said.items()
+            if all(folded(word) in folded("\n".join(texts)) for word in words.split())
+        ]
+        page.locator("input[name=q]").fill(words)
+        page.wait_for_function(
+            f"document.querySelector('#count').textContent.startsWith('{len(expected)} / ')"
+        )
+        assert shown_ids(page) == [*expected[: len(shown_ids(page))]]
 
 
 def test_texts_are_folded_alike_here_and_in_the_page(page: Page, site: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Literal, TypeAlias, get_args
 
 from vlmbench.records import Estimate, RunRecord
@@ -101,10 +102,12 @@ _Table: TypeAlias = tuple[list[str], list[_Column], dict[tuple[str, _Column], Es
 
 
 def _table(records: Iterable[RunRecord]) -> _Table:
-    """Models, columns, and the estimates that fill them."""
+    """Models, columns, and the estimates that fill them; a second run of a name is numbered."""
     found: dict[tuple[str, _Column], Estimate] = {}
     for record, one in _headlines(records):
-        found[record.model, _Column(record.task, one.metric, _part(record))] = one
+        column = _Column(record.task, one.metric, _part(record))
+        labels = chain([record.model], (f"{record.model} ({number})" for number in count(2)))
+        found[next(label for label in labels if (label, column) not in found), column] = one
     models = list(dict.fromkeys(model for model, _ in found))
     columns = list(dict.fromkeys(column for _, column in found))
     return models, columns, found
