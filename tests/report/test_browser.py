@@ -523,6 +523,12 @@ def test_the_page_of_a_training(page: Page, tmp_path: Path) -> None:
     # The style is the page's own, allowed by its digest, and a picture inside it is shown.
     assert page.locator(".charts").first.evaluate("e => getComputedStyle(e).display") == "grid"
     assert page.locator(".probes img").first.evaluate("e => e.naturalWidth") == 1
+    # The names of the curves stand below their chart, inside its frame.
+    inside = page.locator(".figure:has(.key)").first.evaluate(
+        "e => e.querySelector('.key').getBoundingClientRect().bottom"
+        " <= e.getBoundingClientRect().bottom"
+    )
+    assert inside
     page.click("#language")
     assert page.locator("h3").first.text_content() == "推移"
     for width in (390, 1280):
