@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -19,14 +19,14 @@ from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
-from vlmbench.report.model_page import Standings, model_view, slice_words
-from vlmbench.report.naming import japanese_names, model_slug
+from vlmbench.report.model_page import ModelView, Standings, model_view, slice_words
+from vlmbench.report.naming import japanese_names, model_slug, run_state
 from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
 from vlmbench.report.rendering import Words, environment
 from vlmbench.report.site import Site
-from vlmbench.report.static_files import plotly_style_hash, strings
+from vlmbench.report.static_files import code_digest, plotly_style_hash, strings
 from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
 from vlmbench.scoring.export import ExportFormat
@@ -75,6 +75,7 @@ class Pages:
         self.slugs = {task.name: task.slug for task in board.tasks}
         self.model_slugs = {entry.name: model_slug(entry.name) for entry in board.entries}
         self._words = strings()
+        self._build = code_digest()
         self._environment = environment(self._words)
         self._environment.globals.update(
             board=board,
@@ -112,7 +113,10 @@ class Pages:
         return self._render(
             "index.html.j2",
             current="index",
-            best=best,
+            column_cells=[
+                self._column_cells(column, those)
+                for column, those in zip(board.columns, best, strict=True)
+            ],
             groups=group_tables(board, self.site, self.units),
             parents=parent_differences(board.models, board.tasks),
             ranks=totals.ranks,
@@ -156,7 +160,45 @@ class Pages:
     def model(self, entry: Entry) -> str:
         """A model's page."""
         view = model_view(entry, self.board, self.units, self._standings)
-        return self._render("model.html.j2", root="../", entry=entry, view=view)
+        return self._render(
+            "model.html.j2",
+            root="../",
+            entry=entry,
+            view=view,
+            runs_part=self._model_runs(entry, view),
+        )
+
+    def _model_runs(self, entry: Entry, view: ModelView) -> Markup:
+        """The part of a model's page that depends on its own runs only."""
+        tasks = [
+            [task.name, *task.title, run_state(entry.runs[task.name], {})]
+            for task in self.board.tasks
+            if task.name in entry.runs
+        ]
+        return self._kept(
+            f"models/{self.model_slugs[entry.name]}.runs.json",
+            [self._build, entry.name, tasks],
+            lambda: [self._render("model_runs.html.j2", entry=entry, view=view)],
+        )[0]
+
+    def _column_cells(self, column: MetricColumn, best: frozenset[str]) -> dict[str, Markup]:
+        """The cells of one column of the leaderboard, by the entry's name."""
+        unit, entries = self.units[column.task.name], self.board.entries
+        cell: Any = self._environment.get_template("cells.html.j2").module
+        found = self._kept(
+            f"columns/{unit.slug}-{model_slug(column.metric)}.json",
+            [self._build, unit.key, [entry.name for entry in entries], sorted(best)],
+            lambda: [cell.cell(entry, column, best, with_n=False) for entry in entries],
+        )
+        return {entry.name: one for entry, one in zip(entries, found, strict=True)}
+
+    def _kept(self, cache: str, about: Any, made: Callable[[], list[str]]) -> list[Markup]:
+        """Pieces of pages that the former building made of the same, or new ones."""
+        key = stable_hash(about)
+        there = self.site.read_cache(cache)
+        pieces = there["pieces"] if there and there["key"] == key else [str(x) for x in made()]
+        self.site.write_cache(cache, {"key": key, "pieces": pieces})
+        return [Markup(one) for one in pieces]
 
     @cached_property
     def _standings(self) -> Standings:

@@ -7,6 +7,8 @@ task is named as one.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,18 +76,19 @@ def left_out(records: Iterable[RunRecord], format: ExportFormat) -> list[RunReco
 
 
 def _csv(records: Sequence[RunRecord]) -> str:
-    from vlmbench.scoring.frames import runs_frame
+    from vlmbench.scoring.frames import RUN_COLUMNS, run_rows
 
-    return str(runs_frame(records).to_csv(index=False, lineterminator="\n"))
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, RUN_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(run_rows(records))
+    return lines.getvalue()
 
 
 def _json(records: Sequence[RunRecord]) -> str:
-    from vlmbench.scoring.frames import runs_frame
+    from vlmbench.scoring.frames import run_rows
 
-    # to_json would cut off digits.
-    frame = runs_frame(records).astype(object)
-    rows = frame.where(frame.notna(), None).to_dict(orient="records")
-    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(run_rows(records), ensure_ascii=False, indent=2) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ export interface BoardTask {
   language: string | null;
   field: number[];
   deviations: number[];
-  pair_deviations: number[];
+  /** Millionths, four digits of base 36 each. */
+  pair_deviations: string;
   columns: { metric: string; lower: boolean; ends: [number, number] | null; signs: string }[];
 }
 
