@@ -10,9 +10,9 @@ from vlmbench.stats import (
     Floats,
     PairedDifference,
     holm,
+    limits_of,
     mean,
     paired_difference,
-    paired_limits,
     paired_tail,
     pooled,
     samples_for_margin,
@@ -51,10 +51,7 @@ def test_many_intervals_in_one_go_are_those_of_one_by_one() -> None:
         options = {"clusters": clusters, "combine": mean, "kind": kind, "bounds": (0.0, 1.0)}
         tails.append(paired_tail(new, old, **options, unit=1.0).tail)
         singly.append(paired_difference(new, old, **options))
-    low, high = paired_limits(tails, level=0.95)
-    assert low.tolist() == [one.low for one in singly]
-    assert high.tolist() == [one.high for one in singly]
-    assert [len(one) for one in paired_limits([], level=0.95)] == [0, 0]
+    assert limits_of(tails, 0.025).tolist() == [[one.low, one.high] for one in singly]
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 0), (0, 1), (4, 0), (5, 9), (16, 15), (40, 12)])

@@ -23,7 +23,7 @@ from vlmbench.metrics.base import Metric
 from vlmbench.records import Scalar, stable_hash
 from vlmbench.report.columns import MetricColumn
 from vlmbench.report.facts import RunFacts, TaskMetrics
-from vlmbench.stats import FEW, EffectivePairs, Floats, PairedTail, paired_limits, resampled_totals
+from vlmbench.stats import FEW, EffectivePairs, Floats, PairedTail, limits_of, resampled_totals
 
 RESAMPLES = 1000
 
@@ -200,10 +200,9 @@ def _tested(samples: _Samples, metric: Metric, name: str, one: _Draws) -> Differ
                 else None
             )
     sure = [one is not None and one.clusters >= FEWEST_CLUSTERS for one in tails]
-    low, high = (
-        [float(end) if known else None for end, known in zip(ends, sure, strict=True)]
-        for ends in paired_limits([one.tail if one else _NO_PAIR for one in tails], level=0.95)
-    )
+    ends = limits_of([one.tail if one else _NO_PAIR for one in tails], 0.025) if tails else []
+    low = [float(one[0]) if known else None for one, known in zip(ends, sure, strict=True)]
+    high = [float(one[1]) if known else None for one, known in zip(ends, sure, strict=True)]
     values = tuple(float(value) if value == value else None for value in one.values)
     return Differences(name, None, one.n, one.clusters, values, tuple(low), tuple(high))
 

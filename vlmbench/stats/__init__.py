@@ -23,8 +23,8 @@ from vlmbench.stats.multiplicity import holm as holm
 from vlmbench.stats.paired import EffectivePairs as EffectivePairs
 from vlmbench.stats.paired import PairedDifference as PairedDifference
 from vlmbench.stats.paired import PairedTail as PairedTail
+from vlmbench.stats.paired import limits_of as limits_of
 from vlmbench.stats.paired import paired_difference as paired_difference
-from vlmbench.stats.paired import paired_limits as paired_limits
 from vlmbench.stats.paired import paired_tail as paired_tail
 from vlmbench.stats.planning import effect_at as effect_at
 from vlmbench.stats.planning import margin_at as margin_at

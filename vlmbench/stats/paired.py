@@ -168,6 +168,14 @@ class _Scaled:
         return p if self.factor > 0 else 1 - p
 
 
+def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
+    """Ends of the intervals that leave out a share `tail` at either end, at once: (parts, 2)."""
+    wins, losses, n, scale = np.array([(one.wins, one.losses, one.n, one.scale) for one in parts]).T
+    quantiles = [t_quantile(1 - tail, one.freedom) for one in parts]
+    ends = np.array(score_limits(wins, losses, n, quantiles)) * scale
+    return np.sort(ends, axis=0).T
+
+
 def paired_difference(
     new: Floats,
     old: Floats,
@@ -248,21 +256,6 @@ def paired_tail(
         return PairedTail(difference, pairs, count, None)
     exact = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
     return PairedTail(difference, exact, count, whole)
-
-
-def paired_limits(tails: Sequence[EffectivePairs], *, level: float) -> tuple[Floats, Floats]:
-    """The intervals of many differences in one go: those that each tail's `limits` gives."""
-    if not tails:
-        return np.empty(0), np.empty(0)
-    tail = (1 - level) / 2
-    low, high = score_limits(
-        [one.wins for one in tails],
-        [one.losses for one in tails],
-        [one.n for one in tails],
-        [t_quantile(1 - tail, one.freedom) for one in tails],
-    )
-    scales = np.array([one.scale for one in tails])
-    return low * scales, high * scales
 
 
 def _method(exact: bool, is_clustered: bool) -> str:
