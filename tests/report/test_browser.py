@@ -100,7 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     partial = make_task(folder / "tasks", rows, name="ja-second", title=f"ja-second {HOSTILE[1]}")
     answered_run(partial, runs, "partial", {row["id"]: row["references"][0] for row in rows[:9]})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_text, "LARGEST", 1500)  # what is searched lies in several files
+        patch.setattr(search_text, "LARGEST", 500)  # what is searched lies in several files
         return build_report([runs], folder / "site").parent
 
 
@@ -143,6 +143,15 @@ def opened(page: Page, site: Path, name: str, state: str = "") -> None:
         page.locator("#comparison table").first.wait_for()
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for a JavaScript expression: `wait_for_function` uses eval, which the policy forbids."""
+    for _ in range(1000):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(20)
+    pytest.fail(f"never true: {condition}")
+
+
 def ranked(page: Page) -> list[str]:
     """Names of the models that are shown with a rank, from the top."""
     return page.locator("#ranked tr:visible th[scope=row] a").all_inner_texts()
@@ -154,12 +163,12 @@ def ranks(page: Page) -> list[str]:
 
 def shown_ids(page: Page) -> list[str]:
     """Ids of the samples at the top of the list."""
-    page.wait_for_function("!document.querySelector('#count').textContent.includes('searching')")
+    until(page, "!document.querySelector('#count').textContent.includes('searching')")
     return page.locator(".row .row-id").all_inner_texts()
 
 
 def count(page: Page) -> int:
-    page.wait_for_function("!document.querySelector('#count').textContent.includes('searching')")
+    until(page, "!document.querySelector('#count').textContent.includes('searching')")
     return int(page.locator("#count").inner_text().split(" /")[0])
 
 
@@ -308,10 +317,10 @@ def test_samples_are_filtered_and_searched(page: Page, site: Path) -> None:
     assert count(page) == 0 and page.locator("#card .problem").is_visible()
     page.get_by_role("button", name="Reset").click()
     page.locator("input[name=q]").fill("ｑ４４")
-    page.wait_for_function("document.querySelector('#count').textContent.startsWith('1 ')")
+    until(page, "document.querySelector('#count').textContent.startsWith('1 ')")
     # Several words in any order, and hiragana for katakana.
     page.locator("input[name=q]").fill("ばなな　りんご")
-    page.wait_for_function("document.querySelector('.row-id')?.textContent.startsWith('q6')")
+    until(page, "document.querySelector('.row-id')?.textContent.startsWith('q6')")
     assert count(page) == 1
     address = page.url.partition("#")[2]
     opened(page, site, "samples/ja-first", f"#{address}")
@@ -340,8 +349,8 @@ def test_a_search_finds_what_prompts_and_answers_hold(page: Page, site: Path) ->
             if all(folded(word) in folded("\n".join(texts)) for word in words.split())
         ]
         page.locator("input[name=q]").fill(words)
-        page.wait_for_function(
-            f"document.querySelector('#count').textContent.startsWith('{len(expected)} / ')"
+        until(
+            page, f"document.querySelector('#count').textContent.startsWith('{len(expected)} / ')"
         )
         assert shown_ids(page) == [*expected[: len(shown_ids(page))]]
 
@@ -361,16 +370,16 @@ def test_samples_by_keys_and_permanent_addresses(page: Page, site: Path) -> None
     identifier = page.locator("#card .sample-id")
     assert identifier.inner_text() == "q7"
     page.keyboard.press("j")
-    page.wait_for_function("document.querySelector('.sample-id').textContent === 'q8'")
+    until(page, "document.querySelector('.sample-id').textContent === 'q8'")
     page.keyboard.press("k")
     page.keyboard.press("k")
-    page.wait_for_function("document.querySelector('.sample-id').textContent === 'q6'")
+    until(page, "document.querySelector('.sample-id').textContent === 'q6'")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.name") == "q"
     page.locator(".row").nth(2).click()
     assert "id=" in page.url
     page.go_back()
-    page.wait_for_function("document.querySelector('.sample-id').textContent === 'q6'")
+    until(page, "document.querySelector('.sample-id').textContent === 'q6'")
     # A link on the page of the task leads to one sample.
     opened(page, site, "tasks/ja-first")
     link = page.locator("#notable ~ .columns .sample-links a").last
@@ -418,9 +427,9 @@ def test_comparison(page: Page, site: Path) -> None:
     page.go_back()
     page.locator("#comparison table").first.wait_for()
     page.get_by_role("button", name="Add a model").click()
-    page.wait_for_function("document.querySelectorAll('#partners select').length === 3")
+    until(page, "document.querySelectorAll('#partners select').length === 3")
     page.go_back()
-    page.wait_for_function("document.querySelectorAll('#partners select').length === 2")
+    until(page, "document.querySelectorAll('#partners select').length === 2")
     page.locator("#profile .main-svg").first.wait_for()
 
 
