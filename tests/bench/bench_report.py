@@ -168,10 +168,15 @@ def in_browser(site: Path) -> dict[str, Any]:
 
 _TYPING = """async () => {
   const box = document.querySelector('input[name=q]');
+  const count = document.querySelector('#count');
+  // The count is written once more when everything has been searched.
   const done = () => new Promise((resolve) => {
-    const look = () => document.querySelector('#count').textContent.includes('searching')
-      || !document.querySelector('#count').textContent ? setTimeout(look, 5) : resolve();
-    setTimeout(look, 0);
+    const seen = new MutationObserver(() => {
+      if (count.textContent.includes('searching')) return;
+      seen.disconnect();
+      resolve();
+    });
+    seen.observe(count, { childList: true });
   });
   const longest = [];
   const seen = new PerformanceObserver((list) => {
@@ -183,10 +188,11 @@ _TYPING = """async () => {
   for (const letter of '何色は上にあ') {
     text += letter;
     box.value = text;
+    const finished = done();
     const before = performance.now();
     box.dispatchEvent(new Event('input'));
     strokes.push(performance.now() - before);
-    await done();
+    await finished;
     answers.push(performance.now() - before);
   }
   await new Promise((resolve) => setTimeout(resolve, 200));

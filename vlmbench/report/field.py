@@ -30,6 +30,8 @@ RESAMPLES = 1000
 _NO_PAIR = EffectivePairs(wins=0, losses=0, n=1, scale=1, freedom=math.inf)
 """Where no sample is scored for both."""
 
+_NO_ENDS: Floats = np.empty((0, 2))
+
 FEWEST_CLUSTERS = FEW
 """With fewer clusters no two models are told apart."""
 
@@ -200,9 +202,11 @@ def _tested(samples: _Samples, metric: Metric, name: str, one: _Draws) -> Differ
                 else None
             )
     sure = [one is not None and one.clusters >= FEWEST_CLUSTERS for one in tails]
-    ends = limits_of([one.tail if one else _NO_PAIR for one in tails], 0.025) if tails else []
-    low = [float(one[0]) if known else None for one, known in zip(ends, sure, strict=True)]
-    high = [float(one[1]) if known else None for one, known in zip(ends, sure, strict=True)]
+    ends = limits_of([one.tail if one else _NO_PAIR for one in tails], 0.025) if tails else _NO_ENDS
+    low, high = (
+        [float(end) if known else None for end, known in zip(column, sure, strict=True)]
+        for column in ends.T
+    )
     values = tuple(float(value) if value == value else None for value in one.values)
     return Differences(name, None, one.n, one.clusters, values, tuple(low), tuple(high))
 
