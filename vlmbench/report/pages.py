@@ -25,7 +25,7 @@ from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
 from vlmbench.report.rendering import Words, environment
-from vlmbench.report.site import Site
+from vlmbench.report.site import CACHE, Site
 from vlmbench.report.static_files import code_digest, plotly_style_hash, strings
 from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
@@ -196,7 +196,9 @@ class Pages:
         """Pieces of pages that the former building made of the same, or new ones."""
         key = stable_hash(about)
         there = self.site.read_cache(cache)
-        pieces = there["pieces"] if there and there["key"] == key else [str(x) for x in made()]
+        if there and there["key"] == key and self.site.keep([f"{CACHE}/{cache}"]):
+            return [Markup(one) for one in there["pieces"]]
+        pieces = [str(one) for one in made()]
         self.site.write_cache(cache, {"key": key, "pieces": pieces})
         return [Markup(one) for one in pieces]
 

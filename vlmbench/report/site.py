@@ -70,6 +70,8 @@ class Site:
         """A file."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A kept file is another name of the former site's, which is not to be written into.
+        path.unlink(missing_ok=True)
         path.write_bytes(data)
 
     def keep(self, names: Iterable[str]) -> bool:

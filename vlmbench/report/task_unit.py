@@ -18,7 +18,7 @@ from vlmbench.report.found import LeftOut
 from vlmbench.report.images import ImageStore
 from vlmbench.report.naming import run_state
 from vlmbench.report.samples import TaskSamples, write_samples
-from vlmbench.report.site import Site
+from vlmbench.report.site import CACHE, Site
 from vlmbench.report.tables import Leaderboard
 from vlmbench.runs.directory import RunDir
 
@@ -91,8 +91,8 @@ def build_unit(
     there = site.read_cache(cache)
     # What could not be shown then, such as images of data that was not there, is tried again.
     current = there and there["key"] == key and not there["unit"]["problem"]
-    if current and site.keep(there["files"]) and _images(images, there):
-        site.write_cache(cache, there)
+    kept = [f"{CACHE}/{cache}", *there["files"]] if current else []
+    if current and site.keep(kept) and _images(images, there):
         return _from_json(there["unit"], key)
     samples = write_samples(
         site, task.slug, task, entries, variants, images, at_most=at_most, build=build
