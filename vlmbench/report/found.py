@@ -96,8 +96,10 @@ def _variants(runs: Sequence[Run]) -> dict[RunDir, dict[str, Run]]:
     }
     found: dict[RunDir, dict[str, Run]] = {directory: {} for directory in plain.values()}
     for run in runs:
+        if run.record.variant is None:
+            continue
         place = run.directory.path.parent.resolve(), run.record.task
-        if run.record.variant is not None and place in plain:
+        if place in plain:
             found[plain[place]][run.record.variant] = run
     return found
 
