@@ -3,9 +3,11 @@
     samples/<task>/index.js           ids, slices, how hard each sample is, who answered
     samples/<task>/text-<k>.js        prompts, references, options of CHUNK samples
     samples/<task>/find-<k>.js        the same as its search reads them, of many samples
-    samples/<task>/<model>/head.js    outcome and value of each sample
-    samples/<task>/<model>/<k>.js     the answers to CHUNK samples
-    samples/<task>/<model>/find-<k>.js
+    samples/<task>/<model>.head.js    outcome and value of each sample
+    samples/<task>/<model>.<k>.js     the answers to CHUNK samples
+    samples/<task>/<model>.find-<k>.js
+
+No folder a model: to make and remove thousands of them takes longer than all else of a rebuild.
 
 Scripts, since a page that was opened as a file may load nothing else.
 """
@@ -180,7 +182,7 @@ class _Writer:
                     shown = answer_data(row, answers, self.metrics, sample, self.keys.get(row.id))
                     data[self.places[row.id]] = shown
             files = [*self._write_answers(slug, data)]
-            firsts, found = self._write_search(f"{slug}/find", self._said(data))
+            firsts, found = self._write_search(f"{slug}.find", self._said(data))
             files += found
         kept = {"key": key, "facts": facts.as_json(), "files": files, "firsts": firsts}
         self.site.write_cache(cache, kept)
@@ -296,7 +298,7 @@ class _Writer:
             first = number * CHUNK
             last = max(place for place in data if place // CHUNK == number)
             rows = [data.get(place) for place in range(first, last + 1)]
-            yield self._put(f"{slug}/{number}", rows, listed=False)
+            yield self._put(f"{slug}.{number}", rows, listed=False)
 
     def _write_head(self, entry: Entry, facts: RunFacts, places: Sequence[int]) -> None:
         outcomes = [_NOT_RUN] * self.result.shown
@@ -310,7 +312,7 @@ class _Writer:
             "values": values,
             "find": self.firsts[entry.name],
         }
-        self._put(f"{model_slug(entry.name)}/head", head)
+        self._put(f"{model_slug(entry.name)}.head", head)
 
     def _write_index(
         self, entries: Sequence[Entry], slices: Mapping[str, list[Scalar]], firsts: Sequence[int]

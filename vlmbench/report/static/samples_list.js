@@ -24,10 +24,10 @@ const textChunk = (chunk) => loadData(`${path(`text-${chunk}`)}`, `${path(`text-
 
 /** @param {string} model @param {number} chunk @returns {Promise<(import("./types").Answer | null)[]>} */
 const answerChunk = (model, chunk) =>
-  loadData(path(`${model}/${chunk}`), `${path(`${model}/${chunk}`)}.js`).catch(() => []);
+  loadData(path(`${model}.${chunk}`), `${path(`${model}.${chunk}`)}.js`).catch(() => []);
 
 /** @param {string} model @returns {Promise<import("./types").Head>} */
-const headOf = (model) => loadData(path(`${model}/head`), `${path(`${model}/head`)}.js`);
+const headOf = (model) => loadData(path(`${model}.head`), `${path(`${model}.head`)}.js`);
 
 const chunkOf = (/** @type {number} */ place) => Math.floor(place / INDEX.chunk);
 
@@ -58,7 +58,7 @@ async function searchFile(name) {
 function searchFiles(models, heads) {
   const files = INDEX.find.map((first, at) => ({ name: `find-${at}`, first }));
   models.forEach((model, index) => {
-    files.push(...(heads[index]?.find ?? []).map((first, at) => ({ name: `${model.slug}/find-${at}`, first })));
+    files.push(...(heads[index]?.find ?? []).map((first, at) => ({ name: `${model.slug}.find-${at}`, first })));
   });
   return files.sort((a, b) => a.first - b.first);
 }
