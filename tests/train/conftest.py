@@ -22,6 +22,16 @@ def quick_collections() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def short_answers() -> Iterator[None]:
+    """Tiny models hardly ever stop; a dozen tokens show as well as 64 whether answers are equal."""
+    from vlmbench.train import live
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "ANSWER_TOKENS", 12)
+        yield
+
+
 @pytest.fixture(scope="session")
 def seedling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with small random weights and a tokenizer that knows the tasks' words."""

@@ -90,13 +90,11 @@ def test_rows_and_generated_pictures_in_one_recipe(seedling: Path, tmp_path: Pat
     assert {"rows"} in trained and {"drawn/single"} in trained
 
 
-def test_a_task_of_generated_pictures_is_reported_and_rows_are_refused(
-    seedling: Path, tmp_path: Path
-) -> None:
+def test_every_generated_picture_is_compared_with_the_tasks(seedling: Path, tmp_path: Path) -> None:
     from made_rows import write_parquet
 
     ready = prepared(tmp_path, seedling)
-    example = ready.loop.feed.some(1)[0]
+    (example,) = ready.loop.feed.update(8)[-1]  # of the last update
     picture = {"bytes": example.images[0].data, "path": None}
     write_parquet(
         tmp_path / "task.parquet", [{"id": "a", "image": picture, "question": "?", "answer": "赤"}]
@@ -108,15 +106,19 @@ def test_a_task_of_generated_pictures_is_reported_and_rows_are_refused(
         "prompt: '{{ row.question }}'\nmetrics: [{use: match.exact, headline: true}]\n"
     )
     guard = {"against": [str(tmp_path / "task.yaml")]}
-    ready = prepared(tmp_path, seedling, guard=guard)
-    report = ready.guard.as_dict()
+    with pytest.raises(DataError, match=r"picture of 'single:\S+' is that of sample 'a' .*'seed'"):
+        prepared(tmp_path, seedling, guard=guard)
+    prepared(tmp_path, seedling, guard=guard, max_steps=8)  # which do not show it
+    warned = {**guard, "on_hit": "warn", "same_picture": "warn"}
+    report = prepared(tmp_path, seedling, guard=warned).guard.as_dict()
     assert report["seen"] == {"seen": ["a"]}
     assert report["dropped"] == 0
-    assert report["pictures"] == 200
+    assert report["pictures"] == 9 * 6
     row = {"images": [picture], "texts": [{"user": "何色？", "assistant": "赤"}]}
     write_rows(tmp_path / "rows.parquet", [*color_rows(8), row])
+    data = [{"path": "rows.parquet"}, DRAWN]
     with pytest.raises(DataError, match=r"data in 1 examples: the first, .*parquet"):
-        prepared(tmp_path, seedling, data=[{"path": "rows.parquet"}, DRAWN], guard=guard)
+        prepared(tmp_path, seedling, data=data, guard=guard, max_steps=1)
 
 
 def test_pictures_that_do_not_fit_stop_before_the_first_step(

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-from vlmbench.cli.console import print_list
+from vlmbench.cli.console import interval, number, print_list, print_table
 from vlmbench.errors import UsageError
 from vlmbench.train.distributed import launched
 from vlmbench.train.recipe import StagedRecipe
@@ -32,11 +32,36 @@ def train_run_command(options: argparse.Namespace) -> int:
         )
     if options.quiet or not processes.is_main:
         return 0
+    _print_changes(checkpoint)
     print(f"The checkpoint: {checkpoint}")
     if page.path is not None:
         print(f"How it went: {page.path}")
     print(f"Next: {_next_command(_recipe(options), checkpoint)}")
     return 0
+
+
+def _print_changes(folder: Path) -> None:
+    """The evaluated tasks beside what they were before the first update of the last stage."""
+    from vlmbench.report.training_log import read_stages
+
+    log = read_stages(folder)[-1]
+    step = log.step if log.best_step is None else log.best_step
+    first, last = ({one["step"]: one for one in log.checks}.get(at, {}) for at in (0, step))
+    rows = [
+        [
+            task,
+            now["metric"],
+            number(first[f"eval/{task}"]["value"]),
+            number(now["value"]),
+            number(change["difference"], signed=True),
+            interval(change["low"], change["high"], signed=True),
+            str(change["n"]),
+        ]
+        for task in log.start["tasks"]
+        if (now := last.get(f"eval/{task}")) and (change := now.get("change"))
+    ]
+    headings = ["task", "metric", ">step 0", f">step {step}", ">change", ">95 % interval", ">n"]
+    print_table(headings, rows, title="What training changed, on the same samples")
 
 
 def _next_command(recipe: StagedRecipe, checkpoint: Path) -> str:

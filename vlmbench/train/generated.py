@@ -1,19 +1,18 @@
-"""What a recipe's generated sources give a training: feeds, validation, a sample for the guard."""
+"""What a recipe's generated sources give a training: feeds, validation, all of it for the guard."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vlmbench.errors import DataError
 from vlmbench.train.data.examples import Example
 from vlmbench.train.encode import ExampleEncoder
-from vlmbench.train.feed import Feed
+from vlmbench.train.feed import Feed, Group
 from vlmbench.train.mixed_feed import MixedFeed
+from vlmbench.train.pairs import shown_alone
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.synthetic_feed import SyntheticFeed
 
-GUARDED_PICTURES = 200
-"""Pictures of each generated source that the guard looks at."""
 SIZED_PICTURES = 64
 """Pictures of each generated source that are measured before step 0."""
 
@@ -53,9 +52,37 @@ def generated_validation(recipe: Recipe) -> list[Example]:
     return [one for feed in synthetic_feeds(recipe) for one in feed.held_out(rows or 0)]
 
 
-def guard_sample(recipe: Recipe) -> list[Example]:
-    """Some of what the generated sources will give, for the guard to report on."""
-    return [one for feed in synthetic_feeds(recipe) for one in feed.sample(GUARDED_PICTURES)]
+def generated_examples(recipe: Recipe, per_update: int) -> Iterator[list[Example]]:
+    """All that the generated sources will give to a training, update by update.
+
+    A contrastive stage keeps the first pictures of its updates, which come in one list.
+
+    Args:
+        per_update: Groups of an update, of all processes.
+    """
+    if not recipe.synthetic_sources:
+        return
+    feed = mixed(recipe, _RowsElsewhere() if recipe.row_sources else None, per_update)
+    if recipe.objective == "contrastive":
+        chosen = recipe.contrastive
+        yield shown_alone(feed, chosen.pictures, regions=chosen.regions)
+        return
+    for step in range(recipe.max_steps or 0):  # without it the loop refuses data without an end
+        yield [one for group in feed.update(step) for one in group]
+
+
+class _RowsElsewhere:
+    """Stands for the rows of a recipe, so that the other sources get their own updates."""
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        return None
+
+    def update(self, step: int) -> list[Group]:
+        return []
+
+    def some(self, count: int) -> list[Example]:
+        return []
 
 
 def check_sizes(recipe: Recipe, encoder: ExampleEncoder, *, longest: int) -> None:

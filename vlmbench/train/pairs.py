@@ -67,6 +67,23 @@ def collect_pairs(feed: Feed, pictures: int, *, regions: bool = False) -> Pairs:
     Raises:
         DataError: No row shows one image, or none names its regions.
     """
+    found = shown_alone(feed, pictures, regions=regions)
+    if not found and regions:
+        raise DataError(
+            "No row says what is where in its image, which 'contrastive.regions' needs; generated "
+            "scenes do."
+        )
+    if not found:
+        raise DataError("No row shows one image, so there is nothing to compare with a text.")
+    return pairs_of(found, regions=regions)
+
+
+def shown_alone(feed: Feed, pictures: int, *, regions: bool = False) -> list[Example]:
+    """An example for each of the first pictures that stand alone, at most so many.
+
+    Args:
+        regions: Only those that name their regions.
+    """
     found: dict[str, Example] = {}
     epoch = feed.steps_per_epoch
     for step in itertools.count() if epoch is None else range(epoch):
@@ -75,14 +92,7 @@ def collect_pairs(feed: Feed, pictures: int, *, regions: bool = False) -> Pairs:
                 found.setdefault(group[0].images[0].digest, group[0])
         if len(found) >= pictures or (step == _PATIENCE and not found):
             break
-    if not found and regions:
-        raise DataError(
-            "No row says what is where in its image, which 'contrastive.regions' needs; generated "
-            "scenes do."
-        )
-    if not found:
-        raise DataError("No row shows one image, so there is nothing to compare with a text.")
-    return pairs_of(list(found.values())[:pictures], regions=regions)
+    return list(found.values())[:pictures]
 
 
 def tokens_of(pairs: Pairs, inputs: Tensor, *, seed: int | None = None) -> GetInputs:

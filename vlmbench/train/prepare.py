@@ -24,7 +24,12 @@ from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.distributed import Processes, join
 from vlmbench.train.encode import ExampleEncoder
 from vlmbench.train.feed import RowFeed
-from vlmbench.train.generated import check_sizes, generated_validation, mixed
+from vlmbench.train.generated import (
+    check_sizes,
+    generated_examples,
+    generated_validation,
+    mixed,
+)
 from vlmbench.train.live import LiveModel, check_metric
 from vlmbench.train.loop import Loop
 from vlmbench.train.recipe import Recipe
@@ -75,11 +80,13 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
     encoder = ExampleEncoder(loaded, spec.options, end_tokens(loaded))
     sources = open_sources(recipe.row_sources, folder)
     mixture = Mixture(sources, seed=recipe.seed) if sources else None
+    per_update = recipe.examples_per_step * processes.count
     checked, guarded = processes.by_main(
-        lambda: _checked(recipe, mixture, encoder, longest=loaded.positions, quiet=quiet)
+        lambda: _checked(
+            recipe, mixture, encoder, per_update, longest=loaded.positions, quiet=quiet
+        )
     )
     rows = checked.of(mixture)
-    per_update = recipe.examples_per_step * processes.count
     feed = _row_feed(recipe, rows, per_update)
     rows = replace(rows, validation=[*rows.validation, *generated_validation(recipe)])
     trainable = make_trainable(
@@ -106,12 +113,19 @@ def prepare(recipe: Recipe, folder: Path, *, quiet: bool = True) -> Prepared:
 
 
 def _checked(
-    recipe: Recipe, mixture: Mixture | None, encoder: ExampleEncoder, *, longest: int, quiet: bool
+    recipe: Recipe,
+    mixture: Mixture | None,
+    encoder: ExampleEncoder,
+    per_update: int,
+    *,
+    longest: int,
+    quiet: bool,
 ) -> tuple[CheckedRows, GuardReport]:
-    """Every row, and a sample of what is generated, checked before the first step."""
-    found = check_rows(recipe, mixture, encoder, _evaluated(recipe), longest=longest, quiet=quiet)
+    """Every row, and all that will be generated, checked before the first step."""
     check_sizes(recipe, encoder, longest=longest)
-    return found
+    generated = generated_examples(recipe, per_update)
+    index = _evaluated(recipe)
+    return check_rows(recipe, mixture, encoder, index, generated, longest=longest, quiet=quiet)
 
 
 def _load(recipe: Recipe, spec: ModelSpec, processes: Processes) -> Loaded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 from array import array
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,12 +21,11 @@ from vlmbench.environment import cpu_cores
 from vlmbench.errors import DataError
 from vlmbench.executors.local import prefetched
 from vlmbench.records import stable_hash
-from vlmbench.train.data.contamination import GuardReport, check, decide
+from vlmbench.train.data.contamination import GuardReport, check, decide, refuse_drawn
 from vlmbench.train.data.evaluation_index import EvaluationIndex
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.mixture import Mixture
 from vlmbench.train.encode import ExampleEncoder
-from vlmbench.train.generated import guard_sample
 from vlmbench.train.recipe import Recipe
 from vlmbench.train.recipe_sections import Validation
 from vlmbench.train.sources import CheckedRows, SourceRows, content_key
@@ -82,6 +81,7 @@ def check_rows(
     mixture: Mixture | None,
     encoder: ExampleEncoder,
     index: EvaluationIndex,
+    generated: Iterable[Sequence[Example]] = (),
     *,
     longest: int,
     quiet: bool,
@@ -91,6 +91,7 @@ def check_rows(
     Args:
         mixture: None where the recipe has no rows.
         index: What must not be trained on.
+        generated: What is trained on beside the rows, by update; only compared with the index.
         longest: Tokens that the model has positions for.
         quiet: Show no progress.
 
@@ -104,15 +105,17 @@ def check_rows(
     """
     limit = min(recipe.max_length or longest, longest)
     table = _Table()
-    # Generated pictures are reported and never refused: the tasks' were drawn from other seeds.
-    drawn = guard_sample(recipe) if index.samples else []
     with contextlib.ExitStack() as stack:
         examples: Iterable[Example] = ()
         if mixture is not None:
             encoded = _encoded(mixture, encoder, limit, table, quiet=quiet)
             examples = stack.enter_context(contextlib.closing(encoded))
+        is_drawn = bool(index.samples and recipe.synthetic_sources)
+        drawn = _drawn(recipe, generated, quiet=quiet) if is_drawn else ()
         report = check(chain(examples, drawn), index)
-    keys = decide(report.without({(one.source, one.id) for one in drawn}), recipe.guard)
+    of_rows = len(table.rows_of_examples)
+    refuse_drawn(report, of_rows, recipe.guard)
+    keys = decide(report.of_first(of_rows), recipe.guard)
     if mixture is None:
         return CheckedRows((), (), []), report
     dropped = {table.rows_of_examples[one.position] for one in report.findings if one.key in keys}
@@ -137,14 +140,7 @@ def _encoded(
         return [(row, max(encoder.size(example).tokens for example in row[2])) for row in rows]
 
     threads = cpu_cores()
-    bar = Progress(
-        TextColumn("checking rows"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )
+    bar = _bar("checking rows", quiet=quiet)
     task = bar.add_task("rows", total=sum(map(len, mixture.rows)))
     chunks = prefetched(sizes, _chunks(mixture.read()), threads=threads, ahead=threads + 1)
     with _one_torch_thread(), bar, contextlib.closing(chunks):
@@ -153,6 +149,29 @@ def _encoded(
                 table.add(row, fits=tokens <= limit)
                 yield from row[2]
             bar.advance(task, len(chunk))
+
+
+def _drawn(
+    recipe: Recipe, generated: Iterable[Sequence[Example]], *, quiet: bool
+) -> Iterator[Example]:
+    """What is generated, one by one, with a bar of the updates that it is for."""
+    bar = _bar("comparing generated pictures", quiet=quiet)
+    task = bar.add_task("updates", total=recipe.max_steps)
+    with bar:
+        for update in generated:
+            yield from update
+            bar.advance(task)
+
+
+def _bar(text: str, *, quiet: bool) -> Progress:
+    return Progress(
+        TextColumn(text),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )
 
 
 def _chunks(rows: Iterator[_Row]) -> Iterator[list[_Row]]:

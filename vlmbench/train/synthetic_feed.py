@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import chain, count, islice, zip_longest
+from itertools import chain, zip_longest
 
 from vlmbench.train.data.examples import Example
 from vlmbench.train.feed import Group
@@ -49,11 +49,6 @@ class SyntheticFeed:
         """
         by_question = zip_longest(*self._drawn("validation", number))
         return [one for one in chain.from_iterable(by_question) if one is not None]
-
-    def sample(self, number: int) -> list[Example]:
-        """The questions on the first pictures that are trained on."""
-        groups = chain.from_iterable(map(self.update, count()))
-        return list(chain.from_iterable(islice(groups, number)))
 
     def _drawn(self, name: str, number: int) -> Iterator[Group]:
         rng = random.Random(f"{self._seed}:{name}")

@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from vlmbench.train.prepare import Prepared
 from vlmbench.train.progress import StepLog
 from vlmbench.train.sharding import whole_weights
 from vlmbench.train.step_report import StepReport
+from vlmbench.train.task_changes import TaskChange, task_changes
 from vlmbench.train.watching import StageNumber, start_facts
 
 
@@ -126,12 +127,13 @@ class Training:
         validation = ready.rows.validation
         if validation:
             row["eval/loss"] = validation_loss(ready.loop, ready.encoder, validation)
-        checks = self._target / "checks" / f"step-{step}"
+        checks = self._checks(step)
         # What a training that was stopped was told there came from other weights, if not the same.
         shutil.rmtree(checks, ignore_errors=True)
         self._records = ready.live.tasks(recipe.evaluate.tasks, checks, recipe.seed)
+        changes = task_changes(self._checks(0), checks) if step else {}
         for record in self._records:
-            row[f"eval/{record.task}"] = _headline(record)
+            row[f"eval/{record.task}"] = _headline(record, changes.get(record.task))
         row["samples"] = self._samples()
         best = recipe.evaluate.best
         if best is not None:
@@ -140,6 +142,10 @@ class Training:
                 self._compare(best, value, step)
                 row["best_step"] = self._progress.best_step
         self._log.check(step, row)
+
+    def _checks(self, step: int) -> Path:
+        """Where the runs of a check are kept."""
+        return self._target / "checks" / f"step-{step}"
 
     def _samples(self) -> list[dict[str, str]]:
         answers = self._ready.live.answers(self._probes)
@@ -229,8 +235,8 @@ class Training:
         publish(self._target)
 
 
-def _headline(record: RunRecord) -> dict[str, Any] | None:
-    """A task's headline value with its interval, for the log."""
+def _headline(record: RunRecord, change: TaskChange | None) -> dict[str, Any] | None:
+    """A task's headline value with its interval, and its change since step 0, for the log."""
     found = [one for one in record.estimates if one.headline and one.slice is None]
     if not found:
         return None
@@ -242,4 +248,5 @@ def _headline(record: RunRecord) -> dict[str, Any] | None:
         "high": one.high,
         "n": one.n,
         "signature": one.signature,
+        **({} if change is None else {"change": asdict(change)}),
     }

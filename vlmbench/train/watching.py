@@ -12,6 +12,7 @@ import PIL.Image
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
+from vlmbench.tasks.registry import load_task
 from vlmbench.train.data.contamination import GuardReport
 from vlmbench.train.data.examples import Example
 from vlmbench.train.prepare import Prepared
@@ -85,7 +86,7 @@ def start_facts(ready: Prepared, stage: StageNumber, probes: Sequence[Example]) 
         "validation_rows": len(rows.validation),
         "too_long": {"count": len(rows.too_long), "first": rows.too_long[:_NAMED]},
         "best": evaluate.best if evaluate else None,
-        "tasks": sorted(evaluate.tasks) if evaluate else [],
+        "tasks": sorted(load_task(one).name for one in evaluate.tasks) if evaluate else [],
         "trained_tasks": sorted(
             source.path.removeprefix("task:")
             for source in recipe.row_sources

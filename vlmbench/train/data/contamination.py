@@ -116,6 +116,11 @@ class GuardReport:
         """The findings of some kinds."""
         return [finding for finding in self.findings if finding.kind in kinds]
 
+    def of_first(self, count: int) -> GuardReport:
+        """The report with the findings of the first examples only."""
+        kept = tuple(finding for finding in self.findings if finding.position < count)
+        return replace(self, findings=kept)
+
     def without(self, dropped: Collection[ExampleKey]) -> GuardReport:
         """The report on what is left when some examples are dropped."""
         kept = tuple(finding for finding in self.findings if finding.key not in dropped)
@@ -233,6 +238,29 @@ def decide(report: GuardReport, guard: Guard) -> set[ExampleKey]:
         if reaction == "drop":
             dropped.update(finding.key for finding in found)
     return dropped
+
+
+def refuse_drawn(report: GuardReport, first: int, guard: Guard) -> None:
+    """See that no generated picture is a task's.
+
+    Only equal pixels say so: a picture that was just drawn is no re-encoded copy of another, and
+    charts drawn by one program have close hashes, which are reported.
+
+    Args:
+        first: Position of the first example that was generated.
+
+    Raises:
+        DataError: One is, and the guard does not say `warn`.
+    """
+    settings = {"leak": ("on_hit", guard.on_hit), "picture": ("same_picture", guard.same_picture)}
+    for finding in report.of_kind("leak", "picture"):
+        setting, reaction = settings[finding.kind]
+        if finding.position >= first and finding.by == "pixels" and reaction != "warn":
+            raise DataError(
+                f"The generated picture of '{finding.example}' is that of sample "
+                f"'{finding.sample}' of task '{finding.task}'; draw others by another 'seed', or "
+                f"set 'guard: {{{setting}: warn}}' to train on it and have the report say so."
+            )
 
 
 class _Touch(NamedTuple):
