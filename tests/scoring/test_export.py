@@ -52,6 +52,14 @@ def test_csv_and_json_hold_every_estimate(records: Sequence[RunRecord]) -> None:
     assert [(one["value"], one["n"], one["limit"]) for one in three] == [(0.75, 4, None)]
 
 
+def test_two_runs_of_one_name_are_two_rows(records: Sequence[RunRecord]) -> None:
+    for one in complete(records):
+        both = [one, dataclasses.replace(one, seed=one.seed + 1)]
+        for format, end in (("markdown", " |"), ("latex", " &")):
+            text = export(both, format)
+            assert f"{one.model}{end}" in text and f"{one.model} (2){end}" in text
+
+
 def test_shown_formats_leave_out_what_is_incomplete(records: Sequence[RunRecord]) -> None:
     assert [one.model for one in left_out(records, "markdown")] == ["scripted-cut"]
     assert left_out(records, "csv") == []

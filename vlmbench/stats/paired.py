@@ -165,6 +165,14 @@ def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
     return np.sort(ends, axis=0).T
 
 
+def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
+    """Ends of the intervals that leave out a share `tail` at either end, at once: (parts, 2)."""
+    wins, losses, n, scale = np.array([(one.wins, one.losses, one.n, one.scale) for one in parts]).T
+    quantiles = [t_quantile(1 - tail, one.freedom) for one in parts]
+    ends = np.array(score_limits(wins, losses, n, quantiles)) * scale
+    return np.sort(ends, axis=0).T
+
+
 def paired_difference(
     new: Floats,
     old: Floats,
@@ -193,30 +201,58 @@ def paired_difference(
     Raises:
         ValueError: The shapes differ, or the values are not of the kind.
     """
-    if new.shape != old.shape:
-        raise ValueError(f"paired vectors differ in shape: {new.shape} and {old.shape}")
-    difference = value_of(new, combine) - value_of(old, combine)
-    whole = None
-    if kind == "binary":
-        whole = _wins_and_losses(new, old, combine, bounds)
-    least = unit if kind == "free" else bounds[1] - bounds[0]
-    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
-    if whole is not None and count == len(new):
-        pairs = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
+    found = paired_tail(
+        new, old, clusters=clusters, combine=combine, kind=kind, bounds=bounds, unit=unit
+    )
+    pairs, count, whole = found.tail, found.clusters, found.whole
     low, high = pairs.limits((1 - level) / 2)
     p = pairs.below(0.0)
-    exact = whole is not None and count == len(new)
     return PairedDifference(
-        difference=difference,
+        difference=found.difference,
         low=low,
         high=high,
-        p_two_sided=mid_p(*whole) if whole and exact else min(1.0, 2 * min(p, 1 - p)),
+        p_two_sided=mid_p(*whole) if whole else min(1.0, 2 * min(p, 1 - p)),
         n=len(new),
         clusters=count,
-        method=_method(exact, count < len(new)),
+        method=_method(whole is not None, count < len(new)),
         small=count < FEW,
         tail=pairs,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTail:
+    """A difference before its interval is drawn."""
+
+    difference: float
+    tail: EffectivePairs
+    clusters: int
+    """Independent clusters of samples."""
+    whole: tuple[int, int] | None
+    """Wins and losses of right and wrong answers that are independent of one another."""
+
+
+def paired_tail(
+    new: Floats,
+    old: Floats,
+    *,
+    clusters: Labels | None,
+    combine: Combine,
+    kind: Kind,
+    bounds: tuple[float, float],
+    unit: float,
+) -> PairedTail:
+    """What `paired_difference` rests on; see there."""
+    if new.shape != old.shape:
+        raise ValueError(f"paired vectors differ in shape: {new.shape} and {old.shape}")
+    difference = value_of(new, combine) - value_of(old, combine)
+    whole = _wins_and_losses(new, old, combine, bounds) if kind == "binary" else None
+    least = unit if kind == "free" else bounds[1] - bounds[0]
+    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
+    if whole is None or count < len(new):
+        return PairedTail(difference, pairs, count, None)
+    exact = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
+    return PairedTail(difference, exact, count, whole)
 
 
 def _method(exact: bool, is_clustered: bool) -> str:
