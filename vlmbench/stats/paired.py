@@ -165,14 +165,6 @@ def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
     return np.sort(ends, axis=0).T
 
 
-def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
-    """Ends of the intervals that leave out a share `tail` at either end, at once: (parts, 2)."""
-    wins, losses, n, scale = np.array([(one.wins, one.losses, one.n, one.scale) for one in parts]).T
-    quantiles = [t_quantile(1 - tail, one.freedom) for one in parts]
-    ends = np.array(score_limits(wins, losses, n, quantiles)) * scale
-    return np.sort(ends, axis=0).T
-
-
 def paired_difference(
     new: Floats,
     old: Floats,
