@@ -47,10 +47,10 @@ def answers(site: Path, task: str, model: str) -> dict[str, Any]:
     """One model's answers by id; None where there is none."""
     about = index(site, task)
     slug = next(one["slug"] for one in about["models"] if one["name"] == model)
-    folder = site / "samples" / task / slug
+    folder = site / "samples" / task
     found: dict[str, Any] = dict.fromkeys(about["ids"])
-    for part in folder.glob("[0-9]*.js"):
-        first = int(part.stem) * about["chunk"]
+    for part in folder.glob(f"{slug}.[0-9]*.js"):
+        first = int(part.stem.removeprefix(f"{slug}.")) * about["chunk"]
         for place, one in enumerate(data(part), first):
             found[about["ids"][place]] = one
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from functools import cache
@@ -10,6 +11,10 @@ from urllib.parse import urlsplit
 
 PROBE_SECONDS = 3.0
 """How long a first connection may take before the Hub counts as unreachable."""
+
+
+_OURS = "yes"
+"""What we set HF_HUB_OFFLINE to, so that a process started by us knows it from the user's "1"."""
 
 
 @cache
@@ -23,16 +28,25 @@ def go_offline_if_unreachable() -> bool:
         Whether the Hub can be reached, as far as one connection tells.
     """
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if _offline_value().upper() in ("1", "ON", "YES", "TRUE"):
         return False
     if _connects():
         return True
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = _OURS
     # The client reads the variable once, when it is imported, which a trainer may have done.
     for module in ("huggingface_hub.constants", "datasets.config"):
         if module in sys.modules:
             sys.modules[module].__dict__["HF_HUB_OFFLINE"] = True
     return False
+
+
+def is_told_offline() -> bool:
+    """Whether the user's environment forbids to ask the Hub."""
+    return not go_offline_if_unreachable() and _offline_value() != _OURS
+
+
+def _offline_value() -> str:
+    return os.environ.get("HF_HUB_OFFLINE", "")
 
 
 def dataset_commit(name: str, revision: str | None = None) -> str | None:
@@ -41,6 +55,8 @@ def dataset_commit(name: str, revision: str | None = None) -> str | None:
     Returns:
         None if the Hub cannot be reached, or does not say.
     """
+    if revision is not None and re.fullmatch("[0-9a-f]{40}", revision):
+        return revision
     if not go_offline_if_unreachable():
         return None
     import huggingface_hub
@@ -64,6 +80,11 @@ def why_not_loaded(error: BaseException, what: str, *, local: str) -> str:
             f"The {what} is gated; accept its licence on the Hub and log in with 'hf auth login'."
         )
     if not go_offline_if_unreachable():
+        if is_told_offline():
+            return (
+                "The Hugging Face Hub can't be reached (HF_HUB_OFFLINE is set), so "
+                f"{what} cannot be loaded; {local}."
+            )
         return f"The Hugging Face Hub can't be reached, so {what} cannot be loaded; {local}."
     if "RevisionNotFoundError" in names:
         return f"The {what} has no such revision on the Hub; check 'revision'."

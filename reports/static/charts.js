@@ -46,7 +46,7 @@ function layout(more) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, color: cssColor("ink"), size: 13 },
     margin: { l: 56, r: 16, t: 12, b: 48 }, hovermode: "closest", dragmode: false,
-    legend: { orientation: "h", y: 1.12 },
+    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0 },
     hoverlabel: { bgcolor: cssColor("raised"), bordercolor: cssColor("chance"), font: { color: cssColor("ink") } },
     xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
   };

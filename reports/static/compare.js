@@ -202,7 +202,7 @@
       x: lines.map((line) => line.values[index]), y: titles, type: "scatter", mode: "markers", name: plain(name),
       marker: { size: 11, color: seriesColor(index), symbol: SYMBOLS[index % SYMBOLS.length] },
       hovertemplate: "%{y}: %{x:.3f}<extra>%{fullData.name}</extra>",
-    })), { height: 90 + 24 * lines.length, yaxis: { autorange: "reversed", automargin: true, tickfont: { size: 12 } }, margin: { l: 20, r: 20, t: 40, b: 40 } });
+    })), { height: 90 + 24 * lines.length, yaxis: { range: [lines.length - 0.4, -0.6], automargin: true, tickfont: { size: 12 } }, margin: { l: 20, r: 20, t: 40, b: 40 } });
   }
 
   redraws.push(show);

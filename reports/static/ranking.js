@@ -94,7 +94,9 @@ function pairDeviation(task, first, second) {
   const [x, y] = [known.field.indexOf(first), known.field.indexOf(second)];
   // Without a pair nothing is told apart.
   if (x < 0 || y < 0) return Infinity;
-  return known.pair_deviations[pairPlace(x, y, known.field.length)] ?? Infinity;
+  const at = 4 * pairPlace(x, y, known.field.length);
+  const digits = known.pair_deviations.slice(at, at + 4);
+  return digits ? parseInt(digits, 36) / 1e6 : Infinity;
 }
 
 /**

@@ -268,14 +268,20 @@ function sortByHash() {
   return true;
 }
 
-/** Says at the right edge of a box that it holds more columns. @param {Element} box */
+/** Says at the edges of a box that it holds more columns or rows. @param {Element} box */
 function markOverflow(box) {
+  box.classList.toggle("more-below", box.scrollHeight - box.clientHeight - box.scrollTop > 4);
   const more = box.scrollWidth - box.clientWidth - box.scrollLeft > 4;
   box.classList.toggle("more-right", more);
 }
 
+/** @type {WeakSet<Element>} */
+const watched = new WeakSet();
+
 function startScrolling() {
   for (const box of document.querySelectorAll(".scroll")) {
+    if (watched.has(box)) continue;
+    watched.add(box);
     box.addEventListener("scroll", () => markOverflow(box), { passive: true });
     new ResizeObserver(() => markOverflow(box)).observe(box);
   }

@@ -120,7 +120,7 @@ def _two_at_once() -> Case:
             first.wait()
 
         stack.callback(end)
-        assert asked.wait(60)
+        assert asked.wait(600)
         return Attack(arguments, REFUSED, f"(process {first.pid})", ENVIRONMENT)
 
     return Case("disk", "two_at_once", "two commands on one directory", setup, quick=False)

@@ -6,7 +6,7 @@
 The runs are made of one real run of the blind baseline: its samples again and again under other
 ids, some answers swapped, under the names of other models and tasks. Only times and sizes are
 measured with them. CPU seconds are printed beside wall seconds, since other work on the machine
-lengthens the latter. One JSON document is printed.
+lengthens the latter. One JSON document is printed. `--folder` keeps the runs for the next time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,10 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=12)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--browser", action="store_true", help="also measure pages in Chromium")
+    parser.add_argument("--folder", type=Path, help="where runs are kept, or are already")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-report-") as folder:
-        print(json.dumps(measure(Path(folder), options), indent=2))
+        print(json.dumps(measure(options.folder or Path(folder), options), indent=2))
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -46,12 +47,16 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     runs, site = folder / "runs", folder / "site"
     seed = folder / "seed"
     command = ["run", "--model", "baseline:blind-majority", "--tasks", TASK, "--out", str(seed)]
-    assert vlmbench([*command, "--quiet", "--no-cache", "--keep-images", "--json"]) == 0
-    shutil.copytree(seed / "images", runs / "images")
+    with redirect_stdout(sys.stderr):
+        assert vlmbench([*command, "--quiet", "--no-cache", "--keep-images"]) == 0
     source = Source(seed / "baseline-blind-majority" / TASK)
-    for model in range(options.models):
-        for task in range(options.tasks):
-            source.write(runs, f"model-{model:02}", f"task-{task:02}", options.samples, model)
+    if not runs.exists():
+        shutil.copytree(seed / "images", runs / "images")
+        for model in range(options.models):
+            for task in range(options.tasks):
+                source.write(runs, f"model-{model:02}", f"task-{task:02}", options.samples, model)
+    shutil.rmtree(runs / "model-new", ignore_errors=True)
+    shutil.rmtree(site, ignore_errors=True)
     found: dict[str, Any] = {"models": options.models, "tasks": options.tasks}
     found["samples"] = options.samples
     with measured(found, "build"):
@@ -163,10 +168,15 @@ def in_browser(site: Path) -> dict[str, Any]:
 
 _TYPING = """async () => {
   const box = document.querySelector('input[name=q]');
+  const count = document.querySelector('#count');
+  // The count is written once more when everything has been searched.
   const done = () => new Promise((resolve) => {
-    const look = () => document.querySelector('#count').textContent.includes('searching')
-      || !document.querySelector('#count').textContent ? setTimeout(look, 5) : resolve();
-    setTimeout(look, 0);
+    const seen = new MutationObserver(() => {
+      if (count.textContent.includes('searching')) return;
+      seen.disconnect();
+      resolve();
+    });
+    seen.observe(count, { childList: true });
   });
   const longest = [];
   const seen = new PerformanceObserver((list) => {
@@ -178,10 +188,11 @@ _TYPING = """async () => {
   for (const letter of '何色は上にあ') {
     text += letter;
     box.value = text;
+    const finished = done();
     const before = performance.now();
     box.dispatchEvent(new Event('input'));
     strokes.push(performance.now() - before);
-    await done();
+    await finished;
     answers.push(performance.now() - before);
   }
   await new Promise((resolve) => setTimeout(resolve, 200));

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 from scipy.stats import binom
 
 from vlmbench.stats import Floats
@@ -54,6 +55,19 @@ def _vqa(random: np.random.Generator, size: tuple[int, ...]) -> Floats:
     return random.choice([0, 1 / 3, 2 / 3, 1], p=[0.3, 0.1, 0.1, 0.5], size=size)
 
 
+def _lognormal(random: np.random.Generator, size: tuple[int, ...]) -> Floats:
+    return random.lognormal(0, 1, size)
+
+
+def _rare_zeros(random: np.random.Generator, size: tuple[int, ...]) -> Floats:
+    """Much alike, but one in twenty got nothing."""
+    return np.where(random.random(size) < 0.05, 0, random.beta(20, 30, size))
+
+
+def _rare_misreadings(random: np.random.Generator, size: tuple[int, ...]) -> Floats:
+    return np.where(random.random(size) < 0.9, 0, random.gamma(1.5, 0.3, size))
+
+
 SCALES = {
     "VQA accuracy": Scale("bounded", _vqa),
     "ROUGE": Scale("bounded", _rouge),
@@ -62,6 +76,19 @@ SCALES = {
     "CIDEr of a weak model": Scale("free", _cider),
     "character error rate": Scale("free", _cer),
 }
+
+
+OTHER_SCALES = {
+    "Beta(0.3, 0.3), mostly near 0 or 1": Scale("bounded", lambda r, size: r.beta(0.3, 0.3, size)),
+    "Beta(8, 1), near the ceiling": Scale("bounded", lambda r, size: r.beta(8, 1, size)),
+    "Beta(20, 30), much alike": Scale("bounded", lambda r, size: r.beta(20, 30, size)),
+    "Beta(20, 30), 5 % zeros": Scale("bounded", _rare_zeros),
+    "exponential": Scale("free", lambda r, size: r.exponential(0.3, size)),
+    "gamma, 90 % zeros": Scale("free", _rare_misreadings),
+    "gamma of shape 4": Scale("free", lambda r, size: r.gamma(4, 0.5, size)),
+    "lognormal": Scale("free", _lognormal),
+}
+"""Shapes that were not looked at when the methods were chosen."""
 
 
 def clustered_answers(
@@ -86,6 +113,29 @@ def clustered_answers(
     return np.asarray(right.mean(axis=0))
 
 
+def alike_answers(
+    random: np.random.Generator, clusters: int, size: int, share: float, icc: float
+) -> Floats:
+    """A share `icc` of the images has all its questions right or all wrong, (clusters, size)."""
+    alike = random.random((clusters, 1)) < icc
+    whole = random.random((clusters, 1)) < share
+    single = random.random((clusters, size)) < share
+    return np.where(alike, whole, single).astype(np.float64)
+
+
+def latent_answers(
+    random: np.random.Generator, clusters: int, size: int, share: float, icc: float
+) -> Floats:
+    """Right where a normal ability of the image and one of the question reach a bar.
+
+    Args:
+        icc: Of the abilities; that of the answers is lower.
+    """
+    image, question = random.normal(size=(clusters, 1)), random.normal(size=(clusters, size))
+    ability = np.sqrt(icc) * image + np.sqrt(1 - icc) * question
+    return (ability < ndtri(share)).astype(np.float64)
+
+
 def paired_answers(
     random: np.random.Generator, clusters: int, size: int, losses: float, wins: float, icc: float
 ) -> tuple[Floats, Floats]:
@@ -102,6 +152,23 @@ def paired_answers(
     both = random.random((clusters, size)) < 0.5
     new, old = np.where(lost, 0, np.where(won, 1, both)), np.where(lost, 1, np.where(won, 0, both))
     return new.reshape(-1, 1).astype(np.float64), old.reshape(-1, 1).astype(np.float64)
+
+
+def paired_scores(
+    random: np.random.Generator, n: int, differing: float, drop: float
+) -> tuple[Floats, Floats]:
+    """(new, old), ROUGE-like: a share of the answers is another one, and some of those are lost.
+
+    Args:
+        differing: Share of the answers that are new ones.
+        drop: The mean of old minus new.
+    """
+    old = np.where(random.random(n) < 0.1, 0, random.beta(2, 3, n))
+    other = np.where(random.random(n) < 0.1, 0, random.beta(2, 3, n))
+    new = np.where(random.random(n) < differing, other, old)
+    # The mean of a score is 0.36.
+    new = np.where(random.random(n) < drop / 0.36, 0, new)
+    return new.reshape(-1, 1), old.reshape(-1, 1)
 
 
 class Outcomes(NamedTuple):

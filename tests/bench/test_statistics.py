@@ -19,14 +19,13 @@ DRAWS = 60
 
 
 def misses(rates: Iterable[bench.Rate], draws: int | None = None) -> list[str]:
-    """The cases that are not as they should be, but for chance where they were drawn."""
+    """The cases that are not as they are held to be, but for chance where they were drawn."""
     found = []
     for one in rates:
-        ends = [
-            4 * math.sqrt(max(end * (1 - end), 0.01) / draws) if draws else 0.0
-            for end in (one.least, one.most)
+        chance = [
+            4 * math.sqrt(max(end * (1 - end), 0.01) / draws) if draws else 0.0 for end in one.held
         ]
-        if not one.least - ends[0] <= one.share <= one.most + ends[1]:
+        if not one.held[0] - chance[0] <= one.share <= one.held[1] + chance[1]:
             found.append(f"{one.case}: {one.share:.3f}")
     return found
 
@@ -53,28 +52,34 @@ def test_a_long_tail_below_is_covered_too() -> None:
 
 def test_means_cover_what_they_say() -> None:
     assert not misses(bench.means(DRAWS, (20, 50)), DRAWS)
+    assert not misses(bench.other_means(DRAWS, (50,)), DRAWS)
 
 
 def test_shared_images_are_allowed_for() -> None:
     assert not misses(bench.clusters(DRAWS, (0.3,)), DRAWS)
+    assert not misses(bench.other_clusters(DRAWS, (0.5,)), DRAWS)
 
 
 def test_shared_questions_are_allowed_for() -> None:
     assert not misses(bench.groups(40), 40)
+    assert not misses(bench.clustered_groups(40), 40)
 
 
 def test_paired_differences_cover_what_they_say() -> None:
     assert not misses(bench.paired((50, 200)))
+    assert not misses(bench.paired_means(DRAWS, (50, 200)), DRAWS)
     assert not misses(bench.pooled_verdicts(DRAWS), DRAWS)
 
 
 def test_equal_models_seldom_fail() -> None:
     assert not misses(bench.false_alarms((1, 20)))
     assert not misses(bench.clustered_pairs(DRAWS), DRAWS)
+    assert not misses(bench.gate_alarms(20, (1, 4)), 20)
 
 
 def test_few_samples_never_pass_by_luck() -> None:
     assert not misses(bench.false_passes())
+    assert not misses(bench.partial_passes(20, (5, 30)), 20)
 
 
 def test_power_is_as_planned() -> None:
@@ -84,6 +89,11 @@ def test_power_is_as_planned() -> None:
 
 def test_stopping_early_is_no_way_to_be_wrong() -> None:
     assert not misses(bench.sequential(20, samples=200), 20)
+    assert not misses(bench.early_verdicts(10), 10)
+
+
+def test_twenty_tasks_take_less_than_five_seconds() -> None:
+    assert bench.gate_seconds() < 5
 
 
 def test_raters_and_places() -> None:
@@ -95,28 +105,24 @@ def test_raters_and_places() -> None:
 ROW = re.compile(
     r"^\| (.+) \| (\d\.\d{3}) \| (?:(\d\.\d{3}) to (\d\.\d{3})|(\d\.\d{3})) \| (\w*) ?\|$"
 )
+LOWEST, HIGHEST = 0.9, 1.0
+"""Coverage that the page calls short of what is wanted, and yet must reach."""
 
 
 def test_the_page_shows_a_simulation_that_holds() -> None:
-    """Every row of the tables that were committed is within what it says."""
+    """Every row of the committed tables is as it says, and none that falls short is hidden."""
     rows = [match for line in PAGE.read_text("utf-8").splitlines() if (match := ROW.match(line))]
-    assert len(rows) > 150
+    assert len(rows) > 250
     for row in rows:
-        case, share, least, most, true, missed = row.groups()
+        case, share, least, most, true, mark = row.groups()
         if true is not None:
-            assert abs(float(share) - float(true)) <= 0.03, case
-        else:
-            assert float(least) <= float(share) <= float(most), case
-        assert not missed, case
+            assert abs(float(share) - float(true)) <= 0.03 and not mark, case
+            continue
+        assert mark == bench.Rate(case, float(share), float(least), float(most)).mark, case
+        # Errors are never above what they may be; coverage may fall short, where it says so.
+        assert not mark or (float(least) > 0.5 and LOWEST <= float(share) <= HIGHEST), case
 
 
-@pytest.mark.parametrize("name", ["proportions", "means", "groups", "powers", "position_bias"])
-def test_the_page_has_every_part(name: str) -> None:
-    title = {
-        "proportions": "Shares of right answers",
-        "means": "Means",
-        "groups": "Groups with shared questions",
-        "powers": "Planning",
-        "position_bias": "Position bias",
-    }[name]
-    assert f"### {title}\n" in PAGE.read_text("utf-8")
+@pytest.mark.parametrize("part", bench.PARTS, ids=lambda part: part.rates.__name__)
+def test_the_page_has_every_part(part: bench.Part) -> None:
+    assert f"### {part.title}\n" in PAGE.read_text("utf-8")

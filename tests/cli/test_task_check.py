@@ -31,7 +31,7 @@ def test_check_shows_the_first_sample(tmp_path: Path, capsys: pytest.CaptureFixt
     task = write_task(tmp_path, color_rows(4))
     assert main(["tasks", "check", str(task)]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("colors: 4 samples, 4 images and 0 examples") and not err
+    assert out.startswith("colors: 4 samples and 4 images of") and not err
     assert PREVIEW in out
 
 
@@ -86,7 +86,7 @@ def test_pictures_are_the_same(name: str, tmp_path: Path) -> None:
 def test_null_image_struct(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     task = case("null-image-struct", tmp_path)
     assert main(["tasks", "check", str(task)]) == 0
-    assert "3 samples, 4 images" in capsys.readouterr().out
+    assert "3 samples and 4 images" in capsys.readouterr().out
 
 
 @pytest.mark.reference

@@ -7,8 +7,9 @@ read, and two dozen cases left out on which readers may differ. Where the progra
 case stays and is named in KNOWN with the reason.
 
 Of `explained_choices` and `short_kinds`, which follow the kinds of answers that chat models write,
-the program read 91, 95, 94 and 93 % of four sets as the reader did before its rules were mended
-for them.
+eleven sets were made one after the other. At their first run, before any rule was mended for them,
+the program read 91, 95, 94, 93 %, then 90 (of 353), 91 (274), 94 (255), 86 (242), 97 (224), 97
+(178) and 98 % (152) as the reader did. Seven of these were left out on which readers may differ.
 """
 
 from __future__ import annotations
@@ -35,8 +36,17 @@ KNOWN = {
     ("2匹の猫", "猫2匹"): "a counted thing is not taken apart",
     ("みかんとりんご", "りんご、みかん"): "と inside hiragana may belong to a word, as in とまと",
     ("インターフェース", "インタフェース"): "a long vowel inside a word makes another word",
+    (
+        "そばのようにも見えますが、麺の太さからするとうどんでしょう。",
+        "うどん",
+    ): "MeCab reads とうどん as one word",
     ("8月10日", "8月"): "a date that is more exact than asked is taken",
-    ("雨が降っています", "雨"): "only what is seen, not what happens, is taken from a sentence",
+}
+
+KNOWN_CHOICES = {
+    "低気圧が接近すればBになりますし、それればAになります。": "two conditions in one clause",
+    "はじめは曇りで、のちに雨となるでしょう。": "のちに is not のち in the dictionary",
+    "もし合計が100%だとすると、残りは12%になります。": "suppositions state nothing",
 }
 
 
@@ -57,7 +67,7 @@ def test_explained_choices() -> None:
     for case in cases("explained_choices"):
         position = read_choice(case["text"], case["options"])
         letter = None if position is None else LETTERS[position]
-        if letter != case["expected"]:
+        if letter != case["expected"] and case["text"] not in KNOWN_CHOICES:
             (none if letter is None else wrong).append(case["text"])
     assert (wrong, none) == ([], [])
 
@@ -68,7 +78,7 @@ def test_short_kinds() -> None:
         (case["text"], case["reference"])
         for case in made
         if load_metric(f"match.{case['metric']}")
-        .score(Answer(case["text"], (case["reference"],)))
+        .score(Answer(case["text"], (case["reference"],), meta={"answer_type": "yesno"}))
         .vector
         != (case["expected"],)
     }

@@ -36,13 +36,13 @@ def test_only_the_task_of_a_new_run_is_made_anew(tmp_path: Path, tasks: list[Pat
             answered_run(task, runs, name, RIGHT)
     assert build_site([runs], site).rebuilt == ("first", "second")
     kept = (site / "samples/second/text-0.js").stat().st_ino
-    one_answer = (site / "samples/first/scripted-a/0.js").stat().st_ino
+    one_answer = (site / "samples/first/scripted-a.0.js").stat().st_ino
     assert build_site([runs], site).rebuilt == ()
     answered_run(tasks[0], runs, "c", dict.fromkeys(RIGHT, "青"))
     assert build_site([runs], site).rebuilt == ("first",)
     # A file that was linked has the same place on the disk: the answers of others are not read.
     assert (site / "samples/second/text-0.js").stat().st_ino == kept
-    assert (site / "samples/first/scripted-a/0.js").stat().st_ino == one_answer
+    assert (site / "samples/first/scripted-a.0.js").stat().st_ino == one_answer
     assert [one["name"] for one in index(site, "first")["models"]][-1] == "scripted-c"
     build_site([runs], tmp_path / "fresh")
     assert files(site) == files(tmp_path / "fresh")

@@ -62,7 +62,7 @@ def test_samples_hold_prompt_answers_and_errors(site: Path) -> None:
     assert found["q5"]["error"]["kind"] == "runner"
     assert found["q5"]["value"] is None
     slug = models[0]["slug"]
-    assert data(site / "samples" / "ja-small" / slug / "head.js")["outcomes"] == "rwwrwe"
+    assert data(site / "samples" / "ja-small" / f"{slug}.head.js")["outcomes"] == "rwwrwe"
 
 
 def test_each_image_is_written_once_and_all_links_lead_to_files(site: Path) -> None:

@@ -89,7 +89,7 @@ def test_losses_rates_and_tasks_are_there(page: str) -> None:
     assert "connector, language 0.0001" in text  # one curve, as all parts have the same rate
     assert "ja-vqa its training split is in the data" in text
     assert "ja-chart not trained on" in text
-    assert "5 best 0.4000 0.6000 0.400 0.300 – 0.500 0.600 0.500 – 0.700" in text
+    assert "5 best 0.4000 0.6000 0.400 0.300–0.500 0.600 0.500–0.700" in text
     assert "which is kept: step 5" in text
     assert 'class="mark-line" d="M500.0 0V100"' in page
 

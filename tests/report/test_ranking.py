@@ -86,7 +86,7 @@ def test_lower_is_better_is_first(tmp_path: Path) -> None:
     assert page.index("models/scripted-good") < page.index("models/scripted-middle")
     assert 'data-t="lower_is_better"' in page
     head = json.loads(
-        (site.parent / "samples/ja-small/scripted-good/head.js").read_text().split(",", 1)[1][:-3]
+        (site.parent / "samples/ja-small/scripted-good.head.js").read_text().split(",", 1)[1][:-3]
     )
     assert head["outcomes"][0] != "p"  # a perfect answer is not partly right
 

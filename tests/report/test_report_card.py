@@ -80,7 +80,7 @@ def test_what_a_public_task_says(tmp_path: Path) -> None:
     assert card.link == f"https://huggingface.co/datasets/{task.data.hub}"
     assert card.headlines == {*task.headlines}
     assert list(card.definitions) == [one.use for one in task.metrics]
-    assert all(card.definitions.values())
+    assert all(one.english != one.japanese for one in card.definitions.values())
     assert [source.link for source in card.sources] and all(
         source.link.startswith("https://github.com/llm-jp/llm-jp-eval-mm/blob/")
         for source in card.sources

@@ -79,7 +79,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_variant_answers_stand_with_the_sample(site: Path) -> None:
-    script = next((site / "samples" / "colors").glob("*/0.js")).read_text(encoding="utf-8")
+    script = next((site / "samples" / "colors").glob("*.0.js")).read_text(encoding="utf-8")
     assert "<script>window" not in script
     (model,) = [one["name"] for one in index(site, "colors")["models"]]
     first, second, _ = answers(site, "colors", model).values()

@@ -95,6 +95,11 @@ def test_files_are_kept_from_a_former_site_only(tmp_path: Path) -> None:
         assert site.keep(["tasks/old.html", "index.html"])
         assert not site.keep(["tasks/none.html"])
     assert (tmp_path / "out" / "tasks" / "old.html").read_text() == "old"
+    with pytest.raises(ZeroDivisionError), replaced_site(tmp_path / "out") as site:
+        assert site.keep(["index.html"])
+        site.write("index.html", "written over what was kept")
+        raise ZeroDivisionError
+    assert (tmp_path / "out" / "index.html").read_text() == "old"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "data.txt").write_text("mine")
     with replaced_site(tmp_path / "mine") as site:

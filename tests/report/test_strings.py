@@ -4,6 +4,9 @@ import json
 import re
 from importlib import resources
 
+from vlmbench.report.card import japanese_definitions
+from vlmbench.tasks.registry import load_task, task_names
+
 PACKAGE = resources.files("vlmbench.report")
 STRINGS = {
     key: pair
@@ -31,6 +34,12 @@ def test_every_string_has_both_languages() -> None:
     assert japanese == {"language_button", "of_models"}
     english = {key for key, (text, _) in STRINGS.items() if re.search("[ぁ-んァ-ヶ一-龥]", text)}
     assert english == {"language_button"}
+
+
+def test_metrics_of_shipped_tasks_are_defined_in_japanese() -> None:
+    uses = {use.use for name in task_names() for use in load_task(name).metrics}
+    assert len(uses) > 40 and set(japanese_definitions()) == uses
+    assert all(re.search("[ぁ-んァ-ヶ]", one) for one in japanese_definitions().values())
 
 
 def test_strings_are_those_that_the_pages_use() -> None:

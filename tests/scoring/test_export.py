@@ -52,6 +52,14 @@ def test_csv_and_json_hold_every_estimate(records: Sequence[RunRecord]) -> None:
     assert [(one["value"], one["n"], one["limit"]) for one in three] == [(0.75, 4, None)]
 
 
+def test_two_runs_of_one_name_are_two_rows(records: Sequence[RunRecord]) -> None:
+    for one in complete(records):
+        both = [one, dataclasses.replace(one, seed=one.seed + 1)]
+        for format, end in (("markdown", " |"), ("latex", " &")):
+            text = export(both, format)
+            assert f"{one.model}{end}" in text and f"{one.model} (2){end}" in text
+
+
 def test_shown_formats_leave_out_what_is_incomplete(records: Sequence[RunRecord]) -> None:
     assert [one.model for one in left_out(records, "markdown")] == ["scripted-cut"]
     assert left_out(records, "csv") == []
@@ -90,8 +98,10 @@ def test_the_hub_reads_its_model_index(records: Sequence[RunRecord]) -> None:
 
 def test_a_hub_task_names_data_set_and_revision(records: Sequence[RunRecord]) -> None:
     (three,) = [one for one in complete(records) if one.model == "scripted-three"]
-    data = {"hub": "org/name", "config": "ja", "split": "test", "revision": "0" * 40}
-    part = dataclasses.replace(three, task_spec={**three.task_spec, "data": data}, limit=4)
+    data = {"hub": "org/name", "config": "ja", "split": "test", "revision": "main"}
+    spec = {**three.task_spec, "data": data}
+    read = {**three.fingerprints, "commit": "0" * 40}
+    part = dataclasses.replace(three, task_spec=spec, fingerprints=read, limit=4)
     index = yaml.safe_load(export([part], "model-index"))["model-index"]
     named = index[0]["results"][0]["dataset"]
     assert {key: named[key] for key in ("type", "config", "split", "revision")} == {
@@ -101,6 +111,10 @@ def test_a_hub_task_names_data_set_and_revision(records: Sequence[RunRecord]) ->
         "revision": "0" * 40,
     }
     assert named["name"].endswith("(4 samples only)")
+    # Rows of a local folder are of no commit, whatever the task says.
+    local = dataclasses.replace(three, task_spec=spec)
+    (result,) = yaml.safe_load(export([local], "model-index"))["model-index"][0]["results"]
+    assert "revision" not in result["dataset"]
 
 
 def test_every_format_has_a_file_name() -> None:

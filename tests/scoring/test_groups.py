@@ -115,6 +115,25 @@ def test_tasks_that_ask_the_same_questions_are_not(by: Literal["id", "image"]) -
     assert width({"a": VALUES, "c": VALUES}, same) == pytest.approx(apart, rel=1e-6)
 
 
+def test_what_an_image_does_to_its_questions_goes_together_too() -> None:
+    """Two questions an image; the other task has right what is wrong here, image by image.
+
+    Question by question the tasks are opposites; each image has as many right in both, so the sums
+    that vary, those of images, are the same: the mean of both is as uncertain as one of them.
+    """
+    images = tuple(f"i{n // 2}" for n in range(200))
+    swapped = [VALUES[n + 1 - 2 * (n % 2)] for n in range(200)]
+    mixed = [*VALUES[:100], *[1.0] * 50, *[0.0] * 50]
+    turned = [*swapped[:100], *mixed[100:]]
+    one, other = (
+        dataclasses.replace(headline("match.exact", some), clusters=images)
+        for some in (mixed, turned)
+    )
+    same = (SameQuestions(tasks=("a", "b"), by="id"),)
+    both, alone = macro_average({"a": [one], "b": [other]}, same=same), macro_average({"a": [one]})
+    assert both.high - both.low == pytest.approx(alone.high - alone.low, rel=1e-6)
+
+
 def test_questions_that_cannot_be_found_again_are_taken_to_err_together() -> None:
     one, other = headline("match.exact", VALUES), headline("match.exact", VALUES[::-1])
     renamed = dataclasses.replace(other, ids=tuple(f"x{name}" for name in other.ids))

@@ -10,8 +10,10 @@ from vlmbench.stats import (
     Floats,
     PairedDifference,
     holm,
+    limits_of,
     mean,
     paired_difference,
+    paired_tail,
     pooled,
     samples_for_margin,
 )
@@ -34,6 +36,22 @@ def test_published_values_of_tango_and_mid_p() -> None:
     assert (found.low, found.high) == pytest.approx((-0.517, -0.026), abs=5e-4)
     assert found.p_two_sided == pytest.approx(0.039, abs=5e-4)
     assert (found.method, found.n, found.clusters, found.small) == ("Tango score", 21, 21, False)
+
+
+def test_many_intervals_in_one_go_are_those_of_one_by_one() -> None:
+    """Right or wrong, independent and in clusters, and shares: to the last bit."""
+    draws = np.random.default_rng(1)
+    cases = []
+    for n, clusters in ((40, None), (40, [str(one // 3) for one in range(40)])):
+        binary = [(draws.random((n, 1)) < rate).astype(float) for rate in (0.0, 0.4, 0.7)]
+        cases += [(a, b, clusters, "binary") for a in binary for b in binary]
+        cases += [(draws.random((n, 1)), draws.random((n, 1)), clusters, "bounded")]
+    tails, singly = [], []
+    for new, old, clusters, kind in cases:
+        options = {"clusters": clusters, "combine": mean, "kind": kind, "bounds": (0.0, 1.0)}
+        tails.append(paired_tail(new, old, **options, unit=1.0).tail)
+        singly.append(paired_difference(new, old, **options))
+    assert limits_of(tails, 0.025).tolist() == [[one.low, one.high] for one in singly]
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 0), (0, 1), (4, 0), (5, 9), (16, 15), (40, 12)])

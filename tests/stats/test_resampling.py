@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -13,11 +12,9 @@ from vlmbench.stats import (
     Interval,
     exact_totals,
     mean,
-    paired_difference,
     percentile_interval,
     proportion_interval,
     resampled_totals,
-    value_interval,
     value_of,
 )
 
@@ -114,16 +111,3 @@ WILSON = [
 @pytest.mark.parametrize(("right", "n", "low", "high"), WILSON)
 def test_proportion_interval(right: int, n: int, low: float, high: float) -> None:
     assert proportion_interval(right / n, n) == pytest.approx((low, high), abs=1e-12)
-
-
-def test_a_benchmark_of_twenty_tasks_takes_seconds() -> None:
-    """20 tasks of 5,000 samples: 10,000 resamples of all, and every paired verdict and interval."""
-    vectors = np.random.default_rng(0).random((5000, 20))
-    start = time.process_time()
-    resampled_totals(vectors, resamples=10_000, seed=0)
-    images = np.arange(5000) // 3
-    for task in range(20):
-        one, other = vectors[:, task : task + 1], vectors[:, task - 1 : task or None]
-        value_interval(one, clusters=images, kind="bounded")
-        paired_difference(one, other, clusters=images, kind="bounded")
-    assert time.process_time() - start < 5

@@ -62,7 +62,9 @@ def header(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_a_run_names_commit_and_rows(tmp_path: Path) -> None:
+def test_a_run_names_commit_and_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "set").mkdir()
     write_task(tmp_path / "set", color_rows(4))
     (tmp_path / "set" / "colors.yaml").unlink()
@@ -85,6 +87,17 @@ def test_a_run_names_commit_and_rows(tmp_path: Path) -> None:
         shutil.move(tmp_path / "set" / "colors.parquet", tmp_path / "set" / "test.parquet")
         (tmp_path / "set" / "colors.yaml").unlink()
         other = vlmbench(*run, endpoint=endpoint, folder=tmp_path)
+        elsewhere = ("--out", "later", "--name", "later")
+        later = vlmbench(*run, *elsewhere, endpoint=endpoint, folder=tmp_path)
+        assert later.returncode == 0, later.stderr
     assert other.returncode == 2
     assert "holds answers for other data (rows " in other.stderr
     assert first["rows"] in other.stderr
+    # Nor do they compare.
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["compare", "runs", "later"]) == 0
+    assert "do not compare on colors: another data" in capsys.readouterr().out
+    assert main(["gate", "save", "runs", "-o", "baseline.json"]) == 0
+    assert main(["gate", "check", "later", "--baseline", "baseline.json"]) == 2
+    assert "The field 'data' of task 'colors' differs" in capsys.readouterr().err

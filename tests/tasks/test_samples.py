@@ -106,6 +106,7 @@ def test_templates_make_references_and_choices(tmp_path: Path) -> None:
     [
         ([], {}, "There are no rows in"),
         ([row(), row()], {}, "The id 'a' stands twice in"),
+        ([row(), row()], {"id": "nr"}, "'fields.id' of the task is 'nr' in every row of"),
         ([row(id=" ")], {}, "The id of row 0"),
         ([row()], {"images": ["image"]}, "There is no column 'image' in row 0 of"),
         ([row()], {"images": ["image"]}, "did you mean 'images'?"),

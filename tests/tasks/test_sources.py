@@ -202,7 +202,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     write_public(load_task("jgraphqa"), data)
     given = ["--data-dir", str(data)]
     assert main(["tasks", "check", "jgraphqa", *given]) == 0
-    assert "3 samples, 3 images and 1 examples of the data of task" in capsys.readouterr().out
+    assert "3 samples, 3 images and 1 example of the data of task" in capsys.readouterr().out
     run = ["run", "--model", "baseline:oracle", "--tasks", "jgraphqa", "--out", str(out)]
     assert main([*run, *given, "--quiet", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)["runs"]

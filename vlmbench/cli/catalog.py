@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmbench.cli.console import print_details, print_json, print_list, print_table
 from vlmbench.cli.execution import resolve_models
+from vlmbench.cli.language import language
 from vlmbench.compare.published import comparable_sources
 from vlmbench.errors import UsageError
 from vlmbench.metrics.base import describe, family_summary, load_metric, metric_names, read_options
@@ -35,10 +36,11 @@ def tasks_list_command(options: argparse.Namespace) -> int:
     """Name, state of the data, number of samples, headline metrics and groups of each task."""
     groups = load_groups()
     tasks = [load_task(name, data_dir=options.data_dir) for name in task_names()]
+    translate = language() == "ja" and not options.json
     values = [
         {
             "name": task.name,
-            "title": task.display.title,
+            "title": (task.display.in_japanese() if translate else task.display).title,
             "capability": task.display.capability,
             "state": data_state(task),
             "samples": _samples(task),
@@ -49,7 +51,11 @@ def tasks_list_command(options: argparse.Namespace) -> int:
     ]
     print_list(values, json=options.json, optional=("title", "capability", "groups"))
     if not options.json:
-        rows = [[name, one.title, str(len(one.tasks)), one.about] for name, one in groups.items()]
+        rows = [
+            [name, about.title, str(len(one.tasks)), about.about]
+            for name, one in groups.items()
+            for about in (one.ja if translate else one,)
+        ]
         print_table(("group", "?title", ">tasks", "what it is for"), rows)
     return 0
 
@@ -77,6 +83,9 @@ def tasks_show_command(options: argparse.Namespace) -> int:
     }
     card = {**task.as_dict(), **found}
     if not options.json:
+        if language() == "ja":
+            card["display"] = task.display.in_japanese().model_dump(mode="json")
+        card["display"].pop("ja")
         display, data = card["display"], card["data"]
         display["items"] = display["items"] or _samples(task) or "not known to us"
         display["chance"] = display["chance"] or "none, as answers are free"

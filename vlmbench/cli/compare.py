@@ -46,7 +46,7 @@ def _compare_models(options: argparse.Namespace) -> int:
     if options.json:
         print(frame.to_json(orient="records", force_ascii=False, indent=2))
         return 0
-    for model, rows in frame.groupby("model_b", sort=False):
+    for model, rows in frame[frame["problem"].isna()].groupby("model_b", sort=False):
         print(f"{model} against {rows['model_a'].iloc[0]}, on the same samples\n")
         for line in table_lines(gate_rows(rows)):
             print(line.rstrip())

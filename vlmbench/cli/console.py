@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vlmbench.cli.language import error_text
 from vlmbench.cli.tables import print_columns, read_columns
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def say(sentence: str) -> None:
-    """Tell a person something beside the command's own output."""
-    print(f"vlmbench: {sentence}", file=sys.stderr)
+    """Tell a person something beside the command's own output, in their language."""
+    print(f"vlmbench: {error_text(sentence)}", file=sys.stderr)
 
 
 def print_json(value: Any) -> None:

@@ -18,7 +18,7 @@ from vlmbench.cli.console import print_json, print_table
 from vlmbench.environment import cpu_cores
 from vlmbench.executors.answer_cache import default_cache
 from vlmbench.executors.choose import free_memory, visible_gpus
-from vlmbench.hub import go_offline_if_unreachable
+from vlmbench.hub import go_offline_if_unreachable, is_told_offline
 from vlmbench.models.endpoints import known_servers
 from vlmbench.runners.api.server_process import find_executable
 
@@ -131,7 +131,8 @@ def _hub() -> Finding:
     if go_offline_if_unreachable():
         return Finding("Hugging Face Hub", "ok", "reached")
     advice = "pass checkpoint directories and data files that are on this machine"
-    return Finding("Hugging Face Hub", "missing", "not reached", advice)
+    state = "HF_HUB_OFFLINE is set" if is_told_offline() else "not reached"
+    return Finding("Hugging Face Hub", "missing", state, advice)
 
 
 def _servers() -> Iterator[Finding]:

@@ -11,51 +11,25 @@ import re
 from functools import cache
 from pathlib import Path
 
+from vlmbench.cli.error_templates import ERRORS, WORDS
+
 DOMAIN = "vlmbench"
 CATALOGS = Path(__file__).resolve().parents[1] / "locale"
 
-ERRORS = (
-    "There is no directory {path}; give the output directory of 'vlmbench run'.",
-    "There is no directory '{path}'; give the path of a checkpoint directory.",
-    "There is no run in {path}; make one with 'vlmbench run --out {out} ...'.",
-    "There is no task file {path}; check the path.",
-    "There is no file {path}; check the path.",
-    "There is no file or folder {path}; check the path.",
-    "Unknown {kind} '{name}'. Did you mean {near}? {step}",
-    "Unknown {kind} '{name}'. {step}",
-    "Unknown key '{key}' in {place}; did you mean {near}?",
-    "Unknown key '{key}' in {place}; the keys here are {known}.",
-    "The key '{key}' is missing in {place}; add it.",
-    "The value of '{key}' in {place} is wrong: {reason}.",
-    "{count} things to correct in {place}:",
-    "{path} is not valid YAML at line {line} ({reason}); correct it.",
-    "There is no column '{column}' in {place}; did you mean {near}?",
-    "The id '{id}' stands twice in {place}, the second time in row {row}; make ids unique.",
-    "There are no rows in {place}; check the data of task '{task}'.",
-    "There is no reference answer in {place}; add one or leave the row out.",
-    "The Hugging Face Hub can't be reached, so {what} cannot be loaded; {step}.",
-    "{path} holds answers for another model ({difference}); give this one a name of its own with "
-    "--name, or drop them with --fresh.",
-    "{path} holds answers for {what} ({difference}); choose another directory with --out, or drop "
-    "them with --fresh.",
-    "{model} has no answer to {missing} of {total} samples of {task}, so its scores are incomplete "
-    "(first reason: {reason}); correct that and run the same command, which retries only those.",
-    "Another run is writing {path}; wait for it, or choose another directory with --out.",
-    "The dictionary {name} is not installed; run pip install {what}.",
-    "there is no command {name} (did you mean {near}?); see '{command} --help'.",
-    "there is no command {name}; see '{command} --help'.",
-    "there is no option {name} (did you mean {near}?); see '{command} --help'.",
-    "there is no option {name}; see '{command} --help'.",
-    "the following arguments are required: {names}; see '{command} --help'.",
-    "Stopped; the same command continues from here.",
-)
-"""Templates of the errors that are met most, as the catalog has them."""
+NESTED = ("message", "what", "step", "reason", "advice")
+"""Fields of templates whose value may be a message of its own."""
 
 
 def use_catalogs() -> None:
     """Let argparse's words and ours come from the catalog of the user's language."""
     gettext.bindtextdomain(DOMAIN, str(CATALOGS))
     gettext.textdomain(DOMAIN)
+
+
+def language() -> str:
+    """ "ja" where the user's language is Japanese, else "en"."""
+    found = gettext.find(DOMAIN, str(CATALOGS))
+    return "en" if found is None else Path(found).parents[1].name
 
 
 def text(message: str) -> str:
@@ -70,19 +44,32 @@ def error_text(message: str) -> str:
 
 def _line(message: str) -> str:
     indent = message[: len(message) - len(message.lstrip())]
-    for template in ERRORS:
+    for template in sorted(ERRORS, key=_own_words, reverse=True):
         translated = text(template)
         if translated != template and (found := _pattern(template).fullmatch(message.strip())):
-            values = {**found.groupdict()}
-            if "near" in values:
-                values["near"] = values["near"].replace(" or ", text(" or "))
+            values = {name: _value(name, value) for name, value in found.groupdict().items()}
             return indent + translated.format(**values)
     return message
+
+
+def _own_words(template: str) -> int:
+    return len(re.sub(r"\{\w+\}", "", template))
+
+
+def _value(name: str, value: str) -> str:
+    """What stands in a message: most are names, which stay as they are."""
+    if name == "near":
+        return value.replace(" or ", text(" or "))
+    if name == "kind":
+        return text(value) if value in WORDS else f" {value} "
+    return _line(value) if name in NESTED else value
 
 
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
     pieces = re.split(r"\{(\w+)\}", template)
-    names = {pieces[n]: f"(?P<{pieces[n]}>.+?)" for n in range(1, len(pieces), 2)}
+    names = {
+        name: rf"(?P<{name}>{'[0-9,]+' if name == 'count' else '.+?'})" for name in pieces[1::2]
+    }
     parts = [names[one] if n % 2 else re.escape(one) for n, one in enumerate(pieces)]
     return re.compile("".join(parts), re.DOTALL)

@@ -5,10 +5,10 @@ It imports none of the modules that carry commands out, so that help and mistake
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from vlmbench import __version__
+from vlmbench.cli.help_text import HelpFormatter
 from vlmbench.cli.language import text
 from vlmbench.cli.parser import Parser
 from vlmbench.cli.train_options import add_data, add_train
@@ -31,9 +31,11 @@ def make_parser() -> Parser:
         prog="vlmbench",
         description=text("Evaluate, train and compare vision-language models for Japanese."),
         epilog=text(EPILOG),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"vlmbench {__version__}")
+    version = f"vlmbench {__version__}"
+    shown = text("show the version and exit")
+    top.add_argument("--version", action="version", version=version, help=shown)
     _add_run(top)
     _add_score(top)
     _add_import(top)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from vlmbench.cli.help_text import HelpFormatter
 from vlmbench.cli.language import error_text, text
 from vlmbench.errors import near_names
 
@@ -135,7 +136,7 @@ class Parser(argparse.ArgumentParser):
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}{stop}",
             epilog="\n  ".join((text("examples:"), *examples)) if examples else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         parser.set_defaults(function=function)
         return parser

@@ -76,9 +76,8 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
     print("* headline metric: on the leaderboard, and compared by the gate")
     if few := _few(records):
         print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
-    for record in records:
-        for note in _data_notes(record):
-            print(f"Note: {note}")
+    for note in dict.fromkeys(note for record in records for note in _data_notes(record)):
+        print(f"Note: {note}")
 
 
 def _few(records: Sequence[RunRecord]) -> list[str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
 
 from vlmbench.check import TaskCheck, check_task
-from vlmbench.cli.console import print_json, print_table
+from vlmbench.cli.console import print_json, print_table, say
 from vlmbench.tasks.filters import lettered
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.preview import Preview, find_preview
@@ -29,7 +28,7 @@ def tasks_check_command(options: argparse.Namespace) -> int:
         if not options.json:
             _print_check(task, found)
         for problem in found.problems:
-            print(f"vlmbench: {problem}", file=sys.stderr)
+            say(problem)
     if options.json:
         print_json(asdict(checks[0]) if len(checks) == 1 else [asdict(one) for one in checks])
     return 2 if any(found.problems for found in checks) else 0
@@ -61,10 +60,11 @@ def tasks_preview_command(options: argparse.Namespace) -> int:
 
 def _print_check(task: TaskSpec, found: TaskCheck) -> None:
     problems = f"{len(found.problems)} to correct" if found.problems else "no problems"
-    print(
-        f"{found.task}: {found.samples} samples, {found.images} images and {found.examples} "
-        f"examples of {source_name(task)}: {problems}."
-    )
+    counts = {"sample": found.samples, "image": found.images}
+    if found.examples:
+        counts["example"] = found.examples
+    *first, last = [f"{n} {word}" + ("s" if n != 1 else "") for word, n in counts.items()]
+    print(f"{found.task}: {', '.join(first)} and {last} of {source_name(task)}: {problems}.")
     for note in found.notes:
         print(f"Note: {note}")
     if found.first is not None:

@@ -14,8 +14,10 @@ from vlmbench.runs.directory import RunDir
 from vlmbench.stats import (
     Floats,
     PairedDifference,
+    PairedTail,
     clustered,
     paired_difference,
+    paired_tail,
     percentile_interval,
     resampled_totals,
     value_of,
@@ -132,6 +134,19 @@ def metric_difference(
         clusters: Of each sample.
     """
     return paired_difference(
+        new,
+        old,
+        clusters=clusters,
+        combine=metric.definition.combine,
+        kind=metric.kind(new, old),
+        bounds=metric.bounds or (0.0, metric.unit),
+        unit=metric.unit,
+    )
+
+
+def metric_tail(metric: Metric, new: Floats, old: Floats, clusters: Sequence[str]) -> PairedTail:
+    """What the interval of `metric_difference` is drawn from, for many of them in one go."""
+    return paired_tail(
         new,
         old,
         clusters=clusters,

@@ -11,7 +11,7 @@ from vlmbench.text.choices import CHOICE_FORM, choice_index, read_choice
 from vlmbench.text.containment import CONTAINMENT, contains_words
 from vlmbench.text.edits import edit_distance
 from vlmbench.text.equivalence import EQUIVALENCE, members, same_answer
-from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantity
+from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantities
 from vlmbench.text.japanese import answer_form, surface_form, tokenizer_identity
 from vlmbench.text.numbers import Quantity, is_count, is_label, read_quantity
 from vlmbench.text.option_mentions import LETTERS
@@ -73,9 +73,10 @@ def states(answer: Answer) -> float:
 
     Right is what `match.same` accepts, and a text whose final answer is the reference: after a
     reasoning block, in \\boxed{}, behind 「答えは」, "Answer:" or 「したがって」, or in the only or
-    last sentence (「写真の山は富士山です」「3匹の猫がいます」). Not right is a reference inside a
-    longer word, one that is denied (犬ではなく猫です), one of several alternatives (東京か大阪),
-    or one mentioned on the way.
+    last sentence (「写真の山は富士山です」「3匹の猫がいます」), also as what stands beside its
+    predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). Not
+    right is a reference inside a longer word, one that is denied (犬ではなく猫です), one of several
+    alternatives (東京か大阪), or one mentioned on the way.
     """
     return float(any(says(answer.prediction, reference) for reference in answer.references))
 
@@ -168,7 +169,8 @@ def numeric(
     """Share of answers whose number is right, from 0 to 1, higher is better.
 
     Unlike in `match.relaxed` the number is looked for in the answer's text: its final answer as
-    in `match.states`, else the only number of its statement. Units as there. Where the
+    in `match.states`, else the only number of its statement. A fall in a verb (10%減少しました)
+    is its amount and the negative change; the noun 10%減 is -10% only. Units as there. Where the
     reference is no number, right is what `match.states` accepts. What number was found is
     extracted; an answer without one, or with several and no statement, is wrong.
 
@@ -177,13 +179,13 @@ def numeric(
         labels_exact: Whether years, dates and ranks must be equal, as in `match.relaxed`.
         counts_exact: Whether whole numbers with a counter such as 個 or 匹 must be equal.
     """
-    quantity = stated_quantity(answer.prediction)
+    stated = stated_quantities(answer.prediction)
     right = any(
         says(answer.prediction, reference)
-        or _close(quantity, reference, tolerance, labels_exact, counts_exact)
+        or any(_close(one, reference, tolerance, labels_exact, counts_exact) for one in stated)
         for reference in answer.references
     )
-    return MetricScore((float(right),), extracted=_written(quantity))
+    return MetricScore((float(right),), extracted=_written(stated[0] if stated else None))
 
 
 @metric(

@@ -8,6 +8,7 @@ from typing import Any
 from vlmbench.records import RunRecord
 from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.field import Differences
+from vlmbench.report.naming import japanese_names
 from vlmbench.report.site import safe_json
 from vlmbench.report.tables import Leaderboard, task_values
 from vlmbench.report.task_unit import TaskUnit
@@ -88,7 +89,7 @@ def _task(
         "language": spec.get("language"),
         "field": [names.index(name) for name in field.models],
         "deviations": [_precise(one) for one in field.deviations],
-        "pair_deviations": [_precise(one) for one in field.pair_deviations],
+        "pair_deviations": "".join(map(_four_digits, field.pair_deviations)),
         "columns": [
             {
                 "metric": one.metric,
@@ -122,7 +123,7 @@ def task_script(task: TaskRuns, unit: TaskUnit, lower: Mapping[str, bool]) -> st
         "won": unit.won,
         "whole": [_differences(one, lower) for one in unit.field.whole],
         "parts": [_differences(one, lower) for one in unit.field.parts],
-        "names": (task.reference.record.task_spec.get("ja") or {}).get("names") or {},
+        "names": japanese_names(task.reference.record),
     }
     return f"vlmPut({safe_json('task/' + unit.slug)},{safe_json(data)});\n"
 
@@ -137,6 +138,15 @@ def _differences(one: Differences, lower: Mapping[str, bool]) -> dict[str, Any]:
         "low": [_precise(value) for value in one.low],
         "high": [_precise(value) for value in one.high],
     }
+
+
+def _four_digits(value: float) -> str:
+    """Millionths as four digits of base 36: there are many, and the leaderboard loads them all."""
+    left, digits = min(round(value * 1e6), 36**4 - 1), ""
+    for _ in range(4):
+        left, digit = divmod(left, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits
 
 
 def _precise(value: float | None) -> float | None:

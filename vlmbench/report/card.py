@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from itertools import zip_longest
 from typing import Any
 
@@ -15,6 +18,8 @@ from vlmbench.records import RunRecord
 from vlmbench.report.rendering import Words, words
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+_PARAGRAPHS = ("card", "chance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class TaskCard:
     """Of the data set's page; empty if it has none."""
     headlines: frozenset[str]
     """Names of the headline metrics."""
-    definitions: Mapping[str, str]
+    definitions: Mapping[str, Words]
     """The first paragraph of each metric's definition; empty if it is not installed here."""
     sources: tuple[PublishedSource, ...]
     """Of published scores that compare."""
@@ -63,12 +68,11 @@ def task_card(record: RunRecord) -> TaskCard:
 
 
 def _texts(english: Mapping[str, Any], japanese: Mapping[str, Any]) -> Iterator[Words]:
-    """Description, chance level and flaws."""
-    for name in ("card", "chance"):
-        yield words(*(str(one.get(name) or "").strip() for one in (english, japanese)))
-    flaws = zip_longest(english.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
-    for ours, theirs in flaws:
-        yield words(ours, theirs)
+    """Description, chance level and flaws, without backticks."""
+    pairs = [tuple(str(one.get(name) or "") for one in (english, japanese)) for name in _PARAGRAPHS]
+    pairs += zip_longest(english.get("flaws") or (), japanese.get("flaws") or (), fillvalue="")
+    for pair in pairs:
+        yield words(*(one.replace("`", "").strip() for one in pair))
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
@@ -92,9 +96,17 @@ def _data(data: Mapping[str, Any]) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-def _definition(metric: str) -> str:
+def _definition(metric: str) -> Words:
     try:
         text = load_metric(metric).definition.definition
     except VlmbenchError:
-        return ""
-    return text.split("\n\n")[0].replace("\n", " ")
+        return words("")
+    english = text.split("\n\n")[0].replace("\n", " ").replace("`", "")
+    return words(english, japanese_definitions().get(metric, ""))
+
+
+@cache
+def japanese_definitions() -> dict[str, str]:
+    """The same sentences in Japanese, of the metrics that shipped tasks use."""
+    text = resources.files("vlmbench.report").joinpath("metrics_ja.json").read_text("utf-8")
+    return {name: str(sentence) for name, sentence in json.loads(text).items()}

@@ -135,13 +135,18 @@ def _ends(record: RunRecord, metric: str) -> tuple[float, float] | None:
 def slice_tables(task: TaskRuns, entries: Sequence[Entry]) -> list[SliceTable]:
     """A table for each slice field and headline metric that has more than one value of it."""
     tables = []
+    runs = {entry.name: entry.runs[task.name] for entry in entries}
+    sliced = {
+        name: [one for one in run.whole_record().estimates if one.slice]
+        for name, run in runs.items()
+        if task.mismatch(run) is None
+    }
     for column in task_columns(task):
         if not column.headline:
             continue
-        runs = {entry.name: entry.runs[task.name] for entry in entries}
         blind = next((one for one, run in runs.items() if run is column.blind), None)
         models = {entry.name for entry in entries if not entry.baseline} or {*runs}
-        for name, cells in _sliced(column, runs).items():
+        for name, cells in _sliced(column, sliced).items():
             if len(cells) > 1:
                 ordered = sorted(cells.items(), key=lambda item: (type(item[0]).__name__, item[0]))
                 shown = [e for by in cells.values() for name, e in by.items() if name in models]
@@ -150,16 +155,19 @@ def slice_tables(task: TaskRuns, entries: Sequence[Entry]) -> list[SliceTable]:
 
 
 def _sliced(
-    column: MetricColumn, runs: Mapping[str, Run]
+    column: MetricColumn, estimates: Mapping[str, Sequence[Estimate]]
 ) -> dict[str, dict[Scalar, dict[str, Estimate]]]:
-    """A column's estimates by slice field, its value and the entry's name, of comparable runs."""
+    """A column's estimates by slice field, its value and the entry's name.
+
+    Args:
+        estimates: Of slices, by the entry's name.
+    """
     found: dict[str, dict[Scalar, dict[str, Estimate]]] = {}
-    for name, run in runs.items():
-        if column.task.mismatch(run) is None:
-            for one in run.record.estimates:
-                if one.metric == column.metric and one.slice:
-                    ((field, value),) = one.slice.items()
-                    found.setdefault(field, {}).setdefault(value, {})[name] = one
+    for name, those in estimates.items():
+        for one in those:
+            if one.metric == column.metric and one.slice:
+                ((field, value),) = one.slice.items()
+                found.setdefault(field, {}).setdefault(value, {})[name] = one
     return found
 
 

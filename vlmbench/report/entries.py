@@ -25,6 +25,11 @@ class Run:
 
     directory: RunDir
     record: RunRecord
+    """Without the estimates of slices: a leaderboard of thousands of runs reads none of them."""
+
+    def whole_record(self) -> RunRecord:
+        """The record with the estimates of slices, read anew."""
+        return self.directory.read_record()
 
     def overall(self, metric: str) -> Estimate | None:
         """A metric's estimate over the whole task."""
@@ -72,6 +77,8 @@ class TaskRuns:
     """The task's headline metrics."""
     metrics: tuple[str, ...]
     """All metrics of the task but diagnostics of answers, headline metrics first."""
+    mismatches: Mapping[RunDir, str]
+    """The field in which a run differs from the majority, of the runs that do."""
 
     @property
     def slug(self) -> str:
@@ -82,8 +89,7 @@ class TaskRuns:
 
     def mismatch(self, run: Run) -> str | None:
         """The field in which a run differs from the majority, if any."""
-        mine, other = dict(run.identity), dict(self.reference.identity)
-        return next((name for name in {**other, **mine} if mine.get(name) != other.get(name)), None)
+        return self.mismatches.get(run.directory)
 
     @property
     def comparable(self) -> list[Run]:
@@ -98,9 +104,15 @@ def is_baseline(record: RunRecord) -> bool:
 
 
 def task_runs(name: str, runs: Sequence[Run]) -> TaskRuns:
-    identities = Counter(run.identity for run in runs)
+    identity = {run.directory: run.identity for run in runs}
+    identities = Counter(identity.values())
     # The newest run breaks ties: it is most likely to be of the task as it is now.
-    reference = max(runs, key=lambda run: (identities[run.identity], run.record.created))
+    reference = max(runs, key=lambda r: (identities[identity[r.directory]], r.record.created))
+    mismatches = {
+        directory: field
+        for directory, one in identity.items()
+        if (field := _differing(dict(one), dict(identity[reference.directory])))
+    }
     record = reference.record
     english = str(record.task_spec.get("title") or name)
     japanese = (record.task_spec.get("ja") or {}).get("title") or english
@@ -116,7 +128,12 @@ def task_runs(name: str, runs: Sequence[Run]) -> TaskRuns:
     metrics = tuple(
         sorted(found, key=lambda one: (one not in headlines, one if "@" in one else ""))
     )
-    return TaskRuns(name, Words(english, str(japanese)), tuple(runs), reference, headlines, metrics)
+    title = Words(english, str(japanese))
+    return TaskRuns(name, title, tuple(runs), reference, headlines, metrics, mismatches)
+
+
+def _differing(mine: Mapping[str, str], other: Mapping[str, str]) -> str | None:
+    return next((name for name in {**other, **mine} if mine.get(name) != other.get(name)), None)
 
 
 def model_entries(runs: Sequence[Run]) -> list[Entry]:

@@ -11,20 +11,26 @@ model's value is computed from each draw.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from vlmbench.compare.paired_runs import metric_difference
+from vlmbench.compare.paired_runs import metric_tail
 from vlmbench.metrics.base import Metric
 from vlmbench.records import Scalar, stable_hash
 from vlmbench.report.columns import MetricColumn
 from vlmbench.report.facts import RunFacts, TaskMetrics
-from vlmbench.stats import FEW, Floats, resampled_totals
+from vlmbench.stats import FEW, EffectivePairs, Floats, PairedTail, limits_of, resampled_totals
 
 RESAMPLES = 1000
+
+_NO_PAIR = EffectivePairs(wins=0, losses=0, n=1, scale=1, freedom=math.inf)
+"""Where no sample is scored for both."""
+
+_NO_ENDS: Floats = np.empty((0, 2))
 
 FEWEST_CLUSTERS = FEW
 """With fewer clusters no two models are told apart."""
@@ -184,19 +190,23 @@ def _tested(samples: _Samples, metric: Metric, name: str, one: _Draws) -> Differ
     vectors = [samples.matrix(model, name) for model in samples.facts]
     scored = [~np.isnan(each[:, 0]) for each in vectors]
     clusters = samples.clusters.astype(str)
-    low: list[float | None] = []
-    high: list[float | None] = []
+    names = clusters.tolist()
+    tails: list[PairedTail | None] = []
     for first in range(len(vectors)):
         for second in range(first + 1, len(vectors)):
             both = scored[first] & scored[second]
-            ends: tuple[float | None, float | None] = (None, None)
-            if both.any():
-                found = metric_difference(
-                    metric, vectors[first][both], vectors[second][both], clusters[both].tolist()
-                )
-                ends = (None, None) if found.small else (found.low, found.high)
-            low.append(ends[0])
-            high.append(ends[1])
+            labels = names if both.all() else clusters[both].tolist()
+            tails.append(
+                metric_tail(metric, vectors[first][both], vectors[second][both], labels)
+                if both.any()
+                else None
+            )
+    sure = [one is not None and one.clusters >= FEWEST_CLUSTERS for one in tails]
+    ends = limits_of([one.tail if one else _NO_PAIR for one in tails], 0.025) if tails else _NO_ENDS
+    low, high = (
+        [float(end) if known else None for end, known in zip(column, sure, strict=True)]
+        for column in ends.T
+    )
     values = tuple(float(value) if value == value else None for value in one.values)
     return Differences(name, None, one.n, one.clusters, values, tuple(low), tuple(high))
 

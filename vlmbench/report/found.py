@@ -28,6 +28,8 @@ class FoundRuns:
 
     plain: tuple[Run, ...]
     """In the order of their paths."""
+    runs: tuple[Run, ...]
+    """These and those of variants, in the order of their paths."""
     variants: Mapping[RunDir, Mapping[str, Run]]
     """The variants of each plain run by their labels."""
     left_out: tuple[LeftOut, ...]
@@ -43,7 +45,7 @@ def read_runs(roots: Sequence[Path]) -> FoundRuns:
     left_out: list[LeftOut] = []
     for directory in find_runs(roots):
         try:
-            runs.append(Run(directory, directory.read_record()))
+            runs.append(Run(directory, directory.read_record(slices=False)))
             if not directory.scores.is_file():
                 raise JournalError(_no_scores(directory))
         except JournalError as error:
@@ -52,7 +54,7 @@ def read_runs(roots: Sequence[Path]) -> FoundRuns:
     plain = [run for run in runs if run.record.variant is None]
     if not plain:
         raise UsageError(_nothing(runs, left_out))
-    return FoundRuns(tuple(plain), _variants(runs), tuple(left_out))
+    return FoundRuns(tuple(plain), tuple(runs), _variants(runs), tuple(left_out))
 
 
 def left_out_run(directory: RunDir, error: JournalError) -> LeftOut:
@@ -94,8 +96,10 @@ def _variants(runs: Sequence[Run]) -> dict[RunDir, dict[str, Run]]:
     }
     found: dict[RunDir, dict[str, Run]] = {directory: {} for directory in plain.values()}
     for run in runs:
+        if run.record.variant is None:
+            continue
         place = run.directory.path.parent.resolve(), run.record.task
-        if run.record.variant is not None and place in plain:
+        if place in plain:
             found[plain[place]][run.record.variant] = run
     return found
 

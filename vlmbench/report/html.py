@@ -80,7 +80,8 @@ def build_site(
         left_out = [*found.left_out, *(one for unit in units.values() for one in unit.left_out)]
         units = {task.name: units[task.name] for task in board.tasks}
         copy_static(site, live=live)
-        pages = Pages(site, board, units, left_out, live=live)
+        shown = [run for run in found.runs if _name(run.directory) not in broken]
+        pages = Pages(site, board, units, left_out, shown, live=live)
         pages.write_all()
         site.write("data/board.js", board_script(board, units, pages.slugs, pages.model_slugs))
         rebuilt = tuple(name for name, unit in units.items() if unit.new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -12,6 +13,7 @@ from vlmbench.report.axes import Axis, axis_of
 from vlmbench.report.columns import MetricColumn
 from vlmbench.report.entries import Entry, TaskRuns
 from vlmbench.report.field import Differences, SliceKey
+from vlmbench.report.naming import japanese_names
 from vlmbench.report.ranking import ranks_of
 from vlmbench.report.rendering import Words
 from vlmbench.report.tables import Leaderboard
@@ -93,10 +95,47 @@ class ModelView:
     """By task."""
 
 
-def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) -> ModelView:
+class Standings:
+    """What all models' pages compare with, computed once for each column and slice."""
+
+    def __init__(self, board: Leaderboard, units: Mapping[str, TaskUnit]) -> None:
+        self.units = units
+        self.models = {one.name for one in board.models}
+        self.columns = {
+            (column.task.name, column.metric): self._column(column, board)
+            for column in board.columns
+        }
+        self._parts: dict[tuple[str, int], list[float]] = {}
+
+    def _column(
+        self, column: MetricColumn, board: Leaderboard
+    ) -> tuple[dict[str, int], float | None]:
+        """Ranks, and the median of the models."""
+        values = [one for e in board.models if (one := column.rankable(e)) is not None]
+        return ranks_of(column, self.units, self.models), median(values) if values else None
+
+    def others_median(self, task: str, number: int, name: str) -> float | None:
+        """The median of the other models in one of a task's parts; None if there are none."""
+        field = self.units[task].field
+        values = field.parts[number].values
+        if (task, number) not in self._parts:
+            known = zip(field.models, values, strict=True)
+            self._parts[task, number] = sorted(
+                value for one, value in known if one in self.models and value is not None
+            )
+        others = self._parts[task, number]
+        own = values[field.models.index(name)]
+        if own is not None and name in self.models:
+            at = bisect_left(others, own)
+            others = others[:at] + others[at + 1 :]
+        return median(others) if others else None
+
+
+def model_view(
+    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit], standings: Standings
+) -> ModelView:
     """Arrange what is known of a model."""
-    models = {one.name for one in board.models}
-    slices = sorted(_slices(entry, board, units, models), key=lambda one: -one.ahead)
+    slices = sorted(_slices(entry, board, units, standings), key=lambda one: -one.ahead)
     parent = tuple(_pairs(entry, board, units))
     series = [
         one for one in board.models if one.facts.series and one.facts.series == entry.facts.series
@@ -105,7 +144,7 @@ def model_view(entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit]) 
         task.name: entry.runs[task.name].record for task in board.tasks if task.name in entry.runs
     }
     return ModelView(
-        tasks=tuple(_tasks(entry, board, units, models)),
+        tasks=tuple(_tasks(entry, board, units, standings)),
         strengths=tuple(one for one in slices[:MOST] if one.ahead > 0),
         weaknesses=tuple(one for one in slices[::-1][:MOST] if one.ahead < 0),
         parent=parent,
@@ -128,20 +167,19 @@ class _Drawn:
 
 
 def _tasks(
-    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit], models: set[str]
+    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit], standings: Standings
 ) -> Iterator[TaskRow]:
     for column in board.columns:
         estimate = column.estimate(entry)
         if estimate is None:
             continue
-        ranks = ranks_of(column, units, models)
-        values = [one for e in board.models if (one := column.rankable(e)) is not None]
+        ranks, middle = standings.columns[column.task.name, column.metric]
         yield TaskRow(
             column=column,
             estimate=estimate,
             rank=ranks.get(entry.name),
             models=len(ranks),
-            median=median(values) if values else None,
+            median=middle,
             gains=[
                 one
                 for one in units[column.task.name].gains.get(entry.name, ())
@@ -151,25 +189,22 @@ def _tasks(
 
 
 def _slices(
-    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit], models: set[str]
+    entry: Entry, board: Leaderboard, units: Mapping[str, TaskUnit], standings: Standings
 ) -> Iterator[SliceRow]:
     for column in board.columns:
         field = units[column.task.name].field
         if entry.name not in field.models:
             continue
         place = field.models.index(entry.name)
-        names = (column.task.reference.record.task_spec.get("ja") or {}).get("names") or {}
-        for one in field.parts:
+        names = japanese_names(column.task.reference.record)
+        for number, one in enumerate(field.parts):
             value, n = one.values[place], one.n[place]
-            others = [
-                other
-                for name, other in zip(field.models, one.values, strict=True)
-                if name != entry.name and name in models and other is not None
-            ]
-            if one.metric != column.metric or value is None or n < ENOUGH or not others:
+            if one.metric != column.metric or value is None or n < ENOUGH:
+                continue
+            middle = standings.others_median(column.task.name, number, entry.name)
+            if middle is None:
                 continue
             assert one.part is not None
-            middle = median(others)
             ahead = (middle - value) if column.lower_is_better else (value - middle)
             scale = abs(column.ends[1] - column.ends[0]) if column.ends else 1.0
             yield SliceRow(column.task, one.part, names, n, value, middle, ahead / scale)

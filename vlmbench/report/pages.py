@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from markupsafe import Markup
@@ -13,21 +14,22 @@ from vlmbench.report.axes import axis_of
 from vlmbench.report.card import task_card
 from vlmbench.report.columns import MetricColumn, slice_tables, task_columns
 from vlmbench.report.diagnostics import answer_metrics, diagnostics_of, gain_axis
-from vlmbench.report.downloads import write_downloads
-from vlmbench.report.entries import Entry, TaskRuns
+from vlmbench.report.downloads import FOLDER, LABELS, download_files, write_downloads
+from vlmbench.report.entries import Entry, Run, TaskRuns
 from vlmbench.report.found import LeftOut
 from vlmbench.report.groups import group_axis, group_tables, group_words
 from vlmbench.report.judges import judges_of
-from vlmbench.report.model_page import model_view, slice_words
-from vlmbench.report.naming import model_slug
+from vlmbench.report.model_page import ModelView, Standings, model_view, slice_words
+from vlmbench.report.naming import japanese_names, model_slug, run_state
 from vlmbench.report.parents import parent_differences
 from vlmbench.report.published import cited_scores, published_scores
 from vlmbench.report.ranking import overall_ranks, ranks_of
 from vlmbench.report.rendering import Words, environment
-from vlmbench.report.site import Site
-from vlmbench.report.static_files import plotly_style_hash, strings
+from vlmbench.report.site import CACHE, Site
+from vlmbench.report.static_files import code_digest, plotly_style_hash, strings
 from vlmbench.report.tables import Leaderboard
 from vlmbench.report.task_unit import TaskUnit
+from vlmbench.scoring.export import ExportFormat
 
 # `file:` as well as 'self', because browsers differ in what the origin of a file is. Over HTTP it
 # allows nothing. Favicons are images, and an empty one keeps browsers from asking for another.
@@ -61,13 +63,19 @@ class Pages:
         board: Leaderboard,
         units: Mapping[str, TaskUnit],
         left_out: Sequence[LeftOut],
+        runs: Sequence[Run],
         *,
         live: bool,
     ) -> None:
         self.site, self.board, self.units, self.left_out = site, board, units, left_out
+        self.runs = runs
+        self._runs_of: dict[str, list[Run]] = {}
+        for run in runs:
+            self._runs_of.setdefault(run.record.task, []).append(run)
         self.slugs = {task.name: task.slug for task in board.tasks}
         self.model_slugs = {entry.name: model_slug(entry.name) for entry in board.entries}
         self._words = strings()
+        self._build = code_digest()
         self._environment = environment(self._words)
         self._environment.globals.update(
             board=board,
@@ -75,6 +83,7 @@ class Pages:
             model_slugs=self.model_slugs,
             live=live,
             left_out=left_out,
+            download_names=LABELS,
             gain_axis=gain_axis,
             group_axis=group_axis,
             group_words=group_words,
@@ -87,15 +96,12 @@ class Pages:
     def write_all(self) -> None:
         """Every page."""
         for task in self.board.tasks:
-            unit = self.units[task.name]
-            pages = [f"tasks/{unit.slug}.html", f"samples/{unit.slug}.html"]
-            if unit.new or not self.site.keep(pages):
-                self.site.write(pages[0], self.task(task, unit))
-                self.site.write(pages[1], self.samples(task, unit))
+            self._write_task(task, self.units[task.name])
         for entry in self.board.entries:
             self._write_model(entry)
         self.site.write("compare.html", self._render("compare.html.j2", current="compare"))
         self.site.write("index.html", self.index())
+        write_downloads(self.site, self._downloads(), self.runs)
 
     def index(self) -> str:
         """The leaderboard."""
@@ -107,7 +113,10 @@ class Pages:
         return self._render(
             "index.html.j2",
             current="index",
-            best=best,
+            column_cells=[
+                self._column_cells(column, those)
+                for column, those in zip(board.columns, best, strict=True)
+            ],
             groups=group_tables(board, self.site, self.units),
             parents=parent_differences(board.models, board.tasks),
             ranks=totals.ranks,
@@ -118,7 +127,7 @@ class Pages:
             missing=missing,
             sample_count=sum(task.reference.record.coverage.total for task in board.tasks),
             published=cited_scores(board),
-            downloads=write_downloads(self.site, board),
+            downloads=self._downloads(),
         )
 
     def task(self, task: TaskRuns, unit: TaskUnit) -> str:
@@ -141,6 +150,7 @@ class Pages:
             judges=judges_of(task, entries),
             comparisons=comparisons,
             mismatches=[*mismatches.itertuples()],
+            downloads=self._downloads(task),
         )
 
     def samples(self, task: TaskRuns, unit: TaskUnit) -> str:
@@ -149,8 +159,66 @@ class Pages:
 
     def model(self, entry: Entry) -> str:
         """A model's page."""
-        view = model_view(entry, self.board, self.units)
-        return self._render("model.html.j2", root="../", entry=entry, view=view)
+        view = model_view(entry, self.board, self.units, self._standings)
+        return self._render(
+            "model.html.j2",
+            root="../",
+            entry=entry,
+            view=view,
+            runs_part=self._model_runs(entry, view),
+        )
+
+    def _model_runs(self, entry: Entry, view: ModelView) -> Markup:
+        """The part of a model's page that depends on its own runs only."""
+        tasks = [
+            [task.name, *task.title, run_state(entry.runs[task.name], {})]
+            for task in self.board.tasks
+            if task.name in entry.runs
+        ]
+        return self._kept(
+            f"models/{self.model_slugs[entry.name]}.runs.json",
+            [self._build, entry.name, tasks],
+            lambda: [self._render("model_runs.html.j2", entry=entry, view=view)],
+        )[0]
+
+    def _column_cells(self, column: MetricColumn, best: frozenset[str]) -> dict[str, Markup]:
+        """The cells of one column of the leaderboard, by the entry's name."""
+        unit, entries = self.units[column.task.name], self.board.entries
+        cell: Any = self._environment.get_template("cells.html.j2").module
+        found = self._kept(
+            f"columns/{unit.slug}-{model_slug(column.metric)}.json",
+            [self._build, unit.key, [entry.name for entry in entries], sorted(best)],
+            lambda: [cell.cell(entry, column, best, with_n=False) for entry in entries],
+        )
+        return {entry.name: one for entry, one in zip(entries, found, strict=True)}
+
+    def _kept(self, cache: str, about: Any, made: Callable[[], list[str]]) -> list[Markup]:
+        """Pieces of pages that the former building made of the same, or new ones."""
+        key = stable_hash(about)
+        there = self.site.read_cache(cache)
+        if there and there["key"] == key and self.site.keep([f"{CACHE}/{cache}"]):
+            return [Markup(one) for one in there["pieces"]]
+        pieces = [str(one) for one in made()]
+        self.site.write_cache(cache, {"key": key, "pieces": pieces})
+        return [Markup(one) for one in pieces]
+
+    @cached_property
+    def _standings(self) -> Standings:
+        return Standings(self.board, self.units)
+
+    def _write_task(self, task: TaskRuns, unit: TaskUnit) -> None:
+        pages = [f"tasks/{unit.slug}.html", f"samples/{unit.slug}.html"]
+        downloads = self._downloads(task)
+        if unit.new or not self.site.keep([*pages, *downloads.values()]):
+            self.site.write(pages[0], self.task(task, unit))
+            self.site.write(pages[1], self.samples(task, unit))
+            write_downloads(self.site, downloads, self._runs_of[task.name])
+
+    def _downloads(self, task: TaskRuns | None = None) -> dict[ExportFormat, str]:
+        """The files with a task's results, or with all results."""
+        if task is None:
+            return download_files(FOLDER, self.runs)
+        return download_files(f"{FOLDER}/{task.slug}", self._runs_of[task.name])
 
     def _write_model(self, entry: Entry) -> None:
         page = f"models/{self.model_slugs[entry.name]}.html"
@@ -193,7 +261,7 @@ class Pages:
     @staticmethod
     def _slice_name(task: TaskRuns) -> Any:
         """A function from a slice field or value to its name in both languages."""
-        names = (task.reference.record.task_spec.get("ja") or {}).get("names") or {}
+        names = japanese_names(task.reference.record)
 
         def named(value: object) -> Words:
             return Words(str(value), str(names.get(str(value), value)))

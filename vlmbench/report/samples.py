@@ -2,15 +2,19 @@
 
     samples/<task>/index.js           ids, slices, how hard each sample is, who answered
     samples/<task>/text-<k>.js        prompts, references, options of CHUNK samples
-    samples/<task>/<model>/head.js    outcome and value of each sample
-    samples/<task>/<model>/<k>.js     the answers to CHUNK samples
+    samples/<task>/find-<k>.js        the same as its search reads them, of many samples
+    samples/<task>/<model>.head.js    outcome and value of each sample
+    samples/<task>/<model>.<k>.js     the answers to CHUNK samples
+    samples/<task>/<model>.find-<k>.js
+
+No folder a model: to make and remove thousands of them takes longer than all else of a rebuild.
 
 Scripts, since a page that was opened as a file may load nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, TypedDict
@@ -30,6 +34,7 @@ from vlmbench.report.facts import RunFacts, TaskMetrics, run_facts
 from vlmbench.report.found import LeftOut, left_out_run
 from vlmbench.report.images import NO_IMAGE, ImageStore, SiteImage
 from vlmbench.report.naming import model_slug, run_state, spread
+from vlmbench.report.search_text import search_files
 from vlmbench.report.site import CACHE, Site, safe_json
 from vlmbench.runs.directory import RunDir
 from vlmbench.tasks.journal_images import journal_images
@@ -126,6 +131,7 @@ class _Writer:
         self.samples: dict[str, JournalSample] = {}
         self.keys: dict[str, str] = {}
         self.places: dict[str, int] = {}
+        self.firsts: dict[str, list[int]] = {}
         self.language = "ja"
 
     def read_reference(self) -> None:
@@ -160,9 +166,11 @@ class _Writer:
         key = stable_hash([*about, asked])
         there = self.site.read_cache(cache)
         if there and there["key"] == key and self.site.keep(there["files"]):
-            facts, files = RunFacts(**there["facts"]), there["files"]
+            facts, files, firsts = RunFacts(**there["facts"]), there["files"], there["firsts"]
             self._take_places(facts.ids)
         else:
+            for one in (run, *variants.values()):
+                one.whole_record()  # tells of damage here, where it is one run's
             answers = read_answers(run, variants)
             rows = sorted(answers.scores.values(), key=lambda row: self._order(row.id))
             facts = run_facts(rows, self.metrics, self.task.headlines)
@@ -174,8 +182,12 @@ class _Writer:
                     shown = answer_data(row, answers, self.metrics, sample, self.keys.get(row.id))
                     data[self.places[row.id]] = shown
             files = [*self._write_answers(slug, data)]
-        self.site.write_cache(cache, {"key": key, "facts": facts.as_json(), "files": files})
+            firsts, found = self._write_search(f"{slug}.find", self._said(data))
+            files += found
+        kept = {"key": key, "facts": facts.as_json(), "files": files, "firsts": firsts}
+        self.site.write_cache(cache, kept)
         self.result.facts[name] = facts
+        self.firsts[name] = firsts
         self.result.files += files
         self.result.cache_files.append(f"{CACHE}/{cache}")
 
@@ -185,7 +197,7 @@ class _Writer:
         result.ids = [*self.places]
         result.shown = len(result.ids)
         result.total = max(result.total, result.shown)
-        self._write_texts()
+        firsts = self._write_texts()
         by_place: list[list[float]] = [[] for _ in result.ids]
         slices: dict[str, list[Scalar]] = {}
         models = [one for one in entries if not one.baseline] or [*entries]
@@ -204,7 +216,7 @@ class _Writer:
             self._write_head(entry, facts, places)
         result.goodness = [round(fmean(one), 4) if one else None for one in by_place]
         result.spread = [round(max(one) - min(one), 4) if one else 0.0 for one in by_place]
-        self._write_index(entries, slices)
+        self._write_index(entries, slices, firsts)
 
     def _choices(self, name: str) -> tuple[str, ...]:
         sample = self.samples.get(name)
@@ -253,18 +265,40 @@ class _Writer:
             "choices": [shortened(one, LONGEST) or "" for one in sample.choices],
         }
 
-    def _write_texts(self) -> None:
+    def _write_texts(self) -> list[int]:
+        """Returns the places at which the files of the search begin."""
         ids = self.result.ids
+        sought = []
         for number, start in enumerate(range(0, len(ids), CHUNK)):
             texts = [self._text(name) for name in ids[start : start + CHUNK]]
             self._put(f"text-{number}", texts)
+            for name, text in zip(ids[start : start + CHUNK], texts, strict=True):
+                asked = (part for part in text["parts"] if isinstance(part, str))
+                sought.append(" ".join([name, *asked, *text["references"], *text["choices"]]))
+        firsts, files = self._write_search("find", sought)
+        self.result.files += files
+        return firsts
+
+    @staticmethod
+    def _said(data: Mapping[int, AnswerData]) -> Iterator[str]:
+        """The answers, one a place."""
+        for place in range(max(data, default=-1) + 1):
+            yield (data[place]["text"] or "") if place in data else ""
+
+    def _write_search(self, name: str, texts: Iterable[str]) -> tuple[list[int], list[str]]:
+        """The places at which the files begin, and the files."""
+        firsts, files = [], []
+        for number, (first, lines) in enumerate(search_files(texts)):
+            firsts.append(first)
+            files.append(self._put(f"{name}-{number}", lines, listed=False))
+        return firsts, files
 
     def _write_answers(self, slug: str, data: Mapping[int, AnswerData]) -> Iterable[str]:
         for number in sorted({place // CHUNK for place in data}):
             first = number * CHUNK
             last = max(place for place in data if place // CHUNK == number)
             rows = [data.get(place) for place in range(first, last + 1)]
-            yield self._put(f"{slug}/{number}", rows, listed=False)
+            yield self._put(f"{slug}.{number}", rows, listed=False)
 
     def _write_head(self, entry: Entry, facts: RunFacts, places: Sequence[int]) -> None:
         outcomes = [_NOT_RUN] * self.result.shown
@@ -273,10 +307,16 @@ class _Writer:
             if place >= 0:
                 outcomes[place] = _OUTCOMES[outcome]
                 values[place] = None if value is None else round(value, 4)
-        head = {"outcomes": "".join(outcomes), "values": values}
-        self._put(f"{model_slug(entry.name)}/head", head)
+        head = {
+            "outcomes": "".join(outcomes),
+            "values": values,
+            "find": self.firsts[entry.name],
+        }
+        self._put(f"{model_slug(entry.name)}.head", head)
 
-    def _write_index(self, entries: Sequence[Entry], slices: Mapping[str, list[Scalar]]) -> None:
+    def _write_index(
+        self, entries: Sequence[Entry], slices: Mapping[str, list[Scalar]], firsts: Sequence[int]
+    ) -> None:
         result = self.result
         fields = {}
         for name, column in slices.items():
@@ -292,6 +332,7 @@ class _Writer:
             "headlines": self.task.headlines,
             "total": result.total,
             "chunk": CHUNK,
+            "find": firsts,
             "ids": result.ids,
             "fields": fields,
             "goodness": result.goodness,

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -69,21 +70,25 @@ class Site:
         """A file."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A kept file is another name of the former site's, which is not to be written into.
+        path.unlink(missing_ok=True)
         path.write_bytes(data)
 
     def keep(self, names: Iterable[str]) -> bool:
         """Take files from the former site as they are; False if any is not there."""
+        # Thousands of files: each call of the system counts.
         for name in names:
-            source, target = self.old / name, self.path / name
-            if target.exists():
-                continue
-            if not source.is_file() or source.is_symlink():
-                return False
-            target.parent.mkdir(parents=True, exist_ok=True)
+            source, target = f"{self.old}/{name}", f"{self.path}/{name}"
             try:
-                target.hardlink_to(source)
-            except OSError:  # a file system without links
-                shutil.copyfile(source, target)
+                if not stat.S_ISREG(os.lstat(source).st_mode):
+                    return False
+            except OSError:
+                return False
+            try:
+                _link(source, target)
+            except FileNotFoundError:
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
+                _link(source, target)
         return True
 
     def read_cache(self, name: str) -> Any:
@@ -97,6 +102,18 @@ class Site:
         """Remember something for the next time."""
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
         self.write(f"{CACHE}/{name}", text)
+
+
+def _link(source: str, target: str) -> None:
+    """Another name for a file, or a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except FileNotFoundError:  # the folder
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 @contextmanager

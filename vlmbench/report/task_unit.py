@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from vlmbench.compare.diagnoses import Diagnosis, diagnoses
 from vlmbench.records import stable_hash
 from vlmbench.report.columns import MetricColumn, task_columns
@@ -16,7 +18,7 @@ from vlmbench.report.found import LeftOut
 from vlmbench.report.images import ImageStore
 from vlmbench.report.naming import run_state
 from vlmbench.report.samples import TaskSamples, write_samples
-from vlmbench.report.site import Site
+from vlmbench.report.site import CACHE, Site
 from vlmbench.report.tables import Leaderboard
 from vlmbench.runs.directory import RunDir
 
@@ -89,8 +91,8 @@ def build_unit(
     there = site.read_cache(cache)
     # What could not be shown then, such as images of data that was not there, is tried again.
     current = there and there["key"] == key and not there["unit"]["problem"]
-    if current and site.keep(there["files"]) and _images(images, there):
-        site.write_cache(cache, there)
+    kept = [f"{CACHE}/{cache}", *there["files"]] if current else []
+    if current and site.keep(kept) and _images(images, there):
         return _from_json(there["unit"], key)
     samples = write_samples(
         site, task.slug, task, entries, variants, images, at_most=at_most, build=build
@@ -185,18 +187,18 @@ def _all_wrong(models: Sequence[RunFacts]) -> set[str]:
 
 
 def _won(facts: Mapping[str, RunFacts]) -> tuple[tuple[int, int], ...]:
-    goods = [dict(zip(one.ids, one.goodness, strict=True)) for one in facts.values()]
-    found = []
-    for first, one in enumerate(goods):
-        for other in goods[first + 1 :]:
-            won = lost = 0
-            for name, good in one.items():
-                theirs = other.get(name)
-                if good is not None and theirs is not None:
-                    won += good > theirs
-                    lost += good < theirs
-            found.append((won, lost))
-    return tuple(found)
+    places = {
+        name: n for n, name in enumerate({one: 0 for run in facts.values() for one in run.ids})
+    }
+    goods = np.full((len(facts), len(places)), np.nan)
+    for row, run in zip(goods, facts.values(), strict=True):
+        row[[places[name] for name in run.ids]] = [np.nan if x is None else x for x in run.goodness]
+    # Comparisons with what is not a number are false.
+    return tuple(
+        (int((one > other).sum()), int((one < other).sum()))
+        for first, one in enumerate(goods)
+        for other in goods[first + 1 :]
+    )
 
 
 def _counts(facts: RunFacts) -> ModelCounts:

@@ -7,9 +7,12 @@ task is named as one.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Literal, TypeAlias, get_args
 
 from vlmbench.records import Estimate, RunRecord
@@ -73,18 +76,19 @@ def left_out(records: Iterable[RunRecord], format: ExportFormat) -> list[RunReco
 
 
 def _csv(records: Sequence[RunRecord]) -> str:
-    from vlmbench.scoring.frames import runs_frame
+    from vlmbench.scoring.frames import RUN_COLUMNS, run_rows
 
-    return str(runs_frame(records).to_csv(index=False, lineterminator="\n"))
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, RUN_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(run_rows(records))
+    return lines.getvalue()
 
 
 def _json(records: Sequence[RunRecord]) -> str:
-    from vlmbench.scoring.frames import runs_frame
+    from vlmbench.scoring.frames import run_rows
 
-    # to_json would cut off digits.
-    frame = runs_frame(records).astype(object)
-    rows = frame.where(frame.notna(), None).to_dict(orient="records")
-    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(run_rows(records), ensure_ascii=False, indent=2) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,12 @@ _Table: TypeAlias = tuple[list[str], list[_Column], dict[tuple[str, _Column], Es
 
 
 def _table(records: Iterable[RunRecord]) -> _Table:
-    """Models, columns, and the estimates that fill them."""
+    """Models, columns, and the estimates that fill them; a second run of a name is numbered."""
     found: dict[tuple[str, _Column], Estimate] = {}
     for record, one in _headlines(records):
-        found[record.model, _Column(record.task, one.metric, _part(record))] = one
+        column = _Column(record.task, one.metric, _part(record))
+        labels = chain([record.model], (f"{record.model} ({number})" for number in count(2)))
+        found[next(label for label in labels if (label, column) not in found), column] = one
     models = list(dict.fromkeys(model for model, _ in found))
     columns = list(dict.fromkeys(column for _, column in found))
     return models, columns, found
@@ -209,7 +215,8 @@ def _hub_result(record: RunRecord, estimate: Estimate) -> dict[str, Any]:
         "dataset_name": record.task_spec["title"] + (f" ({part} only)" if part else ""),
         "dataset_config": data["config"],
         "dataset_split": data["split"],
-        "dataset_revision": data["revision"],
+        # The commit that was read; rows of a local folder have none, also where a task is pinned.
+        "dataset_revision": record.fingerprints.get("commit"),
         "dataset_args": {"task": record.task, "samples": record.coverage.total},
         "metric_type": HUB_METRICS.get(named, named),
         "metric_name": estimate.metric,

@@ -72,9 +72,13 @@ def load_runs(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFrame
 
 def runs_frame(records: Iterable[RunRecord]) -> pd.DataFrame:
     """The estimates of records, a row each; see `load_runs`."""
-    rows = [_run_row(record, one) for record in records for one in record.estimates]
-    frame = pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+    frame = pd.DataFrame(run_rows(records), columns=list(RUN_COLUMNS))
     return frame.astype(dict.fromkeys(("value", "low", "high"), np.float64))
+
+
+def run_rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """The same as plain rows; what is missing is None."""
+    return [_run_row(record, one) for record in records for one in record.estimates]
 
 
 def load_samples(paths: str | Path | Sequence[str | Path] = "runs") -> pd.DataFrame:

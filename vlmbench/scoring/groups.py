@@ -178,18 +178,28 @@ def _shared_by(task: str, other: str, same: Sequence[SameQuestions]) -> By | Non
 
 
 def _correlation(one: Headline, other: Headline, by: By) -> float:
-    """How far the errors of two headlines go together, by the questions that both have."""
+    """How far the errors of two headlines go together, by the questions that both have.
+
+    Questions about one image are summed first, by the images of the first: what the image does to
+    one of them it does to the others too, in both tasks.
+    """
+    names = [each.ids if by == "id" else each.clusters for each in (one, other)]
+    known = [set(some) for some in names]
+    if 2 * len(known[0] & known[1]) < min(map(len, known)):
+        return 1.0
+    image = dict(zip(names[0], one.clusters, strict=True))
+    labels = (
+        one.clusters,
+        [
+            image.get(name, f"not shared: {cluster}")
+            for name, cluster in zip(names[1], other.clusters, strict=True)
+        ],
+    )
     errors = [
-        label_errors(
-            each.vectors,
-            each.ids if by == "id" else each.clusters,
-            each.metric.definition.combine,
-        )
-        for each in (one, other)
+        label_errors(each.vectors, some, each.metric.definition.combine)
+        for each, some in zip((one, other), labels, strict=True)
     ]
     both = errors[0].keys() & errors[1].keys()
-    if 2 * len(both) < min(map(len, errors)):
-        return 1.0
     lengths = [math.sqrt(math.fsum(error**2 for error in each.values())) for each in errors]
     if 0 in lengths:
         return 1.0

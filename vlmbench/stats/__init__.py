@@ -20,8 +20,12 @@ from vlmbench.stats.kinds import FEW as FEW
 from vlmbench.stats.kinds import Kind as Kind
 from vlmbench.stats.kinds import is_binary as is_binary
 from vlmbench.stats.multiplicity import holm as holm
+from vlmbench.stats.paired import EffectivePairs as EffectivePairs
 from vlmbench.stats.paired import PairedDifference as PairedDifference
+from vlmbench.stats.paired import PairedTail as PairedTail
+from vlmbench.stats.paired import limits_of as limits_of
 from vlmbench.stats.paired import paired_difference as paired_difference
+from vlmbench.stats.paired import paired_tail as paired_tail
 from vlmbench.stats.planning import effect_at as effect_at
 from vlmbench.stats.planning import margin_at as margin_at
 from vlmbench.stats.planning import power_above as power_above

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +57,9 @@ class Tail(Protocol):
 
     def below(self, supposed: float) -> float:
         """One-sided p-value of the hypothesis that the difference is `supposed` or more."""
+
+    def scaled(self, factor: float) -> Tail:
+        """The same of the difference times a factor, not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class PairedDifference:
             difference=self.difference * factor,
             low=low,
             high=high,
-            tail=_Scaled(self.tail, factor),
+            tail=self.tail.scaled(factor),
         )
 
 
@@ -125,7 +129,7 @@ class EffectivePairs:
     losses: float
     n: float
     scale: float
-    """What one whole win is worth in the metric's unit."""
+    """What one whole win is worth in the metric's unit; below 0 where the difference is turned."""
     freedom: float
     """Degrees of freedom; infinite for the normal distribution."""
 
@@ -133,38 +137,32 @@ class EffectivePairs:
     def error(self) -> float:
         """See Tail."""
         squares = self.wins + self.losses - (self.wins - self.losses) ** 2 / self.n
-        return self.scale * math.sqrt(max(0.0, squares)) / self.n
+        return abs(self.scale) * math.sqrt(max(0.0, squares)) / self.n
 
     def limits(self, tail: float) -> tuple[float, float]:
         """See Tail."""
-        quantile = t_quantile(1 - tail, self.freedom)
-        low, high = score_limits(self.wins, self.losses, self.n, quantile)
-        return float(low) * self.scale, float(high) * self.scale
-
-    def below(self, supposed: float) -> float:
-        """See Tail."""
-        if abs(supposed) >= self.scale:
-            return float(supposed <= 0)
-        statistic = score_statistic(self.wins, self.losses, self.n, supposed / self.scale)
-        return t_below(float(statistic), self.freedom)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scaled:
-    tail: Tail
-    factor: float
-
-    @property
-    def error(self) -> float:
-        return self.tail.error * abs(self.factor)
-
-    def limits(self, tail: float) -> tuple[float, float]:
-        low, high = sorted(end * self.factor for end in self.tail.limits(tail))
+        low, high = limits_of([self], tail)[0].tolist()
         return low, high
 
     def below(self, supposed: float) -> float:
-        p = self.tail.below(supposed / self.factor)
-        return p if self.factor > 0 else 1 - p
+        """See Tail."""
+        if abs(supposed) >= abs(self.scale):
+            return float(supposed <= 0)
+        statistic = score_statistic(self.wins, self.losses, self.n, supposed / self.scale)
+        p = t_below(float(statistic), self.freedom)
+        return p if self.scale > 0 else 1 - p
+
+    def scaled(self, factor: float) -> EffectivePairs:
+        """See Tail."""
+        return dataclasses.replace(self, scale=self.scale * factor)
+
+
+def limits_of(parts: Sequence[EffectivePairs], tail: float) -> Floats:
+    """Ends of the intervals that leave out a share `tail` at either end, at once: (parts, 2)."""
+    wins, losses, n, scale = np.array([(one.wins, one.losses, one.n, one.scale) for one in parts]).T
+    quantiles = [t_quantile(1 - tail, one.freedom) for one in parts]
+    ends = np.array(score_limits(wins, losses, n, quantiles)) * scale
+    return np.sort(ends, axis=0).T
 
 
 def paired_difference(
@@ -195,30 +193,58 @@ def paired_difference(
     Raises:
         ValueError: The shapes differ, or the values are not of the kind.
     """
-    if new.shape != old.shape:
-        raise ValueError(f"paired vectors differ in shape: {new.shape} and {old.shape}")
-    difference = value_of(new, combine) - value_of(old, combine)
-    whole = None
-    if kind == "binary":
-        whole = _wins_and_losses(new, old, combine, bounds)
-    least = unit if kind == "free" else bounds[1] - bounds[0]
-    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
-    if whole is not None and count == len(new):
-        pairs = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
+    found = paired_tail(
+        new, old, clusters=clusters, combine=combine, kind=kind, bounds=bounds, unit=unit
+    )
+    pairs, count, whole = found.tail, found.clusters, found.whole
     low, high = pairs.limits((1 - level) / 2)
     p = pairs.below(0.0)
-    exact = whole is not None and count == len(new)
     return PairedDifference(
-        difference=difference,
+        difference=found.difference,
         low=low,
         high=high,
-        p_two_sided=mid_p(*whole) if whole and exact else min(1.0, 2 * min(p, 1 - p)),
+        p_two_sided=mid_p(*whole) if whole else min(1.0, 2 * min(p, 1 - p)),
         n=len(new),
         clusters=count,
-        method=_method(exact, count < len(new)),
+        method=_method(whole is not None, count < len(new)),
         small=count < FEW,
         tail=pairs,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTail:
+    """A difference before its interval is drawn."""
+
+    difference: float
+    tail: EffectivePairs
+    clusters: int
+    """Independent clusters of samples."""
+    whole: tuple[int, int] | None
+    """Wins and losses of right and wrong answers that are independent of one another."""
+
+
+def paired_tail(
+    new: Floats,
+    old: Floats,
+    *,
+    clusters: Labels | None,
+    combine: Combine,
+    kind: Kind,
+    bounds: tuple[float, float],
+    unit: float,
+) -> PairedTail:
+    """What `paired_difference` rests on; see there."""
+    if new.shape != old.shape:
+        raise ValueError(f"paired vectors differ in shape: {new.shape} and {old.shape}")
+    difference = value_of(new, combine) - value_of(old, combine)
+    whole = _wins_and_losses(new, old, combine, bounds) if kind == "binary" else None
+    least = unit if kind == "free" else bounds[1] - bounds[0]
+    pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
+    if whole is None or count < len(new):
+        return PairedTail(difference, pairs, count, None)
+    exact = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
+    return PairedTail(difference, exact, count, whole)
 
 
 def _method(exact: bool, is_clustered: bool) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlmbench.stats.kinds import FEW
-from vlmbench.stats.paired import PairedDifference, Tail
+from vlmbench.stats.paired import EffectivePairs, PairedDifference, Tail, limits_of
 from vlmbench.stats.student import t_below
 from vlmbench.stats.values import Floats
 
@@ -91,7 +91,11 @@ class _Pooled:
         return _length(self.weights * errors, self.correlations)
 
     def limits(self, tail: float) -> tuple[float, float]:
-        ends = np.array([one.limits(tail) for one in self.tails])
+        pairs = [one for one in self.tails if isinstance(one, EffectivePairs)]
+        whole = len(pairs) == len(self.tails)
+        ends = (
+            limits_of(pairs, tail) if whole else np.array([one.limits(tail) for one in self.tails])
+        )
         values = np.array(self.values)
         return mover(values, ends[:, 0], ends[:, 1], self.weights, self.correlations)
 
@@ -111,6 +115,14 @@ class _Pooled:
             return float(side == 0)
         quantile = float(brentq(beyond, 0.0, _SURE, xtol=1e-12))
         return t_below(-quantile if side else quantile, np.inf)
+
+    def scaled(self, factor: float) -> _Pooled:
+        return _Pooled(
+            tuple(value * factor for value in self.values),
+            tuple(one.scaled(factor) for one in self.tails),
+            self.weights,
+            self.correlations,
+        )
 
 
 def _length(distances: Floats, correlations: Floats | None) -> float:

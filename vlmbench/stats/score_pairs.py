@@ -56,9 +56,15 @@ def score_limits(
         *(np.asarray(x, dtype=np.float64) for x in (wins, losses, n, quantile))
     )
     center = (wins - losses) / n
-    low = _crossing(wins, losses, n, np.full(n.shape, -1.0), center, quantile)
-    high = _crossing(wins, losses, n, center, np.full(n.shape, 1.0), -quantile)
-    return low, high
+    ends = _crossing(
+        wins,
+        losses,
+        n,
+        np.stack([np.full(n.shape, -1.0), center]),
+        np.stack([center, np.full(n.shape, 1.0)]),
+        np.stack([quantile, -quantile]),
+    )
+    return ends[0], ends[1]
 
 
 def _crossing(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vlmbench.errors import DataError
-from vlmbench.hub import go_offline_if_unreachable, why_not_loaded
 from vlmbench.schema import read_jsonl
 from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list, is_nan
+from vlmbench.tasks.hub_split import open_split
 from vlmbench.tasks.parquet_rows import parquet_columns, parquet_rows
 from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import TaskSpec
@@ -50,36 +50,29 @@ def count_rows(task: TaskSpec) -> int | None:
 
 
 def hub_rows(
-    task: TaskSpec, config: str | None, *, skip: Collection[str] = ()
+    task: TaskSpec, config: str | None, *, skip: Collection[str] = (), local: str | None = None
 ) -> tuple[Any, Iterator[_Row]]:
-    """A Hub data set's schema and its rows, streamed, with images still encoded.
+    """A Hub data set's schema and its rows; see `HubSplit.rows`.
 
     Args:
         config: Name of the configuration, where the data set has several.
-
-    Returns:
-        Its `pyarrow.Schema`, None if the Hub does not know it, and the rows.
+        local: How to go on without the Hub; by default with `--data-dir`.
 
     Raises:
         DataError: The data set cannot be loaded, also while its rows are read.
     """
-    go_offline_if_unreachable()
-    import datasets
-
-    source = task.data
-    try:
-        rows = datasets.load_dataset(
-            source.hub, config, split=source.split, revision=source.revision, streaming=True
-        )
-        features = rows.features or {}
-        if unread := [name for name in features if name in skip]:
-            rows = rows.remove_columns(unread)
-        for name, feature in features.items():
-            if name not in skip and (encoded := _encoded(feature)) is not None:
-                rows = rows.cast_column(name, encoded)
-    except Exception as error:  # the client raises its own errors, httpx's and plain OSErrors
-        raise _not_loaded(task, error) from error
-    return rows.features.arrow_schema if rows.features else None, _loaded(task, rows)
+    instead = (
+        f"download it elsewhere and put it as {task.name}.parquet into a directory that "
+        "'--data-dir' names"
+    )
+    found = open_split(
+        task.data.hub or "",
+        split=task.data.split or "train",
+        config=config,
+        revision=task.data.revision,
+        local=local or instead,
+    )
+    return found.rows(skip=skip)
 
 
 # datasets' interleave_datasets has this order from 4.2 on ("all_exhausted_without_replacement"),
@@ -209,33 +202,3 @@ def _parquet_count(path: Path) -> int | None:
 def _unreadable(path: Path, error: Exception) -> DataError:
     reason = str(error).split("\n")[0][:160].rstrip(".")
     return DataError(f"The data file {path} cannot be read ({reason}); replace it.")
-
-
-def _loaded(task: TaskSpec, rows: Iterable[_Row]) -> Iterator[_Row]:
-    """The rows; an error of the client while they are streamed names the data set."""
-    try:
-        yield from rows
-    except Exception as error:
-        raise _not_loaded(task, error) from error
-
-
-def _not_loaded(task: TaskSpec, error: Exception) -> DataError:
-    return DataError(
-        why_not_loaded(
-            error,
-            f"data set '{task.data.hub}'",
-            local=f"download it elsewhere and put it as {task.name}.parquet into a directory "
-            "that '--data-dir' names",
-        )
-    )
-
-
-def _encoded(feature: Any) -> Any:
-    """The feature that leaves images encoded; None for one that holds no images."""
-    import datasets
-
-    if isinstance(feature, datasets.Image):
-        return datasets.Image(decode=False)
-    if isinstance(getattr(feature, "feature", None), datasets.Image):
-        return type(feature)(datasets.Image(decode=False))
-    return None

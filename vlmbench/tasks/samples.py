@@ -73,6 +73,11 @@ def numbered_samples(
 def _id_twice(task: TaskSpec, sample: Sample, where: str, index: int) -> str:
     if literal_problem(task.fields.id, "id", sample.row) is not None:
         return f"{literal_problem(task.fields.id, 'id', sample.row)} (in row {index} of {where})."
+    if "{" not in task.fields.id:
+        return (
+            f"'fields.id' of the task is '{sample.id}' in every row of {where}; write "
+            "{{ row.NAME }} with the name of a column, or {{ index }}."
+        )
     return (
         f"The id '{sample.id}' stands twice in {where}, the second time in row {index}; make ids "
         "unique."

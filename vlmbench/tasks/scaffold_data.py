@@ -76,7 +76,8 @@ def _looked_at(source: Mapping[str, str], folder: Path) -> ScaffoldData:
             }
         )
     ).located(folder, None)
-    rows = hub_rows(task, None)[1] if "hub" in source else read_rows(task)
+    instead = "download it elsewhere and give its folder with --data"
+    rows = hub_rows(task, None, local=instead)[1] if "hub" in source else read_rows(task)
     found = tuple(itertools.islice(rows, ROWS))
     if not found:
         raise DataError(f"There are no rows in {folder / source.get('path', '')}; give others.")
@@ -140,6 +141,7 @@ def _write_saved(folder: Path, split: str | None, target: Path) -> None:
     """What `datasets` saved to disk."""
     import datasets
 
+    datasets.disable_progress_bars()
     saved = datasets.load_from_disk(str(folder))
     if isinstance(saved, datasets.DatasetDict):
         if split is None and len(saved) > 1:

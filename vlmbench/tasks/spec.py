@@ -66,6 +66,11 @@ class Display(Strict):
     """Published number of samples, where it is known."""
     ja: JapaneseCard | None = None
 
+    def in_japanese(self) -> Display:
+        """The same with the Japanese texts in the place of the English ones, where there are."""
+        given = {} if self.ja is None else self.ja.model_dump(exclude={"names"})
+        return self.model_copy(update={"ja": None, **{k: v for k, v in given.items() if v}})
+
     @model_validator(mode="after")
     def _same_flaws(self) -> Display:
         if self.ja is not None and len(self.ja.flaws) != len(self.flaws):

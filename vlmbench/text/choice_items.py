@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vlmbench.text.choice_phrases import APPOSITION, SAYS_NO, SAYS_YES, SEPARATOR
-from vlmbench.text.option_mentions import CLOSE, LETTERS, OPEN, option_mentions
+from vlmbench.text.choice_phrases import APPOSITION, SAYS_NO, SAYS_YES, SEPARATOR, WITHDRAWS_ALL
+from vlmbench.text.option_mentions import CLOSE, KANA, LETTERS, OPEN, option_mentions
 
 
 def without_copies(lines: str, choices: Sequence[str]) -> tuple[list[tuple[int, str]], str]:
@@ -35,15 +35,12 @@ def without_copies(lines: str, choices: Sequence[str]) -> tuple[list[tuple[int, 
 def _not_withdrawn(lines: list[str], choices: Sequence[str]) -> list[str]:
     """The lines below the last one that only takes back what stands above it."""
     for at in range(len(lines) - 1, 0, -1):
-        only_withdraws = _WITHDRAWS_ALL.match(lines[at]) and not option_mentions(lines[at], choices)
+        only_withdraws = WITHDRAWS_ALL.match(lines[at]) and not option_mentions(lines[at], choices)
         if only_withdraws and any(_head(line, choices) for line in lines[at + 1 :]):
             return lines[at + 1 :]
     return lines
 
 
-_WITHDRAWS_ALL = re.compile(
-    "[※*(]{0,3}(?:訂正|すみません|失礼|申し訳|間違え|wait\\b|correction\\b|sorry\\b)", re.IGNORECASE
-)
 _HEAD = re.compile(
     rf"^[#>\-・•●■→⇒✅☑✔👉 ]{{0,6}}{OPEN}(?:選択肢|option|choice)? ?$", re.IGNORECASE
 )
@@ -52,18 +49,23 @@ _MAY_BE_HEAD = re.compile(
     "(?:番|[^A-Za-zァ-ヺ一-鿿]|$)",
     re.IGNORECASE,
 )
-_HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–/|→=…]|(?<= )\S)")
+_MAY_BE_TEXT_HEAD = re.compile(r"\W{0,6}[^:…‥―→⇒–\-]{1,30}(?:[:…‥―]|[-–→⇒] )")
+_TEXT_HEAD_END = re.compile(f"^{CLOSE}(?:\\([A-Z]\\))? ?(?:[:…‥―]|[-–→⇒] )")
+"""What follows an option's own text at the head of its line: なす…紫."""
+_HEAD_END = re.compile(rf"^{CLOSE}番?(?:$|[.:,、。)(「『\-–―/|→=…]|(?<= )\S)")
 
 
 def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
     """The option whose label begins a line, and what else the line says than its text."""
-    if not _MAY_BE_HEAD.match(line):
+    if not (_MAY_BE_HEAD.match(line) or _MAY_BE_TEXT_HEAD.match(line)):
         return None
     mentions = option_mentions(line, choices)
-    if not mentions or mentions[0].kind in ("ordinal", "text"):
+    if not mentions or mentions[0].kind == "ordinal":
         return None
     first, *others = mentions
     after = line[first.end :]
+    if first.kind == "text" and not _TEXT_HEAD_END.match(after):
+        return None
     if not _HEAD.match(line[: first.start]) or not _HEAD_END.match(after):
         return None
     between = line[first.end : others[0].start] if others else ""
@@ -76,16 +78,29 @@ def _head(line: str, choices: Sequence[str]) -> tuple[int, str] | None:
 
 def _without_list(lines: str, choices: Sequence[str]) -> str:
     """The lines without a list of the options in one sentence: A 金閣寺、B 銀閣寺、C 清水寺."""
-    if not all(choice in lines for choice in choices[:26]):
+    if len(choices) < 2 or not all(choice in lines for choice in choices[:26]):
         return lines
-    pieces = [
-        rf"{OPEN}{LETTERS[i]}{CLOSE}[.:)、 ]{{0,3}}{re.escape(choice)}"
-        for i, choice in enumerate(choices[:26])
-    ]
-    if len(pieces) < 2:
-        return lines
-    whole = r"[、,/ ;]{0,3}".join(pieces)
-    return re.sub(rf"(?:選択肢(?:は|:)?)?{whole}", "", lines)
+    for first in _LISTED.finditer(lines):
+        end = first.start()
+        for at, choice in enumerate(choices[:26]):
+            found = _LISTED.match(lines, end)
+            labels = (LETTERS[at], KANA[at : at + 1], str(at + 1))
+            if (
+                not found
+                or found["label"] not in labels
+                or not lines.startswith(choice, found.end())
+            ):
+                break
+            end = found.end() + len(choice)
+        else:
+            return _LIST_HEAD.sub("", lines[: first.start()]) + lines[end:]
+    return lines
+
+
+_LISTED = re.compile(
+    rf"[、,/ ;]{{0,3}}{OPEN}(?P<label>[A-Zァ-ヺ]|[0-9]{{1,2}}){CLOSE}[.:)、 ]{{0,3}}"
+)
+_LIST_HEAD = re.compile("選択肢(?:は|:)? ?$")
 
 
 def of_items(items: Sequence[tuple[int, str]]) -> frozenset[int] | None:

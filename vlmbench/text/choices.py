@@ -12,12 +12,13 @@ Nothing is guessed: where two options are left, or none, the answer cannot be pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
 
 from vlmbench.text import choice_phrases as phrases
 from vlmbench.text.choice_items import of_items, without_copies
+from vlmbench.text.containment import contains_words
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.extract import boxed, candidates, tagged_answer
 from vlmbench.text.japanese import answer_form, surface_form
@@ -30,16 +31,17 @@ from vlmbench.text.option_mentions import (
 )
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
-from vlmbench.text.statements import Statement, statements, without_struck
+from vlmbench.text.statements import Statement, every_statement, statements, without_struck
+from vlmbench.text.synonyms import bare_yes_no
 from vlmbench.text.words import content_words
 
-CHOICE_FORM = "choice-ja4"
+CHOICE_FORM = "choice-ja5"
 """Version of `read_choice`."""
 
 _SHORT = 40
 """Characters of an answer in which a label counts wherever it stands."""
 
-_ANSWER_MARK = re.compile(r"^A ?: ?(?=[B-Z]\W*$)")
+_ANSWER_MARK = re.compile(r"^A ?[:.] ?(?=\W{0,2}[B-Zァ-ヺ1-9]\W*\Z)", re.MULTILINE)
 """A for "answer", where only a letter follows."""
 
 
@@ -52,7 +54,9 @@ class _Strength(IntEnum):
     """What the last sentence comes to."""
     STATED = 3
     CHOSEN = 4
-    """Called the answer, or all that stands there."""
+    """Called right, decided for, or all that stands there."""
+    ANSWERED = 5
+    """Announced as the answer: 答えはB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +92,25 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
        each) counts only if nothing else is stated: the only one called right, or not called wrong.
        A line that only withdraws (訂正します。) takes back all lines above it.
     4. Of every statement: what stands before が, しかし or "but" counts only if nothing follows;
-       "because …", suppositions (もしAなら), questions and sentences about the answer do not count;
-       a sentence that begins with いや or "Wait" withdraws those before it. Denied options
-       (Aは誤り, AではなくB, Aより) are left out.
-    5. A claim is, from strong to weak: an option called the answer (答えはB, Bが正しい, "B is
-       correct"), chosen (Bと判断します) or alone in its line; one that a sentence ends with
-       (写真の山は富士山です); the only one that the last sentence names and does not only describe
-       (Bは…); the only label of a short answer. The strongest counts, of equal ones the last. Of
-       two joined by または neither counts.
+       "because …", suppositions (もしAなら), questions, sentences about the answer and what stands
+       below a heading such as 理由 do not count; a sentence that begins with いや, しかし or
+       "Wait" withdraws those before it. Denied options (Aは誤り, AではなくB, Aより) are left out.
+    5. A claim is, from strong to weak: an option announced as the answer (答えはB); one called
+       right (Bが正しい, "B is correct"), chosen (Bと判断します) or alone in its line; one that a
+       sentence ends with (写真の山は富士山です); the only one that the last sentence names and does
+       not only describe (Bは…), or whose content or part it says; the only label of a short answer.
+       The strongest counts, of equal ones the last. Of two joined by または, and of a row such as
+       AからDのいずれか, none counts.
 
     A label beyond the options is none. Where an option is a number itself, a number is a label only
     beside 番 or 選択肢 or in parentheses.
     """
-    lines = answer_lines(text)
+    lines = answer_lines(_with_plain_circles(text, choices))
     if (content := boxed(lines)) is not None or (content := tagged_answer(lines)) is not None:
         lines = content
-    if not lines or is_refusal(lines):
+    if not lines:
+        return None
+    if is_refusal(lines) and not _is_option(lines, choices):
         return None
     lines = _ANSWER_MARK.sub("", lines)
     if (whole := _whole_text(lines, choices)) is not None:
@@ -130,6 +137,21 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
     return read_choice(reference, choices)
 
 
+def _is_option(lines: str, choices: Sequence[str]) -> bool:
+    """Whether what sounds like a refusal is an option: 読み取れない."""
+    form = answer_form(lines)
+    return any(is_refusal(choice) and form.endswith(answer_form(choice)) for choice in choices)
+
+
+def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
+    """The text with ④ as (4), so that ④二酸化炭素 does not become 4二酸化炭素."""
+    if not _CIRCLED.search(text) or any(map(_CIRCLED.search, choices)):
+        return text
+    return _CIRCLED.sub(lambda one: f"({ord(one[0]) - ord('①') + 1})", text)
+
+
+_PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
+_CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
 
 
@@ -144,24 +166,33 @@ def _whole_text(lines: str, choices: Sequence[str]) -> int | None:
         begun = [i for i, option in enumerate(options) if option.startswith(form)]
         found = begun if all(len(options[i]) <= 2 * len(form) for i in begun) else []
     longest = max(map(len, choices), default=0)
-    if not found and "\n" not in lines and len(lines) <= 2 * longest + _SHORT:
+    # A yes or no may be a sentence, any other option is not much shorter than its answer.
+    slack = _SHORT if any(bare_yes_no(option) is not None for option in options) else 12
+    short = "\n" not in lines and len(lines) <= 2 * longest + slack
+    if not found and short and _is_plain(lines):
         found = [i for i, choice in enumerate(choices) if same_answer(lines, choice)]
     return found[0] if len(found) == 1 else None
+
+
+def _is_plain(lines: str) -> bool:
+    """Whether nothing is withdrawn or conceded, and not all are left open."""
+    return not phrases.NONE_OF_THEM.search(lines) and all(
+        not one.withdraws and len(one.clauses) == 1 for one in statements(lines)
+    )
 
 
 def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The options of the strongest claim of the statements."""
     if phrases.NONE_OF_THEM.search(lines[-200:]) and not phrases.CUED_AT_END.search(lines[-60:]):
         return frozenset()
-    claims: list[_Claim] = []
-    stated = list(statements(lines))
-    for statement in stated:
-        own = list(_claims(statement, choices, last=statement is stated[-1]))
-        if statement.withdraws and own:
-            claims.clear()
-        claims += own
+    stated, every = statements(lines), every_statement(lines)
+    claims = _all_claims(stated, choices)
     if not claims:
         claims += _leading(lines, choices)
+    if not claims and len(every) > len(stated):
+        claims += _all_claims(every, choices)
+    for statement in stated[-2:-5:-1]:
+        claims = claims or list(_claims(statement, choices, last=True))
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -174,27 +205,71 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     return next(claim for claim in reversed(best) if not claim.also).options
 
 
-def _claims(statement: Statement, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
+def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Claim]:
+    """What the statements claim and do not withdraw.
+
+    Where an option is chosen outright, what other sentences merely say is not read: it takes most
+    of the time and could not win.
+    """
+    claims = _claims_of(stated, choices, merely_said=False)
+    if any(claim.strength >= _Strength.CHOSEN for claim in claims):
+        return claims
+    return _claims_of(stated, choices, merely_said=True)
+
+
+def _claims_of(
+    stated: Sequence[Statement], choices: Sequence[str], *, merely_said: bool
+) -> list[_Claim]:
+    claims: list[_Claim] = []
+    withdrawn: list[_Claim] = []
+    for statement in stated:
+        said = merely_said or statement.withdraws or len(statement.clauses) > 1
+        last = statement is stated[-1]
+        own = list(_claims(statement, choices, last=last, merely_said=said))
+        if statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text)):
+            claims, withdrawn = [], claims or withdrawn
+        claims += own
+    return claims or withdrawn
+
+
+def _claims(
+    statement: Statement, choices: Sequence[str], *, last: bool, merely_said: bool = True
+) -> Iterator[_Claim]:
     """What a statement claims; conceded clauses only where the main one claims nothing."""
     for clause in statement.clauses:
-        found = list(_clause_claims(clause, choices, last=last))
+        if phrases.ALL_DENIED.match(clause):
+            return
+        found = list(_clause_claims(clause, choices, last=last, merely_said=merely_said))
         if found:
             yield from found
             return
 
 
-def _clause_claims(clause: str, choices: Sequence[str], *, last: bool) -> Iterator[_Claim]:
-    claimed, named = [], []
+def _clause_claims(
+    clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
+) -> Iterator[_Claim]:
+    claimed, named, ruled_out, texts = [], [], set[int](), set[frozenset[int]]()
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
             continue  # the options copied out, or all of them
+        if not group.is_label:
+            texts.add(group.options)
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
-        elif not _is_ruled_out(before, behind):
+        elif _is_ruled_out(before, behind):
+            ruled_out |= group.options
+        else:
             named.append((group, behind))
+    if len([one for one in texts if not one <= ruled_out]) > 1:
+        # 両端が最大値と最小値、印が平均値に当たります: what each of them is.
+        claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
         yield from claimed
-    elif not any(group.is_label for group, _ in named) and (said := _says_text(clause, choices)):
+    elif not merely_said:
+        return
+    elif not any(group.is_label for group, _ in named) and (
+        said := _says_text(clause, choices, ruled_out)
+    ):
         yield _Claim(said, _Strength.STATED)
     elif last and (seems := _seems(clause, named, choices)):
         yield _Claim(seems, _Strength.SEEMS)
@@ -215,14 +290,19 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
         return _Claim(group.options, _Strength.CHOSEN)
     if _is_ruled_out(before, behind):
         return None
-    if phrases.CUE.search(before) or (
-        phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind)
-    ):
+    if phrases.CUE.search(before):
+        named = phrases.ANSWERS.search(before)
+        return _Claim(group.options, _Strength.ANSWERED if named else _Strength.CHOSEN)
+    if phrases.NAMED.fullmatch(before) and phrases.ENDS.match(behind):
         return _Claim(group.options, _Strength.CHOSEN)
     if phrases.IS_RIGHT.match(behind) or (group.is_label and phrases.IS.match(behind)):
         also = bool(re.match(f"{CLOSE}番?[はも]", behind))
         return _Claim(group.options, _Strength.CHOSEN, also)
-    if group.is_label and phrases.ANY_VERB.match(behind):
+    if (
+        phrases.IS.match(behind)
+        or phrases.HAS_VALUE.match(behind)
+        or (group.is_label and phrases.ANY_VERB.match(behind))
+    ):
         return _Claim(group.options, _Strength.STATED)
     return None
 
@@ -240,7 +320,7 @@ def _seems(
 ) -> frozenset[int] | None:
     """The only option that the last clause names, or whose content it has."""
     if not named:
-        return _by_content(clause, choices)
+        return _by_content(clause, choices) or _by_part(clause, choices)
     group, behind = named[0]
     if len({one.options for one, _ in named}) > 1:
         return None
@@ -269,6 +349,16 @@ def _groups(clause: str, choices: Sequence[str]) -> list[_Group]:
             and phrases.APPOSITION.fullmatch(between)
         ):
             groups[-1] = _Group(before.options, before.start, one.end, is_label=True)
+        elif (
+            before.is_label
+            and label
+            and phrases.RANGE.fullmatch(between)
+            and not phrases.CHANGED.match(clause[one.end :])
+        ):
+            row = frozenset(range(min(before.options), one.option + 1))
+            groups[-1] = _Group(before.options | mine.options | row, before.start, one.end, label)
+        elif phrases.CHANGED.match(clause[one.end :]) and phrases.SEPARATOR.fullmatch(between):
+            groups[-1] = mine  # D → E に修正
         elif before.is_label == label and phrases.SEPARATOR.fullmatch(between):
             groups[-1] = _Group(before.options | mine.options, before.start, one.end, label)
         else:
@@ -294,20 +384,49 @@ def _leading(lines: str, choices: Sequence[str]) -> Iterator[_Claim]:
         yield _Claim(group.options, _Strength.STATED)
 
 
-def _says_text(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
-    """The option that a clause comes to by its own text, or by its number."""
+def _says_text(
+    clause: str, choices: Sequence[str], ruled_out: Set[int] = frozenset()
+) -> frozenset[int] | None:
+    """The option that a clause comes to by its own text, or the only one whose number it has."""
+    open_ = [(i, choice) for i, choice in enumerate(choices) if i not in ruled_out]
     for candidate in candidates(clause):
-        found = [i for i, choice in enumerate(choices) if same_answer(candidate, choice)]
+        found = [
+            i
+            for i, choice in open_
+            if _may_be(candidate, choice) and same_answer(candidate, choice)
+        ]
         if found:
             return frozenset(found)
-    numbers = [(i, quantity) for i, c in enumerate(choices) if (quantity := read_quantity(c))]
     stated = find_quantities(clause)
-    found = [i for i, quantity in numbers if any(one.close_to(quantity) for one in stated)]
-    return frozenset(found) if found else None
+    found = [
+        i
+        for i, choice in open_
+        if (quantity := read_quantity(choice)) and any(one.close_to(quantity) for one in stated)
+    ]
+    return frozenset(found) if len(found) == 1 else None
+
+
+def _may_be(candidate: str, choice: str) -> bool:
+    """Whether a candidate is not far too long for an option, which is quicker than comparing."""
+    return len(candidate) <= 6 * len(choice) + 12 or bare_yes_no(answer_form(choice)) is not None
 
 
 def _denies_at_end(clause: str, end: int) -> bool:
     return end < len(clause) and bool(re.search("(?:ません|ない|誤り|間違い)(?:です)?$", clause))
+
+
+def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The only option in which a clause's answer occurs: 緑です for 緑の屋根の家."""
+    forms = [answer_form(choice) for choice in choices]
+    if not re.search("(?:です|でした|だ|である|でしょう)$|「", clause):
+        return None
+    for candidate in candidates(clause)[1:]:
+        part = answer_form(candidate)
+        if len(part) >= 2 or re.fullmatch("[一-鿿]", part):
+            found = [i for i, form in enumerate(forms) if contains_words(form, part, True)]
+            if len(found) == 1:
+                return frozenset(found)
+    return None
 
 
 def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
@@ -316,4 +435,15 @@ def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     found = [
         i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
     ]
+    if len(found) > 1:
+        # 金利が上がり、投資が減る is not 金利が下がり、投資が増える: who does what must agree.
+        parts = [content_words(part) for part in _PIECES.split(clause)]
+        found = [
+            i
+            for i in found
+            if all(
+                any(content_words(piece) <= part for part in parts)
+                for piece in _PIECES.split(choices[i])
+            )
+        ]
     return frozenset(found) if len(found) == 1 else None

@@ -29,7 +29,7 @@ MONTHS = (
 _LONGEST = 40
 _NUMERAL = f"[{NUMERAL_CHARACTERS}]{{1,6}}"
 _MONTH_NAME = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS)
-_WEEKDAY = r"\(?[月火水木金土日](?:曜日?)?\)?"
+_WEEKDAY = r"\(?[月火水木金土日](?:曜日?)?(?:・?祝日?)?\)?|\(?(?:祝日?|休)\)?"
 _DATES = [
     re.compile(pattern)
     for pattern in (
@@ -38,6 +38,7 @@ _DATES = [
         rf"(?:{_WEEKDAY})?(?:t?00:00(?::00)?)?",
         r"(?P<y>[0-9]{4})(?P<m>[01][0-9])(?P<d>[0-3][0-9])",
         r"(?P<y>(?:19|20)[0-9]{2})[-/](?P<m>0[1-9]|1[0-2])",
+        r"(?P<y>(?:19|20)[0-9]{2})/(?P<m>[1-9])",
         rf"(?P<name>{_MONTH_NAME})\.?(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:,?(?P<y>[0-9]{{4}}))?",
         rf"(?P<d>[0-9]{{1,2}})(?:st|nd|rd|th)?(?P<name>{_MONTH_NAME})\.?,?(?P<y>[0-9]{{4}})?",
         rf"(?P<name>{_MONTH_NAME})\.?(?:,?(?P<y>[0-9]{{4}}))?",
@@ -53,6 +54,8 @@ _IN_TEXT = re.compile(
     rf"(?:[一-鿿]{{2}}?(?:元|{_NUMERAL})年|(?<![0-9])[0-9]{{4}}年)?{_NUMERAL}月{_NUMERAL}日"
     rf"|(?:午前|午後)?(?:(?<![0-9:])[0-9]{{1,2}}:[0-9]{{2}}(?![0-9:])|{_NUMERAL}時(?!間)(?:{_NUMERAL}分|半)?)"
 )
+_DAYS = {"元日": "1月1日", "元旦": "1月1日", "大晦日": "12月31日", "大みそか": "12月31日"}
+_NAMED_DAY = re.compile(f"(?:{'|'.join(_DAYS)})$")
 _BOUNDS = ("前", "以前", "以後", "以降", "過ぎ", "すぎ")
 _CLOCK_IN_WORDS = {"正午": (12, 0), "真夜中": (0, 0)}
 
@@ -87,6 +90,7 @@ def read_date(text: str) -> Date | None:
     A year alone is a number with the unit 年 and no date; 5/3 may be a fraction and is none.
     """
     form = gregorian(_short(text)).replace("元年", "1年")
+    form = _NAMED_DAY.sub(lambda day: _DAYS[day[0]], form)
     for pattern in _DATES:
         if found := pattern.fullmatch(form):
             return _date(found.groupdict())

@@ -9,15 +9,16 @@ from typing import TypeAlias
 
 from vlmbench.text.dates import Clock, Date, read_clock, read_date
 from vlmbench.text.eras import bare_era_year
-from vlmbench.text.japanese import answer_form
+from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, read_quantity, read_range
+from vlmbench.text.numerals import improper
 from vlmbench.text.refusal import is_refusal
 from vlmbench.text.spelling import same_spelling
 from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
 from vlmbench.text.writings import same_writing
 
-EQUIVALENCE = "same-ja4"
+EQUIVALENCE = "same-ja5"
 """Version of `same_answer`; changes with every form and list that it rests on."""
 
 _LONGEST = 200
@@ -28,6 +29,8 @@ _LISTED = re.compile(
     "[、;/・\n]|,(?![0-9]{3}(?![0-9]))|(?<=[一-鿿ァ-ヺー0-9a-z])と(?=[一-鿿ァ-ヺー0-9a-z])|と(?=「)|(?<=」)と"
 )
 
+_GLOSSED = re.compile(r"([^()]{1,40})\(([^()]{1,40})\)")
+_SLASHED = re.compile("([0-9]{1,2})/([0-9]{1,2})")
 _SPAN = re.compile("〜|から|(?<=[0-9])-(?=[0-9]{1,2}:)")
 
 _HALVES = {"半分", "半数", "half"}
@@ -66,6 +69,13 @@ def same_answer(answer: str, reference: str) -> bool:
         first, second = (
             f"{year}年" if year else form for year, form in zip(years, (first, second), strict=True)
         )
+    if _is_day(first, second):
+        return True
+    if (gloss := _GLOSSED.fullmatch(first)) and second != first:
+        # 1/3(三分の一): the same twice.
+        both = [same_answer(gloss[at], second) for at in (1, 2)]
+        if all(both):
+            return True
     known, wanted = _value(first), _value(second)
     if known is not None and wanted is not None:
         return _same_value(known, wanted)
@@ -75,7 +85,7 @@ def same_answer(answer: str, reference: str) -> bool:
 @functools.lru_cache(maxsize=1 << 14)
 def _form(text: str) -> str:
     """The answer form without a leading English article, LaTeX and HTML entities."""
-    text = html.unescape(plain(text)).lstrip()
+    text = improper(normalize(html.unescape(plain(text)))).lstrip()
     return answer_form(_ARTICLE.sub("", text[:10]) + text[10:])
 
 
@@ -101,6 +111,12 @@ def _value(form: str) -> _Value | None:
         or read_range(form)
         or _span(form)
     )
+
+
+def _is_day(form: str, date: str) -> bool:
+    """Whether 4/1, which is a fraction where no date is asked for, is the day 4月1日."""
+    found = _SLASHED.fullmatch(form)
+    return found is not None and read_date(date) == Date(None, int(found[1]), int(found[2]))
 
 
 def _span(form: str) -> tuple[_Single, _Single] | None:

@@ -25,7 +25,9 @@ def gregorian(text: str) -> str:
     return _ERA.sub(_year, text)
 
 
-_BARE = re.compile(r"(?:(?P<letter>[mtshr])\.?|(?P<kanji>[明大昭平令]))(?P<year>元|[0-9]{1,2})年?")
+_BARE = re.compile(
+    r"(?:(?P<letter>[mtshr])\.?|(?P<kanji>[明大昭平令])[治正和成]?)(?P<year>元|[0-9]{1,2})年?"
+)
 
 
 def bare_era_year(form: str) -> int | None:

@@ -8,10 +8,12 @@ translated or guessed.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Iterator
 
+from vlmbench.text.arguments import arguments
 from vlmbench.text.dates import Clock, Date, find_moments, read_clock, read_date
 from vlmbench.text.equivalence import same_answer
 from vlmbench.text.japanese import answer_form
@@ -22,7 +24,7 @@ from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import SENTENCE_END, Statement, statements
 from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
-EXTRACTION = "final-ja4"
+EXTRACTION = "final-ja5"
 """Version of this module's rules, including `same_answer`."""
 
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
@@ -55,8 +57,9 @@ _DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なか�
 _VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
 _TAIL = re.compile(
     "(?:(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
-    "|に(?:違い|間違い)(?:ありません|ない|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
-    "|に?なります|となる|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
+    "|(?<=.)(?:だけ|のみ|ばかり)(?=(?:です|でした|だ|である)?$)(?:です|でした|だ|である)?"
+    "|[にで](?:違い|間違い)(?:あり(?:ません)|ない|なく|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
+    "|に?なります|と(?:なって|なり)(?:います|いる|ました)|とな(?:る|った)|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
 )
 _THERE_IS = re.compile(
     "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:[0-9一二三四五六七八九十]{1,3}[つ個匹人本台枚頭羽杯冊])?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
@@ -64,14 +67,17 @@ _THERE_IS = re.compile(
 )
 _PERHAPS = re.compile(
     "^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、|やはり|正しくは|実際に?は|実は"
-    "|よく見ると|よく見れば|いや、|いえ、|つまり|すなわち|要するに){1,3}"
+    "|主に|主として|基本的に|全体的に|よく見ると|よく見れば|いや、|いえ、|つまり|すなわち|要するに){1,3}"
 )
 _SUPERLATIVE = re.compile(
     "^(?P<subject>[^はが、。]{1,40}?)(?:のほう|の方)?が(?:[^はが、。]{0,15}で、?)?"
     "(?:最も|もっとも|一番|いちばん|最大|最多|最高|最小|最少|最低)[^はが、。]*$"
 )
 _HEAD_NOUN = re.compile("の([^のはがをにで、。]{2,})$")
+_GENERIC = re.compile("(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間)$")
+"""A noun that says nothing more: 横浜の風景."""
 _GLOSS = re.compile("(?<=[^a-z(])\\([^()]{1,30}\\)$")
+_IS_ANSWER = re.compile("(?:が|は)(?:正解|正答|答え|解答|回答)(?:とな[るり].*|で.*)?$")
 _WRITTEN = re.compile(
     "と(?:書かれて|書いて|表示されて|記載されて|記されて|呼ばれて|読め|い(?=います))"
     "(?:います|いる|あります|ある|ます|る)$|という(?:文字|名前|言葉|もの)?$"
@@ -86,8 +92,16 @@ _QUOTED_ENGLISH = re.compile(
 )
 _QUOTED = re.compile(
     "「([^「」]{1,60})」(?:と(?:いう|あ[るり]|いっ|[^、。「]{0,10}(?:書|示|記|読|描|刻|印|貼))"
-    "|の(?:文字|表示|看板))"
+    "|の(?:文字|表示|看板|[張貼]り紙|標識|ステッカー|ラベル|札|記載|表記|掲示|案内|ポスター|サイン|字|言葉|マーク|ロゴ))"
 )
+_ENGLISH_SUBJECT = re.compile(
+    "there (?:is|are) (?P<there>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?)"
+    "(?: (?:on|in|at|under|near|behind|by|next|with|of|inside|above)\\b|$)"
+    "|(?P<subject>(?:an?|the|some|[0-9a-z]+) [a-z ]{1,30}?) (?:is|are|was|were) "
+    "(?:being )?[a-z]+(?:ing|ed)\\b",
+    re.IGNORECASE,
+)
+"""Who or what does it: A dog is lying on the sofa."""
 _CALLED = re.compile("という[^、。]{0,12}$|という、.*$")
 _MORE_THAN = re.compile("^.{1,30}?より(?:も)?、?(?=.)")
 _RATHER = re.compile("(?:のほう|の方|ほう|方)が[^、。]{1,15}$")
@@ -98,11 +112,23 @@ _ALONGSIDE = re.compile(
 """Between two things that are said side by side: 色は赤で、番号は3です."""
 _NEXT = re.compile("(?:次|その次|2番|第2|続)")
 """What comes after the answer in an order."""
-_AND = re.compile(", (?:and|which|who|where|with|located|built) |; ")
+_COMPARES = re.compile("(?:上回|下回|比べ|次[いぐ]|続[いきく]|及ば|引き離)[^、。]{0,8}$")
+_IS_SENTENCE = re.compile("[はが]|です|ます|ました|でした")
+"""More than the phrase 自転車に乗っている."""
+_AND = re.compile(", (?:and|while|whereas|which|who|where|with|located|built) |; ")
 _CAME_TO = re.compile(
     "(?:^|[てではに、]|まで|から)(?P<value>[^てではに、]{1,20})(?:に(?:なり|達し|増え|減り|上り)ま(?:した|す)|となりました|に(?:なった|達した))$"
 )
 _BESIDES = re.compile("も(?:[^、。]{0,12})(?:ます|ている|ていた|ある)$")
+_HEDGES = re.compile(
+    "(?:断定|断言|確実|確信|確証|確か|確認|自信|保証|正確|絶対|明確|はっきり|詳細|詳し|定か)[^、。]{0,16}"
+    "(?:ません|ない|不明|必要)(?:です)?$|^間違って(?:い|る)|^参考"
+)
+"""How sure an answer is: 柿だと思いますが、断定はできません."""
+_OWN_TOPIC = re.compile(
+    "(?!これ|それ|ここ|そこ|実際|実|本当|正しく|正解|答え|今回|最初|はじめ|一見|よく|やはり|おそらく)[^は、。]{1,20}は(?!ない|ありません)"
+)
+_APPEARS = re.compile("(?:思[いうっわ]|見え|よう|かもしれ|可能性|考え|迷)[^、。]{0,8}$")
 _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
@@ -117,6 +143,13 @@ _IS = re.compile(
     r"|named|located in|made of|pointing (?:to|at))\b)?",
     re.IGNORECASE,
 )
+_FELL = re.compile(
+    "[0-9%割円人台件個倍万億兆ト度点mgl](?:[もほど分]{1,2})?(?:の|、|だけ)?"
+    "(?:減少|減って|減り|減っ|減|低下|下落|下が|落ち|縮小|マイナス|ダウン)"
+    "[^。\\n+]{0,12}(?:。|$|\\n)|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
+    re.IGNORECASE,
+)
+"""A number by which something fell."""
 _SHORT = 200
 
 
@@ -192,10 +225,30 @@ def says(text: str, reference: str) -> bool:
         return wanted is _says_yes(text)
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
+    if any(same_answer(one, reference) for one in _beside_predicates(answer_lines(text))):
+        return True
     if moment := read_date(reference) or read_clock(reference):
         return any(_gives(claim, moment) for claim in (*candidates(text), *_claims(text)))
     quantity = read_quantity(reference)
-    return bool(quantity and (found := stated_quantity(text)) and found.close_to(quantity))
+    if quantity is None:
+        return False
+    return any(one.close_to(quantity) for one in stated_quantities(text))
+
+
+def _beside_predicates(lines: str) -> Iterator[str]:
+    """The arguments of what an answer states; of several numbers or dates the last one."""
+    for statement in _statements(lines):
+        *_, said = _NOT_BUT.split(statement[-_SHORT * 2 :])
+        if _VAGUE.search(said) or _DENIED.search(answer_form(said)):
+            continue
+        clauses = _ALONGSIDE.split(_main_clauses(said))
+        if not _IS_SENTENCE.search(statement):
+            continue
+        clauses = [one for at, one in enumerate(clauses) if not (at and _NEXT.match(one))]
+        of_one = [clause for clause in clauses if len(_TOPIC.findall(clause)) < 2]
+        found = [one for clause in of_one for one in arguments(clause)]
+        numbers = [one for one in found if read_quantity(one) or find_moments(one)]
+        yield from (one for one in found if one not in numbers[:-1])
 
 
 def _says_yes(text: str) -> bool | None:
@@ -206,8 +259,24 @@ def _says_yes(text: str) -> bool | None:
     whole = answer_form(lines.replace("\n", "。"))
     if begins_with_yes_or_no(whole):
         return yes_or_no(whole)
-    verdicts = [yes_or_no(answer_form(statement)) for statement in _statements(lines)]
-    return next((verdict for verdict in reversed(verdicts) if verdict is not None), None)
+    stated = [answer_form(_IS_ANSWER.sub("", answer_form(one))) for one in _statements(lines)]
+    outright = [yes_or_no(one) for one in stated if begins_with_yes_or_no(one)]
+    implied = [verdict for one in stated if (verdict := yes_or_no(one)) is not None]
+    return next((verdict for verdict in (*outright[::-1], *implied) if verdict is not None), None)
+
+
+def stated_quantities(text: str) -> tuple[Quantity, ...]:
+    """The quantity that a text gives as its answer, and a fall as the negative number it is, too.
+
+    「10%減少しました」 answers by how much something fell (10%) and what its change is (-10%);
+    the noun 10%減 is -10% only, see `read_quantity`.
+    """
+    quantity = stated_quantity(text)
+    if quantity is None or is_refusal(text):
+        return ()
+    if quantity.value > 0 and _FELL.search(plain(text)):
+        return quantity, dataclasses.replace(quantity, value=-quantity.value)
+    return (quantity,)
 
 
 def stated_quantity(text: str) -> Quantity | None:
@@ -262,11 +331,22 @@ def _statements(lines: str) -> list[str]:
 
 
 def _said(statement: Statement) -> Iterator[str]:
-    """The main clause, and what stands before が where the main clause only adds to it."""
+    """The main clause, and what stands before が where the main clause adds to it or hedges it."""
     main, *conceded = statement.clauses
-    yield main.strip()
-    if conceded and _BESIDES.search(answer_form(main)):
+    form = answer_form(main)
+    if not (conceded and _HEDGES.search(form)):
+        yield main.strip()
+    if conceded and (
+        _BESIDES.search(form) or _HEDGES.search(form) or _sets_off(answer_form(conceded[0]), form)
+    ):
         yield conceded[0].strip()
+
+
+def _sets_off(conceded: str, main: str) -> bool:
+    """Whether two clauses speak of two things: 傘は青ですが、持ち手は茶色です."""
+    return bool(
+        _OWN_TOPIC.match(conceded) and _OWN_TOPIC.match(main) and not _APPEARS.search(conceded)
+    )
 
 
 def _first_sentence(text: str) -> str:
@@ -280,14 +360,18 @@ def _parts(statement: str) -> list[str]:
         statement = statement[-_SHORT * 2 :]
     *_, statement = _NOT_BUT.split(statement)
     statement = statement.strip(" 、,")
-    bare = _TAIL.sub("", answer_form(_without_last_denial(statement)))
+    bare = _without_tails(answer_form(_without_last_denial(statement)))
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
-    bare = _PERHAPS.sub("", bare)
+    bare = _main_clauses(_PERHAPS.sub("", bare))
     parts = [statement, _IS.split(statement)[-1], bare]
     parts += _tails(bare)
+    if _IS_ANSWER.search(bare):
+        parts.append(answer_form(_IS_ANSWER.sub("", bare)))
     if len(quoted := _QUOTED.findall(statement) or _QUOTED_ENGLISH.findall(statement)) == 1:
         parts += quoted
+    if acts := _ENGLISH_SUBJECT.match(statement):
+        parts.append(acts["subject"] or acts["there"])
     parts += [_IS.split(piece)[-1] for piece in _AND.split(statement)[:-1]]
     alongside = _ALONGSIDE.split(bare)
     if len(alongside) > 1 and not _NEXT.match(alongside[-1]):
@@ -310,9 +394,33 @@ def _parts(statement: str) -> list[str]:
         parts += [ending.sub("", part) for part in parts[2:] if ending.search(part)]
     if superlative := _SUPERLATIVE.search(bare):
         parts.append(superlative["subject"])
-    parts = [_TAIL.sub("", _PERHAPS.sub("", part)).strip() for part in parts]
+    parts = [_without_tails(_PERHAPS.sub("", part)).strip() for part in parts]
+    parts += [_GENERIC.sub("", part) for part in parts if _GENERIC.search(part)]
     parts += [found[1] for part in parts if (found := _HEAD_NOUN.search(part))]
     return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
+
+
+def _main_clauses(statement: str) -> str:
+    """The statement without a last clause that only says more about the answer before it."""
+    *_, boundary = [None, *_ALONGSIDE.finditer(statement)]
+    if boundary is None or _says_more(statement[boundary.end() :]):
+        return statement
+    return statement[: boundary.start()]
+
+
+def _says_more(clause: str) -> bool:
+    """Whether a clause beside another has a topic or number of its own.
+
+    In 桜島で、鹿児島県にあります it has none.
+    """
+    return bool(re.search("[はが]|[0-9]|「", clause)) and not _COMPARES.search(clause)
+
+
+def _without_tails(form: str) -> str:
+    """The form without endings such as 「…で間違いない」「…でしょう」."""
+    for _ in range(3):
+        form = _TAIL.sub("", form)
+    return form
 
 
 def _without_last_denial(statement: str) -> str:

@@ -94,6 +94,8 @@ _FULL_STOPS = "。.、,!?…:;"
 _LAYERS = 8
 """Most layers of packaging that are taken off; keeps hostile input from costing more."""
 _LONGEST_PACKED = 2000
+_LONGEST_KEPT = 200
+"""Characters of a text whose form is kept in the cache."""
 # The copula is taken off only where nothing else can be meant: だ and である end many words.
 _COPULA = re.compile(
     "(?<=.)(?:でございます|でした|です|である|であります|(?<=[一-鿿々ァ-ヺー0-9a-z%])だ)(?:ね|よ)?$"
@@ -126,6 +128,10 @@ def answer_form(text: str) -> str:
     off. Nothing inside the answer is touched, and what consists of packaging only is left as it
     is, and so is a text of more than 2,000 characters.
     """
+    return _answer_form_of_short(text) if len(text) <= _LONGEST_KEPT else _answer_form(text)
+
+
+def _answer_form(text: str) -> str:
     form = surface_form(text)
     if len(form) > _LONGEST_PACKED:
         return form
@@ -134,6 +140,9 @@ def answer_form(text: str) -> str:
         if packed == form:
             break
     return form
+
+
+_answer_form_of_short = functools.lru_cache(maxsize=1 << 14)(_answer_form)
 
 
 def _unpacked(form: str) -> str:

@@ -34,6 +34,11 @@ _STEPS = [
 _MATH = re.compile(r"(?<!\\)\$\$?([^$\n]{1,200}?)(?<!\\)\$\$?")
 
 
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-z]{1,12}\*?\}")
+_MIXED = re.compile(r"(?<=[0-9])(?=\s*\\[dt]?frac)")
+"""Between the whole part and the fraction of a mixed number."""
+
+
 def plain(text: str) -> str:
     """The text with LaTeX's fractions, powers, signs and styles in plain characters.
 
@@ -42,6 +47,8 @@ def plain(text: str) -> str:
     if not _IS_LATEX.search(text):
         return text
     text = _MATH.sub(r"\1", text)
+    text = _ENVIRONMENT.sub("", text).replace("\\\\", "\n").replace("&=", "=")
+    text = _MIXED.sub(" ", text)
     for _ in range(4):
         before = text
         text = _STYLES.sub(r"\1", text)

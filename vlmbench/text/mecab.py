@@ -42,10 +42,15 @@ def split_words(tagger: fugashi.GenericTagger, texts: Iterable[str]) -> list[str
         ]
 
 
+def tagged_words(text: str) -> list[Any]:
+    """The words of a text, each with its `surface` and UniDic's `feature`s."""
+    with _lock:
+        return list(unidic()(text))
+
+
 def features(text: str) -> list[Any]:
     """UniDic's features of each word of a text."""
-    with _lock:
-        return [word.feature for word in unidic()(text)]
+    return [word.feature for word in tagged_words(text)]
 
 
 def _split_pieces(parse: Callable[[str], str], text: str) -> str:

@@ -9,16 +9,17 @@ nothing is guessed.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
 
 from vlmbench.text.eras import gregorian
-from vlmbench.text.japanese import answer_form
-from vlmbench.text.numerals import NUMERAL_CHARACTERS, read_calculated, read_numeral
+from vlmbench.text.japanese import answer_form, normalize
+from vlmbench.text.numerals import NUMERAL_CHARACTERS, improper, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja4"
+NUMBER_FORM = "number-ja5"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -42,6 +43,7 @@ _WORDS = {
     **dict.fromkeys(("ゼロ", "れい"), (0, "")),
     **dict.fromkeys(("半分", "半数", "half"), (50, "%")),
     **dict.fromkeys(("増減なし", "増減はなし", "増減はありません", "変化なし"), (0, "")),
+    "半ダース": (6, "個"),
     **dict.fromkeys(("ひとり", "一人"), (1, "人")),
     **dict.fromkeys(("ふたり", "二人"), (2, "人")),
     **{word: (number, "個") for number, word in enumerate(_KANA_COUNTS, 1)},
@@ -63,9 +65,11 @@ _SIGNS = {
     **dict.fromkeys(("+", "プラス"), 1),
 }
 _CHANGE = re.compile(
-    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|増加?|上昇|増えました|アップ)$"
+    "(?<=[%割倍ト])の?(?P<word>減少?|低下|下落|減りました|ダウン|マイナス|増加?|上昇|増えました|アップ|プラス)$"
 )
-_LESS = ("減", "低", "下", "ダ")
+_CHANGES = re.compile("[減増]|低下|下落|上昇")
+"""What no unit has: 5万人減少."""
+_LESS = ("減", "低", "下", "ダ", "マ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
 _POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
 _DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
@@ -78,7 +82,7 @@ _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 _CURRENCY = re.compile("[¥$€£]")
 _NUMERAL = re.compile(f"[{NUMERAL_CHARACTERS}.,]+")
 _CALCULATED = re.compile(
-    r"[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[×*x]10\^?[+-]?[0-9]{1,3}|e[+-]?[0-9]{1,3})"
+    r"10\^[+-]?[0-9]{1,3}|[0-9]{1,15}(?:\.[0-9]{1,15})?(?:[×*x]10\^?[+-]?[0-9]{1,3}|e[+-]?[0-9]{1,3})"
     r"|[0-9.,]{1,12}/[0-9.,]{1,12}"
     f"|[{NUMERAL_CHARACTERS}]{{1,8}}分の[{NUMERAL_CHARACTERS}]{{1,8}}"
 )
@@ -97,7 +101,7 @@ _ANY_UNIT = "|".join(
     sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
 )
 _IN_TEXT = re.compile(
-    f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|"
+    f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|{_PART}分の{_PART}|"
     r"(?<![√.])(?:[-△▲+](?![0-9]{4}[-/])|マイナス)?[¥$]?"
     f"(?:[0-9][0-9,.]*[{NUMERAL_CHARACTERS}.,]*"
     f"|[{NUMERAL_CHARACTERS}]{{1,12}}(?=[つ個人匹頭羽本枚台軒件冊回円歳]))(?:{_ANY_UNIT})?"
@@ -122,12 +126,20 @@ class Quantity:
         base, factor = BASES.get(self.unit, (self.unit, 1.0))
         return self.value * factor, base
 
+    @property
+    def _in_percent(self) -> float:
+        """The value, of a spoken fraction (4分の1) times 100."""
+        return self.value * 100 if not self.unit and "分の" in self.numeral else self.value
+
     def close_to(self, other: Quantity, tolerance: float = 0.0) -> bool:
         """Whether the values differ by at most `tolerance` of the other one.
 
         A unit may be left out on one side; two units must be of one kind and are converted.
         """
         mine, theirs = self.value, other.value
+        if {self.unit, other.unit} == {"", "%"}:
+            # 4分の1 is 25 %, as 0.25 is not; 1/4 may be a date or a score.
+            mine, theirs = self._in_percent, other._in_percent
         if self.unit and other.unit and self.unit != other.unit:
             (mine, unit), (theirs, expected) = self.in_base_unit, other.in_base_unit
             if unit != expected:
@@ -136,6 +148,7 @@ class Quantity:
         return abs(mine - theirs) <= max(tolerance * (1 + 1e-9), 1e-12) * abs(theirs)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def read_quantity(text: str) -> Quantity | None:
     """The quantity that a short answer consists of, None when it is anything else.
 
@@ -146,7 +159,7 @@ def read_quantity(text: str) -> Quantity | None:
     names. A misplaced comma or a second decimal point makes it no number, and so does a bound
     (3人以上, 100円未満, 20数人).
     """
-    if len(text) > _LONGEST_RAW or len(rest := answer_form(text)) > _LONGEST:
+    if len(text) > _LONGEST_RAW or len(rest := answer_form(improper(normalize(text)))) > _LONGEST:
         return None
     rest = _in_usual_writing(rest)
     found = _PREFIX.match(rest)
@@ -197,7 +210,7 @@ def find_quantities(text: str) -> list[Quantity]:
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
     words as whole words. A bound such as 3人以上 is none. Takes text as `normalize` leaves it.
     """
-    text = gregorian(text.casefold())
+    text = gregorian(improper(text.casefold()))
     found = (
         read_quantity(match[0].rstrip(",."))
         for match in _IN_TEXT.finditer(text)
@@ -210,6 +223,8 @@ def _in_usual_writing(form: str) -> str:
     """Old numerals, 三・五, 10%減 (-10%) and 時速60km (60km/h) as the rest is written."""
     form = form.translate(_OLD_NUMERALS)
     form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
+    if form[:1] == "¥":
+        form = form.removesuffix("-")  # ¥1,000- as on price tags
     if change := _CHANGE.search(form):
         sign = "-" if change["word"].startswith(_LESS) else "+"
         return sign + form[: change.start()].lstrip("+-")
@@ -250,7 +265,7 @@ def _sign(text: str) -> tuple[int, str]:
 
 def _unit(text: str, currency: str) -> str | None:
     """The unit in its canonical spelling; None when what follows the number is no unit."""
-    if not _UNIT.fullmatch(text) or _BOUND.search(text):
+    if not _UNIT.fullmatch(text) or _BOUND.search(text) or _CHANGES.search(text):
         return None
     unit = UNIT_NAMES.get(text, text)
     if currency:

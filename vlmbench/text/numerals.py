@@ -16,7 +16,8 @@ _PART = re.compile(
     "|(?P<kanji>[〇零一二三四五六七八九]+)|(?P<small>[十百千])|(?P<large>[万億兆京])"
 )
 _SCIENTIFIC = re.compile(
-    r"(?P<factor>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?:[×*x]10\^?(?P<power>[+-]?[0-9]{1,3})"
+    r"10\^(?P<alone>[+-]?[0-9]{1,3})"
+    r"|(?P<factor>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?:[×*x]10\^?(?P<power>[+-]?[0-9]{1,3})"
     r"|e(?P<exponent>[+-]?[0-9]{1,3}))"
 )
 _FRACTION = re.compile(r"(?P<over>[0-9.,]{1,12})/(?P<under>[0-9.,]{1,12})")
@@ -58,11 +59,19 @@ def read_numeral(numeral: str) -> float | None:
     return total + section + (pending or 0.0) if numeral else None
 
 
+_MIXED = re.compile(r"(?<![0-9.,/])([0-9]{1,6}) ([0-9]{1,3})/([0-9]{1,3})(?![0-9/])")
+
+
+def improper(text: str) -> str:
+    """1 1/2 as 3/2: without the white space the digits would become 11/2."""
+    return _MIXED.sub(lambda one: f"{int(one[1]) * int(one[3]) + int(one[2])}/{one[3]}", text)
+
+
 def read_calculated(text: str) -> float | None:
     """The value of a power of ten (1.2×10^5, 1.2e5) or a fraction (3/4, 四分の三), else None."""
     if found := _SCIENTIFIC.fullmatch(text):
-        power = int(found["power"] or found["exponent"])
-        value = float(f"{found['factor']}e{power}")
+        power = int(found["power"] or found["exponent"] or found["alone"])
+        value = float(f"{found['factor'] or 1}e{power}")
         return value if math.isfinite(value) else None
     if found := _FRACTION.fullmatch(text) or _KANJI_FRACTION.fullmatch(text):
         over, under = read_numeral(found["over"]), read_numeral(found["under"])

@@ -39,7 +39,7 @@ _ENGLISH_ORDINALS = [
 _CHOICE_WORD = "(?:の?(?:選択肢|答え|もの|候補)|(?=です|が正|だと|を選|にし)|(?=[。.]?$))"
 _ORDINAL = re.compile(
     f"(?<![一-鿿])(?:(?P<end>下|後ろ|最後)から|(?:上から|前から)?)(?P<n>[1-9{_DIGITS}])(?:つ目|番目){_CHOICE_WORD}"
-    f"|(?P<edge>最初|最後|先頭|末尾)の(?:選択肢|答え|候補)"
+    f"|(?P<edge>最初|最後|先頭|末尾|(?:一番|いちばん|最も)[上下])の(?:選択肢|答え|候補|もの(?=が|です|を))"
     f"|第(?P<nth>[1-9{_DIGITS}])の?(?:選択肢|候補)"
     f"|選択肢の?(?P<kanji>[{_DIGITS}])(?![一-鿿])"
     f"|(?<![一-鿿])(?P<ban>[{_DIGITS[1:]}])番(?![一-鿿])"
@@ -71,8 +71,10 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
     found = [*_labels(text, count, choices), *_ordinals(text, count), *_texts(text, choices)]
     found.sort(key=lambda one: (one.start - one.end, one.kind == "text", one.start))
     kept: list[Mention] = []
+    taken = bytearray(len(text))
     for one in found:
-        if all(one.end <= other.start or other.end <= one.start for other in kept):
+        if not any(taken[one.start : one.end]):
+            taken[one.start : one.end] = b"\1" * (one.end - one.start)
             kept.append(one)
     return sorted(kept, key=lambda one: one.start)
 
@@ -88,7 +90,7 @@ def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
         Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
         for one in _kana(min(count, 20)).finditer(text)
     ]
-    pattern = _number(count, bare=not numeric)
+    pattern = _number(count, bare=not numeric, cued=numeric and not _has_small(choices))
     return found + [
         Mention(one.start(), one.end(), int(one["label"]) - 1, "number")
         for one in pattern.finditer(text)
@@ -118,12 +120,27 @@ def _kana(count: int) -> re.Pattern[str]:
     return re.compile(f"(?:(?<![ァ-ヺー一-鿿A-Za-z])|(?<=肢))[{labels}](?![ァ-ヺー一-鿿])")
 
 
+@functools.lru_cache(maxsize=1 << 8)
+def _is_small(choice: str, count: int) -> bool:
+    quantity = read_quantity(choice)
+    return quantity is not None and not quantity.unit and quantity.value in range(1, count + 1)
+
+
+def _has_small(choices: Sequence[str]) -> bool:
+    """Whether an option is a number that may be a label as well: 3 beside four options."""
+    return any(_is_small(choice, len(choices)) for choice in choices)
+
+
 @functools.cache
-def _number(count: int, *, bare: bool) -> re.Pattern[str]:
+def _number(count: int, *, bare: bool, cued: bool = False) -> re.Pattern[str]:
     one = "|".join(str(number) for number in range(count, 0, -1))
     unit = r"[0-9]|[.,][0-9]|\s?[^\s番がはをでだにとか、。,.:;)」\]】}*!?(\-のも目・|/→=…]"
+    cue = rf"|(?:(?<=[答解]:)|(?<=答え:)|(?<=[答え解]は)|(?<=er: ))(?=(?:{one})(?:です)?\W*$)"
     marked = (
-        "" if bare else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\)))"
+        ""
+        if bare
+        else rf"(?:(?<=選択肢)|(?<=選択肢[ :])|(?=(?:{one})番)|(?<=\()(?=(?:{one})\))"
+        f"{cue if cued else ''})"
     )
     return re.compile(
         rf"(?<![0-9.,\-△▲¥$第約から]){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
@@ -147,7 +164,7 @@ def _number_of(found: re.Match[str], count: int) -> int | None:
             return count
         return _ENGLISH_ORDINALS.index(word) + 1 if word in _ENGLISH_ORDINALS else None
     if edge := found["edge"]:
-        return 1 if edge in ("最初", "先頭") else count
+        return 1 if edge[-1] in "初頭上" else count
     digit = next(found[key] for key in ("n", "nth", "kanji", "ban", "no") if found[key])
     number = int(digit) if digit.isascii() else _DIGITS.index(digit) + 1
     return count + 1 - number if found["end"] else number
@@ -155,22 +172,50 @@ def _number_of(found: re.Match[str], count: int) -> int | None:
 
 def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
     """The options' own texts, also where spaces, quotation marks or case differ."""
+    if not choices:
+        return []
+    compact, places = _compact(text)
     found = []
     for position, choice in enumerate(choices):
-        if (pattern := _written(choice)) is None:
-            continue
-        found += [
-            Mention(one.start(), one.end(), position, "text") for one in pattern.finditer(text)
-        ]
+        form = answer_form(choice)[:200]
+        start = compact.find(form) if form else -1
+        while start >= 0:
+            end = start + len(form)
+            first, last = places[start], places[end - 1] + 1
+            if _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
+                found.append(Mention(first, last, position, "text"))
+            start = compact.find(form, end)
     return found
 
 
-@functools.lru_cache(maxsize=1 << 12)
-def _written(choice: str) -> re.Pattern[str] | None:
-    form = answer_form(choice)
-    if not form or read_quantity(choice):
-        return None
-    body = r"\s?".join(map(re.escape, form[:200]))
-    before = r"(?<![a-z0-9])" if form[0].isascii() and form[0].isalnum() else ""
-    after = r"(?![a-z0-9])" if form[-1].isascii() and form[-1].isalnum() else ""
-    return re.compile(before + body + after, re.IGNORECASE)
+@functools.lru_cache(maxsize=8)
+def _compact(text: str) -> tuple[str, list[int]]:
+    """The text without white space and case, and the place of each of its characters."""
+    pairs = [
+        (character, place)
+        for place, original in enumerate(text)
+        if not original.isspace()
+        for character in original.casefold()
+    ]
+    return "".join(character for character, _ in pairs), [place for _, place in pairs]
+
+
+def _stands_alone(text: str, start: int, end: int, form: str, *, is_number: bool) -> bool:
+    """Whether an option's text is no part of a longer word or number."""
+    before, after = text[start - 1 : start], text[end : end + 2]
+    if is_number:
+        return not _NUMBER_BEFORE.match(before) and not (
+            form[-1].isdecimal() and _NUMBER_AFTER.match(after)
+        )
+    return not (
+        (_is_latin(form[0]) and _is_latin(before)) or (_is_latin(form[-1]) and _is_latin(after[:1]))
+    )
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+_NUMBER_BEFORE = re.compile(r"[0-9.,\-△▲¥$]")
+_NUMBER_AFTER = re.compile(r"[0-9]|[.,][0-9]|[^\W0-9がはをにのとでだかもへやよ]")
+"""What makes a number without a unit part of another one, or of one with a unit."""

@@ -12,40 +12,91 @@ decides.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SENTENCE_END = re.compile(r"[。!?\n]+|\.(?=\s|$)|;(?=\s)")
-"""The full stop of a number or an abbreviation does not end a sentence."""
+_NO_FULL_STOP = (
+    r"(?<!\b[Mm]r)(?<!\b[Mm]t)(?<!\b[DdJj]r)(?<!\b[Ss]t)(?<!\bvs)(?<!\bNo)"
+    r"(?<![*「『(\[【ぁ-んァ-ヺ一-鿿][A-Ja-j])"
+)
+"""Before a point: abbreviations, and a label behind a mark or Japanese (正解はB. 東京)."""
+SENTENCE_END = re.compile(
+    rf"[。!?\n]+|{_NO_FULL_STOP}\.(?=\s|$)|\.$|;(?=\s)|(?:[…‥]+|・{{3,}}|\.{{3,}})(?=\S)"
+    r"|、(?=いや(?![なだで])|いえ[、,]|じゃな[くい]て"
+    r"|(?:失礼|すみません|ごめん(?:なさい)?|訂正|もとい)[、,])"
+    r"|[→⇒] ?(?=修正|訂正)"
+)
+"""The full stop of a number or an abbreviation ends no sentence; a pause (Bかな…いや) does."""
 
 _SUPPOSES = re.compile(
     "^(?:もし(?!か)も?|仮に|かりに|たとえ|例えば|たとえば)|^(?:if|suppose|assuming|for example)\\b"
-    "|(?:だ|である)?(?:と(?:すると|すれば|したら|仮定)|とした場合|(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)ならば?[、,]|であれば[、,]|だったら)",
+    "|(?<!選ぶ)(?<!言う)(?<!挙げる)(?:と(?:すると|すれば|したら|仮定)|とした場合)"
+    "|(?<!選ぶ)(?<!選べ)(?<!言う)(?<!挙げる)なら(?:ば?[、,]|(?=[A-Jア-コ](?:[、,。にでだ]|$)))"
+    "|(?<!択)であれば[、,]|だったら",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
-    "^(?:なお、)?(?:この|上記の|以上の|その)(?:答え|回答|解答|結論|判断)(?:は|が|に|の)"
+    "^[※*(【]{0,3}(?:ちなみに|(?:なお|参考(?:まで|として)?|補足|備考|注意?|出典|参照|確信度)(?:[、,:)】]|に、|は|すると))"
+    "|^(?:なお、)?(?:この|上記の|以上の|その)(?:答え|回答|解答|結論|判断|選択|推[測定])(?:は|が|に|の)"
+    # この値は表の2行目から求めました、この数は15から3を引いた値です
+    "|^(?:この|その|上記の|以上の)(?:[一-鿿]{0,2}[数値額率量差計]|数字|比率|結果|計算|情報|名前|年|長さ|高さ|重さ)"
+    "(?:は|が|に(?:は|つ))、?(?![^。]{0,12}[0-9][^。、]{0,3}(?:です|でした|なります)$)"
+    "[^。]{0,60}?(?:から|に基づ|もとに|基に|元に|によ[るり]|による|引い|足し|掛け|割っ|求め|計算|算出|記載"
+    "|合計|合わせ|読み取|導い?|確認|示さ|書かれ|載って|含[まみ]|次[ぐい]|相当|比べ)"
+    "|^(?:この|その|上記の)[^はが、。]{1,8}[はが][^。]{0,60}?(?:に(?:あり|印字|記載|書|載|示)|を参照"
+    "|から(?:確認|読み取|分か|わか|判断))"
+    "|^これは、?[^。]{0,60}?(?:から|[をにで])[^。]{0,60}?(?:引|足|加え|掛け|割|求め|計算|算出|合わせ|除い)[^。]{0,60}?"
+    "(?:値|もの|結果|[数額量])(?:です|になります)$"
+    "|(?:とする|という)(?:考え(?:方)?|意見|見方|説|解釈|人)もあ"
+    "|^(?:そう|このように|そのように)(?:判断|考え|推[測定]|思[っう]|答え|結論)"
     "|^(?:なぜなら|というのも|理由(?:は|として|:|$)|根拠(?:は|として|:|$)|解説(?:は|:|$))"
     "|^(?:this|the|my) (?:answer|conclusion|choice) (?:is|was) "
     "(?:based|derived|because|taken|obtained)"
-    "|^this is (?:because|based)|^(?:because|reason|explanation)\\b",
+    "|^(?:this|the|my) (?:answer|conclusion|choice|figure|value|number|count|total|sum) "
+    "(?:comes|came|can be (?:found|seen|read)|was (?:found|read|computed|calculated))\\b"
+    "|\\b(?:supports?|justif(?:y|ies)|led me to) (?:this|the|my) (?:answer|conclusion|choice)\\b"
+    "|^this is (?:because|based)|^(?:because|reason|explanation|note|source|reference)\\b",
     re.IGNORECASE,
 )
+_NOTES = re.compile(
+    "^[#*【\\[(■・ ]{0,6}(?:理由|根拠|解説|説明|補足|備考|注意?|参考|考察"
+    "|explanation|reason(?:ing)?|why|notes?)"
+    "[】\\])*: 。]{0,6}$",
+    re.IGNORECASE,
+)
+"""A heading: what stands below is about the answer."""
+_ANSWERS = re.compile(
+    "^[#*【\\[(■・→⇒ ]{0,6}(?:最終)?(?:答え?|解答|回答|正解|結論|したがって|従って"
+    "|よって|ゆえに|以上|つまり"
+    "|answer|final|conclusion|therefore|thus|hence|so\\b)",
+    re.IGNORECASE,
+)
+"""What leads back from notes to the answer."""
 _WITHDRAWS = re.compile(
-    "^[→⇒※*( ]{0,4}(?:いや(?!な)|いえ(?=[、,])|訂正|すみません|失礼"
+    "^[→⇒※*( ]{0,4}(?:[あえおん]っ?[、,]? ?)?"
+    "(?:いや(?!な)|いえ(?=[、,])|訂正|修正|すみません|失礼|ごめん|おっと"
     "|間違え|間違い(?:ました|でした)|待って|待てよ"
-    "|ではなく|じゃなくて|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
+    "|ではなく|じゃなく|と(?:思|言いた|考え)|違う(?=[、,な]|$)|違った|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
     "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
     "|let me (?:re|look|correct))",
     re.IGNORECASE,
 )
+_TURNS = re.compile(
+    "(?:しかし|だが|ですが|ところが|けれども?|でも)(?:、|実際)|(?:but|however)\\b", re.IGNORECASE
+)
+"""A sentence that stands against the one before."""
 _CONCEDES = re.compile(
-    "(?<!方)(?<!ほう)(?:が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
+    "(?<!方)(?<!ほう)(?<!だれ)(?<!誰)(?<!何)(?:が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
     "|(?:^|(?<=[、, ]))(?:しかし|ただし|ところが|でも)(?:、|(?=[A-Za-z一-鿿]))"
     "|[,;.]? ?\\b(?:but|however|although|though)\\b,? ",
     re.IGNORECASE,
 )
+_WHILE = re.compile(
+    "^(?:while|whereas|although|though|even though|even if)\\b[^,]*, ", re.IGNORECASE
+)
+"""An English clause that is conceded to what follows."""
 _REASON = re.compile("\\b(?:because|since|as (?:it|the|there)|due to|given that)\\b", re.IGNORECASE)
 _ASIDE = re.compile(
     "\\((?:理由|根拠|解説|説明|補足|注|※|because\\b|reason\\b|note\\b)[^()\n]{1,200}\\)",
@@ -83,10 +134,17 @@ def statements(lines: str) -> list[Statement]:
     """The statements of an answer in their order; takes text as `answer_lines` leaves it.
 
     Questions (but the last sentence), suppositions and sentences about the answer are left out,
-    and so are reasons behind "because". Where only sentences about the answer are left, they count.
+    and so are reasons behind "because" and what stands below a heading such as 理由. Where only
+    sentences about the answer are left, they count.
     """
-    found = list(_statements(lines))
-    return [one for one in found if not one.about] or found
+    found = every_statement(lines)
+    return [one for one in found if not one.about] or list(found)
+
+
+@functools.lru_cache(maxsize=1 << 8)
+def every_statement(lines: str) -> tuple[Statement, ...]:
+    """`statements` with those about the answer."""
+    return tuple(_statements(lines))
 
 
 def _statements(lines: str) -> Iterator[Statement]:
@@ -96,7 +154,9 @@ def _statements(lines: str) -> Iterator[Statement]:
         for part, end in _sentences(_ASIDE.sub("", line), first=not at)
         if part.strip()
     ]
+    in_notes = False
     for at, (sentence, end) in enumerate(sentences):
+        in_notes = (in_notes or bool(_NOTES.match(sentence))) and not _ANSWERS.match(sentence)
         is_last = at == len(sentences) - 1
         if _is_question(sentence, end) and (
             not is_last or _OR.match(sentence) or sentence.count("ですか") > 1
@@ -106,8 +166,8 @@ def _statements(lines: str) -> Iterator[Statement]:
         if clauses:
             yield Statement(
                 clauses,
-                withdraws=bool(_WITHDRAWS.match(sentence)),
-                about=bool(_ABOUT.match(sentence)),
+                withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
+                about=in_notes or bool(_ABOUT.search(sentence)),
             )
 
 
@@ -136,7 +196,9 @@ def _is_question(sentence: str, end: str) -> bool:
 def _stated_clauses(sentence: str) -> list[str]:
     """The clauses that say something, in their order."""
     found, start = [], 0
-    for mark in _CONCEDES.finditer(sentence):
+    if conceded := _WHILE.match(sentence):
+        found, start = [conceded[0]], conceded.end()
+    for mark in _CONCEDES.finditer(sentence, start):
         found.append(sentence[start : mark.start()])
         start = mark.end()
     found.append(sentence[start:])

@@ -65,7 +65,7 @@ _GROUPS = (
 )
 _FIRST = {word: group[0] for group in _GROUPS for word in group}
 
-_YES = "はい|ええ|うん|yes|yeah|true|正しい|その通り|そのとおり|そう"
+_YES = "はい|ええ|うん|yes|yeah|true|正しい|(?:その|おっしゃる|仰る)(?:通り|とおり)|そう"
 _NO = "いいえ|いえ|いや|no|nope|false|違い|違う|ちがい|誤り|間違"
 _LEADING = re.compile(f"(?:(?P<yes>{_YES})|(?P<no>{_NO}))(?![a-zぁ-んァ-ヺ一-鿿](?<![でだ]))")
 _BARE = {
@@ -76,13 +76,23 @@ _DENIES = re.compile(
     "(?:(?<!違いあり)(?<!訳あり)(?<!すみ)(?<!すい)(?<!問題あり)(?<!問題はあり)(?<![わ分]かり)(?<!かまい)ません|(?<!違い)(?<!問題)(?<![わ分]から)ない|なかった"
     "|違います|違う|ませんでした|不可能|異なります|異なる|異なっています)$"
 )
-_AFFIRMS = re.compile("(?:ます|ました|ある|いる|その通り|そのとおり|正しい|そう|(?<!不)可能)$")
+_AFFIRMS = re.compile(
+    "(?:[間相]違いありません|ます|ました|ある|いる|その通り|そのとおり|正しい|そう|(?<!不)可能)$"
+)
 _NO_ANSWER = re.compile(
     "^[^はが、]{1,15}[にで](?:あり|い)ま(?:す|した)$|可能性|思います|難し|かもしれ"
 )
 """Endings of a yes that answer another question (東京にあります) or none."""
 _NEGATIVE = re.compile("(?:しかし|ただし|でも|けれど|が、)[^。]*(?:ません|ない)")
-_PERHAPS = re.compile("^(?:おそらく|恐らく|たぶん|多分|きっと|もちろん|確かに|たしかに|答えは)、?")
+_PERHAPS = re.compile(
+    "^(?:結論(?:から|と|を)[^、。]{0,12}、|おそらく|恐らく|たぶん|多分|きっと|もちろん|確かに|たしかに|答えは)、?"
+)
+_EVIDENTLY = re.compile(
+    "(?<=ない)(?:よう|みたい|らしい|と(?:思い|考え|見られ|思われ|考えられ)ます)$"
+)
+_ENDS_IN = re.compile(
+    "^(?:答え|回答|結論)は|[とに]な(?:ります|る|りました)$|(?:だ)?と(?:思います|考えます|言えます)$"
+)
 _SEPARATORS = "、。,. "
 _SENTENCE = 60
 
@@ -110,8 +120,10 @@ def yes_or_no(form: str) -> bool | None:
     with a negation (はい、違います) is neither.
     """
     form = _PERHAPS.sub("", re.split("では?なく(?:て)?、?", form)[-1])
-    if form in _BARE:
-        return _BARE[form]
+    for piece in (form, _ENDS_IN.sub("", form.rpartition("、")[2])):
+        if piece in _BARE:
+            return _BARE[piece]
+    form = _EVIDENTLY.sub("", form)
     denies = bool(_DENIES.search(form[-20:]))
     if found := _LEADING.match(form):
         if found["no"]:

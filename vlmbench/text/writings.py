@@ -10,10 +10,14 @@ import re
 
 from vlmbench.text.japanese import answer_form
 
-_MAY_VARY = re.compile(r"[0-9〒税株都県市期元]|会社|\(有|大晦日|大みそか|inc|ltd")
+_MAY_VARY = re.compile(r"[0-9〒税株都県市期元]|会社|法人|\(.{1,2}\)|大晦日|大みそか|inc|ltd")
 """What at least one of two such forms has."""
-_COMPANY = re.compile(r"株式会社|有限会社|合同会社|\((?:株|有)\)|,?(?:inc|ltd|co\.,ltd)\.?$")
-_IDENTIFIER_PACKAGING = re.compile(r"^(?:〒|tel:?|電話(?:番号)?:?)|[-() .・/]")
+_COMPANY = re.compile(
+    r"株式会社|有限会社|合同会社|\((?:[株有合社財学医独]|[一公][社財])\)|(?:一般|公益)[社財]団法人|(?:学校|医療|独立行政|社会福祉|宗教)法人|,?(?:inc|ltd|co\.,ltd)\.?$"
+)
+_IDENTIFIER_PACKAGING = re.compile(
+    r"^(?:〒|郵便番号:?|tel:?|fax:?|電話(?:番号)?:?|フリーダイヤル:?|携帯(?:電話)?:?)|[-() .・/]"
+)
 _IDENTIFIER = re.compile(r"0[0-9]{8,10}|[0-9]{7}|0120[0-9]{6}")
 _MARKED_IDENTIFIER = re.compile(r"〒|^0[0-9]{1,4}[-(]|^0[0-9]{8,10}$|^[0-9]{3}-[0-9]{4}$")
 _SCORE = re.compile(r"([0-9]{1,4})(対|-|:|勝)([0-9]{1,4})(敗?)")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from made_tiny_server import tiny_server
 
 from vlmbench.cli.main import main
 from vlmbench.evaluate import run
@@ -91,7 +92,7 @@ def test_a_hair_of_noise_exits_with_0(tmp_path: Path, baseline: Path) -> None:
 def test_five_reruns_and_another_runner_exit_with_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The real model with other batches, copies and orders, and its answers from a script."""
+    """The real model in other batches and copies, and behind a server that is not ours."""
     common = ["--tasks", "ja-vqa", "--limit", "12", "--no-cache", "--quiet"]
     first = tmp_path / "first"
     alone = ["--replicas", "1"]
@@ -103,11 +104,10 @@ def test_five_reruns_and_another_runner_exit_with_0(
         again = tmp_path / str(number)
         assert main(["run", "--model", "tiny-ja", "--out", str(again), *common, *setting]) == 0
         assert main(["gate", "check", str(again), "--baseline", str(file)]) == 0
-    script = tmp_path / "answers.jsonl"
-    whole = ANSWERS["whole"]["ja-vqa"].items()
-    script.write_text("\n".join(json.dumps({"id": one, "text": text}) for one, text in whole))
-    other = ["--model", f"baseline:scripted:{script}", "--out", str(tmp_path / "other")]
-    assert main(["run", *other, *common]) == 0
+    with tiny_server() as server:
+        other = ["--model", "openai:tiny-ja", "--model-option", f"base_url={server.url}"]
+        assert main(["run", *other, "--out", str(tmp_path / "other"), *common]) == 0
+    assert len(server.bodies) == 12
     capsys.readouterr()
     assert main(["gate", "check", str(tmp_path / "other"), "--baseline", str(file)]) == 0
     assert "unchanged" in capsys.readouterr().out

@@ -59,8 +59,12 @@ def test_every_undecided_line_ends_with_what_would_decide(tmp_path: Path) -> Non
     assert len(cells) == 1 and re.search(r"or a margin of 0\.\d{3} \|$", cells[0])
     (line,) = annotation_lines(report)
     assert re.match(
-        r"::warning title=[^:]*%3A undecided::ja-small undecided: .*margin of 0\.\d{3} ", line
+        r"::warning title=[^:]*%3A undecided::ja-small .* undecided: .*margin of 0\.\d{3}$", line
     )
+    file = tmp_path / "gate.xml"
+    write_junit(report, file)
+    (failure,) = ElementTree.parse(file).getroot()[0].iter("failure")
+    assert re.search(r" undecided: .*margin of 0\.\d{3}$", failure.attrib["message"])
 
 
 def test_texts_of_others_do_nothing_in_markdown(report: GateReport) -> None:

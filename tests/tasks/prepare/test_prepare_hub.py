@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import made_hub
+import pyarrow
+import pyarrow.parquet
 import pytest
 from made_tasks import picture, write_task
 
@@ -70,6 +76,66 @@ def test_the_same_samples_come_from_the_files(
     first.unlink()
     assert download(load_task(path), kept).rows == 3
     assert download(load_task(path), kept).rows == 0
+
+
+def test_training_data_are_the_same_rows(tmp_path: Path) -> None:
+    """`tasks prepare --download` and `data convert` ask the Hub for the same bytes."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = [
+        {"id": f"q{n}", "image": {"bytes": picture(), "path": None}, "caption": f"{n}番の絵"}
+        for n in range(5)
+    ]
+    table = pyarrow.Table.from_pylist(rows)
+    pyarrow.parquet.write_table(table, folder / "test-00000-of-00001.parquet", row_group_size=2)
+    fields = {"id": "{{ row.id }}", "images": ["image"], "references": ["{{ row.caption }}"]}
+    source = {"hub": "org/name", "split": "test"}
+    task = str(write_task(tmp_path, None, data=source, fields=fields, slices=[]))
+    asked = {}
+    with made_hub.hub(folder) as (endpoint, ranges):
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": endpoint,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HOME": str(tmp_path / "home"),
+        }
+        for arguments in (
+            ["tasks", "prepare", task, "--data-dir", "kept", "--download"],
+            ["data", "convert", "org/name", "--split", "test", "-o", "shards"],
+        ):
+            command = [sys.executable, "-m", "vlmbench", *arguments]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+            asked[arguments[1]] = {*ranges}
+            ranges.clear()
+    # Row group by row group, and nothing that the other does not ask for.
+    assert asked["prepare"] == asked["convert"] != set()
+    kept = pyarrow.parquet.read_table(tmp_path / "kept" / "colors.parquet").to_pylist()
+    assert kept == rows
+    (shard,) = (tmp_path / "shards").glob("*.parquet")
+    shards = pyarrow.parquet.read_table(shard).to_pylist()
+    assert [row["images"] for row in shards] == [[row["image"]] for row in rows]
+    answers = [row["messages"][-1]["content"][0]["text"] for row in shards]
+    assert answers == [row["caption"] for row in rows]
+
+
+def test_files_of_another_kind_are_streamed(tmp_path: Path) -> None:
+    """A task reads whatever `datasets` reads, such as CSV."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "test.csv").write_text("id,a,unread\nq1,赤,x\nq2,青,y\n", encoding="utf-8")
+    source = {"hub": str(folder), "split": "test"}
+    fields = {"id": "{{ row.id }}", "references": ["{{ row.a }}"]}
+    path = str(write_task(tmp_path, None, data=source, fields=fields, slices=[], prompt="何色？"))
+    found = [(one.id, one.references) for one in read_samples(load_task(path))]
+    assert found == [("q1", ("赤",)), ("q2", ("青",))]
+    other = {"hub": str(folder), "split": "dev"}
+    path = str(write_task(tmp_path, None, data=other, fields=fields, slices=[], prompt="何色？"))
+    with pytest.raises(DataError, match="has no split 'dev'; there are: test"):
+        list(read_samples(load_task(path)))
 
 
 def test_what_the_hub_does_not_hold(tmp_path: Path) -> None:

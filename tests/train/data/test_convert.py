@@ -165,7 +165,9 @@ def test_pushing_without_a_connection(tmp_path: Path, capsys: pytest.CaptureFixt
     path = write_jsonl(tmp_path / "rows.jsonl", [ROWS["openai"]])
     out = tmp_path / "out"
     assert main(["data", "convert", str(path), "-o", str(out), "--push", "me/mine"]) == 2
-    assert "can't be reached, so data set 'me/mine'" in capsys.readouterr().err
+    assert (
+        "can't be reached (HF_HUB_OFFLINE is set), so data set 'me/mine'" in capsys.readouterr().err
+    )
     assert not out.exists()
 
 

@@ -95,7 +95,7 @@ def test_row_groups_are_read_about_once(
     sources: list[Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With room for two row groups, though rows of different ones follow each other."""
-    from vlmbench.train.data.rows import ParquetRows
+    from vlmbench.tasks.row_files import ParquetRows
 
     reads: list[int] = []
     real = ParquetRows.block

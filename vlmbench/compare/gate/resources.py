@@ -54,6 +54,9 @@ class _Student:
 
         return float(t.cdf((self.difference - supposed) / self.error, self.freedom))
 
+    def scaled(self, factor: float) -> _Student:
+        return replace(self, difference=self.difference * factor, error=self.error * abs(factor))
+
 
 def resources_judged(
     task: str, saved: BaselineTask, run: GateRun, rules: Rules

@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.scoring.sample_scores import prepare_metrics
 from vlmbench.stats import ConfidenceSequence
 from vlmbench.tasks.spec import TaskSpec
+
+Vector: TypeAlias = tuple[float, ...]
 
 LEVEL = 0.975
 """Of the confidence sequences, and of the interval at the end."""
@@ -57,7 +60,7 @@ class EarlyVerdict:
 
 
 @dataclass
-class _Watched:
+class WatchedMetric:
     """One headline metric as its scores come in."""
 
     scored: ScoredMetric
@@ -68,8 +71,8 @@ class _Watched:
     failing: ConfidenceSequence
     hypotheses: int
     """Metrics of all tasks that are looked at."""
-    old: list[tuple[float, ...]] = field(default_factory=list)
-    new: list[tuple[float, ...]] = field(default_factory=list)
+    old: list[Vector] = field(default_factory=list)
+    new: list[Vector] = field(default_factory=list)
     clusters: list[str] = field(default_factory=list)
 
     @property
@@ -81,6 +84,16 @@ class _Watched:
     def sign(self) -> int:
         """1 where more is better, else -1."""
         return -1 if self.metric.definition.lower_is_better else 1
+
+    def take(self, vectors: Sequence[tuple[Vector, Vector]], cluster: str) -> None:
+        """The vectors of a cluster's samples, before and after."""
+        self.old += [before for before, _ in vectors]
+        self.new += [after for _, after in vectors]
+        self.clusters += [cluster] * len(vectors)
+        if vectors and self.metric.is_mean and self.metric.bounds is not None:
+            total = self.sign * sum(after[0] - before[0] for before, after in vectors)
+            for one in (self.passing, self.failing):
+                one.update(np.array([total]), np.array([float(len(vectors))]))
 
     def verdict(self) -> Verdict | None:
         """What is safe to say so far."""
@@ -173,7 +186,7 @@ class SequentialGate:
         verdict = self.stopped or _worst([one.last_verdict() for one in self._watched])
         return EarlyVerdict(self._task.name, verdict, self._seen, len(self._samples))
 
-    def _make_watched(self, rules: Rules, tasks: int) -> list[_Watched]:
+    def _make_watched(self, rules: Rules, tasks: int) -> list[WatchedMetric]:
         corpus = [(one.references, one.meta) for one in load_texts(self._task)]
         scored = {one.id: one for one in prepare_metrics(load_metrics(self._task), corpus)}
         places = [(place, one) for place, one in enumerate(self._saved.metrics) if one.id in scored]
@@ -182,34 +195,27 @@ class SequentialGate:
         self._largest = max(clusters.count(one) for one in set(clusters))
         hypotheses = tasks * max(1, len(headlines))
         return [
-            self._watch(place, one, scored[one.id], rules, hypotheses) for place, one in headlines
+            watch_metric(
+                metric := scored[one.id],
+                one,
+                place=place,
+                margin=rules.margin_share(self._task.name, one.id, metric.metric)
+                * unit_of(metric.metric, one.value or 0.0),
+                largest=self._largest,
+                hypotheses=hypotheses,
+            )
+            for place, one in headlines
         ]
-
-    def _watch(
-        self, place: int, saved: BaselineMetric, scored: ScoredMetric, rules: Rules, hypotheses: int
-    ) -> _Watched:
-        metric = scored.metric
-        share = rules.margin_share(self._task.name, saved.id, metric)
-        width = metric.bounds[1] - metric.bounds[0] if metric.bounds else 1.0
-        passing, failing = (
-            ConfidenceSequence((-width, width), level=level, largest=self._largest)
-            for level in (LEVEL, 1 - (1 - LEVEL) / hypotheses)
-        )
-        margin = share * unit_of(metric, saved.value or 0.0)
-        return _Watched(scored, saved, place, margin, passing, failing, hypotheses)
 
     def _take(self, ids: Sequence[str]) -> None:
         """One cluster's answers."""
         self._seen += len(ids)
         for one in self._watched:
-            gains = [gain for name in ids if (gain := self._gain(one, name)) is not None]
-            if gains and one.metric.is_mean and one.metric.bounds is not None:
-                sums, sizes = np.array([sum(gains)]), np.array([float(len(gains))])
-                one.passing.update(sums, sizes)
-                one.failing.update(sums, sizes)
+            vectors = [found for name in ids if (found := self._vectors(one, name)) is not None]
+            one.take(vectors, str(self._samples[ids[0]].cluster))
 
-    def _gain(self, one: _Watched, name: str) -> float | None:
-        """By how much a sample's score is better than the baseline's; None where one has none.
+    def _vectors(self, one: WatchedMetric, name: str) -> tuple[Vector, Vector] | None:
+        """A sample's vectors in the baseline and now; None where one of them is missing.
 
         An answer that failed counts as the worst.
         """
@@ -220,23 +226,12 @@ class SequentialGate:
         if response.text is None:
             if one.metric.bounds is None:
                 return None
-            after: tuple[float, ...] | None = (one.metric.bounds[0 if one.sign > 0 else 1],)
-        else:
-            after = one.metric.score(
-                Answer(
-                    response.text,
-                    sample.references,
-                    sample.choices,
-                    sample.meta,
-                    finish=response.finish,
-                )
-            ).vector
-        if after is None:
-            return None
-        one.old.append(before)
-        one.new.append(after)
-        one.clusters.append(str(self._samples[name].cluster))
-        return one.sign * (after[0] - before[0])
+            return before, (one.metric.bounds[0 if one.sign > 0 else 1],)
+        answer = Answer(
+            response.text, sample.references, sample.choices, sample.meta, finish=response.finish
+        )
+        after = one.metric.score(answer).vector
+        return None if after is None else (before, after)
 
     def _safe(self) -> Verdict | None:
         verdicts = [one.verdict() for one in self._watched]
@@ -245,6 +240,32 @@ class SequentialGate:
         if not verdicts or None in verdicts:
             return None
         return _worst([verdict for verdict in verdicts if verdict is not None])
+
+
+def watch_metric(
+    scored: ScoredMetric,
+    saved: BaselineMetric,
+    *,
+    place: int,
+    margin: float,
+    largest: int,
+    hypotheses: int,
+) -> WatchedMetric:
+    """A metric before its first score.
+
+    Args:
+        place: Of its vectors in the baseline's samples.
+        margin: The tolerated drop in the metric's unit.
+        largest: Samples of the largest cluster.
+        hypotheses: Metrics of all tasks that are looked at.
+    """
+    bounds = scored.metric.bounds
+    width = bounds[1] - bounds[0] if bounds else 1.0
+    passing, failing = (
+        ConfidenceSequence((-width, width), level=level, largest=largest)
+        for level in (LEVEL, 1 - (1 - LEVEL) / hypotheses)
+    )
+    return WatchedMetric(scored, saved, place, margin, passing, failing, hypotheses)
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:

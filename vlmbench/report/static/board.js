@@ -9,6 +9,9 @@
   const numberOf = new Map(board.models.map((model, index) => [model.name, index]));
   const COSTS = /** @type {const} */ (["parameters", "seconds", "usd", "memory"]);
   const COST_LABELS = { parameters: "parameters", seconds: "cost_seconds", usd: "cost_usd_sample", memory: "cost_memory" };
+  const SCATTER_HEIGHT = 430;
+  const short = (/** @type {number} */ value) => (value < 1 ? String(Number(value.toPrecision(1)))
+    : value.toLocaleString("en", { notation: "compact" }));
   let sortedBy = { key: "overall", descending: true };
 
   /** @param {string} name @returns {Set<string>} */
@@ -323,24 +326,68 @@
     const head = make("tr", {}, make("th", { scope: "col", label: "model" }), make("th", { scope: "col", content: title }),
       make("th", { scope: "col", label: "value" }), make("th", { scope: "col", label: "pareto" }));
     const body = points.map((point) => make("tr", {}, make("th", { scope: "row", content: point.name }),
-      make("td", { content: point.x.toLocaleString("en") }), make("td", { content: number(point.y) }),
+      make("td", { content: point.x.toLocaleString("en", kind === "parameters" ? {} : { maximumSignificantDigits: 4 }) }), make("td", { content: number(point.y) }),
       make("td", { content: front.includes(point) ? "✓" : "" })));
     list_?.replaceChildren(points.length
-      ? make("table", { className: "board slim plain-table" }, make("thead", {}, head), make("tbody", {}, ...body))
+      ? make("div", { className: "scroll fitting", tabindex: "0", role: "region", "aria-label": `${text("chart")} ${text("scroll_table")}` }, make("table", { className: "board slim" }, make("thead", {}, head), make("tbody", {}, ...body)))
       : make("p", { className: "problem", label: "no_points" }));
+    startScrolling();
     box.hidden = !points.length;
     if (!points.length) return;
+    const [least, largest] = [points[0]?.x ?? 0, points.at(-1)?.x ?? 0];
+    const logarithmic = kind !== "memory" && least > 0 && largest >= 4 * least;
+    const ends = points.flatMap((one) => [one.y - one.half, one.y + one.half]);
+    const [bottom, top] = [Math.min(...ends), Math.max(...ends)];
+    const share = (/** @type {number} */ x) => (largest <= least ? 0.5
+      : logarithmic ? Math.log(x / least) / Math.log(largest / least) : (x - least) / (largest - least));
+    const room = box.clientWidth > 700 ? 130 : 40;
+    const width = box.clientWidth - 80 - room;
+    const names = namePlaces(points.map((one) => ({ name: one.name, first: front.includes(one),
+      x: width * (0.05 + 0.9 * share(one.x)), y: (SCATTER_HEIGHT - 90) * (0.05 + (0.9 * (top - one.y)) / (top - bottom || 1)) })), width, room);
     draw(box, [
       { x: front.map((one) => one.x), y: front.map((one) => one.y), mode: "lines", line: { color: cssColor("chance"), dash: "dot", shape: "hv" }, name: text("pareto"), hoverinfo: "skip" },
-      { x: points.map((one) => one.x), y: points.map((one) => one.y), text: points.map((one) => plain(one.name)), mode: "markers+text",
-        textposition: "top center", name: text("models"), cliponaxis: false,
+      { x: points.map((one) => one.x), y: points.map((one) => one.y), text: points.map((one, index) => (names[index] ? plain(one.name) : "")), mode: "markers+text",
+        textposition: names.map((one) => one ?? "middle right"), name: text("models"), cliponaxis: false,
+        hovertext: points.map((one) => plain(one.name)),
         error_y: { type: "data", array: points.map((one) => one.half), thickness: 1.2, color: cssColor("chance") },
         marker: { size: 11, color: points.map((one) => (front.includes(one) ? seriesColor(0) : cssColor("chance"))) },
-        hovertemplate: "%{text}<br>%{x} · %{y:.3f}<extra></extra>" },
+        hovertemplate: "%{hovertext}<br>%{x} · %{y:.3f}<extra></extra>" },
     ], {
-      xaxis: { title: { text: title }, type: kind === "memory" ? "linear" : "log", tickformat: "~s", dtick: kind === "memory" ? undefined : "D2" },
+      xaxis: { title: { text: title }, ...(logarithmic ? { type: "log", ...logTicks(least, largest) } : { type: "linear", exponentformat: "B" }) },
       yaxis: { title: { text: task < 0 ? text("overall") : plain(board.tasks[task]?.title[language === "ja" ? 1 : 0] ?? "") } },
-      height: 430, showlegend: false, margin: { l: 64, r: 40, t: 30, b: 56 },
+      height: SCATTER_HEIGHT, showlegend: false, margin: { l: 64, r: room, t: 30, b: 56 },
+    });
+  }
+
+  /** 1, 2 and 5 times the powers of ten. @param {number} least @param {number} largest */
+  function logTicks(least, largest) {
+    const powers = Array.from({ length: 30 }, (_, at) => 10 ** (at - 12));
+    const shown = powers.flatMap((one) => [one, 2 * one, 5 * one]).filter((one) => one >= least / 2 && one <= largest * 2);
+    return { tickvals: shown, ticktext: shown.map(short) };
+  }
+
+  /**
+   * Where the name of each point stands so that no two overlap; null where there is no room.
+   * @param {{name: string, first: boolean, x: number, y: number}[]} points In pixels, from the upper left.
+   * @param {number} width @param {number} room To the right of it.
+   */
+  function namePlaces(points, width, room) {
+    /** @type {number[][]} */
+    const taken = points.map(({ x, y }) => [x - 7, y - 7, x + 7, y + 7]);
+    return points.map(({ name, first, x, y }) => {
+      const long = 7.5 * name.length;
+      /** @type {Record<string, number[]>} */
+      const boxes = { "middle right": [x + 8, y - 8, x + 8 + long, y + 8], "middle left": [x - 8 - long, y - 8, x - 8, y + 8],
+        "top left": [x - 2 - long, y - 24, x - 2, y - 8], "top right": [x + 2, y - 24, x + 2 + long, y - 8],
+        "bottom left": [x - 2 - long, y + 8, x - 2, y + 24], "bottom right": [x + 2, y + 8, x + 2 + long, y + 24] };
+      // The line of the front leaves its points to the right and comes from below.
+      const places = first ? ["top left", "middle left", "top right", "bottom left"] : ["middle right", "middle left", "top left", "bottom left", "top right", "bottom right"];
+      const place = places.find((one) => {
+        const [left = 0, over = 0, right = 0, under = 0] = boxes[one] ?? [];
+        return left > -60 && right < width + room && !taken.some(([l = 0, t = 0, r = 0, b = 0]) => left < r && l < right && over < b && t < under);
+      });
+      if (place) taken.push(boxes[place] ?? []);
+      return place ?? null;
     });
   }
 

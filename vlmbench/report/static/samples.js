@@ -9,6 +9,8 @@
   const FILTERS = /^(q|outcome|show|order|models|field\..+)$/;
   let turn = 0;
   let shownFilters = "";
+  /** What passes the filters, which stay while a word is typed. @type {{key: string, places: number[]}} */
+  let passing = { key: "", places: [] };
 
   /** @param {Record<string, string | null>} changes @param {boolean} [push] */
   function change(changes, push = true) {
@@ -29,22 +31,32 @@
     const heads = await Promise.all(models.map((model) => headOf(model.slug)));
     if (mine !== turn) return;
     const words = folded(state.q ?? "").split(/\s+/).filter(Boolean);
-    const places = filtered(state, heads);
+    const key = JSON.stringify([...Object.entries(state).filter(([name]) => FILTERS.test(name) && name !== "q"), models.map((model) => model.name)]);
+    if (passing.key !== key) passing = { key, places: filtered(state, heads) };
+    const { places } = passing;
     if (!words.length) {
-      showFound(places, heads, false);
+      showFound(places, heads);
       return;
     }
-    const found = await search(places, words, models.map((model) => model.slug), () => mine !== turn,
-      (some) => { if (some.length) showFound([...some], heads, true); });
-    if (found && mine === turn) showFound(found, heads, false);
+    const found = await search(places, words, searchFiles(models, heads), () => mine !== turn,
+      (some, share) => {
+        // Until something is found the former list stays.
+        if (some.length) list.show(some, heads);
+        showCount(some.length, share);
+      });
+    if (found && mine === turn) showFound(found, heads);
   }
 
-  /** @param {number[]} places @param {import("./types").Head[]} heads @param {boolean} going */
-  function showFound(places, heads, going) {
+  /** @param {number} found @param {number} [share] How much has been searched, if not everything. */
+  function showCount(found, share) {
+    count.replaceChildren(`${found.toLocaleString("en")} / ${INDEX.ids.length.toLocaleString("en")} `, make("span", { label: "shown" }),
+      ...(share === undefined ? [] : [" · ", make("span", { label: "searching" }), ` ${Math.floor(100 * share)} %`]));
+  }
+
+  /** @param {number[]} places @param {import("./types").Head[]} heads */
+  function showFound(places, heads) {
     list.show(places, heads);
-    count.replaceChildren(`${places.length.toLocaleString("en")} / ${INDEX.ids.length.toLocaleString("en")} `, make("span", { label: "shown" }),
-      ...(going ? [" · ", make("span", { label: "searching" })] : []));
-    if (going) return;
+    showCount(places.length);
     const asked = INDEX.ids.indexOf(readHash().id ?? "");
     const place = asked >= 0 ? asked : places.includes(list.current) ? list.current : places[0];
     if (place === undefined) card.replaceChildren(make("p", { className: "problem", label: "none_found" }));
@@ -84,6 +96,10 @@
     const named = vlmData[`task/${SLUG}`]?.names ?? {};
     const box = make("input", { type: "search", name: "q", autocomplete: "off", placeholder: text("search_hint"), "data-t-placeholder": "search_hint" });
     box.addEventListener("input", () => change({ q: box.value, id: "" }, false));
+    box.addEventListener("focus", async () => {
+      const models = chosenModels();
+      prepareSearch(searchFiles(models, await Promise.all(models.map((model) => headOf(model.slug)))));
+    }, { once: true });
     form.append(make("label", { className: "grow" }, make("span", { label: "search" }), box));
     for (const [name, field] of Object.entries(INDEX.fields)) {
       if (field.values.length > 60) continue;

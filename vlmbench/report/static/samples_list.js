@@ -24,87 +24,95 @@ const textChunk = (chunk) => loadData(`${path(`text-${chunk}`)}`, `${path(`text-
 
 /** @param {string} model @param {number} chunk @returns {Promise<(import("./types").Answer | null)[]>} */
 const answerChunk = (model, chunk) =>
-  loadData(path(`${model}/${chunk}`), `${path(`${model}/${chunk}`)}.js`).catch(() => []);
+  loadData(path(`${model}.${chunk}`), `${path(`${model}.${chunk}`)}.js`).catch(() => []);
 
 /** @param {string} model @returns {Promise<import("./types").Head>} */
-const headOf = (model) => loadData(path(`${model}/head`), `${path(`${model}/head`)}.js`);
+const headOf = (model) => loadData(path(`${model}.head`), `${path(`${model}.head`)}.js`);
 
 const chunkOf = (/** @type {number} */ place) => Math.floor(place / INDEX.chunk);
 
 // ---- full-text search ----------------------------------------------------------------------------
 
-/** Folded texts by chunk and by what of it: prompts, or one model's answers. @type {Map<string, string[]>} */
-const haystacks = new Map();
-/** Those that are being loaded. @type {Map<string, Promise<string[]>>} */
-const loading = new Map();
-const AHEAD = 8;
+const AHEAD = 4;
 
-/** @param {string} what "text", or a model's folder. @param {number} chunk @returns {string[] | Promise<string[]>} */
-function haystack(what, chunk) {
-  const key = `${what}/${chunk}`;
-  const known = haystacks.get(key) ?? loading.get(key);
+/** The texts of a file, a line each, and where each line begins. @type {Map<string, {lines: string, starts: Uint32Array}>} */
+const searched = new Map();
+
+/** A file of texts to search. @param {string} name */
+async function searchFile(name) {
+  const known = searched.get(name);
   if (known) return known;
-  const made = (what === "text" ? textsOf(chunk) : answersOf(what, chunk)).then((texts) => {
-    haystacks.set(key, texts);
-    loading.delete(key);
-    return texts;
+  /** @type {string} */
+  const lines = await loadData(path(name), `${path(name)}.js`).catch(() => "");
+  const starts = [0];
+  for (let at = lines.indexOf("\n"); at >= 0; at = lines.indexOf("\n", at + 1)) starts.push(at + 1);
+  const file = { lines, starts: Uint32Array.from(starts) };
+  searched.set(name, file);
+  return file;
+}
+
+/**
+ * The files in which prompts and the models' answers are, from the first sample to the last.
+ * @param {{slug: string}[]} models @param {import("./types").Head[]} heads
+ */
+function searchFiles(models, heads) {
+  const files = INDEX.find.map((first, at) => ({ name: `find-${at}`, first }));
+  models.forEach((model, index) => {
+    files.push(...(heads[index]?.find ?? []).map((first, at) => ({ name: `${model.slug}.find-${at}`, first })));
   });
-  loading.set(key, made);
-  return made;
+  return files.sort((a, b) => a.first - b.first);
 }
 
-/** @param {number} chunk */
-async function textsOf(chunk) {
-  const texts = await textChunk(chunk);
-  const first = chunk * INDEX.chunk;
-  return texts.map((one, at) => folded([
-    INDEX.ids[first + at] ?? "", ...one.parts.filter((part) => typeof part === "string"),
-    ...one.references, ...one.choices].join("\n")));
-}
-
-/** @param {string} model @param {number} chunk */
-async function answersOf(model, chunk) {
-  const answers = await answerChunk(model, chunk);
-  return answers.map((one) => folded(one?.text ?? ""));
+/**
+ * Notes which samples of a file hold a word.
+ * @param {{lines: string, starts: Uint32Array}} file @param {string} word @param {Uint8Array} hits
+ * @param {number} first Place of its first sample.
+ */
+function noteHits(file, word, hits, first) {
+  const { lines, starts } = file;
+  let line = 0;
+  for (let at = lines.indexOf(word); at >= 0;) {
+    while ((starts[line + 1] ?? Infinity) <= at) line += 1;
+    hits[first + line] = 1;
+    const next = starts[line + 1];
+    at = next === undefined ? -1 : lines.indexOf(word, next);
+  }
 }
 
 /** Lets the browser draw and take keys. */
 const pause = () => new Promise((resolve) => { setTimeout(resolve, 0); });
 
 /**
- * The places whose text holds every word.
- * @param {number[]} places @param {string[]} words @param {string[]} models
+ * The places whose prompt or answers hold every word.
+ * @param {number[]} places @param {string[]} words @param {{name: string, first: number}[]} files
  * @param {() => boolean} outdated Whether the answer is no longer wanted.
- * @param {(found: number[]) => void} told Called as samples are found.
+ * @param {(found: number[], share: number) => void} told Called as files are looked through.
  */
-async function search(places, words, models, outdated, told) {
-  /** @type {number[]} */
-  const found = [];
+async function search(places, words, files, outdated, told) {
+  const hits = words.map(() => new Uint8Array(INDEX.ids.length));
+  const found = () => places.filter((place) => hits.every((one) => one[place]));
   let started = performance.now();
-  let before = -1;
-  /** @type {string[][]} */
-  let texts = [];
-  for (const place of places) {
-    const chunk = chunkOf(place);
-    if (chunk !== before) {
-      before = chunk;
-      const parts = ["text", ...models].map((what) => haystack(what, chunk));
-      const last = chunkOf(INDEX.ids.length - 1);
-      for (let next = chunk + 1; next <= Math.min(last, chunk + AHEAD); next += 1) {
-        for (const what of ["text", ...models]) haystack(what, next);
-      }
-      texts = parts.every(Array.isArray) ? /** @type {string[][]} */ (parts) : await Promise.all(parts);
-      if (performance.now() - started > SLICE_MS) {
-        told(found);
-        await pause();
-        if (outdated()) return null;
-        started = performance.now();
-      }
+  for (const [number, { name, first }] of files.entries()) {
+    for (const next of files.slice(number + 1, number + 1 + AHEAD)) searchFile(next.name);
+    const file = searched.get(name) ?? await searchFile(name);
+    if (outdated()) return null;
+    words.forEach((word, at) => noteHits(file, word, /** @type {Uint8Array} */ (hits[at]), first));
+    if (performance.now() - started > SLICE_MS) {
+      told(found(), number / files.length);
+      await pause();
+      if (outdated()) return null;
+      started = performance.now();
     }
-    const at = place - chunk * INDEX.chunk;
-    if (words.every((word) => texts.some((text_) => text_[at]?.includes(word)))) found.push(place);
   }
-  return outdated() ? null : found;
+  return found();
+}
+
+/** Loads what a search will read, piece by piece. @param {{name: string}[]} files */
+async function prepareSearch(files) {
+  for (const { name } of files) {
+    await searchFile(name);
+    await pause();
+  }
 }
 
 // ---- filters and order ---------------------------------------------------------------------------
@@ -240,24 +248,34 @@ function asked(one) {
   return (one?.parts ?? []).filter((part) => typeof part === "string").join(" ").replace(/\s+/g, " ").trim();
 }
 
-/** How many characters all prompts of a chunk begin with: the task's own instruction. @type {Map<any, number>} */
+/** The beginning that most prompts of a chunk share: the task's own instruction. @type {Map<any, string>} */
 const beginnings = new Map();
+
+/** @param {import("./types").SampleText[]} texts */
+function beginning(texts) {
+  const prompts = texts.map(asked).filter(Boolean);
+  const sentences = prompts.map((one) => one.split(/(?<=[。：、 ])/));
+  let common = "";
+  for (let at = 0; ; at += 1) {
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const [n, one] of sentences.entries()) {
+      const next = common + (one[at] ?? "");
+      if (one[at] && prompts[n]?.startsWith(next)) counts.set(next, (counts.get(next) ?? 0) + 1);
+    }
+    const most = [...counts].find(([, count_]) => count_ >= 3 && 2 * count_ > prompts.length);
+    if (!most) return common;
+    common = most[0];
+  }
+}
 
 /** @param {import("./types").SampleText[]} texts @param {number} at */
 function brief(texts, at) {
-  let common = beginnings.get(texts) ?? -1;
-  if (common < 0) {
-    const all = texts.map(asked).filter(Boolean);
-    const first = all[0] ?? "";
-    let shared = all.length < 3 ? 0 : first.length;
-    for (const one of all) while (!one.startsWith(first.slice(0, shared))) shared -= 1;
-    // Not in the middle of a sentence.
-    common = shared === first.length ? shared : Math.max(...["。", " ", "：", "、"].map((end) => (shared ? first.lastIndexOf(end, shared - 1) + 1 : 0)));
-    beginnings.set(texts, common);
-  }
+  const common = beginnings.get(texts) ?? beginning(texts);
+  beginnings.set(texts, common);
   const whole = asked(texts[at]);
   // Where all are asked the same, the reference tells them apart.
-  const said = whole.slice(common).trim() || texts[at]?.references[0] || whole;
+  const said = (whole.startsWith(common) ? whole.slice(common.length).trim() : whole) || texts[at]?.references[0] || whole;
   return said.length > 140 ? `${said.slice(0, 140)}…` : said;
 }
 

@@ -27,7 +27,8 @@ export interface BoardTask {
   language: string | null;
   field: number[];
   deviations: number[];
-  pair_deviations: number[];
+  /** Millionths, four digits of base 36 each. */
+  pair_deviations: string;
   columns: { metric: string; lower: boolean; ends: [number, number] | null; signs: string }[];
 }
 
@@ -61,6 +62,8 @@ export interface SamplesIndex {
   headlines: string[];
   total: number;
   chunk: number;
+  /** The place of the first sample of each file of the search. */
+  find: number[];
   ids: string[];
   fields: Record<string, { values: string[]; codes: number[] }>;
   goodness: (number | null)[];
@@ -110,4 +113,5 @@ export interface Answer {
 export interface Head {
   outcomes: string;
   values: (number | null)[];
+  find: number[];
 }

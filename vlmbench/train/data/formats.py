@@ -10,11 +10,12 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 
 from vlmbench.errors import DataError, UsageError, unknown_name
+from vlmbench.tasks.row_files import Row, RowFile, Rows
 from vlmbench.tasks.samples import build_sample, read_samples
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.layouts import LAYOUTS, RowPlace
 from vlmbench.train.data.row_examples import detect_format, row_examples
-from vlmbench.train.data.rows import Row, RowFile, Rows, find_files
+from vlmbench.train.data.rows import find_files
 from vlmbench.train.data.task_rows import (
     TASK_PREFIX,
     open_task,

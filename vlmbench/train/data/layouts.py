@@ -27,9 +27,9 @@ from typing import Any, TypeAlias, cast
 from vlmbench.errors import DataError
 from vlmbench.records import Image
 from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
+from vlmbench.tasks.row_files import Row
 from vlmbench.tasks.samples import image_file
 from vlmbench.train.data.examples import Role
-from vlmbench.train.data.rows import Row
 
 ROLES: Mapping[str, Role] = {
     "system": "system",

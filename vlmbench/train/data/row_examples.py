@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from vlmbench.errors import DataError
 from vlmbench.records import Image
+from vlmbench.tasks.row_files import Row
 from vlmbench.tasks.samples import is_missing
 from vlmbench.train.data.examples import Example, Turn
 from vlmbench.train.data.layouts import (
@@ -24,7 +25,6 @@ from vlmbench.train.data.layouts import (
     RowPlace,
     Slot,
 )
-from vlmbench.train.data.rows import Row
 
 _IMAGE_TOKEN = re.compile(
     r"<(image|video|image_soft_token|(start|end)_of_image|IMG_CONTEXT|fake_token_around_image)>"

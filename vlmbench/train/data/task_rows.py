@@ -15,15 +15,17 @@ from vlmbench.errors import DataError, UsageError
 from vlmbench.records import Sample, TextPart
 from vlmbench.tasks.conditions import compile_condition
 from vlmbench.tasks.filters import as_list
+from vlmbench.tasks.hub_split import open_split
 from vlmbench.tasks.prompt import build_parts
 from vlmbench.tasks.registry import load_task
+from vlmbench.tasks.row_files import Block, Row, RowFile, Rows
 from vlmbench.tasks.sources import local_files
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.template import missing_column
 from vlmbench.train.data.examples import Example
 from vlmbench.train.data.layouts import Message, RowPlace
 from vlmbench.train.data.row_examples import checked_turns, shared_ids
-from vlmbench.train.data.rows import Block, Row, RowFile, Rows, find_files, hub_files
+from vlmbench.train.data.rows import find_files
 
 TASK_PREFIX = "task:"
 
@@ -72,14 +74,14 @@ def task_files(task: TaskSpec, *, streaming: bool = False) -> list[RowFile]:
         )
     else:
         for subset in data.subsets or (None,):
-            files = hub_files(
+            opened = open_split(
                 data.hub,
                 split=data.split or "train",
                 config=subset or data.config,
                 revision=data.revision,
-                streaming=streaming,
+                local="download it elsewhere and name its folder",
             )
-            found += [(subset, file) for file in files]
+            found += [(subset, file) for file in opened.row_files(streaming=streaming)]
     if not (data.subsets or data.keep or data.each):
         return [file for _, file in found]
     return [TaskRows(file, subset, task) for subset, file in found]

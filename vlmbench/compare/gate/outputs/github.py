@@ -22,7 +22,7 @@ def annotation_lines(report: GateReport) -> Iterator[str]:
             level = "warning" if fails else "notice"
         else:
             continue
-        text = f"{label} {row.text} ({change(row)})"
+        text = f"{label} {change(row)} {row.text}"
         yield f"::{level} title={_property(headline(report))}::{_data(text)}"
 
 

@@ -39,7 +39,7 @@ def _case(report: GateReport, row: GateRow) -> Any:
     from junitparser import Error, Failure, Skipped, TestCase
 
     case = TestCase(_clean(row.name), classname=_clean(f"vlmbench.gate.{row.kind}"), time=0)
-    message = _clean(f"{row.text} ({change(row)}, n = {row.n})")
+    message = _clean(f"{change(row)}, n = {row.n}: {row.text}")
     kinds = {"regressed": Failure, "incomplete": Error}
     if row.verdict == "undecided":
         kinds["undecided"] = Skipped if report.exit_code == 0 or row.kind == "share" else Failure

@@ -1,0 +1,1 @@
+vlmPut("samples/ja-chart/baseline-blind-majority.find-0","2\n2\n2\nピンク\nピンク\nピンク\nピンク\nオレンジ\nオレンジ\nオレンジ\nオレンジ\n赤\n赤\n赤\n赤\n青\n青\n青\n青\n韓国\n韓国\n韓国\n3\n3\n3\n3\n中国\n中国\n9月\n中国\n9月\n14.5\n減少\n中国\n1997年\n9月\n中国\n71.7\n71.7\n1997年");

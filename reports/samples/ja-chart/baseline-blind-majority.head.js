@@ -1,0 +1,1 @@
+vlmPut("samples/ja-chart/baseline-blind-majority.head",{"outcomes":"wwwrwwwwwwwwwwwwwwwwwwwwwwrwrwwwrwrwwwww","values":[0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0],"find":[0]});

@@ -1,1 +1,0 @@
-vlmPut("samples/ja-chart/baseline-blind-majority/head",{"outcomes":"wwwrwwwwwwwwwwwwwwwwwwwwwwrwrwwwrwrwwwww","values":[0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0]});

@@ -1,1 +1,0 @@
-vlmPut("samples/ja-chart/baseline-majority/head",{"outcomes":"wwwwwrwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww","values":[0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]});

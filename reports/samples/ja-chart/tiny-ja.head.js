@@ -1,0 +1,1 @@
+vlmPut("samples/ja-chart/tiny-ja.head",{"outcomes":"rrrrwrwwwrwrrrrwrwrwwwwwrwwwwwwwwwwwwwww","values":[1.0,1.0,1.0,1.0,0.0,1.0,0.0,0.0,0.0,1.0,0.0,1.0,1.0,1.0,1.0,0.0,1.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0],"find":[0]});

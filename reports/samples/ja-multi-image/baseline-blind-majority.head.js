@@ -1,0 +1,1 @@
+vlmPut("samples/ja-multi-image/baseline-blind-majority.head",{"outcomes":"rrrrwwwwwrwwwwrrrrrwwwwwwwwwwrwwwwrrwrpp","values":[1.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0,1.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,1.0,0.25,0.2326],"find":[0]});

@@ -1,1 +1,0 @@
-vlmPut("samples/ja-multi-image/baseline-majority/head",{"outcomes":"rrrrrrrrrwwwwwwwwwwwrwwwwwwwwwwwrwwwwwww","values":[1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]});

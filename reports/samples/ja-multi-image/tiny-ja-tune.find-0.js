@@ -1,0 +1,1 @@
+vlmPut("samples/ja-multi-image/tiny-ja-tune.find-0","2枚目\n2枚目\n2枚目\n2枚目\n2枚目\n1枚目\n1枚目\n2枚目\n1枚目\n黄色\n緑\n白\n青\nハイ\nハイ\nハイ\nハイ\nハイ\n3\n4\n2\n4\n4\nベル\nハンマー\ntシャツ\nウサギ\n携帯電話\nパンダ\n鉛筆\nトラ\n鍵\nカメラ\nハイ\n携帯電話\n4\n2\n腕時計\n白\n指輪");

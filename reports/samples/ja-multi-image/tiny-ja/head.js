@@ -1,1 +1,0 @@
-vlmPut("samples/ja-multi-image/tiny-ja/head",{"outcomes":"rrrrrwwrwrrrrwrrrrrrrrrrwrwrrrrrwwwwwwww","values":[1.0,1.0,1.0,1.0,1.0,0.0,0.0,1.0,0.0,1.0,1.0,1.0,1.0,0.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,1.0,0.0,1.0,0.0,1.0,1.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0]});

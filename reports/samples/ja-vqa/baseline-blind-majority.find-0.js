@@ -1,0 +1,1 @@
+vlmPut("samples/ja-vqa/baseline-blind-majority.find-0","王冠\n王冠\n王冠\nドーナツ\nドーナツ\nドーナツ\n左上\n左上\n左上\n左上\nイイエ\nイイエ\nイイエ\n2\n2\n2\n2\n2\n2\n2\nフライドポテト\nフライドポテト\nフライドポテト\n赤\n赤\n赤\n赤\nイイエ\n赤\n2\nカメラ\n左\n上ノ犬\n左\n赤\n立ッテイル\nイイエ\nハイ\nカメラ\n左");

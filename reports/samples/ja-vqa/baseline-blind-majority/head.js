@@ -1,1 +1,0 @@
-vlmPut("samples/ja-vqa/baseline-blind-majority/head",{"outcomes":"wwwwwwwwrwwwwwrwwwwrwwwwrwrrrrwrwwrwwrww","values":[0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,1.0,0.0,1.0,1.0,1.0,1.0,0.0,1.0,0.0,0.0,1.0,0.0,0.0,1.0,0.0,0.0]});

@@ -1,0 +1,1 @@
+vlmPut("samples/ja-vqa/baseline-majority.head",{"outcomes":"wwwwwwwwwwwwwwwwwwwwwwwwwwwrwwwwwwwwwwww","values":[0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0],"find":[0]});

@@ -1,0 +1,1 @@
+vlmPut("samples/ja-vqa/tiny-ja-tune.head",{"outcomes":"rrrrrrwrwwrwwrrrrwwrrwrrrrwwwwwwwwwwrrww","values":[1.0,1.0,1.0,1.0,1.0,1.0,0.0,1.0,0.0,0.0,1.0,0.0,0.0,1.0,1.0,1.0,1.0,0.0,0.0,1.0,1.0,0.0,1.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,0.0],"find":[0]});
