@@ -295,6 +295,7 @@ def _name(pid: int) -> str:
             "supervise",
             "transformers serve",
             "executors.process",
+            "train.reload",
             "resource_tracker",
             "spawn",
         )
