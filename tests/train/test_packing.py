@@ -101,7 +101,8 @@ def test_packing_changes_no_loss(key: str, folder: Path) -> None:
     assert len(batch.labels) == (len(batch.examples) if key in NOT_PACKED else 2)
     with torch.no_grad():
         packed, expected = token_losses(loaded.model, batch), token_losses(loaded.model, apart)
-    torch.testing.assert_close(packed, expected, atol=1e-5, rtol=0)
+    # A token's loss may be 9, of which float32 keeps seven digits; sums over a row lose one more.
+    torch.testing.assert_close(packed, expected, atol=1e-5, rtol=2e-6)
     assert float(packed.double().mean()) == pytest.approx(float(expected.double().mean()), abs=1e-6)
 
 
