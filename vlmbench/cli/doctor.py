@@ -25,7 +25,6 @@ from vlmbench.runners.api.server_process import find_executable
 State: TypeAlias = Literal["ok", "missing", "problem"]
 
 EXTRAS = {
-    "peft": ("LoRA adapters", "adapters"),
     "bitsandbytes": ("quantized models", "quantization"),
     "ray": ("--executor ray", "ray"),
     "fastapi": ("served:transformers", "serving"),
