@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from made_hub import COMMIT, hub
+from made_hub import COMMIT, environment, hub
 from made_tasks import color_rows, write_task
 
 from vlmbench.cli.main import main
@@ -44,15 +43,14 @@ def test_what_cannot_be_pinned(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def vlmbench(*arguments: str, endpoint: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": endpoint,
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HOME": str(folder / "home"),
-    }
     command = [sys.executable, "-m", "vlmbench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment(endpoint, folder / "home"),
+        cwd=folder,
+    )
 
 
 def header(folder: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from made_colors import SCHEMA, color_rows, data_recipe
+from made_hub import environment as hub_environment
 from made_hub import hub
 from made_rows import png, write_jsonl
 
@@ -96,13 +97,7 @@ def test_rule_14_a_streamed_mixture_resumes_to_the_bit(
     folder = write_mixture(tmp_path / "data")
     path = mixture_recipe(folder, seedling, {"path": "org/name", "streaming": True})
     with hub(folder / "set") as (endpoint, ranges):
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": endpoint,
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HOME": str(tmp_path / "home"),
-        }
+        environment = hub_environment(endpoint, tmp_path / "home")
         command = [sys.executable, "-c", INTERRUPTED, str(path), str(folder / "out")]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

@@ -16,11 +16,11 @@ from vlmbench.stats import (
     PairedDifference,
     PairedTail,
     clustered,
-    paired_difference,
     paired_tail,
     percentile_interval,
     resampled_totals,
     value_of,
+    with_interval,
 )
 
 RESAMPLES = 2000
@@ -133,15 +133,7 @@ def metric_difference(
         old: The same samples in the same order.
         clusters: Of each sample.
     """
-    return paired_difference(
-        new,
-        old,
-        clusters=clusters,
-        combine=metric.definition.combine,
-        kind=metric.kind(new, old),
-        bounds=metric.bounds or (0.0, metric.unit),
-        unit=metric.unit,
-    )
+    return with_interval(metric_tail(metric, new, old, clusters))
 
 
 def metric_tail(metric: Metric, new: Floats, old: Floats, clusters: Sequence[str]) -> PairedTail:

@@ -26,6 +26,7 @@ from vlmbench.stats.paired import PairedTail as PairedTail
 from vlmbench.stats.paired import limits_of as limits_of
 from vlmbench.stats.paired import paired_difference as paired_difference
 from vlmbench.stats.paired import paired_tail as paired_tail
+from vlmbench.stats.paired import with_interval as with_interval
 from vlmbench.stats.planning import effect_at as effect_at
 from vlmbench.stats.planning import margin_at as margin_at
 from vlmbench.stats.planning import power_above as power_above

@@ -196,19 +196,23 @@ def paired_difference(
     found = paired_tail(
         new, old, clusters=clusters, combine=combine, kind=kind, bounds=bounds, unit=unit
     )
-    pairs, count, whole = found.tail, found.clusters, found.whole
-    low, high = pairs.limits((1 - level) / 2)
-    p = pairs.below(0.0)
+    return with_interval(found, level)
+
+
+def with_interval(found: PairedTail, level: float = 0.95) -> PairedDifference:
+    """The difference with its interval and p-value."""
+    low, high = found.tail.limits((1 - level) / 2)
+    p = found.tail.below(0.0)
     return PairedDifference(
         difference=found.difference,
         low=low,
         high=high,
-        p_two_sided=mid_p(*whole) if whole else min(1.0, 2 * min(p, 1 - p)),
-        n=len(new),
-        clusters=count,
-        method=_method(whole is not None, count < len(new)),
-        small=count < FEW,
-        tail=pairs,
+        p_two_sided=mid_p(*found.whole) if found.whole else min(1.0, 2 * min(p, 1 - p)),
+        n=found.n,
+        clusters=found.clusters,
+        method=_method(found.whole is not None, found.clusters < found.n),
+        small=found.clusters < FEW,
+        tail=found.tail,
     )
 
 
@@ -218,6 +222,7 @@ class PairedTail:
 
     difference: float
     tail: EffectivePairs
+    n: int
     clusters: int
     """Independent clusters of samples."""
     whole: tuple[int, int] | None
@@ -242,9 +247,9 @@ def paired_tail(
     least = unit if kind == "free" else bounds[1] - bounds[0]
     pairs, count = effective_pairs(new, old, clusters, combine, difference, least)
     if whole is None or count < len(new):
-        return PairedTail(difference, pairs, count, None)
+        return PairedTail(difference, pairs, len(new), count, None)
     exact = EffectivePairs(*whole, len(new), bounds[1] - bounds[0], np.inf)
-    return PairedTail(difference, exact, count, whole)
+    return PairedTail(difference, exact, len(new), count, whole)
 
 
 def _method(exact: bool, is_clustered: bool) -> str:

@@ -5,7 +5,8 @@
     平均年齢は2010年時点で58歳でした     58歳
     傘を持った男性の隣で本を読みます     男性の隣, 本
 
-Rests on the words and forms that MeCab finds, not on lists of verbs.
+Rests on the words and forms that MeCab finds; the verbs listed are only those whose arguments are
+no answer (comparison, doubt, exclusion).
 """
 
 from __future__ import annotations

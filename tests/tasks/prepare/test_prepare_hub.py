@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -93,13 +92,7 @@ def test_training_data_are_the_same_rows(tmp_path: Path) -> None:
     task = str(write_task(tmp_path, None, data=source, fields=fields, slices=[]))
     asked = {}
     with made_hub.hub(folder) as (endpoint, ranges):
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": endpoint,
-            "HF_HUB_OFFLINE": "0",
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HOME": str(tmp_path / "home"),
-        }
+        environment = made_hub.environment(endpoint, tmp_path / "home")
         for arguments in (
             ["tasks", "prepare", task, "--data-dir", "kept", "--download"],
             ["data", "convert", "org/name", "--split", "test", "-o", "shards"],
