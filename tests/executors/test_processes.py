@@ -104,15 +104,25 @@ def test_a_checkpoint_that_cannot_be_loaded_is_said_once(
 
 FRAGILE = """
 import os
+import time
 from vlmbench.records import Response
 
 class Fragile:
     def prepare(self, spec):
         pass
 
+    largest_batch_that_fit = None
+
     def generate(self, requests):
+        return self.decode(self.encode(requests))
+
+    def encode(self, requests):  # in one thread, while another one decodes the batch before
         if any(one.sample_id == "q005" for one in requests):
             os._exit(7)
+        return requests
+
+    def decode(self, requests):
+        time.sleep(0.1)
         return [Response(one.sample_id, one.key, text="赤") for one in requests]
 
     def describe(self):
@@ -123,8 +133,10 @@ class Fragile:
 """
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_sample_that_ends_its_process_is_one_error(
-    pool: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int, batch_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metadata = tmp_path / "fragile-1.0.dist-info"
     metadata.mkdir()
@@ -132,9 +144,10 @@ def test_a_sample_that_ends_its_process_is_one_error(
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: fragile\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[vlmbench.runners]\nfragile = fragile:Fragile\n")
     monkeypatch.syspath_prepend(str(tmp_path))  # worker processes take it over
-    executor = PooledExecutor(pool, batch_size=4)
+    executor = PooledExecutor(ProcessPool([CPU_WORKER] * workers), batch_size=batch_size)
     spec = ModelSpec("fragile", "fragile", "", "fingerprint")
     found = list(executor.map(spec, color_requests(12)))
+    executor.close()
     assert sorted(one.sample_id for one in found) == [f"q{n:03}" for n in range(12)]
     (failed,) = [one for one in found if one.error is not None]
     assert failed.sample_id == "q005"

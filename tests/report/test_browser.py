@@ -399,7 +399,7 @@ def test_what_a_card_shows(page: Page, site: Path) -> None:
     dialog = page.locator("dialog.zoom")
     assert dialog.is_visible() and dialog.locator("img").evaluate("one => one.naturalWidth") == 64
     page.keyboard.press("Escape")
-    assert dialog.count() == 0
+    dialog.wait_for(state="detached")
     # What differs from the reference is marked, and variants are there on demand.
     opened(page, site, "samples/ja-first", "#id=q40&models=scripted-high")
     assert page.locator("#card mark").count() >= 1

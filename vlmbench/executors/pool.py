@@ -85,13 +85,14 @@ class Pool(Protocol):
         """Stop all workers."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a task is equal to itself only
 class _Task:
     """A batch that waits for a worker, or is with one."""
 
     requests: Batch
     losses: int = 0
-    """How many workers were lost over it."""
+    """How many workers were lost over it. Once one was, it has a worker for itself, so that no
+    other request is blamed for the next loss."""
 
 
 @dataclass(slots=True)
@@ -184,17 +185,27 @@ class PooledExecutor:
         """Give every worker that can take one a batch, those with the fewest in flight first."""
         for depth in range(BATCHES_IN_FLIGHT):
             for worker, state in enumerate(self._workers):
-                if state.is_ready and len(state.in_flight) == depth:
-                    if self._waiting:
-                        task = self._waiting.popleft()
-                    elif batch := next(batches, None):
-                        task = _Task(batch)
-                    else:
+                if state.is_ready and len(state.in_flight) == depth and not self._is_alone(state):
+                    task = self._next_task(batches, may_be_alone=depth == 0)
+                    if task is None:
                         return
                     self._number += 1
                     self._tasks[self._number] = task
                     state.in_flight.append(self._number)
                     self._pool.submit(worker, self._number, task.requests)
+
+    def _is_alone(self, state: _WorkerState) -> bool:
+        """Whether a worker has a batch that must not share it."""
+        return any(self._tasks[number].losses > 0 for number in state.in_flight)
+
+    def _next_task(self, batches: Iterator[Batch], *, may_be_alone: bool) -> _Task | None:
+        """Take the batch that goes to a worker next, None where there is none for it."""
+        for task in self._waiting:
+            if may_be_alone or task.losses == 0:
+                self._waiting.remove(task)
+                return task
+        batch = next(batches, None)
+        return _Task(batch) if batch else None
 
     def _handle_events(self) -> list[Response]:
         """Wait for events, and return the responses that they bring."""
@@ -238,7 +249,7 @@ class PooledExecutor:
         self._start(worker)
         if not lost:
             return []
-        # The oldest one was with the model; the others only waited.
+        # The oldest one is the likeliest to have been with the model.
         suspect, *rest = lost
         self._waiting.extendleft(reversed(rest))
         suspect.losses += 1
