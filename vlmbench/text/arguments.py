@@ -19,7 +19,7 @@ from vlmbench.text.mecab import tagged_words
 
 _NOMINAL = {"名詞", "代名詞", "接尾辞", "接頭辞", "形状詞", "記号"}
 _INSIDE = set("・%.,-/:~〜°℃&'")
-_OPENS = set("「」『』√π")
+_OPENS = set("「」『』√π▲△")
 _CASES = {"を", "が", "で", "に", "へ", "と", "から", "まで", "として"}
 _NEGATIONS = {"無い", "ない", "ぬ", "ず"}
 _APART = frozenset(

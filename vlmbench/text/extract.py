@@ -43,8 +43,12 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _HEADED = re.compile(
-    rf"(?:^|\n)\s?[#*【\[]{{1,6}}\s?(?:最終)?(?:{_NOUN})[】\]*:]{{0,4}}\s?\n", re.IGNORECASE
+    rf"(?:^|\n)\s?(?:[#*【\[]{{1,6}}\s?(?:最終)?(?:{_NOUN})[】\]*:]{{0,4}}\s?\n"
+    rf"|[【\[*]{{1,3}}(?:最終)?(?:{_NOUN})[】\]*]{{1,3}}\s?(?=[^\s:はがとのを]))",
+    re.IGNORECASE,
 )
+_EMPHASIS = re.compile(r"\*{1,3}|_{1,3}")
+_EMPHASIS_ENDS = re.compile(f"(?:{_EMPHASIS.pattern})$")
 _CONCLUSION = re.compile(
     "(?:したがって|従って|よって|ゆえに|以上より|以上から|以上のことから|このことから|最終的に"
     "|therefore|hence|thus|so the answer is)[、,]?\\s?",
@@ -59,7 +63,8 @@ _TAIL = re.compile(
     "(?:(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
     "|(?<=.)(?:だけ|のみ|ばかり)(?=(?:です|でした|だ|である)?$)(?:です|でした|だ|である)?"
     "|[にで](?:違い|間違い)(?:あり(?:ません)|ない|なく|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|推測されます|判断できます|言えます|いえます)"
-    "|に?なります|と(?:なって|なり)(?:います|いる|ました)|とな(?:る|った)|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
+    "|[にと]?なります|と(?:なって|なり)(?:います|いる|ました)|とな(?:る|った)"
+    "|(?:である|という)?(?:こと|の)が(?:見て取れ|読み取れ|確認でき|うかがえ|[分わ]か)り?(?:ます|ました|る)|である|でしょう|だろう|です|でした|だ|と答えます|を選びます|のよう|みたい)$"
 )
 _THERE_IS = re.compile(
     "(?:が|は)(?:[^、がは]{0,12}(?:に|で))?(?:[0-9一二三四五六七八九十]{1,3}[つ個匹人本台枚頭羽杯冊])?(?:写って|映って|見えて|描かれて|置かれて|書かれて)?"
@@ -125,6 +130,10 @@ _HEDGES = re.compile(
     "(?:ません|ない|不明|必要)(?:です)?$|^間違って(?:い|る)|^参考"
 )
 """How sure an answer is: 柿だと思いますが、断定はできません."""
+_EVERY = re.compile(
+    "毎(?:週(?=[月火水木金土日])|年(?=[0-9]{1,2}月)|[日朝晩](?=[0-9]{1,2}[時:])|月(?=[0-9]{1,2}日))(?P<when>.+)"
+)
+"""How often, and when: 毎週火曜日."""
 _OWN_TOPIC = re.compile(
     "(?!これ|それ|ここ|そこ|実際|実|本当|正しく|正解|答え|今回|最初|はじめ|一見|よく|やはり|おそらく)[^は、。]{1,20}は(?!ない|ありません)"
 )
@@ -133,6 +142,9 @@ _HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
 )
+_LEADS_ON = re.compile("(?:[ぁ-ん](?<!で)|んで)$")
+"""The end of a clause that leads to the next one; the first of two that are said side by side
+(最高は32度、最低は25度) ends in its noun."""
 _TOPIC = re.compile("(?<![でにと])は(?!い(?:[」』、。,]|$))")
 _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
@@ -184,8 +196,17 @@ def marked_answer(text: str) -> str | None:
     cues = [*_CUE.finditer(text), *_HEADED.finditer(text)]
     if not cues:
         return None
-    rest = text[max(cue.end() for cue in cues) :].lstrip()
-    return _first_sentence(_AS_FOLLOWS.sub("", rest, count=1))
+    rest = _AS_FOLLOWS.sub("", text[max(cue.end() for cue in cues) :].lstrip(), count=1)
+    return _without_half_emphasis(_first_sentence(_without_half_emphasis(rest)))
+
+
+def _without_half_emphasis(text: str) -> str:
+    """The text without asterisks of a pair that began before it: **答え：** 東京, **答え：東京**."""
+    line = text.partition("\n")[0]
+    mark = _EMPHASIS.match(line) or _EMPHASIS_ENDS.search(line[-4:])
+    if mark is None or line.count(mark[0]) % 2 == 0:
+        return text
+    return text.removeprefix(mark[0]).removesuffix(mark[0]).strip()
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -219,10 +240,10 @@ def says(text: str, reference: str) -> bool:
     if is_refusal(text) and not is_refusal(reference):
         return False
     text = plain(text)
-    if same_answer(text, reference):
-        return True
     if (wanted := bare_yes_no(answer_form(reference))) is not None:
         return wanted is _says_yes(text)
+    if same_answer(text, reference):
+        return True
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if any(same_answer(one, reference) for one in _beside_predicates(answer_lines(text))):
@@ -247,6 +268,7 @@ def _beside_predicates(lines: str) -> Iterator[str]:
         clauses = [one for at, one in enumerate(clauses) if not (at and _NEXT.match(one))]
         of_one = [clause for clause in clauses if len(_TOPIC.findall(clause)) < 2]
         found = [one for clause in of_one for one in arguments(clause)]
+        found += [every["when"] for one in found if (every := _EVERY.fullmatch(one))]
         numbers = [one for one in found if read_quantity(one) or find_moments(one)]
         yield from (one for one in found if one not in numbers[:-1])
 
@@ -397,6 +419,7 @@ def _parts(statement: str) -> list[str]:
     parts = [_without_tails(_PERHAPS.sub("", part)).strip() for part in parts]
     parts += [_GENERIC.sub("", part) for part in parts if _GENERIC.search(part)]
     parts += [found[1] for part in parts if (found := _HEAD_NOUN.search(part))]
+    parts += [found["when"] for part in parts if (found := _EVERY.fullmatch(part))]
     return parts + [_GLOSS.sub("", part) for part in parts if _GLOSS.search(part)]
 
 
@@ -439,6 +462,8 @@ def _tails(bare: str) -> list[str]:
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
         tails.append(after)
+        if _LEADS_ON.search(before):
+            tails += _tails(after)  # 200から180に減ったため、減少率は10%
     for mark in ("=", "ので", "ことから"):
         if mark in bare:
             behind = bare.rpartition(mark)[2].lstrip("、")

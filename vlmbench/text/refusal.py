@@ -16,7 +16,7 @@ import re
 
 from vlmbench.text.reasoning import answer_lines
 
-REFUSAL_FORM = "refusal3"
+REFUSAL_FORM = "refusal4"
 """Version of `is_refusal`."""
 
 _CANNOT = (
@@ -27,6 +27,7 @@ _PICTURE = (
     "(?:画像|写真|図表?|グラフ|資料|文書|表|情報|データ|イラスト|イメージ|ファイル)"
     "(?:自体|そのもの|の内容|データ|ファイル)?(?:だけ)?"
 )
+_WORKS_OUT = "(?:計算|算出|算定|比較|集計|推計|求め|数え|調べ|お調べ|割り出)"
 _JAPANESE = re.compile(
     # お答えできません、回答することは控えさせていただきます
     f"(?:答え|回答|返答|お応え|コメント|言及|意見).{{0,12}}{_CANNOT}$"
@@ -64,6 +65,16 @@ _JAPANESE = re.compile(
     # 赤いかどうか、確認できません、文字がつぶれていて読めません、質問が理解できません
     f"|(?:かどうか|か否か|のか)[^。]{{0,15}}{_CANNOT}$"
     f"|(?:読み?取?|理解|認識|把握)(?:する)?(?:こと)?[がはも]?{_CANNOT}$"
+    # データが含まれていないため、計算できません
+    f"|(?:ため|ので|から|おり|[てずく]|だけで?は)、?[^。]{{0,40}}{_WORKS_OUT}[^。、]{{0,8}}{_CANNOT}$"
+    f"|{_WORKS_OUT}(?:する)?(?:の|こと)?[がは]?(?:難し|困難|不能|不可能)[^。、]{{0,10}}$"
+    # 一つに絞り込むことができませんでした、決めかねます、特定するには情報が足りません
+    "|(?:答え|回答|解答|正解|(?<![0-9])(?:一つ|1つ)|どれ|どちら|いずれ|選択肢|一意)[^。]{0,20}"
+    "(?:定[めま]|決め|決定|決ま|絞|選[びぶべ択]|確定|特定)[^。、]{0,12}"
+    f"(?:{_CANNOT}|[べれまり](?:ません|ない)(?:でした)?)$"
+    "|(?:決定|確定)(?:する)?(?:こと)?[はがも]?(?:いたし)?(?:でき|しかね)(?:ません|ない|ます)(?:でした)?$"
+    "|(?:答え|特定|判断|決め|決定|断定|選|絞)[^。、]{0,6}には、?[^。、]{0,12}(?:情報|データ|手がかり|材料|根拠|資料|画像|文脈)[がはも]?[^。、]{0,6}"
+    "(?:足り(?:ません|ない|ていません)|不足し?(?:てい)?(?:ます|る)?|不十分(?:です)?|必要(?:です|となります|があります))$"
     "|^(?:私には)?(?:わか|分か|判)(?:り(?:ません|かねます)|らない(?:です)?)$"
 )
 _APOLOGY = re.compile(
@@ -77,15 +88,18 @@ _ABOUT_ITSELF = re.compile(
 _SEEN = "(?:any|the|this|that|your|an?) ?(?:attached )?(?:image|picture|photo|attachment|file)"
 _HELP = (
     "answer|help|assist|provide|identify|determine|comply|fulfill?|do that|tell|recogni[sz]e"
+    "|calculate|compute|decide|narrow|choose|select"
     "|discuss|process|respond|support|analy[sz]e"
 )
 _ENGLISH = re.compile(
-    "^(?:i|we)(?: am|'m| are)? ?(?:can(?:no|')t|can not|(?:am )?(?:not able|unable) to|won't"
+    "^(?:i|we)(?: am|'m| are| was| were)? ?(?:can(?:no|')t|can not|(?:am )?(?:not able|unable) to|won't"
     "|will not|(?:must|have to) decline|(?:do not|don't) have the ability to)"
     f"(?: \\w+){{0,2}}? (?:(?:{_HELP})\\b|(?:see|view|access|open|read) {_SEEN})"
     "|^(?:there is )?no (?:image|picture|photo) (?:was|is|has|attached|provided|given|to)\\b"
     "|^(?:the|your) (?:image|picture|photo) (?:was not|wasn't|is not|isn't|has not|hasn't) "
     "(?:been )?(?:provided|attached|given|shared|uploaded|visible)"
+    "|(?:\\bso|therefore|hence|thus|, and)[^.]{0,40} (?:cannot|can't|can not) be "
+    "(?:calculated|computed|determined|answered|identified)\\b[^.]{0,30}$"
     "|^i (?:do not|don't) know$"
 )
 _SORRY = re.compile(

@@ -38,7 +38,7 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
-    "^[※*(【]{0,3}(?:ちなみに|(?:なお|参考(?:まで|として)?|補足|備考|注意?|出典|参照|確信度)(?:[、,:)】]|に、|は|すると))"
+    "^[※*(【]{0,3}(?:ちなみに|余談(?:ですが|だが|になりますが|ながら)?|蛇足|(?:なお|参考(?:まで|として)?|補足|備考|注意?|出典|参照|確信度)(?:[、,:)】]|に、|は|すると))"
     "|^(?:なお、)?(?:この|上記の|以上の|その)(?:答え|回答|解答|結論|判断|選択|推[測定])(?:は|が|に|の)"
     # この値は表の2行目から求めました、この数は15から3を引いた値です
     "|^(?:この|その|上記の|以上の)(?:[一-鿿]{0,2}[数値額率量差計]|数字|比率|結果|計算|情報|名前|年|長さ|高さ|重さ)"
@@ -88,7 +88,8 @@ _TURNS = re.compile(
 )
 """A sentence that stands against the one before."""
 _CONCEDES = re.compile(
-    "(?<!方)(?<!ほう)(?<!だれ)(?<!誰)(?<!何)(?:が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
+    # 女性が、 is a subject: predicates end in kana.
+    "(?<!方)(?<!ほう)(?<!だれ)(?<!誰)(?<!何)(?:(?<![一-鿿々ァ-ヺーA-Za-z0-9])が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
     "|(?:^|(?<=[、, ]))(?:しかし|ただし|ところが|でも)(?:、|(?=[A-Za-z一-鿿]))"
     "|[,;.]? ?\\b(?:but|however|although|though)\\b,? ",
     re.IGNORECASE,
@@ -104,6 +105,9 @@ _ASIDE = re.compile(
 )
 """A reason or note in parentheses."""
 _OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
+_EXCEPTS = re.compile("ただし|但し|もっとも、")
+_APPEARS = re.compile("(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$")
+"""What a sentence with ただし corrects; behind any other it names an exception, and answers nothing."""
 _STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
 _ITEM_LABEL = re.compile(r"[\s(*\-・]{0,4}(?:[A-Za-zァ-ヺ]|[0-9]{1,2})[)*]{0,3}")
 
@@ -154,7 +158,7 @@ def _statements(lines: str) -> Iterator[Statement]:
         for part, end in _sentences(_ASIDE.sub("", line), first=not at)
         if part.strip()
     ]
-    in_notes = False
+    in_notes, before = False, ""
     for at, (sentence, end) in enumerate(sentences):
         in_notes = (in_notes or bool(_NOTES.match(sentence))) and not _ANSWERS.match(sentence)
         is_last = at == len(sentences) - 1
@@ -164,11 +168,13 @@ def _statements(lines: str) -> Iterator[Statement]:
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
+            excepts = _EXCEPTS.match(sentence) and before and not _APPEARS.search(before)
             yield Statement(
                 clauses,
                 withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
-                about=in_notes or bool(_ABOUT.search(sentence)),
+                about=in_notes or bool(excepts or _ABOUT.search(sentence)),
             )
+            before = sentence
 
 
 def _sentences(line: str, *, first: bool) -> Iterator[tuple[str, str]]:
