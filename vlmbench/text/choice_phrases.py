@@ -19,6 +19,7 @@ CUE = re.compile(
     "|(?:したがって|従って|よって|ゆえに|以上より|以上から|つまり|最終的に|結果として?|残る|残った)"
     r"|\b(?:answer|(?:option|choice|match)(?= (?:is|would|must|should|here)|:)|choose|select|pick"
     r"|go with|points? to|leads? to|corresponds? to|settled? on"
+    r"|leav(?:es?|ing)(?: us with)?|left with"
     r"|therefore|hence|thus|so|it must be|it's|it is|must be)\b"
     ")"
     "(?:は|が|の|を|も|、|,|:|;|=|-|→|として|番号|記号|選択肢|最も|一番|適切な|正しい|明らかに|おそらく"
@@ -43,7 +44,7 @@ IS_RIGHT = re.compile(
     re.IGNORECASE,
 )
 IS = re.compile(
-    f"^{CLOSE}番? ?(?:で ?す|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です"
+    f"^{CLOSE}番? ?(?:で ?す|でござい|ではない(?:か(?!も)|でしょうか)|じゃないか(?!も)|です"
     "|だ(?=[。、ねよな]|$|と|ろう)|である|でした|でしょう|だろう|かと|かな"
     "|で(?:確定|決まり|間違い|いい|良い|よい|お願い)"
     "|と(?:な[るり]|し|判断|考え|思[いうわ]|推[測定察]|結論|回答|解答|答|断定|決|みな|見な|言え|いえ"
@@ -67,10 +68,10 @@ DENIED = re.compile(
     "|[:は→]? ?[×✕✖✗✘❌]"
     "|(?:は|が|も|[:：→]|の可能性)?(?:すべて|全て|みな|いずれも|どちらも)?[^。、,;]{0,24}?"
     "(?:誤り|誤って|間違(?!い(?:あり|な|ござい))|不正解|正しくな|正しくあり|不適切|適切では|適切でな"
-    "|違う|違い(?!ない|あり|な)|違って|違[えっ]|ではありません(?!か)|ではない(?!か|でしょう)|でない(?!か)|除外|外れ|外[しすれ]"
+    "|違う|違い(?!ない|あり|な|ござい)|違って|違[えっ]|ではありません(?!か)|ではない(?!か|でしょう)|でない(?!か)|除外|外れ|外[しすれ]"
     "|当てはまら|当てはまりません|あてはまら|該当しな|該当しませ|一致しな|一致しませ|合わな|合いませ"
     "|合って(?:いな|いませ)|矛盾|満たさ|異な|否定|排除|ありえな|あり得な|ふさわしくな|考えにく"
-    "|考えられな|写って(?:いな|いませ)|見当たら)"
+    "|考えられ(?:な|ませ)|写って(?:いな|いませ)|見当たら)"
     r"| ?(?:is|are|was|were|can|could|does|do|must|would|will|should)? ?(?:be )?"
     r"(?:clearly |all |both )?"
     r"(?:not|n't|cannot|incorrect|wrong|false|ruled out|eliminated|excluded|invalid)"
@@ -81,11 +82,15 @@ DENIED = re.compile(
 DENIED_BEFORE = re.compile(
     r"\b(?:not|neither|nor|isn't|rather than|instead of|than)(?: the)?"
     rf"(?: (?:option|answer|choice))? ?{OPEN}$"
-    rf"|\b(?:rule out|eliminate|exclude) {OPEN}$",
+    rf"|\b(?:rul(?:e|es|ed|ing) out|eliminat(?:e|es|ed|ing)|exclud(?:e|es|ed|ing)) {OPEN}$",
     re.IGNORECASE,
 )
 ALL_BUT = re.compile(f"^{CLOSE}以外[^。、]{{0,8}}?(?:は|が|も)")
-REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{1,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
+REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{0,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
+DENIED_NOUN = re.compile(
+    "^.*の(?:では|じゃ)なく(?:て)?、?|[^、。はがをにで]{1,20}(?:では|じゃ)なく(?:て)?、?"
+)
+"""What something is not, beside what it is: 猫ではなく犬."""
 COMPARED = re.compile(f"^{CLOSE}よりも?")
 NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
 """What may stand before an option that is all that is said."""
@@ -98,10 +103,15 @@ ALL_DENIED = re.compile(
 )
 """What is said of all options named before it: 東はA、西はBですが、いずれも異なります."""
 WITHDRAWS_ALL = re.compile(
-    "[※*(]{0,3}(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)",
+    "[※*(]{0,3}(?:(?:いえ|いや|あっ?|おっと|ああ)[、,] ?)?(?:大変|誠に|どうも)?(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)",
     re.IGNORECASE,
 )
 """What takes back everything above, also where it names no option."""
+TAKES_BACK = re.compile(
+    "^[^。は]{0,12}?(?:撤回|取り消|取り下げ|訂正(?:いた|し|させ)|(?:誤り|間違い)でした|間違って|見間違え|勘違い"
+    "|見落と)[^。、]{0,16}(?:ます|ました|です|でした|ください)?$"
+)
+"""A main clause that takes back what it follows: Aと申し上げましたが、撤回いたします."""
 ANSWERS = re.compile(
     "(?:答え|解答|回答|正解|正答|(?<![一-鿿])答|結論|answer|訂正|修正)[^。]{0,12}$", re.IGNORECASE
 )
@@ -115,7 +125,10 @@ SEPARATOR = re.compile(
 )
 RANGE = re.compile(rf"{CLOSE}番?(?:から|〜|~|-|\bto\b| to ) ?(?:選択肢)?{OPEN}", re.IGNORECASE)
 """Between the ends of a row of labels: AからDのどれか."""
-CHANGED = re.compile(f"^{CLOSE}番?[にへ](?:変|訂|修|改|替)")
+CHANGED = re.compile(
+    f"^{CLOSE}番?[にへとを](?:(?:回答|答え|解答|選択)を)?(?:変更|変え|訂正|修正|改め|直し|替え|差し替え)"
+    "(?![^。]{0,12}(?:必要|余地|ない|ません))"
+)
 """What makes it a change of mind: AからBに変更."""
 APPOSITION = re.compile(
     rf"{CLOSE}番?(?:の選択肢)?の?[.:;、,)\]( 「『\-–→=>*~]{{0,5}}(?:選択肢|option ?)?",

@@ -20,7 +20,7 @@ from vlmbench.text import choice_phrases as phrases
 from vlmbench.text.choice_items import of_items, without_copies
 from vlmbench.text.containment import contains_words
 from vlmbench.text.equivalence import same_answer
-from vlmbench.text.extract import boxed, candidates, tagged_answer
+from vlmbench.text.extract import bare_statement, boxed, candidates, tagged_answer
 from vlmbench.text.japanese import answer_form, surface_form
 from vlmbench.text.numbers import find_quantities, read_quantity
 from vlmbench.text.option_mentions import (
@@ -33,7 +33,7 @@ from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import Statement, every_statement, statements, without_struck
 from vlmbench.text.synonyms import bare_yes_no
-from vlmbench.text.words import content_words
+from vlmbench.text.words import content_words, is_negative, predicate
 
 CHOICE_FORM = "choice-ja5"
 """Version of `read_choice`."""
@@ -151,6 +151,10 @@ def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
 
 
 _PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
+_HEDGE = re.compile("かも(?:しれ|知れ)(?:ません|ない)$|(?:よう|みたい|らしい)$")
+_ALSO = (("と",), ("や",), ("も",), ("か",))
+"""Before what is said of more than one: 犬と猫が寝ています."""
+_CLAUSE_END = re.compile("[、,。!?\n]|[.](?= |$)")
 _CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
 
@@ -183,8 +187,8 @@ def _is_plain(lines: str) -> bool:
 
 def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The options of the strongest claim of the statements."""
-    if phrases.NONE_OF_THEM.search(lines[-200:]) and not phrases.CUED_AT_END.search(lines[-60:]):
-        return frozenset()
+    if (behind := _behind_none(lines)) is not None:
+        return _chosen(behind, choices) if _is_chosen_in(behind, choices) else frozenset()
     stated, every = statements(lines), every_statement(lines)
     claims = _all_claims(stated, choices)
     if not claims:
@@ -203,6 +207,22 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     if all(claim.also for claim in best):
         return frozenset().union(*(claim.options for claim in best))
     return next(claim for claim in reversed(best) if not claim.also).options
+
+
+def _behind_none(lines: str) -> str | None:
+    """What follows a closing 「いずれも当てはまりません」, None where there is no such clause."""
+    tail = lines[-200:]
+    *_, found = [None, *phrases.NONE_OF_THEM.finditer(tail)]
+    if found is None or phrases.CUED_AT_END.search(tail[-60:]):
+        return None
+    end = _CLAUSE_END.search(tail, found.end())
+    return tail[end.end() :].strip() if end else ""
+
+
+def _is_chosen_in(lines: str, choices: Sequence[str]) -> bool:
+    """Whether an option is not only named: どれも完全ではありませんが、最も近いのはBです。"""
+    claims = _all_claims(statements(lines), choices) if lines else []
+    return any(claim.strength >= _Strength.STATED for claim in claims)
 
 
 def _all_claims(stated: Sequence[Statement], choices: Sequence[str]) -> list[_Claim]:
@@ -230,9 +250,14 @@ def _claims_of(
         if own is None:
             own = list(_claims(statement, choices, last=last, merely_said=said))
             read[statement, last] = own
-        if statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text)):
+        main = statement.clauses[0]
+        takes_back = phrases.TAKES_BACK.match(main) and not option_mentions(main, choices)
+        if takes_back or (
+            statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text))
+        ):
             claims, withdrawn = [], claims or withdrawn
-        claims += own
+        if not takes_back:
+            claims += own
     return claims or withdrawn
 
 
@@ -253,8 +278,10 @@ def _clause_claims(
     clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
 ) -> Iterator[_Claim]:
     claimed, named, ruled_out, texts = [], [], set[int](), set[frozenset[int]]()
+    listed = 0
     for group, before, behind in _placed_groups(clause, choices):
         if len(group.options) == len(choices) > 2:
+            listed = group.end
             continue  # the options copied out, or all of them
         if not group.is_label:
             texts.add(group.options)
@@ -269,9 +296,12 @@ def _clause_claims(
         claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
         yield from claimed
-    elif not merely_said:
         return
-    elif not any(group.is_label for group, _ in named) and (
+    if not merely_said:
+        return
+    if listed:  # りんご、みかん、ぶどうが並んでいます says no more of the last one
+        clause = clause[listed:]
+    if not any(group.is_label for group, _ in named) and (
         said := _says_text(clause, choices, ruled_out)
     ):
         yield _Claim(said, _Strength.STATED)
@@ -294,6 +324,8 @@ def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
         return _Claim(group.options, _Strength.CHOSEN)
     if _is_ruled_out(before, behind):
         return None
+    if group.is_label and phrases.CHANGED.match(behind):
+        return _Claim(group.options, _Strength.ANSWERED)
     if phrases.CUE.search(before):
         named = phrases.ANSWERS.search(before)
         return _Claim(group.options, _Strength.ANSWERED if named else _Strength.CHOSEN)
@@ -324,7 +356,11 @@ def _seems(
 ) -> frozenset[int] | None:
     """The only option that the last clause names, or whose content it has."""
     if not named:
-        return _by_content(clause, choices) or _by_part(clause, choices)
+        return (
+            _by_predicate(clause, choices)
+            or _by_content(clause, choices)
+            or _by_part(clause, choices)
+        )
     group, behind = named[0]
     if len({one.options for one, _ in named}) > 1:
         return None
@@ -433,9 +469,27 @@ def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     return None
 
 
+def _by_predicate(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
+    """The only option that a clause ends with in whatever form: 変わりません for 変わらない."""
+    said = predicate(_HEDGE.sub("", bare_statement(clause)))
+    ended = {
+        i: len(words)
+        for i, choice in enumerate(choices)
+        if (words := predicate(choice))
+        and said[-len(words) :] == words
+        and said[: -len(words)][-1:] not in _ALSO
+    }
+    longest = max(ended.values(), default=0)
+    found = [i for i, length in ended.items() if length == longest]
+    return frozenset(found) if len(found) == 1 else None
+
+
 def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option all of whose content words a clause has, in whatever order."""
-    said = content_words(re.split("ではなく|じゃなく", clause)[-1])
+    clause = phrases.DENIED_NOUN.sub("", clause)
+    said = content_words(clause)
+    denies = is_negative(_HEDGE.sub("", bare_statement(clause)))
+    choices = ["" if is_negative(choice) != denies else choice for choice in choices]
     found = [
         i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
     ]

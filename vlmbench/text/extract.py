@@ -439,6 +439,11 @@ def _says_more(clause: str) -> bool:
     return bool(re.search("[はが]|[0-9]|「", clause)) and not _COMPARES.search(clause)
 
 
+def bare_statement(text: str) -> str:
+    """The answer form without endings that only say how sure it is."""
+    return _without_tails(answer_form(text))
+
+
 def _without_tails(form: str) -> str:
     """The form without endings such as 「…で間違いない」「…でしょう」."""
     for _ in range(3):

@@ -77,7 +77,7 @@ _ANSWERS = re.compile(
 _WITHDRAWS = re.compile(
     "^[→⇒※*( ]{0,4}(?:[あえおん]っ?[、,]? ?)?"
     "(?:いや(?!な)|いえ(?=[、,])|訂正|修正|すみません|失礼|ごめん|おっと"
-    "|間違え|間違い(?:ました|でした)|待って|待てよ"
+    "|間違え|間違い(?:ました|でした)|申し訳(?:ござい|あり)ません(?:でした)?(?:[、,]|$)|大変失礼|見間違え|撤回|待って|待てよ"
     "|ではなく|じゃなく|と(?:思|言いた|考え)|違う(?=[、,な]|$)|違った|やっぱり|やはり|よく見ると|よく考えると|もう一度|改めて|考え直"
     "|wait\\b|actually\\b|correction\\b|no,|hmm|on second thought|sorry"
     "|let me (?:re|look|correct))",
@@ -106,7 +106,9 @@ _ASIDE = re.compile(
 """A reason or note in parentheses."""
 _OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
 _EXCEPTS = re.compile("ただし|但し|もっとも、")
-_APPEARS = re.compile("(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$")
+_APPEARS = re.compile(
+    "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
+)
 """What a sentence with ただし corrects; behind any other it names an exception, and answers nothing."""
 _STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
 _ITEM_LABEL = re.compile(r"[\s(*\-・]{0,4}(?:[A-Za-zァ-ヺ]|[0-9]{1,2})[)*]{0,3}")

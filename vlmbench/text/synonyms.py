@@ -119,8 +119,9 @@ def yes_or_no(form: str) -> bool | None:
     by a negative ending (ありません) and yes by a plain polite one (あります). A yes that goes on
     with a negation (はい、違います) is neither.
     """
-    form = _PERHAPS.sub("", re.split("では?なく(?:て)?、?", form)[-1])
-    for piece in (form, _ENDS_IN.sub("", form.rpartition("、")[2])):
+    *denied, form = re.split("では?なく(?:て)?、?", form)
+    form = _PERHAPS.sub("", form.lstrip("「『\"'") if denied else form)
+    for piece in (form, _ENDS_IN.sub("", form.rpartition("、")[2]).strip("「」『』")):
         if piece in _BARE:
             return _BARE[piece]
     form = _EVIDENTLY.sub("", form)
@@ -131,7 +132,7 @@ def yes_or_no(form: str) -> bool | None:
         goes_on = form[found.end() :]
         contradicts = (denies or _NEGATIVE.search(goes_on)) and goes_on[:1] in _SEPARATORS
         return None if contradicts and goes_on else not denies
-    if len(form) > _SENTENCE:
+    if len(form) > _SENTENCE or "。" in form:
         return None
     if denies:
         return False

@@ -20,13 +20,43 @@ _CHANGES = {
     **dict.fromkeys(("減る", "減らす"), "減少"),
     **dict.fromkeys(("広がる", "広げる"), "拡大"),
     **dict.fromkeys(("縮む", "縮める", "縮まる"), "縮小"),
+    **dict.fromkeys(("眠る", "居眠り"), "寝る"),
+    "腰掛ける": "座る",
+    "喋る": "話す",
 }
-"""Verbs of change and the nouns that say the same: 金利が上がる, 金利の上昇."""
+"""Verbs and the words that say the same: 金利が上がる, 金利の上昇."""
+_JAPANESE = re.compile("[ぁ-んァ-ヺ一-鿿]")
 _ENGLISH = re.compile("[a-z]+")
 _ENDING = re.compile("(?:ing|ed|es|s|e)$")
 _ARTICLES = frozenset(
     ("a", "an", "the", "is", "are", "was", "were", "there", "it", "this", "that", "of", "image")
 )
+
+
+_POLITE = frozenset({"ます", "です", "だ", "た", "て", "居る", "有る", "為る", "は", "が", "を"})
+"""Lemmas that say how, when or to whom something is said, and particles that change with it."""
+_NOT = frozenset({"ない", "無い", "ず", "ぬ"})
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def predicate(text: str) -> tuple[str, ...]:
+    """Dictionary forms up to a text's last verb or adjective, () where it has none.
+
+    Without politeness, tense and aspect, so that 変わりませんでした and 変わらない are the same.
+    """
+    if not _JAPANESE.search(text):
+        return ()
+    words = [word for word in features(normalize(text)) if word.pos1 != "補助記号"]
+    if not any(word.pos1 in ("動詞", "形容詞") for word in words):
+        return ()
+    lemmas = [str(word.lemma or "") for word in words]
+    lemmas = ["ない" if lemma in _NOT else _CHANGES.get(lemma, lemma) for lemma in lemmas]
+    return tuple(lemma for lemma in lemmas if lemma not in _POLITE)
+
+
+def is_negative(text: str) -> bool:
+    """Whether what a text says last is denied: 寝ていません."""
+    return predicate(text)[-1:] == ("ない",)
 
 
 @functools.lru_cache(maxsize=1 << 12)
