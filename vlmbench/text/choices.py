@@ -140,7 +140,15 @@ def choice_index(reference: str, choices: Sequence[str]) -> int | None:
 def _is_option(lines: str, choices: Sequence[str]) -> bool:
     """Whether what sounds like a refusal is an option: 読み取れない."""
     form = answer_form(lines)
-    return any(is_refusal(choice) and form.endswith(answer_form(choice)) for choice in choices)
+    said = [predicate(sentence) for sentence in re.split("[。\n]", lines[:200]) if sentence]
+    return any(
+        is_refusal(choice)
+        and (
+            form.endswith(answer_form(choice))
+            or ((words := predicate(choice)) and any(one[-len(words) :] == words for one in said))
+        )
+        for choice in choices
+    )
 
 
 def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
@@ -152,8 +160,6 @@ def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
 
 _PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
 _HEDGE = re.compile("かも(?:しれ|知れ)(?:ません|ない)$|(?:よう|みたい|らしい)$")
-_ALSO = (("と",), ("や",), ("も",), ("か",))
-"""Before what is said of more than one: 犬と猫が寝ています."""
 _CLAUSE_END = re.compile("[、,。!?\n]|[.](?= |$)")
 _CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
@@ -187,7 +193,8 @@ def _is_plain(lines: str) -> bool:
 
 def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The options of the strongest claim of the statements."""
-    if (behind := _behind_none(lines)) is not None:
+    none_is_option = any(map(phrases.NONE_OF_THEM.search, choices))
+    if not none_is_option and (behind := _behind_none(lines)) is not None:
         return _chosen(behind, choices) if _is_chosen_in(behind, choices) else frozenset()
     stated, every = statements(lines), every_statement(lines)
     claims = _all_claims(stated, choices)
@@ -265,10 +272,12 @@ def _claims(
     statement: Statement, choices: Sequence[str], *, last: bool, merely_said: bool = True
 ) -> Iterator[_Claim]:
     """What a statement claims; conceded clauses only where the main one claims nothing."""
-    for clause in statement.clauses:
+    for at, clause in enumerate(statement.clauses):
         if phrases.ALL_DENIED.match(clause):
             return
         found = list(_clause_claims(clause, choices, last=last, merely_said=merely_said))
+        if at and phrases.SEEMED.search(clause):
+            found = [_Claim(claim.options, _Strength.MENTIONED) for claim in found]
         if found:
             yield from found
             return
@@ -477,21 +486,46 @@ def _by_predicate(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
         for i, choice in enumerate(choices)
         if (words := predicate(choice))
         and said[-len(words) :] == words
-        and said[: -len(words)][-1:] not in _ALSO
+        and not _follows_another(said[: -len(words)])
     }
     longest = max(ended.values(), default=0)
     found = [i for i, length in ended.items() if length == longest]
+    if clause.count("は") > 1 and any(_occurs(predicate(c), said) for c in choices):
+        return None  # 左の人は歩いていて、右の人は走っています
     return frozenset(found) if len(found) == 1 else None
+
+
+def _occurs(words: Sequence[str], said: Sequence[str]) -> bool:
+    """Whether a predicate stands inside what is said, and is not denied there."""
+    count = len(words)
+    return bool(words) and any(
+        said[at : at + count] == words and said[at + count] not in ("ない", "も")
+        for at in range(len(said) - count)
+    )
+
+
+def _denies(piece: str) -> bool:
+    return is_negative(_HEDGE.sub("", bare_statement(piece)))
+
+
+def _follows_another(said: Sequence[str]) -> bool:
+    """Whether what follows is said of more than one: 犬と猫が寝ています."""
+    return tuple(said[-1:]) in (("と",), ("や",), ("も",), ("か",)) and said[-2:-1] != ("より",)
 
 
 def _by_content(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option all of whose content words a clause has, in whatever order."""
     clause = phrases.DENIED_NOUN.sub("", clause)
-    said = content_words(clause)
-    denies = is_negative(_HEDGE.sub("", bare_statement(clause)))
-    choices = ["" if is_negative(choice) != denies else choice for choice in choices]
+    pieces = [(piece, _denies(piece)) for piece in _PIECES.split(clause)]
+    said = {
+        denied: content_words("、".join(piece for piece, one in pieces if denied or not one))
+        for denied in (any(one for _, one in pieces), False)
+    }
     found = [
-        i for i, c in enumerate(choices) if len(words := content_words(c)) >= 2 and words <= said
+        i
+        for i, choice in enumerate(choices)
+        if len(words := content_words(choice)) >= 2
+        and words <= said.get(is_negative(choice), frozenset())
     ]
     if len(found) > 1:
         # 金利が上がり、投資が減る is not 金利が下がり、投資が増える: who does what must agree.

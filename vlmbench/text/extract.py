@@ -79,8 +79,10 @@ _SUPERLATIVE = re.compile(
     "(?:最も|もっとも|一番|いちばん|最大|最多|最高|最小|最少|最低)[^はが、。]*$"
 )
 _HEAD_NOUN = re.compile("の([^のはがをにで、。]{2,})$")
-_GENERIC = re.compile("(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間)$")
-"""A noun that says nothing more: 横浜の風景."""
+_GENERIC = re.compile(
+    "(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間|花|木)$"
+)
+"""A noun that says nothing more: 横浜の風景, 梅の花."""
 _GLOSS = re.compile("(?<=[^a-z(])\\([^()]{1,30}\\)$")
 _IS_ANSWER = re.compile("(?:が|は)(?:正解|正答|答え|解答|回答)(?:とな[るり].*|で.*)?$")
 _WRITTEN = re.compile(
@@ -138,13 +140,14 @@ _OWN_TOPIC = re.compile(
     "(?!これ|それ|ここ|そこ|実際|実|本当|正しく|正解|答え|今回|最初|はじめ|一見|よく|やはり|おそらく)[^は、。]{1,20}は(?!ない|ありません)"
 )
 _APPEARS = re.compile("(?:思[いうっわ]|見え|よう|かもしれ|可能性|考え|迷)[^、。]{0,8}$")
-_HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏)$")
+_HONORIFIC = re.compile("(?<=[一-鿿ァ-ヺー])(?:さん|氏|様)$")
 _CLAUSE = re.compile(
     "[はがを]|(?:ので|のに|から|ため|より|ると|すと|して|って|んで|いて|れば|おり|あり|はい|ええ)$"
 )
-_LEADS_ON = re.compile("(?:[ぁ-ん](?<!で)|んで)$")
-"""The end of a clause that leads to the next one; the first of two that are said side by side
-(最高は32度、最低は25度) ends in its noun."""
+_LEADS_ON = re.compile(
+    "(?:ため|ので|から|結果|ところ|[うくすつぬむるただ]と|[けせてねめれ]ば|たら|なら)$"
+)
+"""The end of a clause that leads to the next one, unlike 最高は32度、 or 左は歩いていて、."""
 _TOPIC = re.compile("(?<![でにと])は(?!い(?:[」』、。,]|$))")
 _PLACE = re.compile("[でにと]は")
 _SUBJECT = re.compile("が")
@@ -452,9 +455,11 @@ def _without_tails(form: str) -> str:
 
 
 def _without_last_denial(statement: str) -> str:
-    """What is left of 「バイオリンであり、ピアノではありません」 without its last clause."""
-    said, mark, denied = statement.rpartition("であり、")
-    return said if mark and _DENIED.search(answer_form(denied)) else statement
+    """What is left of 「バイオリンであり、ピアノではありません」 without its denied clause."""
+    *_, boundary = [None, *_ALONGSIDE.finditer(statement)]
+    if boundary is None or not _DENIED.search(answer_form(statement[boundary.end() :])):
+        return statement
+    return statement[: boundary.start()]
 
 
 def _tails(bare: str) -> list[str]:
@@ -467,7 +472,7 @@ def _tails(bare: str) -> list[str]:
     before, comma, after = bare.rpartition("、")
     if comma and _CLAUSE.search(before):
         tails.append(after)
-        if _LEADS_ON.search(before):
+        if _LEADS_ON.search(before) or after.startswith(("その", "この")):
             tails += _tails(after)  # 200から180に減ったため、減少率は10%
     for mark in ("=", "ので", "ことから"):
         if mark in bare:
