@@ -102,7 +102,7 @@ def _latin(count: int) -> re.Pattern[str]:
     """A, B, C ... in either case; never a letter of a word, of A型 or of Aさん."""
     one = f"[A-{LETTERS[count - 1]}]"
     return re.compile(
-        r"(?:(?<![A-Za-z0-9ァ-ヺー一-鿿.&])(?<![a-z]['’])|(?<=多分)|(?<=選択肢)|(?<=回答)|(?<=解答)|(?<=正解)|(?<=答え)"
+        r"(?:(?<![A-Za-z0-9ァ-ヺー一-鿿.&°])(?<![a-z]['’])|(?<=多分)|(?<=選択肢)|(?<=回答)|(?<=解答)|(?<=正解)|(?<=答え)"
         f"|(?<=[一-鿿])(?={one}(?:です|が正|が適|を選|と判断|と考)))"
         f"{one}"
         r"(?![A-Za-z0-9]|['’][a-z]| ?(?:さん|君|くん|氏|型|社|店|駅|地点|棟|組|班|案|級|席|点|線|列"
@@ -143,7 +143,7 @@ def _number(count: int, *, bare: bool, cued: bool = False) -> re.Pattern[str]:
         f"{cue if cued else ''})"
     )
     return re.compile(
-        rf"(?<![0-9.,\-△▲¥$第約から]){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
+        rf"(?<![0-9.,\-△▲¥$第約から])(?<!分の){marked}(?P<label>{one})(?!{unit})(?!番目|つ目)(?:番(?![一-鿿]))?"
     )
 
 

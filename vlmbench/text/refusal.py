@@ -100,6 +100,8 @@ _ENGLISH = re.compile(
     "(?:been )?(?:provided|attached|given|shared|uploaded|visible)"
     "|(?:\\bso|therefore|hence|thus|, and)[^.]{0,40} (?:cannot|can't|can not) be "
     "(?:calculated|computed|determined|answered|identified)\\b[^.]{0,30}$"
+    "|(?:^|, )(?:it is|it's) (?:not possible|impossible) to "
+    f"(?:{_HELP})\\b|^there (?:is|was|are) (?:not enough|insufficient|no) (?:information|data)\\b"
     "|^i (?:do not|don't) know$"
 )
 _SORRY = re.compile(

@@ -35,6 +35,7 @@ _ARTICLES = frozenset(
 
 _POLITE = frozenset({"ます", "です", "だ", "た", "て", "居る", "有る", "為る", "は", "が", "を"})
 """Lemmas that say how, when or to whom something is said, and particles that change with it."""
+_BEHIND_TE = frozenset({"行く", "来る", "仕舞う"})
 _NOT = frozenset({"ない", "無い", "ず", "ぬ"})
 
 
@@ -50,8 +51,11 @@ def predicate(text: str) -> tuple[str, ...]:
     if not any(word.pos1 in ("動詞", "形容詞") for word in words):
         return ()
     lemmas = [str(word.lemma or "") for word in words]
-    lemmas = ["ない" if lemma in _NOT else _CHANGES.get(lemma, lemma) for lemma in lemmas]
-    return tuple(lemma for lemma in lemmas if lemma not in _POLITE)
+    return tuple(
+        "ない" if lemma in _NOT else _CHANGES.get(lemma, lemma)
+        for before, lemma in zip(["", *lemmas], lemmas, strict=False)
+        if lemma not in _POLITE and not (before == "て" and lemma in _BEHIND_TE)
+    )
 
 
 def is_negative(text: str) -> bool:
