@@ -467,7 +467,10 @@ def _denies_at_end(clause: str, end: int) -> bool:
 def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option in which a clause's answer occurs: 緑です for 緑の屋根の家."""
     forms = [answer_form(choice) for choice in choices]
-    if not re.search("(?:です|でした|だ|である|でしょう|にあ(?:ります|る)|と[推判考][^、。]{1,6}ます)$|「", clause):
+    if not re.search(
+        "(?:です|でした|だ|である|でしょう|にあ(?:ります|る)|と[推判考][^、。]{1,6}ます)$|「",
+        clause,
+    ):
         return None
     for candidate in candidates(clause)[1:]:
         part = answer_form(candidate)
@@ -480,21 +483,28 @@ def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
 
 def _by_predicate(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     """The only option that a clause ends with in whatever form: 変わりません for 変わらない."""
-    ended = {
-        i: len(words)
-        for i, choice in enumerate(choices)
-        for said in (predicate(clause), predicate(_HEDGE.sub("", bare_statement(clause))))
-        if (words := predicate(choice))
-        and said[-len(words) :] == words
-        and not _follows_another(said[: -len(words)])
-    }
-    longest = max(ended.values(), default=0)
-    found = [i for i, length in ended.items() if length == longest]
+    predicates = [predicate(choice) for choice in choices]
+    if not any(predicates):
+        return None
+    said = predicate(clause)
+    found = _ended(said, predicates) or _ended(
+        predicate(_HEDGE.sub("", bare_statement(clause))), predicates
+    )
     if (clause.count("は") > 1 or "ながら" in clause) and any(
-        _occurs(predicate(choice), predicate(clause)) for choice in choices
+        _occurs(words, said) for words in predicates
     ):
         return None  # 左の人は歩いていて、右の人は走っています
     return frozenset(found) if len(found) == 1 else None
+
+
+def _ended(said: Sequence[str], predicates: Sequence[Sequence[str]]) -> list[int]:
+    """The positions of the longest predicates that a statement ends with."""
+    ended = {
+        i: len(words)
+        for i, words in enumerate(predicates)
+        if words and said[-len(words) :] == words and not _follows_another(said[: -len(words)])
+    }
+    return [i for i, length in ended.items() if length == max(ended.values())]
 
 
 def _occurs(words: Sequence[str], said: Sequence[str]) -> bool:

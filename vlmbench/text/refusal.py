@@ -77,6 +77,8 @@ _JAPANESE = re.compile(
     "(?:足り(?:ません|ない|ていません)|不足し?(?:てい)?(?:ます|る)?|不十分(?:です)?|必要(?:です|となります|があります))$"
     "|^(?:私には)?(?:わか|分か|判)(?:り(?:ません|かねます)|らない(?:です)?)$"
 )
+_MAY_REFUSE = re.compile("ません|ない|かね|控え|難|不|遠慮|避け|足り|必要|[ばら]、")
+"""What any of them has near its end; quicker to look for."""
 _APOLOGY = re.compile(
     "^(?:(?:大変|誠に)?(?:申し訳|申しわけ)(?:あり|ござい)ません|(?:すみ|すい)ません|ごめんなさい"
     "|恐れ入りますが|残念ながら|残念ですが)(?:でした)?(?:が|けれども|けど)?[、, ]*"
@@ -128,8 +130,9 @@ def is_refusal(text: str) -> bool:
             continue  # an apology alone, or nothing
         if _SAYS_FIRST.search(japanese):
             return False
-        found = _ENGLISH.search(english)
-        return bool(_JAPANESE.search(japanese) or (found and not _GOES_ON.search(english)))
+        if _MAY_REFUSE.search(japanese, len(japanese) - 80) and _JAPANESE.search(japanese):
+            return True
+        return bool(_ENGLISH.search(english) and not _GOES_ON.search(english))
     return False
 
 

@@ -89,7 +89,8 @@ _TURNS = re.compile(
 """A sentence that stands against the one before."""
 _CONCEDES = re.compile(
     # 女性が、 is a subject: predicates end in kana.
-    "(?<!方)(?<!ほう)(?<!だれ)(?<!誰)(?<!何)(?:(?<![一-鿿々ァ-ヺーA-Za-z0-9])が|けど|けれど|けれども|ものの|ながら|のに)[、,] ?"
+    "(?:が(?<!ほうが)(?<!だれが)(?<![一-鿿々ァ-ヺーA-Za-z0-9]が)|けど|けれど|けれども|ものの|ながら"
+    "|のに)[、,] ?"
     "|(?:^|(?<=[、, ]))(?:しかし|ただし|ところが|でも)(?:、|(?=[A-Za-z一-鿿]))"
     "|[,;.]? ?\\b(?:but|however|although|though)\\b,? ",
     re.IGNORECASE,

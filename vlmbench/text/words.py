@@ -36,7 +36,15 @@ _ARTICLES = frozenset(
 _POLITE = frozenset({"ます", "です", "だ", "た", "て", "居る", "有る", "為る", "は", "が", "を"})
 """Lemmas that say how, when or to whom something is said, and particles that change with it."""
 _BEHIND_TE = frozenset({"行く", "来る", "仕舞う"})
+_MAY_DENY = re.compile("[なんずぬ]")
 _NOT = frozenset({"ない", "無い", "ず", "ぬ"})
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _analyzed(text: str) -> tuple[tuple[str, str], ...]:
+    """Part of speech and dictionary form of each word; "" where the dictionary has none."""
+    words = features(normalize(text))
+    return tuple((word.pos1, str(getattr(word, "lemma", None) or "")) for word in words)
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -47,10 +55,10 @@ def predicate(text: str) -> tuple[str, ...]:
     """
     if not _JAPANESE.search(text):
         return ()
-    words = [word for word in features(normalize(text)) if word.pos1 != "補助記号"]
-    if not any(word.pos1 in ("動詞", "形容詞") for word in words):
+    words = _analyzed(text)
+    if not any(kind in ("動詞", "形容詞") for kind, _ in words):
         return ()
-    lemmas = [str(word.lemma or "") for word in words]
+    lemmas = [lemma for kind, lemma in words if kind != "補助記号"]
     return tuple(
         "ない" if lemma in _NOT else _CHANGES.get(lemma, lemma)
         for before, lemma in zip(["", *lemmas], lemmas, strict=False)
@@ -60,7 +68,7 @@ def predicate(text: str) -> tuple[str, ...]:
 
 def is_negative(text: str) -> bool:
     """Whether what a text says last is denied: 寝ていません."""
-    return predicate(text)[-1:] == ("ない",)
+    return bool(_MAY_DENY.search(text)) and predicate(text)[-1:] == ("ない",)
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -68,8 +76,7 @@ def content_words(text: str) -> frozenset[str]:
     """Dictionary forms of the nouns, verbs and adjectives of a text; stems of its English words."""
     english = {*_ENGLISH.findall(text.casefold())} - _ARTICLES
     found = {_ENDING.sub("", word) if len(word) > 3 else word for word in english}
-    for word in features(normalize(text)):
-        lemma = getattr(word, "lemma", None)
-        if word.pos1 in _CONTENT and lemma and lemma not in _EMPTY:
-            found.add(_CHANGES.get(lemma, str(lemma)))
+    for kind, lemma in _analyzed(text):
+        if kind in _CONTENT and lemma and lemma not in _EMPTY:
+            found.add(_CHANGES.get(lemma, lemma))
     return frozenset(found)
