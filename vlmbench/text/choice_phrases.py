@@ -95,7 +95,7 @@ COMPARED = re.compile(f"^{CLOSE}よりも?")
 NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
 """What may stand before an option that is all that is said."""
 UNSURE = re.compile(
-    f"^{CLOSE}(?:(?:する)?(?:こと|場合)も(?:あ|、|[^。、]{{1,20}}(?:こと|場合)も)|の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも)"
+    f"^{CLOSE}(?:(?:する)?(?:こと|場合)も(?:$|あ|、|[^。、]{{1,20}}(?:こと|場合)も)|の可能性(?!が(?:最も|一番|非常に)?(?:高|大))|かもしれ|ではないかと?(?:思う)?(?:かも)"
     "|(?:か|である)どうか)"
 )
 ALL_DENIED = re.compile(

@@ -111,7 +111,9 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
     if not lines:
         return None
     if is_refusal(lines) and not _is_option(lines, choices):
-        return None
+        if not (ventured := _VENTURES.search(lines)):
+            return None
+        lines = lines[ventured.start() :]
     lines = _ANSWER_MARK.sub("", lines)
     if (whole := _whole_text(lines, choices)) is not None:
         return whole
@@ -159,6 +161,8 @@ def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
 
 
 _PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
+_VENTURES = re.compile("(?:強いて|しいて|あえて|敢えて|推測(?:で|する[とな])|(?:一|1)つ選ぶ[とな])")
+"""What leads to a guess behind a refusal: 判断できません。強いて言えばBです。"""
 _HEDGE = re.compile("かも(?:しれ|知れ)(?:ません|ない)$|(?:よう|みたい|らしい)$")
 _CLAUSE_END = re.compile("[、,。!?\n]|[.](?= |$)")
 _CIRCLED = re.compile("[①-⑳]")
@@ -365,6 +369,8 @@ def _seems(
 ) -> frozenset[int] | None:
     """The only option that the last clause names, or whose content it has."""
     if not named:
+        if _says_another(clause, choices):
+            return None
         return (
             _by_predicate(clause, choices)
             or _by_content(clause, choices)
@@ -490,10 +496,6 @@ def _by_predicate(clause: str, choices: Sequence[str]) -> frozenset[int] | None:
     found = _ended(said, predicates) or _ended(
         predicate(_HEDGE.sub("", bare_statement(clause))), predicates
     )
-    if (clause.count("は") > 1 or "ながら" in clause) and any(
-        _occurs(words, said) for words in predicates
-    ):
-        return None  # 左の人は歩いていて、右の人は走っています
     return frozenset(found) if len(found) == 1 else None
 
 
@@ -505,6 +507,13 @@ def _ended(said: Sequence[str], predicates: Sequence[Sequence[str]]) -> list[int
         if words and said[-len(words) :] == words and not _follows_another(said[: -len(words)])
     }
     return [i for i, length in ended.items() if length == max(ended.values())]
+
+
+def _says_another(clause: str, choices: Sequence[str]) -> bool:
+    """Whether an option is said beside another: 左の人は歩いていて、右の人は走っています."""
+    return (clause.count("は") > 1 or "ながら" in clause) and any(
+        _occurs(predicate(choice), predicate(clause)) for choice in choices
+    )
 
 
 def _occurs(words: Sequence[str], said: Sequence[str]) -> bool:

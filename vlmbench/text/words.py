@@ -58,12 +58,14 @@ def predicate(text: str) -> tuple[str, ...]:
     words = _analyzed(text)
     if not any(kind in ("動詞", "形容詞") for kind, _ in words):
         return ()
-    lemmas = [lemma for kind, lemma in words if kind != "補助記号"]
-    return tuple(
-        "ない" if lemma in _NOT else _CHANGES.get(lemma, lemma)
-        for before, lemma in zip(["", *lemmas], lemmas, strict=False)
-        if lemma not in _POLITE and not (before == "て" and lemma in _BEHIND_TE)
-    )
+    found, before = list[str](), ("", "")
+    for kind, lemma in words:
+        helps = before[1] == "て" and lemma in _BEHIND_TE
+        joins = lemma == "と" and before[0] in ("動詞", "形容詞", "助動詞")  # 沸くと、 not 犬と猫
+        if kind != "補助記号" and lemma not in _POLITE and not helps and not joins:
+            found.append("ない" if lemma in _NOT else _CHANGES.get(lemma, lemma))
+        before = kind, lemma
+    return tuple(found)
 
 
 def is_negative(text: str) -> bool:
