@@ -467,7 +467,10 @@ def _may_be(candidate: str, choice: str) -> bool:
 
 
 def _denies_at_end(clause: str, end: int) -> bool:
-    return end < len(clause) and bool(re.search("(?:ません|ない|誤り|間違い)(?:です)?$", clause))
+    return end < len(clause) and bool(re.search(
+        "(?<!間違いあり)(?<!違いあり)(?<!間違いござい)(?<!しれ)(?:ません|(?<!違い)ない|誤り|間違い)(?:です)?$",
+        clause,
+    ))
 
 
 def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:

@@ -60,7 +60,8 @@ _NOT_BUT = re.compile(
 _DENIED = re.compile("(?:では|じゃ)?(?:ありません|ないです|なかった|ない|違います|わかりません)$")
 _VAGUE = re.compile("または|もしくは|あるいは|どちらか|いずれか|かもしれ|\\bor\\b")
 _TAIL = re.compile(
-    "(?:(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
+    "(?:と(?:見て|考えて|言って)(?:間違い(?:ない|ありません|ございません)|よい|いい|差し支えな(?:い|く))(?:でしょう)?"
+    "|(?:では|じゃ)ない(?:か(?:と(?:思います|思われます|考えられます))?|でしょうか)"
     "|(?<=.)(?:だけ|のみ|ばかり)(?=(?:です|でした|だ|である)?$)(?:です|でした|だ|である)?"
     "|[にで](?:違い|間違い)(?:あり(?:ません)|ない|なく|ございません)|(?:だと|かと|と)?(?:思います|思われます|考えられます|考えます|(?:推[測定察]|判断|判定)(?:され|し|でき)ます|見?受け?られます|みられます|言えます|いえます)"
     "|[にと]?なります|と(?:なって|なり)(?:います|いる|ました)|とな(?:る|った)"
@@ -72,7 +73,7 @@ _THERE_IS = re.compile(
 )
 _PERHAPS = re.compile(
     "^(?:おそらく|恐らく|多分|たぶん|きっと|それは|これは|はい、|ええと|、|やはり|正しくは|実際に?は|実は"
-    "|主に|主として|基本的に|全体的に|よく見ると|よく見れば|いや、|いえ、|つまり|すなわち|要するに){1,3}"
+    "|主に|主として|基本的に|全体的に|よく見ると|よく見れば|いや、|いえ、|失礼(?:しました|いたしました)?、|訂正(?:します|いたします)?、|すみません、|つまり|すなわち|要するに){1,3}"
 )
 _SUPERLATIVE = re.compile(
     "^(?P<subject>[^はが、。]{1,40}?)(?:のほう|の方)?が(?:[^はが、。]{0,15}で、?)?"
@@ -80,7 +81,7 @@ _SUPERLATIVE = re.compile(
 )
 _HEAD_NOUN = re.compile("の([^のはがをにで、。]{2,})$")
 _GENERIC = re.compile(
-    "(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間|花|木|ところ)$"
+    "(?<=.)の(?:風景|景色|写真|画像|様子|もの|こと|方|ほう|名前|一種|仲間|花|木|ところ|[2-9二三四五六](?:つ|種類|点|名|人|[かヶ]所|[かヶ]国|色))$"
 )
 """A noun that says nothing more: 横浜の風景, 梅の花."""
 _GLOSS = re.compile("(?<=[^a-z(])\\([^()]{1,30}\\)$")
@@ -132,6 +133,13 @@ _HEDGES = re.compile(
     "(?:ません|ない|不明|必要)(?:です)?$|^間違って(?:い|る)|^参考"
 )
 """How sure an answer is: 柿だと思いますが、断定はできません."""
+_ONLY = re.compile(
+    "(?P<what>.+?)(?:以外に?は?(?:考えられ|あり(?:得|え)?)|に(?:ほか|他)なり|しか(?:考えられ|あり(?:得|え)?))(?:ません|ない)"
+)
+"""A denial of everything else."""
+_LABELED = re.compile("[#*・\\- ]{0,4}[^:0-9、。?]{1,12}: ?(?P<what>[^:]{1,60})")
+"""A name and its value: 交通手段：バス."""
+_LOCATED = re.compile("[^はが]{0,40}(?:は、?|が)?[^はが、]{1,30}に(?:ある|位置する|そびえる|建つ|立つ)(?=[一-鿿ァ-ヺA-Z「『])")
 _EVERY = re.compile(
     "毎(?:週(?=[月火水木金土日])|年(?=[0-9]{1,2}月)|[日朝晩](?=[0-9]{1,2}[時:])|月(?=[0-9]{1,2}日))(?P<when>.+)"
 )
@@ -386,6 +394,8 @@ def _parts(statement: str) -> list[str]:
     *_, statement = _NOT_BUT.split(statement)
     statement = statement.strip(" 、,")
     bare = _without_tails(answer_form(_without_last_denial(statement)))
+    if only := _ONLY.fullmatch(bare):
+        bare = only["what"]
     if _VAGUE.search(bare) or _DENIED.search(bare):
         return [statement]
     bare = _main_clauses(_PERHAPS.sub("", bare))
@@ -407,6 +417,10 @@ def _parts(statement: str) -> list[str]:
         parts.append(_CALLED.sub("", piece))
         if superlative := _SUPERLATIVE.search(piece):
             parts.append(superlative["subject"])
+    if labeled := _LABELED.fullmatch(statement):
+        parts.append(labeled["what"])
+    if located := _LOCATED.match(bare):
+        parts.append(bare[located.end() :])
     if came := _CAME_TO.search(statement):
         parts.append(came["value"])
     if compared := _MORE_THAN.match(bare):

@@ -19,7 +19,7 @@ from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, improper, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja5"
+NUMBER_FORM = "number-ja6"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -93,7 +93,7 @@ _DURATION = re.compile(
 )
 _TENTHS = re.compile(f"(?P<tenths>{_PART})割(?:(?P<percent>{_PART})分)?(?:(?P<mille>{_PART})厘)?")
 _BOUND = re.compile("以上|以下|未満|以内|以降|以前|超|余り|弱|強|数|何")
-_GOES_ON = re.compile(f"{_BOUND.pattern}|[√π]")
+_GOES_ON = re.compile(f"{_BOUND.pattern}|[√π]|を(?:超|上回|下回|割り込)")
 _IDENTIFIER = re.compile("0[0-9]+")
 _BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
