@@ -304,7 +304,8 @@ def _clause_claims(
             ruled_out |= group.options
         else:
             named.append((group, behind))
-    if len([one for one in texts if not one <= ruled_out]) > 1:
+    several = len([one for one in texts if not one <= ruled_out]) > 1
+    if several:
         # 両端が最大値と最小値、印が平均値に当たります: what each of them is.
         claimed = [one for one in claimed if one.strength > _Strength.STATED]
     if claimed:
@@ -314,7 +315,8 @@ def _clause_claims(
         return
     if listed:  # りんご、みかん、ぶどうが並んでいます says no more of the last one
         clause = clause[listed:]
-    if not any(group.is_label for group, _ in named) and (
+    describes = several and clause.count("は") > 1  # 犬は左に、猫は右にいます
+    if not (describes or any(group.is_label for group, _ in named)) and (
         said := _says_text(clause, choices, ruled_out)
     ):
         yield _Claim(said, _Strength.STATED)

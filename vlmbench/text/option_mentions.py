@@ -81,10 +81,12 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
 
 def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
     numeric = any(read_quantity(choice) for choice in choices)
+    announced = _name_each_other(tuple(choices))
     found = [
         Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
         for one in _latin(min(count, 26)).finditer(text)
         if one[0].isascii()  # İ is an i to a pattern without case, and no letter of an option
+        and not (announced and not _ANNOUNCED.search(text, 0, one.start()))
     ]
     found += [
         Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
@@ -118,6 +120,22 @@ def _latin(count: int) -> re.Pattern[str]:
 def _kana(count: int) -> re.Pattern[str]:
     labels = KANA[:count]
     return re.compile(f"(?:(?<![ァ-ヺー一-鿿A-Za-z])|(?<=肢))[{labels}](?![ァ-ヺー一-鿿])")
+
+
+_ANNOUNCED = re.compile(
+    r"(?:^|\n|選択肢|答え|[回解]答|正[解答]|answer|option)(?:は|が|:| is)?\W{0,4}$", re.IGNORECASE
+)
+
+
+@functools.lru_cache(maxsize=1 << 8)
+def _name_each_other(choices: tuple[str, ...]) -> bool:
+    """Whether options speak of another one's letter, which names a thing then: AよりBが高い."""
+    pattern = _latin(max(1, min(len(choices), 26)))
+    return any(
+        LETTERS.find(one[0].upper()) not in (at, -1)
+        for at, choice in enumerate(choices)
+        for one in pattern.finditer(choice)
+    )
 
 
 @functools.lru_cache(maxsize=1 << 8)
