@@ -85,7 +85,9 @@ DENIED_BEFORE = re.compile(
     rf"|\b(?:rul(?:e|es|ed|ing) out|eliminat(?:e|es|ed|ing)|exclud(?:e|es|ed|ing)) {OPEN}$",
     re.IGNORECASE,
 )
-ALL_BUT = re.compile(f"^{CLOSE}以外[^。、]{{0,8}}?(?:は|が|も)")
+ALL_BUT = re.compile(
+    f"^{CLOSE}(?:以外[^。、]{{0,8}}?(?:は|が|も)|を除(?:いて|き|けば|くと)、?(?=すべて|全て|ほか|他|残り))"
+)
 REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{0,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
 DENIED_NOUN = re.compile(
     "^.*の(?:では|じゃ)なく(?:て)?、?|[^、。はがをにで]{1,20}(?:では|じゃ)なく(?:て)?、?"

@@ -335,7 +335,9 @@ def _placed_groups(clause: str, choices: Sequence[str]) -> Iterator[tuple[_Group
 
 def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
     """What is claimed of a group, None where it is denied or only named."""
-    if phrases.ALL_BUT.match(behind) and phrases.DENIED.search("は" + behind.partition("は")[2]):
+    if (others := phrases.ALL_BUT.match(behind)) and phrases.DENIED.search(
+        "は" + behind[others.end() :]
+    ):
         return _Claim(group.options, _Strength.CHOSEN)
     if _is_ruled_out(before, behind):
         return None
@@ -469,10 +471,12 @@ def _may_be(candidate: str, choice: str) -> bool:
 
 
 def _denies_at_end(clause: str, end: int) -> bool:
-    return end < len(clause) and bool(re.search(
-        "(?<!間違いあり)(?<!違いあり)(?<!間違いござい)(?<!しれ)(?:ません|(?<!違い)ない|誤り|間違い)(?:です)?$",
-        clause,
-    ))
+    return end < len(clause) and bool(
+        re.search(
+            "(?<!間違いあり)(?<!違いあり)(?<!間違いござい)(?<!しれ)(?:ません|(?<!違い)ない|誤り|間違い)(?:です)?$",
+            clause,
+        )
+    )
 
 
 def _by_part(clause: str, choices: Sequence[str]) -> frozenset[int] | None:

@@ -35,7 +35,7 @@ _ARTICLES = frozenset(
 
 _POLITE = frozenset({"ます", "です", "だ", "た", "て", "居る", "有る", "為る", "は", "が", "を"})
 """Lemmas that say how, when or to whom something is said, and particles that change with it."""
-_BEHIND_TE = frozenset({"行く", "来る", "仕舞う"})
+_BEHIND_TE = frozenset({"行く", "来る", "仕舞う", "下さる"})
 _MAY_DENY = re.compile("[なんずぬ]")
 _NOT = frozenset({"ない", "無い", "ず", "ぬ"})
 
