@@ -74,7 +74,8 @@ def states(answer: Answer) -> float:
     Right is what `match.same` accepts, and a text whose final answer is the reference: after a
     reasoning block, in \\boxed{}, behind 「答えは」, "Answer:" or 「したがって」, or in the only or
     last sentence (「写真の山は富士山です」「3匹の猫がいます」), also as what stands beside its
-    predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). Not
+    predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). What is
+    said behind it as an aside (なお、) or an exception (ただし、) is no answer. Not
     right is a reference inside a longer word, one that is denied (犬ではなく猫です), one of several
     alternatives (東京か大阪), or one mentioned on the way.
     """
@@ -170,7 +171,8 @@ def numeric(
 
     Unlike in `match.relaxed` the number is looked for in the answer's text: its final answer as
     in `match.states`, else the only number of its statement. A fall in a verb (10%減少しました)
-    is its amount and the negative change; the noun 10%減 is -10% only. Units as there. Where the
+    is its amount and the negative change; the noun 10%減 is -10% only, and ▲10% too. A bound
+    (65%を超えています) is no number. Units as there. Where the
     reference is no number, right is what `match.states` accepts. What number was found is
     extracted; an answer without one, or with several and no statement, is wrong.
 

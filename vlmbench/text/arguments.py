@@ -24,7 +24,7 @@ _CASES = {"を", "が", "で", "に", "へ", "と", "から", "まで", "とし�
 _NEGATIONS = {"無い", "ない", "ぬ", "ず"}
 _APART = frozenset(
     "上回る 下回る 次ぐ 比べる 比する 間違える 間違う 見える 似る 思う 異なる 違う 除く 限る"  # noqa: SIM905
-    " 超える 迷う 続く".split()
+    " 超える 越える 迷う 続く".split()
 )
 """Verbs whose arguments are what something is not, or is compared with."""
 _SUBORDINATE = {"ば", "ので", "から", "のに", "が", "けれど", "けど", "たら", "なら", "と"}

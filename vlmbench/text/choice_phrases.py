@@ -105,7 +105,8 @@ ALL_DENIED = re.compile(
 )
 """What is said of all options named before it: 東はA、西はBですが、いずれも異なります."""
 WITHDRAWS_ALL = re.compile(
-    "[※*(]{0,3}(?:(?:いえ|いや|あっ?|おっと|ああ)[、,] ?)?(?:大変|誠に|どうも)?(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)",
+    "[※*(]{0,3}(?:(?:いえ|いや|あっ?|おっと|ああ)[、,] ?)?(?:大変|誠に|どうも)?"
+    "(?:訂正|修正|すみません|失礼|申し訳|ごめん|間違え|wait\\b|correction\\b|sorry\\b)",
     re.IGNORECASE,
 )
 """What takes back everything above, also where it names no option."""

@@ -35,7 +35,7 @@ from vlmbench.text.statements import Statement, every_statement, statements, wit
 from vlmbench.text.synonyms import bare_yes_no
 from vlmbench.text.words import content_words, is_negative, predicate
 
-CHOICE_FORM = "choice-ja5"
+CHOICE_FORM = "choice-ja6"
 """Version of `read_choice`."""
 
 _SHORT = 40
@@ -85,20 +85,23 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
         choices: The options in order, labeled A, B, C … (or ア イ ウ …, 1 2 3 …) in the prompt.
             May be empty: then labels up to J are understood, and no option texts.
 
-    1. A refusal chooses nothing. Of a \\boxed{}, an <answer> or an "answer" in JSON only the
-       content is read.
+    1. A refusal chooses nothing, unless it goes on to a guess (強いて言えばB).
+       Of a \\boxed{}, an <answer> or an "answer" in JSON only the content is read.
     2. An answer that is an option's text, or begins as one option alone does, is that option.
     3. Options copied out of the question are dropped. What the rest says option by option (a line
        each) counts only if nothing else is stated: the only one called right, or not called wrong.
        A line that only withdraws (訂正します。) takes back all lines above it.
     4. Of every statement: what stands before が, しかし or "but" counts only if nothing follows;
        "because …", suppositions (もしAなら), questions, sentences about the answer and what stands
-       below a heading such as 理由 do not count; a sentence that begins with いや, しかし or
-       "Wait" withdraws those before it. Denied options (Aは誤り, AではなくB, Aより) are left out.
+       below a heading such as 理由 do not count, nor what a sentence with ただし excepts; a
+       sentence that begins with いや, しかし or "Wait" withdraws those before it, and so does a
+       clause that only takes back (撤回いたします). Behind a closing 「いずれも違います」 only a
+       claim counts. Denied options (Aは誤り, AではなくB, Aより) are left out.
     5. A claim is, from strong to weak: an option announced as the answer (答えはB); one called
        right (Bが正しい, "B is correct"), chosen (Bと判断します) or alone in its line; one that a
        sentence ends with (写真の山は富士山です); the only one that the last sentence names and does
-       not only describe (Bは…), or whose content or part it says; the only label of a short answer.
+       not only describe (Bは…), or ends with in any form of its verb (変わりません for 変わらない),
+       or whose content or part it says; the only label of a short answer.
        The strongest counts, of equal ones the last. Of two joined by または, and of a row such as
        AからDのいずれか, none counts.
 

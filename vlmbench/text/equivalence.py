@@ -18,7 +18,7 @@ from vlmbench.text.spelling import same_spelling
 from vlmbench.text.synonyms import bare_yes_no, word_for, yes_or_no
 from vlmbench.text.writings import same_writing
 
-EQUIVALENCE = "same-ja5"
+EQUIVALENCE = "same-ja6"
 """Version of `same_answer`; changes with every form and list that it rests on."""
 
 _LONGEST = 200

@@ -24,7 +24,7 @@ from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import SENTENCE_END, Statement, statements
 from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
-EXTRACTION = "final-ja5"
+EXTRACTION = "final-ja6"
 """Version of this module's rules, including `same_answer`."""
 
 _TAGGED = re.compile("<answer>([^<]{0,400})(?:</answer>|$)", re.IGNORECASE)
@@ -214,7 +214,7 @@ def marked_answer(text: str) -> str | None:
 
 
 def _without_half_emphasis(text: str) -> str:
-    """The text without asterisks of a pair that began before it: **答え：** 東京, **答え：東京**."""
+    """The text without half a pair of asterisks: of **答え：** 東京 or **答え：東京**."""
     line = text.partition("\n")[0]
     mark = _EMPHASIS.match(line) or _EMPHASIS_ENDS.search(line[-4:])
     if mark is None or line.count(mark[0]) % 2 == 0:

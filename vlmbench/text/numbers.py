@@ -19,7 +19,7 @@ from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, improper, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja6"
+NUMBER_FORM = "number-ja5"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}

@@ -94,8 +94,8 @@ _HELP = (
     "|discuss|process|respond|support|analy[sz]e"
 )
 _ENGLISH = re.compile(
-    "^(?:i|we)(?: am|'m| are| was| were)? ?(?:can(?:no|')t|can not|(?:am )?(?:not able|unable) to|won't"
-    "|will not|(?:must|have to) decline|(?:do not|don't) have the ability to)"
+    "^(?:i|we)(?: am|'m| are| was| were)? ?(?:can(?:no|')t|can not|(?:am )?(?:not able|unable) to"
+    "|won't|will not|(?:must|have to) decline|(?:do not|don't) have the ability to)"
     f"(?: \\w+){{0,2}}? (?:(?:{_HELP})\\b|(?:see|view|access|open|read) {_SEEN})"
     "|^(?:there is )?no (?:image|picture|photo) (?:was|is|has|attached|provided|given|to)\\b"
     "|^(?:the|your) (?:image|picture|photo) (?:was not|wasn't|is not|isn't|has not|hasn't) "

@@ -111,7 +111,7 @@ _EXCEPTS = re.compile("ただし|但し|もっとも、")
 _APPEARS = re.compile(
     "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
 )
-"""What a sentence with ただし corrects; behind any other it names an exception, and answers nothing."""
+"""What a sentence with ただし corrects; behind any other it names an exception."""
 _STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
 _ITEM_LABEL = re.compile(r"[\s(*\-・]{0,4}(?:[A-Za-zァ-ヺ]|[0-9]{1,2})[)*]{0,3}")
 
