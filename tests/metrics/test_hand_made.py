@@ -4,7 +4,8 @@ All cases in hand_made/*.jsonl were written by hand for this project, with the r
 written down before the program's was looked at; there is no other source. Afterwards six
 verdicts were corrected, two more when any form of an option's verb came to count, nine more when
 writings (㈱, 03(1234), 3対2, 元日, 税込 ...) were first read, and two dozen cases left out on
-which readers may differ. Where the program disagrees, the case stays and is named in KNOWN with the reason.
+which readers may differ. Where the program disagrees, the case stays and is named in KNOWN with
+the reason.
 
 Of `explained_choices` and `short_kinds`, which follow the kinds of answers that chat models write,
 eleven sets were made one after the other. At their first run, before any rule was mended for them,

@@ -254,7 +254,8 @@ def says(text: str, reference: str) -> bool:
         return False
     text = plain(text)
     if (wanted := bare_yes_no(answer_form(reference))) is not None:
-        return wanted is _says_yes(text)
+        said = _says_yes(text)
+        return same_answer(text, reference) if said is None else said is wanted
     if same_answer(text, reference):
         return True
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
