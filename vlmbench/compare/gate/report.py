@@ -60,8 +60,7 @@ class GateRow:
     reason: str = ""
     """What the numbers alone do not say."""
     decides: str = ""
-    """What would decide: "n = 2,116 instead of 332 to rule out a drop of 0.01, or a margin of
-    0.050"."""
+    """What would decide: "n = 2,116 instead of 332, or a margin of 0.050"."""
 
     @property
     def name(self) -> str:

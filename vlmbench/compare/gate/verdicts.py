@@ -120,8 +120,7 @@ def _what_decides(one: Judged, row: GateRow) -> str:
         few = f"{FEW} clusters instead of {clusters}" if clusters < n else ""
         return few or f"n = {max(needed, FEW):,} instead of {n:,}"
     if needed > n:
-        drop = f" to rule out a drop of {row.margin_share:g}" if row.margin_share else ""
-        parts.append(f"n = {needed:,} instead of {n:,}{drop}")
+        parts.append(f"n = {needed:,} instead of {n:,}")
     wide = max(margin_at(n, spread, scale=one.unit), -one.low)
     share = rounded_up(wide / one.scale) if one.scale > 0 else float("inf")
     if share <= 1:
