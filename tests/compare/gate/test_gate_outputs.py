@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -74,6 +75,14 @@ def test_texts_of_others_do_nothing_in_markdown(report: GateReport) -> None:
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert {line.count("|") for line in rows if "ja" in line and "&#60;" in line} <= {6, 7}
     assert text.count("<details>") == text.count("</details>") == 2
+
+
+def test_names_of_others_do_nothing_in_a_terminal(report: GateReport) -> None:
+    """A baseline comes with a pull request; its model may be called anything."""
+    named = dataclasses.replace(report, baseline_model="a\x1b[31m\nb", notes=("c\x1b]0;d\x07",))
+    for text in (text_report(named), *annotation_lines(named)):
+        assert "\x1b" not in text and "\x07" not in text
+    assert "against a�[31m b" in text_report(named)
 
 
 def test_annotations_are_one_line_each(report: GateReport) -> None:
