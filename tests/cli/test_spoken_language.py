@@ -113,6 +113,12 @@ def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "'q' は列の名前なので、列の値を使うには {{ row.q }} と書いてください。"
             "ほかに5問が同じです。",
         ),
+        (
+            "there is no command chek (did you mean check?); the gate is 'vlmbench gate check "
+            "RUNS --baseline FILE'; see 'vlmbench gate --help'.",
+            "chek というコマンドはありません（check のことですか）。判定は「vlmbench gate check "
+            "RUNS --baseline FILE」で行います。「vlmbench gate --help」を見てください。",
+        ),
         # Of two templates that fit, the closer one.
         (
             "The data file a.parquet cannot be read (Is a directory); check the path.",
