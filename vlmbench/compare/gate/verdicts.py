@@ -16,6 +16,7 @@ Ends are compared with a tolerance of 1e-9, never as floats: 0.70 - 0.72 is not 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -139,7 +140,12 @@ def what_decides(
     """
     spread, n, clusters = seen.sd, seen.n, seen.clusters
     parts = []
-    needed = samples_for_margin(margin, spread, scale=unit, level=level) if margin > 0 else 0
+    needed = 0
+    if margin > 0:
+        needed = max(
+            samples_for_margin(margin, spread, scale=unit, level=level),
+            _where_none_differs(seen, margin / unit, unit, level),
+        )
     if seen.small:
         few = f"{FEW} clusters instead of {clusters}" if clusters < n else ""
         return few or f"n = {max(needed, FEW):,} instead of {n:,}"
@@ -150,6 +156,19 @@ def what_decides(
     if share <= 1:
         parts.append(f"a {kind} of {share:.3f}")
     return ", or ".join(parts) or "more samples"
+
+
+def _where_none_differs(seen: PairedDifference, margin: float, unit: float, level: float) -> int:
+    """Samples that would be needed if no more of them differed than do here.
+
+    Where none does, half the interval is c / (n + c), with a c that clusters and the number of
+    tasks make larger; `samples_for_margin` knows of neither.
+    """
+    low, high = seen.interval(level)
+    half = (high - low) / 2 / unit
+    if half >= 1 or margin >= 1:
+        return 0
+    return math.ceil(seen.n * half / (1 - half) * (1 - margin) / margin - TOLERANCE)
 
 
 def rounded_up(share: float) -> float:
