@@ -222,10 +222,14 @@ def _claims_of(
 ) -> list[_Claim]:
     claims: list[_Claim] = []
     withdrawn: list[_Claim] = []
+    read: dict[tuple[Statement, bool], list[_Claim]] = {}  # models say the same a thousand times
     for statement in stated:
         said = merely_said or statement.withdraws or len(statement.clauses) > 1
         last = statement is stated[-1]
-        own = list(_claims(statement, choices, last=last, merely_said=said))
+        own = read.get((statement, last))
+        if own is None:
+            own = list(_claims(statement, choices, last=last, merely_said=said))
+            read[statement, last] = own
         if statement.withdraws and (own or phrases.WITHDRAWS_ALL.match(statement.text)):
             claims, withdrawn = [], claims or withdrawn
         claims += own
