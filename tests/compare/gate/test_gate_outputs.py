@@ -131,8 +131,10 @@ def test_the_command_writes_everything(
     assert summary == "before\n" + (tmp_path / "m.md").read_text() + "\n"
     case = ElementTree.parse(tmp_path / "j.xml").getroot()[0][0]
     assert case.find(result) is not None
-    assert main([*command[:-5], "--json"]) == code
-    found = json.loads(capsys.readouterr().out)
+    assert main([*command, "--json"]) == code
+    printed = capsys.readouterr()
+    assert f"::{level} title=" in printed.err
+    found = json.loads(printed.out)
     assert (found["exit_code"], found["verdict"]) == (code, "undecided")
     assert found["rows"][0]["text"].startswith("undecided: ")
 
