@@ -139,7 +139,7 @@ FIELDS: dict[str, Any] = {
         ("gate check gone", "required: --baseline"),
         ("gate save gone", "required: -o"),
         ("gate check gone --baseline file", "file is not JSON of the gate"),
-        ("train run gone.yaml", "Unknown recipe 'gone.yaml'"),
+        ("train run gone.yaml", "There is no recipe file gone.yaml"),
     ],
 )
 def test_mistakes(

@@ -50,7 +50,7 @@ def in_japanese(*arguments: str, folder: Path, language: str = "ja_JP.UTF-8") ->
 
 def test_help_follows_lang(tmp_path: Path) -> None:
     shown, _ = in_japanese("run", "--help", folder=tmp_path)
-    assert "モデルに課題を解かせ、答えを採点する。" in shown and "使い方: vlmbench run" in shown
+    assert "モデルにタスクを解かせ、答えを採点する。" in shown and "使い方: vlmbench run" in shown
     assert max(map(columns, shown.splitlines())) <= 82  # 80, and punctuation that hangs
     english, _ = in_japanese("run", "--help", folder=tmp_path, language="C.UTF-8")
     assert "Run models on tasks and score their answers." in english
@@ -93,13 +93,24 @@ def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         (
             "Unknown task '{x} (y)'. Did you mean 'a' or 'b'? See 'vlmbench tasks list'.",
-            "「{x} (y)」という課題はありません。'a'、'b' のことですか。"
+            "「{x} (y)」というタスクはありません。'a'、'b' のことですか。"
             "（「vlmbench tasks list」で確かめられます）",
+        ),
+        (
+            "there is no command chek (did you mean check?); the gate is 'vlmbench gate check RUNS "
+            "--baseline FILE'; see 'vlmbench gate --help'.",
+            "chek というコマンドはありません（check のことですか）。ゲートは「vlmbench gate check "
+            "RUNS --baseline FILE」です。「vlmbench gate --help」を見てください。",
+        ),
+        (
+            "Unknown sample of shop: 'q9'. Did you mean 'q8'? Check '--id'.",
+            "タスク「shop」に「q9」という問題はありません。'q8' のことですか。"
+            "（--id を確かめてください）",
         ),
         # What a name says is no message.
         (
             "Unknown task 'model'. See 'vlmbench tasks list'.",
-            "「model」という課題はありません。（「vlmbench tasks list」で確かめられます）",
+            "「model」というタスクはありません。（「vlmbench tasks list」で確かめられます）",
         ),
         (
             "argument -N: '0' is not a whole number from 1 up; see 'vlmbench run --help'.",
@@ -109,15 +120,9 @@ def japanese(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (
             "'prompt' of the task says the word '{q}' in every sample, and 'q' is a column; write "
             "{{ row.q }} for what it holds. 5 more samples are like this.",
-            "課題の prompt では、どの問題でも '{q}' という文字そのものになります。"
+            "タスクの prompt では、どの問題でも '{q}' という文字そのものになります。"
             "'q' は列の名前なので、列の値を使うには {{ row.q }} と書いてください。"
             "ほかに5問が同じです。",
-        ),
-        (
-            "there is no command chek (did you mean check?); the gate is 'vlmbench gate check "
-            "RUNS --baseline FILE'; see 'vlmbench gate --help'.",
-            "chek というコマンドはありません（check のことですか）。判定は「vlmbench gate check "
-            "RUNS --baseline FILE」で行います。「vlmbench gate --help」を見てください。",
         ),
         # Of two templates that fit, the closer one.
         (
@@ -136,7 +141,7 @@ def test_a_message_is_translated_and_its_names_stay(
 @pytest.mark.parametrize(
     ("text", "width", "lines"),
     [
-        ("課題、課題群（vlmbench tasks list）", 16, ["課題、課題群", "（vlmbench tasks", "list）"]),
+        ("問題、問題群（vlmbench tasks list）", 16, ["問題、問題群", "（vlmbench tasks", "list）"]),
         ("答えを出す。", 10, ["答えを出す。"]),  # no line begins with a full stop
         ("答えを出す問題", 10, ["答えを出す", "問題"]),
         ("a bb ccc", 5, ["a bb", "ccc"]),

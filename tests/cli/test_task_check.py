@@ -60,7 +60,7 @@ def test_preview_of_any_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["id"] == "q000"
     assert main(["tasks", "preview", task, "--id", "q0001"]) == 2
     error = capsys.readouterr().err
-    assert "Unknown sample of task 'colors' 'q0001'. Did you mean 'q001'" in error
+    assert "Unknown sample of colors: 'q0001'. Did you mean 'q001'" in error
 
 
 def case(name: str, folder: Path) -> Path:

@@ -72,12 +72,12 @@ def test_the_search_finds_japanese(site: Path) -> None:
         field.click()
         for query, title in (
             ("信頼区間", "はじめに"),
-            ("区間", "自分の課題"),  # within a word
+            ("区間", "自分のタスク"),  # within a word
             ("回帰ゲート", "回帰ゲート"),  # Chinese characters and kana
             ("終了コード", "回帰ゲート"),
             ("途中で止めても", "はじめに"),
             ("リーダーボード", "はじめに"),
-            ("言い換え", "自分の課題"),
+            ("言い換え", "自分のタスク"),
             ("confidence interval", "Statistics"),
         ):
             field.fill("絶対零度")  # on no page: what is found next is not what was found before

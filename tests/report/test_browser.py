@@ -56,7 +56,15 @@ def page(browser: Browser) -> Iterator[Page]:
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    opened.on(
+        "requestfailed",
+        lambda request: (
+            # What was being read when the page was left.
+            None
+            if request.failure == "net::ERR_ABORTED"
+            else complaints.append(f"failed: {request.url} ({request.failure})")
+        ),
+    )
     opened.on(
         "request",
         lambda request: (

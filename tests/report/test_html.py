@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -14,7 +15,9 @@ from vlmbench.cli.main import main
 from vlmbench.records import Image
 from vlmbench.report.html import build_report
 from vlmbench.report.images import ImageStore
+from vlmbench.report.model_facts import model_facts
 from vlmbench.report.site import Site
+from vlmbench.runs.directory import RunDir
 
 ROWS = [
     question(
@@ -194,3 +197,43 @@ def test_a_large_image_has_a_smaller_one_to_show(tmp_path: Path) -> None:
     assert (stored["width"], stored["height"]) == (1440, 900)
     with PIL.Image.open(tmp_path / str(stored["thumb"])) as small:
         assert small.size == (720, 450)
+
+
+def test_one_is_no_plural_and_a_part_is_named_in_both_languages(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, tmp_path / "runs", "m", {"q0": "赤", "q1": "青"}, limit=2)
+    page = build_report([tmp_path / "runs"], tmp_path / "site").read_text(encoding="utf-8")
+    counts = re.sub("<[^>]+>", "", page.split('class="counts">')[1].partition("</p>")[0])
+    assert counts == "1 model 1 task 2 samples"
+    assert "2 / 6" in page and "2 of 6" not in page
+
+
+def test_the_hardest_are_those_that_some_models_get(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tasks", ROWS)
+    for name, texts in (("a", "赤赤青赤赤青"), ("b", "赤青青赤赤青")):
+        answers_of = {f"q{n}": text for n, text in enumerate(texts)}
+        answered_run(task, tmp_path / "runs", name, answers_of)
+    site = build_report([tmp_path / "runs"], tmp_path / "site").parent
+    page = (site / "tasks" / "ja-small.html").read_text(encoding="utf-8")
+    lists = re.findall(r'<ul class="sample-links">(.*?)</ul>', page, re.DOTALL)
+    found = [re.findall(r"#id=(\w+)", one) for one in lists]
+    assert found == [["q1"], ["q2", "q5"], ["q1"]]
+
+
+@pytest.mark.parametrize(
+    ("runner", "endpoint", "weights"),
+    [
+        ("openai_api", "https://api.example.com/v1", False),
+        ("openai_api", "http://gpu7:8000/v1", None),  # the open model of somebody's cluster
+        ("served", "", True),
+        ("imported", "", None),
+    ],
+)
+def test_weights_are_called_closed_of_a_service_only(
+    site: Path, runner: str, endpoint: str, weights: bool | None
+) -> None:
+    record = RunDir(site.parent / "runs" / "scripted-m" / "ja-small").read_record()
+    spec = {**record.model_spec, "runner": runner}
+    environment = {**record.environment, "endpoint": endpoint}
+    changed = dataclasses.replace(record, model_spec=spec, environment=environment)
+    assert model_facts([changed]).open is weights

@@ -152,6 +152,19 @@ def test_few_samples_tell_nobody_apart(tmp_path: Path) -> None:
     columns = [one for one in task_columns(found.tasks[0]) if one.headline]
     (whole,) = task_field(columns, facts, metrics).whole
     assert interval_of(whole, 0, 1) == (None, None)
+    index = build_site([tmp_path / "runs"], tmp_path / "site").index
+    ranks = [part.split("<")[0] for part in index.read_text().split('<td class="rank">')[2:]]
+    assert ranks[:2] == ["1", "1"]
+
+
+def test_the_overall_interval_of_answers_that_are_all_right(tmp_path: Path) -> None:
+    """Drawing them anew gives nothing else; Wilson's interval of 40 of 40 begins at 0.912."""
+    task = make_task(tmp_path / "tasks", ROWS)
+    answered_run(task, tmp_path / "runs", "a", right(40))
+    index = build_site([tmp_path / "runs"], tmp_path / "site").index
+    shown = index.read_text().split('<td class="overall"')[1]
+    # Half its width, 0.044, on either side, and nothing above what is perfect.
+    assert '<span class="interval">0.956–1.000</span>' in shown.partition("</td>")[0]
 
 
 def test_an_incomplete_run_is_in_no_field_and_last_in_order(tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def test_run_of_another_version_is_told_apart(
     mismatches = {e.name: column.task.mismatch(e.runs["ja-small"]) for e in found.models}
     assert mismatches == {"scripted-a": None, "scripted-b": None, "scripted-odd": field}
     assert found.models[-1].name == "scripted-odd"
+    page = build_report([out], tmp_path / "site").read_text(encoding="utf-8")
+    badge = page.partition('class="badge incomparable">')[2].partition("</td>")[0]
+    assert f'data-t="field_{field}"' in badge  # named in both languages
 
 
 def test_two_runs_of_one_model_are_two_rows(tmp_path: Path, out: Path) -> None:

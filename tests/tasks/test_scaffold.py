@@ -140,6 +140,17 @@ def test_captions_and_odd_names(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (task.display.capability, task.slices) == ("caption", ("on",))
 
 
+def test_the_file_that_rows_were_copied_into_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = write_csv(tmp_path / "data" / "labels.csv", rows())
+    assert main(["tasks", "new", "shop", "--data", given]) == 0
+    assert f"Its rows: {tmp_path / 'data' / 'shop.jsonl'}\n" in capsys.readouterr().out
+    given = write_jsonl(tmp_path / "data" / "lines.jsonl", rows())
+    assert main(["tasks", "new", "other", "--data", given]) == 0
+    assert "Its rows" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "data", "fragment"),
     [

@@ -149,3 +149,5 @@ def test_recipes_by_name(tmp_path: Path) -> None:
     assert find_recipe(str(tmp_path / "own.yaml")) == tmp_path / "own.yaml"
     with pytest.raises(UsageError, match=r"Unknown recipe 'tiny-jp'. Did you mean 'tiny-ja"):
         find_recipe("tiny-jp")
+    with pytest.raises(UsageError, match=r"There is no recipe file tiny-ja\.yml; check the path"):
+        find_recipe("tiny-ja.yml")

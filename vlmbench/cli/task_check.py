@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 from vlmbench.check import TaskCheck, check_task
 from vlmbench.cli.console import print_json, print_table, say
@@ -43,6 +44,9 @@ def tasks_new_command(options: argparse.Namespace) -> int:
         print_json({"file": str(path), "first": asdict(found)})
     else:
         print(f"The task: {path}")
+        # Rows that were copied into a file: what is corrected later is that file.
+        if (rows := data.source.get("path")) and data.folder / rows != Path(options.data):
+            print(f"Its rows: {data.folder / rows}")
         _print_preview(found)
         print(f"Look it through, then: vlmbench tasks check {path}")
     return 0

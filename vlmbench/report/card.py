@@ -80,7 +80,7 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     rows = [
         ("measures", spec.get("capability")),
         ("task_language", spec.get("language")),
-        ("samples", record.part or record.coverage.total),
+        ("samples", (record.part or str(record.coverage.total)).replace(" of ", " / ")),
         ("items", spec.get("items")),
         ("other_size", f"{record.available:,}" if record.other_size else None),
         ("license", spec.get("licence")),

@@ -35,6 +35,9 @@ _NO_ENDS: Floats = np.empty((0, 2))
 FEWEST_CLUSTERS = FEW
 """With fewer clusters no two models are told apart."""
 
+LARGEST_DEVIATION = 1.0
+"""That of a difference of two scores from 0 to 1, where too few clusters say what it is."""
+
 
 class SliceKey(NamedTuple):
     """A part of a task's samples."""
@@ -78,13 +81,18 @@ class TaskField:
 
 
 def task_field(
-    columns: Sequence[MetricColumn], facts: Mapping[str, RunFacts], metrics: TaskMetrics
+    columns: Sequence[MetricColumn],
+    facts: Mapping[str, RunFacts],
+    metrics: TaskMetrics,
+    errors: Mapping[str, float] | None = None,
 ) -> TaskField:
     """Compare the models of a task.
 
     Args:
         columns: The task's headline metrics.
         facts: By the entry's name, of runs that may be ranked.
+        errors: By the same, standard errors of the chance-corrected value that the intervals of
+            the records come to, for where drawing anew says nothing.
     """
     models = tuple(facts)
     if not models:
@@ -104,6 +112,13 @@ def task_field(
         for column, metric in known
     ]
     deviations, pairs = _deviations([column for column, _ in known], draws)
+    few = min((one.clusters for one in draws), default=0) < FEWEST_CLUSTERS
+    deviations = tuple(
+        max(one, (errors or {}).get(name, 0.0)) if few or not one else one
+        for name, one in zip(models, deviations, strict=False)
+    )
+    if few:
+        pairs = tuple(max(one, LARGEST_DEVIATION) for one in pairs)
     return TaskField(models, tuple(whole), tuple(parts), deviations, pairs)
 
 

@@ -17,7 +17,7 @@ from vlmbench.models.resolve import known_models
 from vlmbench.models.training_data import CHECKPOINT_FACTS
 from vlmbench.records import RunRecord
 
-_OWN_WEIGHTS = ("hf", "remote_code", "baseline")
+_OWN_WEIGHTS = ("hf", "remote_code", "baseline", "served")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class ModelFacts:
     family: str | None = None
     license: str | None = None
     open: bool | None = None
-    """Whether its weights were loaded here; False for a service."""
+    """Whether its weights were loaded here; False for a service of the Internet, None where
+    neither is known."""
     evaluated: str = ""
     """The day of its last run."""
     identity: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ def model_facts(records: Sequence[RunRecord]) -> ModelFacts:
         parameters=next((int(one) for one in counts if isinstance(one, int | float)), None),
         family=str(family) if family else None,
         license=_licenses().get(location),
-        open=True if runner in _OWN_WEIGHTS else (False if runner else None),
+        open=_open(runner, str(environment.get("endpoint", ""))),
         evaluated=newest.created[:10],
         identity=_identity(newest.fingerprints.get("model"), spec),
         base=_identity(base.get("fingerprint"), base),
@@ -66,6 +67,13 @@ def model_facts(records: Sequence[RunRecord]) -> ModelFacts:
         series=trained.get("name"),
         step=trained.get("step"),
     )
+
+
+def _open(runner: str, endpoint: str) -> bool | None:
+    """A server of one's own, as on a cluster, and old predictions say nothing of the weights."""
+    if runner in _OWN_WEIGHTS:
+        return True
+    return False if runner == "openai_api" and endpoint.startswith("https://") else None
 
 
 def _identity(fingerprint: Any, place: Mapping[str, Any]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ _FIELDS = {
     "question_type": "問題の種類",
     "subject": "科目",
     "subset": "部分集合",
-    "task": "課題",
+    "task": "タスク",
     "type": "種類",
 }
 """What data sets call the fields by which scores are sliced, where a task names none."""

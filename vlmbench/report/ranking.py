@@ -10,14 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from vlmbench.report.board_data import signs
 from vlmbench.report.columns import MetricColumn
 from vlmbench.report.tables import Leaderboard
-from vlmbench.report.task_unit import TaskUnit
-
-Z = NormalDist().inv_cdf(0.975)
+from vlmbench.report.task_unit import TaskUnit, Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,8 @@ def overall_ranks(board: Leaderboard, units: Mapping[str, TaskUnit]) -> OverallR
 
 
 def _around(value: float, deviation: float) -> tuple[float, float]:
-    return value - Z * deviation, value + Z * deviation
+    # No score is better than perfect.
+    return value - Z * deviation, max(value, min(1.0, value + Z * deviation))
 
 
 def pairs(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

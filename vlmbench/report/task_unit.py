@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from vlmbench.report.samples import TaskSamples, write_samples
 from vlmbench.report.site import CACHE, Site
 from vlmbench.report.tables import Leaderboard
 from vlmbench.runs.directory import RunDir
+
+Z = NormalDist().inv_cdf(0.975)
 
 NOTABLE = 12
 """Samples in each list of notable ones."""
@@ -50,7 +53,8 @@ class TaskUnit:
     counts: Mapping[str, ModelCounts]
     """By the entry's name."""
     hardest: tuple[str, ...]
-    """Ids of samples that some model gets, by the mean over the models, lowest first."""
+    """Ids of samples that some model gets and not all do, by the mean over the models, lowest
+    first."""
     nobody: tuple[str, ...]
     """Ids of samples that every model gets wrong."""
     nobody_count: int
@@ -130,13 +134,13 @@ def _unit(
     wrong = _all_wrong(models)
     order = [n for n, good in enumerate(samples.goodness) if good is not None]
     hard = sorted(
-        (n for n in order if samples.ids[n] not in wrong),
+        (n for n in order if samples.ids[n] not in wrong and (samples.goodness[n] or 0.0) < 1),
         key=lambda n: (samples.goodness[n] or 0.0, n),
     )
     apart = sorted((n for n in order if samples.spread[n] > 0), key=lambda n: -samples.spread[n])
     return TaskUnit(
         slug=task.slug,
-        field=task_field(columns, ranked, metrics),
+        field=task_field(columns, ranked, metrics, _errors(entries, columns)),
         won=_won(ranked),
         counts={name: _counts(facts) for name, facts in samples.facts.items()},
         hardest=tuple(samples.ids[n] for n in hard[:NOTABLE]),
@@ -171,6 +175,21 @@ def _diagnoses(
         for one in (directory, *(run.directory for run in variants.get(directory, {}).values()))
     ]
     return diagnoses(directories)
+
+
+def _errors(entries: Sequence[Entry], columns: Sequence[MetricColumn]) -> dict[str, float]:
+    """Standard errors that the intervals of the records come to, of the chance-corrected value."""
+    found = {}
+    for entry in entries:
+        known = [(one.ends, one.estimate(entry)) for one in columns]
+        shares = [
+            (seen.n, (seen.high - seen.low) / 2 / Z / abs(ends[1] - ends[0]))
+            for ends, seen in known
+            if ends and seen and seen.low is not None and seen.high is not None and seen.n
+        ]
+        if shares:
+            found[entry.name] = sum(n * one for n, one in shares) / sum(n for n, _ in shares)
+    return found
 
 
 def _ranked(entry: Entry, columns: Sequence[MetricColumn]) -> bool:

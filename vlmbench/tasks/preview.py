@@ -59,9 +59,7 @@ def find_preview(task: TaskSpec, sample_id: str | None = None) -> Preview:
     if found is None:
         names = [one.id for one in islice(read_samples(task, images=False), _MOST_NAMES)]
         raise DataError(
-            unknown_name(
-                f"sample of task '{task.name}'", sample_id, names, next_step="check '--id'"
-            )
+            unknown_name(f"sample of {task.name}:", sample_id, names, next_step="check '--id'")
         )
     return preview_of(task, found)
 

@@ -103,7 +103,10 @@ def _csv_as_lines(name: str, path: Path) -> Path:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.DictReader(handle))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV in UTF-8 ({error}); convert it.") from error
+        raise DataError(
+            f"{path} cannot be read as CSV in UTF-8 ({error}); save it as UTF-8 (in Excel: CSV "
+            "UTF-8)."
+        ) from error
     target = path.with_name(f"{name}.jsonl")
     _refuse_existing(target)
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

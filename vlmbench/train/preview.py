@@ -78,9 +78,13 @@ def preview_text(examples: Sequence[PreviewedExample]) -> str:
     """The examples for a terminal, long runs of one image token as one with a count."""
     return "\n\n".join(
         f"{one.source} {one.id}: {one.tokens} tokens, {one.learned} learned, "
-        f"{len(one.images)} images\n{''.join(_shortened(one.text))}"
+        f"{_images(len(one.images))}\n{''.join(_shortened(one.text))}"
         for one in examples
     )
+
+
+def _images(count: int) -> str:
+    return f"{count} image" if count == 1 else f"{count} images"
 
 
 def _shortened(text: str) -> Iterator[str]:

@@ -26,6 +26,8 @@ def find_recipe(name_or_path: str) -> Path:
     """
     if Path(name_or_path).is_file():
         return Path(name_or_path)
+    if name_or_path.endswith((".yaml", ".yml")):
+        raise UsageError(f"There is no recipe file {name_or_path}; check the path.")
     shipped = {path.stem: path for path in SHIPPED_RECIPES.glob("*.yaml")}
     if name_or_path not in shipped:
         raise UsageError(
