@@ -14,6 +14,7 @@ from vlmbench.compare.gate.outputs.rows import (
     moved_slices,
     number,
     one_line,
+    printable,
     shown_rows,
 )
 from vlmbench.compare.gate.report import ChangedSample, GateReport, GateRow
@@ -24,7 +25,7 @@ _NAME, _NUMBER, _N, _CHANGE = 19, 7, 6, 25
 
 def text_report(report: GateReport) -> str:
     """The report as text, no line wider than 80 columns."""
-    return "\n".join(line.rstrip() for line in _lines(report)) + "\n"
+    return "\n".join(printable(line.rstrip()) for line in _lines(report)) + "\n"
 
 
 def _lines(report: GateReport) -> Iterator[str]:
