@@ -88,11 +88,30 @@ DENIED_BEFORE = re.compile(
 ALL_BUT = re.compile(
     f"^{CLOSE}(?:以外[^。、]{{0,8}}?(?:は|が|も)|を除(?:いて|き|けば|くと)、?(?=すべて|全て|ほか|他|残り))"
 )
+NOTHING_ELSE = re.compile(
+    f"^{CLOSE}番?(?:"
+    "(?:以外|の?(?:ほか|他))(?:に|の(?:もの|選択肢|何もの)(?:で)?)?[はも]?[^、。はがも]{0,4}?"
+    "(?:(?:考え|思い)(?:られ(?:な|ませ)|つ[きか](?:な|ませ)|にく|づら|がた)"
+    "|あり(?:え|得)?(?:な|ませ)|な[いく])"
+    "|[とでに]?しか[^、。]{1,8}?(?:な[いく]|ませ)"
+    "|では?な(?:い|かった)とは[^、。]{2,6}?(?:な[いく]|ませ)"
+    "|に(?:ほか|他)な(?:らな|りませ))"
+)
+"""A denial of everything else: B以外に考えられません."""
 REPLACED = re.compile(f"^{CLOSE}(?:の[^。、]{{0,20}}?)?(?:では|じゃ|でも)(?:なく|無く)")
 DENIED_NOUN = re.compile(
     "^.*の(?:では|じゃ)なく(?:て)?、?|[^、。はがをにで]{1,20}(?:では|じゃ)なく(?:て)?、?"
 )
 """What something is not, beside what it is: 猫ではなく犬."""
+FOCUS = re.compile(f"[るたいなん]のは、?{OPEN}$")
+"""Sets off what follows as the answer: 矢印が指しているのは西口です."""
+FOCUSED = re.compile(
+    f"^{CLOSE}番?(?:の[^、。はがをに]{{1,14}}?|[(][^()]{{1,14}}[)])?"
+    "(?:(?P<ends>(?:です|でした|だ|だった|である|でしょう|とな[るり][^、。]{0,3})?[。ねよ ]{0,2}$)|で、|であり、|であって、)"
+)
+LEADS_ON = re.compile("(?:ので|から|ため|ことから|により|によると|とあり|とあって|と(?:書|記)[^、。]{2,8})、")
+"""Behind what only leads to the rest: レシートには「50円引」とあるので、…"""
+SUPERLATIVE = re.compile("最も|もっとも|一番|いちばん|最[大小多少高低長短]")
 COMPARED = re.compile(f"^{CLOSE}よりも?")
 NAMED = re.compile(r"[#>\-・→⇒👉✅☑✔*「『(\[ ]*(?:選択肢|option|choice)?[ 「『(*]*", re.IGNORECASE)
 """What may stand before an option that is all that is said."""
@@ -126,7 +145,7 @@ ANSWERS = re.compile(
 DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")
 """What is said about an option does not choose it: Bは左へのシフトです."""
 SEPARATOR = re.compile(
-    f"{CLOSE}番? ?(?:→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|でも|も|と|や|、|,|・|/|&"
+    f"{CLOSE}番? ?(?:以外にも、?|→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|でも|も|と|や|、|,|・|/|&"
     f"|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
     re.IGNORECASE,
 )

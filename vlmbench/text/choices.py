@@ -293,24 +293,27 @@ def _claims(
 def _clause_claims(
     clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
 ) -> Iterator[_Claim]:
-    claimed, named, ruled_out, texts = [], [], set[int](), set[frozenset[int]]()
-    listed = 0
-    for group, before, behind in _placed_groups(clause, choices):
+    claimed, ruled_out, texts = list[_Claim](), set[int](), set[frozenset[int]]()
+    named, said = list[tuple[_Group, str]](), list[tuple[_Group, str]]()
+    listed, leads_on = 0, _leads_on_to(clause)
+    placed = list(_placed_groups(clause, choices))
+    for group, before, behind in placed:
         if len(group.options) == len(choices) > 2:
             listed = group.end
             continue  # the options copied out, or all of them
-        if not group.is_label:
+        if not group.is_label and group.start >= leads_on:
             texts.add(group.options)
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
+            said.append((group, behind))
         elif _is_ruled_out(before, behind):
             ruled_out |= group.options
         else:
             named.append((group, behind))
     several = len([one for one in texts if not one <= ruled_out]) > 1
-    if several:
-        # 両端が最大値と最小値、印が平均値に当たります: what each of them is.
-        claimed = [one for one in claimed if one.strength > _Strength.STATED]
+    if several and all(one.strength <= _Strength.STATED for one in claimed):
+        # 両端が最大値と最小値、印が平均値に当たります: what each of them is, and none is chosen.
+        named, claimed = [*named, *said], list(_focused(placed))
     if claimed:
         yield from claimed
         return
@@ -320,11 +323,35 @@ def _clause_claims(
         clause = clause[listed:]
     describes = several and clause.count("は") > 1  # 犬は左に、猫は右にいます
     if not (describes or any(group.is_label for group, _ in named)) and (
-        said := _says_text(clause, choices, ruled_out)
+        text := _says_text(clause, choices, ruled_out)
     ):
-        yield _Claim(said, _Strength.STATED)
+        yield _Claim(text, _Strength.STATED)
     elif last and (seems := _seems(clause, named, choices)):
         yield _Claim(seems, _Strength.SEEMS)
+
+
+def _leads_on_to(clause: str) -> int:
+    """Where the last part of a clause begins, to which the rest only leads: …とあるので、…"""
+    return max((found.end() for found in phrases.LEADS_ON.finditer(clause)), default=0)
+
+
+def _focused(placed: Sequence[tuple[_Group, str, str]]) -> Iterator[_Claim]:
+    """The option that a clause sets off from others: 最も多いのはBの46%で、Aは38%です.
+
+    The one that the clause ends with, else that of a superlative. Where two superlatives, or two
+    things that are no superlatives, differ, none: 左にいるのは犬で、右にいるのは猫です.
+    """
+    found: dict[bool, set[frozenset[int]]] = {True: set(), False: set()}
+    last: tuple[bool, frozenset[int]] | None = None
+    for group, before, behind in placed:
+        focused = phrases.FOCUS.search(before) and phrases.FOCUSED.match(behind)
+        if focused and not _is_ruled_out(before, behind):
+            superlative = bool(phrases.SUPERLATIVE.search(before))
+            found[superlative].add(group.options)
+            if superlative or focused["ends"] is not None:
+                last = superlative, group.options
+    if last and len(found[last[0]]) == 1:
+        yield _Claim(last[1], _Strength.STATED)
 
 
 def _placed_groups(clause: str, choices: Sequence[str]) -> Iterator[tuple[_Group, str, str]]:
@@ -338,6 +365,8 @@ def _placed_groups(clause: str, choices: Sequence[str]) -> Iterator[tuple[_Group
 
 def _claim(group: _Group, before: str, behind: str) -> _Claim | None:
     """What is claimed of a group, None where it is denied or only named."""
+    if phrases.NOTHING_ELSE.match(behind):
+        return _Claim(group.options, _Strength.CHOSEN)
     if (others := phrases.ALL_BUT.match(behind)) and phrases.DENIED.search(
         "は" + behind[others.end() :]
     ):

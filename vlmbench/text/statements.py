@@ -108,6 +108,10 @@ _ASIDE = re.compile(
 """A reason or note in parentheses."""
 _OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
 _EXCEPTS = re.compile("ただし|但し|もっとも、")
+_ANNOUNCES = re.compile(
+    "(?:答え|正解|正答|解答|回答|(?:該当する|当てはまる|あてはまる|ふさわしい|適切な|正しい)(?:の|もの|選択肢))[はが]"
+)
+"""What makes a sentence with ただし more than an exception: ただし質問は最初の操作で、正解はBです."""
 _APPEARS = re.compile(
     "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
 )
@@ -172,7 +176,8 @@ def _statements(lines: str) -> Iterator[Statement]:
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
-            excepts = _EXCEPTS.match(sentence) and before and not _APPEARS.search(before)
+            excepts = _EXCEPTS.match(sentence) and before
+            excepts = excepts and not (_APPEARS.search(before) or _ANNOUNCES.search(sentence))
             yield Statement(
                 clauses,
                 withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
