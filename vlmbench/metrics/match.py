@@ -15,6 +15,8 @@ from vlmbench.text.extract import EXTRACTION, candidates, says, stated_quantitie
 from vlmbench.text.japanese import answer_form, surface_form, tokenizer_identity
 from vlmbench.text.numbers import Quantity, is_count, is_label, read_quantity
 from vlmbench.text.option_mentions import LETTERS
+from vlmbench.text.reasoning import answer_lines
+from vlmbench.text.statements import corrected
 
 
 def _equivalence(options: Mapping[str, Scalar]) -> list[str]:
@@ -59,7 +61,7 @@ def same(answer: Answer) -> float:
     yes or no where the reference is a plain yes or no. The whole answer must be the reference:
     nothing is searched inside a sentence, for that see `match.states`. Empty equals empty only.
     """
-    text = answer.prediction
+    text = _whole(answer)
     return float(any(same_answer(text, reference) for reference in answer.references))
 
 
@@ -149,7 +151,7 @@ def relaxed(
             as 年 or 位, and bare whole numbers from 1900 to 2099.
         counts_exact: Whether whole numbers with a counter such as 個 or 匹 must be equal.
     """
-    text = answer.prediction
+    text = _whole(answer)
     quantity = read_quantity(text)
     right = any(
         same_answer(text, reference)
@@ -302,6 +304,13 @@ _JDOCQA_TYPES = {
     **dict.fromkeys(("yesno", "yes/no", "factoid", "numerical", "0", "1", "2"), "short"),
     **dict.fromkeys(("open-ended", "open", "3"), "open"),
 }
+
+
+def _whole(answer: Answer) -> str:
+    """The answer, or what it corrects itself to: 120人…いや、150人です."""
+    lines = answer_lines(answer.prediction)
+    stated = corrected(lines)
+    return answer.prediction if stated == lines else stated
 
 
 def _letter(position: int | None) -> str | None:

@@ -166,7 +166,10 @@ def _with_plain_circles(text: str, choices: Sequence[str]) -> str:
 _PIECES = re.compile("[、,]|(?<=[一-鿿])と(?=[一-鿿])")
 _VENTURES = re.compile("(?:強いて|しいて|あえて|敢えて|推測(?:で|する[とな])|(?:一|1)つ選ぶ[とな])")
 """What leads to a guess behind a refusal: 判断できません。強いて言えばBです。"""
-_HEDGE = re.compile("かも(?:しれ|知れ)(?:ません|ない)$|(?:よう|みたい|らしい)$")
+_HEDGE = re.compile(
+    "かも(?:しれ|知れ)(?:ません|ない)$|(?:よう|みたい|らしい)$"
+    "|と(?:読め|読み取れ|見て取れ|分か|わか|言え|いえ|判断でき)(?:り?ます|る)$"
+)
 _CLAUSE_END = re.compile("[、,。!?\n]|[.](?= |$)")
 _CIRCLED = re.compile("[①-⑳]")
 _KANJI_DIGITS = tuple("一二三四五六七八九")
@@ -210,7 +213,11 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     if not claims and len(every) > len(stated):
         claims += _all_claims(every, choices)
     for statement in stated[-2:-5:-1]:
-        claims = claims or list(_claims(statement, choices, last=True))
+        claims = claims or [
+            claim
+            for claim in _claims(statement, choices, last=True)
+            if not claim.options <= _denied(stated[-1], choices)
+        ]
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -221,6 +228,13 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     if all(claim.also for claim in best):
         return frozenset().union(*(claim.options for claim in best))
     return next(claim for claim in reversed(best) if not claim.also).options
+
+
+def _denied(statement: Statement, choices: Sequence[str]) -> Set[int]:
+    """The options that a statement rules out."""
+    placed = _placed_groups(statement.clauses[0], choices)
+    ruled_out = [one.options for one, before, behind in placed if _is_ruled_out(before, behind)]
+    return frozenset[int]().union(*ruled_out)
 
 
 def _behind_none(lines: str) -> str | None:
@@ -343,10 +357,13 @@ def _focused(placed: Sequence[tuple[_Group, str, str]]) -> Iterator[_Claim]:
     """
     found: dict[bool, set[frozenset[int]]] = {True: set(), False: set()}
     last: tuple[bool, frozenset[int]] | None = None
+    lead = ""
     for group, before, behind in placed:
-        focused = phrases.FOCUS.search(before) and phrases.FOCUSED.match(behind)
+        lead = before if not lead else lead  # 最も多いのはAではなくBで: the same clause
+        focused = phrases.FOCUS.search(lead) and phrases.FOCUSED.match(behind)
+        superlative = bool(phrases.SUPERLATIVE.search(lead))
+        lead = lead if phrases.REPLACED.match(behind) else ""
         if focused and not _is_ruled_out(before, behind):
-            superlative = bool(phrases.SUPERLATIVE.search(before))
             found[superlative].add(group.options)
             if superlative or focused["ends"] is not None:
                 last = superlative, group.options

@@ -21,7 +21,7 @@ from vlmbench.text.latex import plain
 from vlmbench.text.numbers import Quantity, find_quantities, read_quantity
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
-from vlmbench.text.statements import SENTENCE_END, Statement, statements
+from vlmbench.text.statements import SENTENCE_END, Statement, corrected, statements
 from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no, yes_or_no
 
 EXTRACTION = "final-ja6"
@@ -165,16 +165,31 @@ _WHEN = re.compile("(?<=[0-9年度月日時期末])には?(?=[0-9約])")
 _IS = re.compile(
     r"\b(?:(?:it|that|he|she)['’]s|is|are|was|were|shows?|depicts?)\b"
     r"(?: (?:wearing|holding|riding|eating|playing|carrying|reading|using|drinking|driving|called"
-    r"|named|located in|made of|pointing (?:to|at))\b)?",
+    r"|named|located in|made of|pointing (?:to|at))\b)?|\bpoints? (?:to|at)\b",
     re.IGNORECASE,
 )
 _FELL = re.compile(
     "[0-9%割円人台件個倍万億兆ト度点mgl](?:[もほど分]{1,2})?(?:の|、|だけ)?"
     "(?:減少|減って|減り|減っ|減|低下|下落|下が|落ち|縮小|マイナス|ダウン)"
-    "[^。\\n+]{0,12}(?:。|$|\\n)|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
+    "[^。\\n+]{0,12}(?:。|$|\\n)"
+    "|(?:減少|低下|下落|縮小|減)(?:率|幅|額|量|数|分)?[はがを:]、?約?[0-9][^。\\n]{0,30}(?:。|$|\\n)"
+    "|\\b(?:decrease|drop|decline|fall|reduction) of [0-9]|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
     re.IGNORECASE,
 )
 """A number by which something fell."""
+_FROM_TO = re.compile(
+    "から[^。、]{1,30}?[0-9%円人台件個倍万億兆ト度点](?:へと?|に(?:まで)?|まで)(?:は|も)?、?(?=[^。]{0,12}[0-9])"
+    "|\\bfrom [^.]{1,40} to [^.]{1,40}, an? (?=[a-z ]{0,20}\\b(?:of|by) )",
+    re.IGNORECASE,
+)
+"""The way of a change, before its amount: 82.7兆円から78.6兆円へ、約5.0%減少した."""
+_SETS_OFF = re.compile("[るたいなん]のは、?(?P<what>[^はがを、。]{1,40})$")
+"""矢印が指しているのは西口."""
+_BEHIND_PREDICATE = re.compile(
+    "(?P<said>.*(?:です|でした|だ|だった|である|ます|ました|となる|となった|いる|いた))"
+    "\\((?P<aside>[^()]{1,80})\\)"
+)
+_BEFORE_SENTENCE = re.compile("\\((?P<aside>[^()]{1,80})\\)(?P<said>.*[はが].*)")
 _SHORT = 200
 
 
@@ -236,6 +251,7 @@ def candidates(text: str) -> tuple[str, ...]:
     lines = answer_lines(text)
     if not lines:
         return ()
+    lines = corrected(lines)
     found: list[str] = [lines] if len(lines) <= _SHORT else []
     for statement in _statements(lines):
         found += _parts(statement)
@@ -258,6 +274,7 @@ def says(text: str, reference: str) -> bool:
         return same_answer(text, reference) if said is None else said is wanted
     if same_answer(text, reference):
         return True
+    text = corrected(answer_lines(text))
     if any(same_answer(candidate, reference) for candidate in candidates(text)):
         return True
     if any(same_answer(one, reference) for one in _beside_predicates(answer_lines(text))):
@@ -307,6 +324,7 @@ def stated_quantities(text: str) -> tuple[Quantity, ...]:
     「10%減少しました」 answers by how much something fell (10%) and what its change is (-10%);
     the noun 10%減 is -10% only, see `read_quantity`.
     """
+    text = corrected(answer_lines(text))
     quantity = stated_quantity(text)
     if quantity is None or is_refusal(text):
         return ()
@@ -334,6 +352,8 @@ def _claims(text: str) -> Iterator[str]:
         claim = statement[-_SHORT:]
         if len(topics := list(_TOPIC.finditer(claim))) == 1:
             claim = claim[topics[0].end() :]
+        if way := _FROM_TO.search(claim):
+            claim = claim[way.end() :]
         if claim and not _DENIED.search(answer_form(claim)):
             yield claim
 
@@ -351,6 +371,21 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 
 
 def _statements(lines: str) -> list[str]:
+    """`_answering` statements without brackets that say something of something else."""
+    return [_without_asides(one) for one in _answering(corrected(lines))]
+
+
+def _without_asides(statement: str) -> str:
+    """45円でした for 45円でした(前年は40円); a bracket that has what is asked for stays."""
+    found = _BEHIND_PREDICATE.fullmatch(statement) or _BEFORE_SENTENCE.fullmatch(statement)
+    if found is None:
+        return statement
+    own_topic = _TOPIC.search(found["aside"]) or found["aside"].startswith("うち")
+    both = find_quantities(found["aside"]) and find_quantities(found["said"])
+    return found["said"] if own_topic or both else statement
+
+
+def _answering(lines: str) -> list[str]:
     """The marked answer, or a conclusion, else the first and the last statement."""
     marked = marked_answer(lines)
     if marked:
@@ -420,6 +455,8 @@ def _parts(statement: str) -> list[str]:
         parts.append(_CALLED.sub("", piece))
         if superlative := _SUPERLATIVE.search(piece):
             parts.append(superlative["subject"])
+    if len(found := _SETS_OFF.findall(bare)) == 1 and "のは" not in bare[: -len(found[0]) - 3]:
+        parts.append(found[0])
     if labeled := _LABELED.fullmatch(statement):
         parts.append(labeled["what"])
     if located := _LOCATED.match(bare):

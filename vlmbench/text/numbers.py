@@ -19,7 +19,7 @@ from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numerals import NUMERAL_CHARACTERS, improper, read_calculated, read_numeral
 from vlmbench.text.units import BASES, COUNTERS, LABEL_UNITS, MEASURES, UNIT_NAMES
 
-NUMBER_FORM = "number-ja5"
+NUMBER_FORM = "number-ja6"
 """Version of `read_quantity`."""
 
 _UNITS_OF_KANJI = LABEL_UNITS | COUNTERS | MEASURES | {"", "時間", "日間", "週間", "か月", "年間"}
@@ -71,8 +71,7 @@ _CHANGES = re.compile("[減増]|低下|下落|上昇")
 """What no unit has: 5万人減少."""
 _LESS = ("減", "低", "下", "ダ", "マ")
 _OLD_NUMERALS = str.maketrans("壱壹弐貳参參拾萬", "一一二二三三十万")
-_POINT = re.compile("^[〇零一二三四五六七八九]+・[〇零一二三四五六七八九]+")
-_DIGITS = str.maketrans("〇零一二三四五六七八九・", "00123456789.")
+_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
 _SPEED = re.compile("^(?P<per>[時分秒]速|毎[時分秒])(?P<rest>.+)$")
 _PER = {"時": "/h", "分": "/分", "秒": "/s"}
 _SCALED = re.compile(
@@ -99,6 +98,12 @@ _BARE_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _RANGE = re.compile("(?P<low>[^〜から~-]{1,20})(?:〜|~|-|から)(?P<high>[^〜から~-]{1,20})")
 _ANY_UNIT = "|".join(
     sorted(map(re.escape, UNIT_NAMES.keys() | _UNITS_OF_KANJI - {""}), key=len, reverse=True)
+)
+_POINT = re.compile(
+    "(?<![〇零一二三四五六七八九十百千万億兆・])(?P<whole>[〇零一二三四五六七八九十百千]{1,9})"
+    "・(?P<part>[〇零一二三四五六七八九]{1,9})"
+    # 一・二階 are two floors.
+    f"(?![月日階番号章条位]|時(?!間)|年生)(?:(?=[万億兆]|{_ANY_UNIT})|(?![一-鿿ァ-ヺ・]))"
 )
 _IN_TEXT = re.compile(
     f"{_PART}時間(?:半|{_PART}分)(?:{_PART}秒)?|{_PART}分{_PART}秒|{_PART}分の{_PART}|"
@@ -210,7 +215,7 @@ def find_quantities(text: str) -> list[Quantity]:
     Numerals in kanji alone count before a common counter only (三匹, not 三重県), English number
     words as whole words. A bound such as 3人以上 is none. Takes text as `normalize` leaves it.
     """
-    text = gregorian(improper(text.casefold()))
+    text = _with_points(gregorian(improper(text.casefold())))
     found = (
         read_quantity(match[0].rstrip(",."))
         for match in _IN_TEXT.finditer(text)
@@ -219,10 +224,20 @@ def find_quantities(text: str) -> list[Quantity]:
     return [quantity for quantity in found if quantity]
 
 
+def _with_points(text: str) -> str:
+    """十二・五 as 12.5; 二・二六事件 and 一・二・三 are no decimals."""
+    return _POINT.sub(_in_digits, text) if "・" in text else text
+
+
+def _in_digits(decimal: re.Match[str]) -> str:
+    whole = read_numeral(decimal["whole"])
+    return decimal[0] if whole is None else f"{whole:.0f}.{decimal['part'].translate(_DIGITS)}"
+
+
 def _in_usual_writing(form: str) -> str:
     """Old numerals, 三・五, 10%減 (-10%) and 時速60km (60km/h) as the rest is written."""
     form = form.translate(_OLD_NUMERALS)
-    form = _POINT.sub(lambda found: found[0].translate(_DIGITS), form)
+    form = _with_points(form)
     if form[:1] == "¥":
         form = form.removesuffix("-")  # ¥1,000- as on price tags
     if change := _CHANGE.search(form):

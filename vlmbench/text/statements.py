@@ -84,6 +84,35 @@ _WITHDRAWS = re.compile(
     "|let me (?:re|look|correct))",
     re.IGNORECASE,
 )
+_CORRECTS = re.compile(
+    r"[→⇒※*( ]{0,4}(?:[あえお]っ?[、,] ?)?(?:(?:いや|いえ)[、,]|(?:大変|誠に|どうも)?"
+    r"(?:訂正|修正|すみません|すいません|失礼|ごめん(?:なさい)?|申し訳(?:あり|ござい)ません|おっと|もとい"
+    r"|見?間違え(?=ま|て)|見?間違い(?=ま|で))"
+    r"(?:(?:いた)?し(?:ます|ました|て(?:しまいました|ください)?)|させて(?:ください|いただきます|頂きます)"
+    r"|です|でした|ました|て(?:い|しまい)ました|すると|が)?(?:[、。,:!\n…]+|$)"
+    r"|(?:no|wait|sorry|actually|correction|hold on|oops|my mistake)\b"
+    r"(?: about that| for the (?:confusion|mistake|error))?(?:[,:.! \n…-]+|$)) ?",
+    re.IGNORECASE,
+)
+"""What opens a sentence that takes back those before it."""
+_MAY_CORRECT = re.compile(
+    r"いや|いえ|訂正|修正|すみません|すいません|失礼|ごめん|申し訳|間違|おっと|もとい"
+    r"|\b(?:no|wait|sorry|actually|correction|hold on|oops|my mistake)\b",
+    re.IGNORECASE,
+)
+_AFFIRMS = re.compile(
+    r"(?:です|でした|だ|だった|である|でしょう|だろう|と?な(?:ります|る)|と(?:思い|考え)ます"
+    r"|[一-鿿々ァ-ヺーA-Za-z0-9%」』)])[ね。 ]{0,2}$"
+)
+_OPEN = re.compile(
+    r"(?:ため|から|そう|よう|とおり|通り|可能性|不明|不確か|曖昧|たい|ない)(?:です|でした|だ)?$"
+    r"|ません|ましょう|\b(?:not|can't|cannot|may|might|let me|double)\b|n't\b",
+    re.IGNORECASE,
+)
+"""What is no answer behind an apology."""
+_ENGLISH_IS = re.compile(
+    r"\b(?:is|are|was|were|be|means?)\b|'s\b|^\W*[\w,.%$-]+(?: \w+)?\W*$", re.IGNORECASE
+)
 _TURNS = re.compile(
     "(?:しかし|だが|ですが|ところが|けれども?|でも)(?:、|実際)|(?:but|however)\\b", re.IGNORECASE
 )
@@ -151,6 +180,35 @@ def statements(lines: str) -> list[Statement]:
     """
     found = every_statement(lines)
     return [one for one in found if not one.about] or list(found)
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def corrected(lines: str) -> str:
+    """What stands behind the last correction, all of the lines where there is none.
+
+    「答えはAです。すみません、よく見るとBでした。」 gives よく見るとBでした。 An apology for what cannot
+    be seen, and one for nothing, corrects nothing. Takes text as `answer_lines` leaves it.
+    """
+    if not _MAY_CORRECT.search(lines):
+        return lines
+    for before in [*SENTENCE_END.finditer(lines)][:-33:-1]:
+        asks = "?" in before[0] or lines.endswith("か", 0, before.start())
+        start = before.end()
+        while found := _CORRECTS.match(lines, start):
+            start = found.end()
+        if start > before.end() and not asks and _says_instead(rest := lines[start:].strip()):
+            return rest
+    return lines
+
+
+def _says_instead(rest: str) -> bool:
+    """Whether a correction goes on to an answer."""
+    said = [one.clauses[0].strip() for one in every_statement(rest) if not one.about]
+    return (
+        bool(said)
+        and not _OPEN.search(said[0])
+        and any((_ENGLISH_IS if one.isascii() else _AFFIRMS).search(one) for one in said)
+    )
 
 
 @functools.lru_cache(maxsize=1 << 8)

@@ -36,6 +36,8 @@ _ARTICLES = frozenset(
 _POLITE = frozenset({"ます", "です", "だ", "た", "て", "居る", "有る", "為る", "は", "が", "を"})
 """Lemmas that say how, when or to whom something is said, and particles that change with it."""
 _BEHIND_TE = frozenset({"行く", "来る", "仕舞う", "下さる"})
+_SIDE = re.compile("の(?:ほう|方)(?=[がは])")
+"""右の皿のほうが重い says of two what 右の皿が重い says."""
 _MAY_DENY = re.compile("[なんずぬ]")
 _NOT = frozenset({"ない", "無い", "ず", "ぬ"})
 
@@ -55,7 +57,7 @@ def predicate(text: str) -> tuple[str, ...]:
     """
     if not _JAPANESE.search(text):
         return ()
-    words = _analyzed(text)
+    words = _analyzed(_SIDE.sub("", text))
     if not any(kind in ("動詞", "形容詞") for kind, _ in words):
         return ()
     found, before = list[str](), ("", "")
