@@ -213,11 +213,7 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     if not claims and len(every) > len(stated):
         claims += _all_claims(every, choices)
     for statement in stated[-2:-5:-1]:
-        claims = claims or [
-            claim
-            for claim in _claims(statement, choices, last=True)
-            if not claim.options <= _denied(stated[-1], choices)
-        ]
+        claims = claims or list(_claims(statement, choices, last=True))
     short = len(lines) <= _SHORT
     if not claims and short and stated:
         claims += _mentioned(lines, choices)
@@ -228,13 +224,6 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
     if all(claim.also for claim in best):
         return frozenset().union(*(claim.options for claim in best))
     return next(claim for claim in reversed(best) if not claim.also).options
-
-
-def _denied(statement: Statement, choices: Sequence[str]) -> Set[int]:
-    """The options that a statement rules out."""
-    placed = _placed_groups(statement.clauses[0], choices)
-    ruled_out = [one.options for one, before, behind in placed if _is_ruled_out(before, behind)]
-    return frozenset[int]().union(*ruled_out)
 
 
 def _behind_none(lines: str) -> str | None:

@@ -54,6 +54,12 @@ _IN_TEXT = re.compile(
     rf"(?:[一-鿿]{{2}}?(?:元|{_NUMERAL})年|(?<![0-9])[0-9]{{4}}年)?{_NUMERAL}月{_NUMERAL}日"
     rf"|(?:午前|午後)?(?:(?<![0-9:])[0-9]{{1,2}}:[0-9]{{2}}(?![0-9:])|{_NUMERAL}時(?!間)(?:{_NUMERAL}分|半)?)"
 )
+_CLOCK_IN_TEXT = re.compile(
+    r"(?:(?:午前|午後|(?<![a-z])[ap]m) ?)?(?:(?<![0-9:])[0-9]{1,2}:[0-9]{2}(?![0-9:])"
+    rf"|(?<![{NUMERAL_CHARACTERS}]){_NUMERAL}時(?!間)(?:{_NUMERAL}分|半)?)(?: ?[ap]\.?m\b\.?)?",
+    re.IGNORECASE,
+)
+_HALF_NAMED = re.compile("午[前後]|[ap]\\.?m", re.IGNORECASE)
 _DAYS = {"元日": "1月1日", "元旦": "1月1日", "大晦日": "12月31日", "大みそか": "12月31日"}
 _NAMED_DAY = re.compile(f"(?:{'|'.join(_DAYS)})$")
 _BOUNDS = ("前", "以前", "以後", "以降", "過ぎ", "すぎ")
@@ -134,6 +140,34 @@ def find_moments(text: str) -> list[Date | Clock]:
         if not text.startswith(_BOUNDS, match.end())
     )
     return [moment for moment in found if moment]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPlace:
+    """A time of day and where it stands in a text."""
+
+    start: int
+    end: int
+    clock: Clock
+    half_named: bool
+    """Whether it says 午前 or 午後."""
+
+    def may_be(self, clock: Clock, *, half_named: bool) -> bool:
+        """Whether it is that time where only one of the two says which half of the day is meant."""
+        return (
+            half_named != self.half_named
+            and (self.clock.hour - clock.hour) % 12 == 0
+            and (self.clock.minute, self.clock.second) == (clock.minute, clock.second)
+        )
+
+
+def find_clocks(text: str) -> list[ClockPlace]:
+    """The times of day in a sentence, in order; takes text as `normalize` leaves it."""
+    return [
+        ClockPlace(one.start(), one.end(), clock, bool(_HALF_NAMED.search(one[0])))
+        for one in _CLOCK_IN_TEXT.finditer(text)
+        if not text.startswith(_BOUNDS, one.end()) and (clock := read_clock(one[0]))
+    ]
 
 
 def _short(text: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vlmbench.text.japanese import answer_form
+from vlmbench.text.dates import ClockPlace, find_clocks
+from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numbers import read_quantity
 
 Kind: TypeAlias = Literal["latin", "kana", "number", "ordinal", "text"]
@@ -80,7 +81,7 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
 
 
 def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
-    numeric = any(read_quantity(choice) for choice in choices)
+    numeric = any(map(read_quantity, choices)) or bool(_clocks(tuple(choices)))
     announced = _name_each_other(tuple(choices))
     found = [
         Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
@@ -203,7 +204,33 @@ def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
             if _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
                 found.append(Mention(first, last, position, "text"))
             start = compact.find(form, end)
+    return found + _times(text, choices)
+
+
+def _times(text: str, choices: Sequence[str]) -> list[Mention]:
+    """The options that are times of day, in any writing: 11:15発 for 11時15分."""
+    if not (clocks := _clocks(tuple(choices))):
+        return []
+    found = []
+    for place in find_clocks(text):
+        same = [at for at, one in clocks if one.clock == place.clock] or [
+            at for at, one in clocks if place.may_be(one.clock, half_named=one.half_named)
+        ]
+        if len(same) == 1:
+            end = place.end + text.startswith(("発", "着", "頃"), place.end)
+            found.append(Mention(place.start, end, same[0], "text"))
     return found
+
+
+@functools.lru_cache(maxsize=1 << 8)
+def _clocks(choices: tuple[str, ...]) -> tuple[tuple[int, ClockPlace], ...]:
+    """The options that are nothing but a time of day, with their positions."""
+    forms = [normalize(choice).strip() for choice in choices]
+    return tuple(
+        (at, places[0])
+        for at, form in enumerate(forms)
+        if (places := find_clocks(form)) and (places[0].start, places[0].end) == (0, len(form))
+    )
 
 
 @functools.lru_cache(maxsize=8)
