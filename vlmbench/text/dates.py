@@ -62,7 +62,8 @@ _CLOCK_IN_TEXT = re.compile(
 _HALF_NAMED = re.compile("午[前後]|[ap]\\.?m", re.IGNORECASE)
 _DAYS = {"元日": "1月1日", "元旦": "1月1日", "大晦日": "12月31日", "大みそか": "12月31日"}
 _NAMED_DAY = re.compile(f"(?:{'|'.join(_DAYS)})$")
-_BOUNDS = ("前", "以前", "以後", "以降", "過ぎ", "すぎ")
+BOUNDS = ("前", "以前", "以後", "以降", "過ぎ", "すぎ")
+"""What follows a time of day that is not the one meant."""
 _CLOCK_IN_WORDS = {"正午": (12, 0), "真夜中": (0, 0)}
 
 
@@ -137,7 +138,7 @@ def find_moments(text: str) -> list[Date | Clock]:
     found = (
         read_date(match[0]) or read_clock(match[0])
         for match in _IN_TEXT.finditer(text)
-        if not text.startswith(_BOUNDS, match.end())
+        if not text.startswith(BOUNDS, match.end())
     )
     return [moment for moment in found if moment]
 
@@ -166,7 +167,7 @@ def find_clocks(text: str) -> list[ClockPlace]:
     return [
         ClockPlace(one.start(), one.end(), clock, bool(_HALF_NAMED.search(one[0])))
         for one in _CLOCK_IN_TEXT.finditer(text)
-        if not text.startswith(_BOUNDS, one.end()) and (clock := read_clock(one[0]))
+        if not text.startswith(BOUNDS, one.end()) and (clock := read_clock(one[0]))
     ]
 
 

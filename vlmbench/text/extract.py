@@ -172,13 +172,13 @@ _FELL = re.compile(
     "[0-9%割円人台件個倍万億兆ト度点mgl](?:[もほど分]{1,2})?(?:の|、|だけ)?"
     "(?:減少|減って|減り|減っ|減|低下|下落|下が|落ち|縮小|マイナス|ダウン)"
     "[^。\\n+]{0,12}(?:。|$|\\n)"
-    "|(?:減少|低下|下落|縮小|減)(?:率|幅|額|量|数|分)?[はがを:]、?約?[0-9][^。\\n]{0,30}(?:。|$|\\n)"
+    "|(?:減少|低下|下落|縮小|減)(?:率|幅|額|量|数|分)?[はがを:]?、?約?[0-9][0-9.,]{0,12}[^。\\n0-9]{0,20}(?:。|$|\\n)"
     "|\\b(?:decrease|drop|decline|fall|reduction) of [0-9]|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
     re.IGNORECASE,
 )
 """A number by which something fell."""
 _FROM_TO = re.compile(
-    "から[^。、]{1,30}?[0-9%円人台件個倍万億兆ト度点](?:へと?|に(?:まで)?|まで)(?:は|も)?、?(?=[^。]{0,12}[0-9])"
+    "から[^。、]{1,30}?[0-9%円人台件個倍万億兆ト度点年月日時分本枚mgl](?:へと?|に(?:まで)?|まで[にの]?)(?:は|も)?、?(?=[^。]{0,12}[0-9])"
     "|\\bfrom [^.]{1,40} to [^.]{1,40}, an? (?=[a-z ]{0,20}\\b(?:of|by) )",
     re.IGNORECASE,
 )
@@ -301,12 +301,14 @@ def _beside_predicates(lines: str) -> Iterator[str]:
         found = [one for clause in of_one for one in arguments(clause)]
         found += [every["when"] for one in found if (every := _EVERY.fullmatch(one))]
         numbers = [one for one in found if read_quantity(one) or find_moments(one)]
-        yield from (one for one in found if one not in numbers[:-1])
+        way = _FROM_TO.search(said)  # 3,200個から2,400個へ800個減少しました
+        passed = [one for one in numbers if way and one in said[: way.end()]] or numbers[:-1]
+        yield from (one for one in found if one not in passed)
 
 
 def _says_yes(text: str) -> bool | None:
     """Whether the answer marks, begins with or states last a yes; None if neither yes nor no."""
-    lines = answer_lines(text)
+    lines = corrected(answer_lines(text))
     if marked := marked_answer(lines):
         return yes_or_no(answer_form(marked))
     whole = answer_form(lines.replace("\n", "。"))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from vlmbench.text.dates import ClockPlace, find_clocks
+from vlmbench.text.dates import BOUNDS, ClockPlace, find_clocks
 from vlmbench.text.japanese import answer_form, normalize
 from vlmbench.text.numbers import read_quantity
 
@@ -194,14 +194,15 @@ def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
     if not choices:
         return []
     compact, places = _compact(text)
-    found = []
+    times, found = {at for at, _ in _clocks(tuple(choices))}, list[Mention]()
     for position, choice in enumerate(choices):
         form = answer_form(choice)[:200]
         start = compact.find(form) if form else -1
         while start >= 0:
             end = start + len(form)
             first, last = places[start], places[end - 1] + 1
-            if _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
+            bounded = position in times and text.startswith(BOUNDS, last)  # 8時15分前
+            if not bounded and _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
                 found.append(Mention(first, last, position, "text"))
             start = compact.find(form, end)
     return found + _times(text, choices)

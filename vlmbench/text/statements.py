@@ -141,6 +141,7 @@ _ANNOUNCES = re.compile(
     "(?:答え|正解|正答|解答|回答|(?:該当する|当てはまる|あてはまる|ふさわしい|適切な|正しい)(?:の|もの|選択肢))[はが]"
 )
 """What makes a sentence with ただし more than an exception: ただし質問は最初の操作で、正解はBです."""
+_ALSO = re.compile("も(?:あ|い|存在|考え)[^、。]{0,8}$|場合|限[りら]")
 _APPEARS = re.compile(
     "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
 )
@@ -235,7 +236,8 @@ def _statements(lines: str) -> Iterator[Statement]:
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
             excepts = _EXCEPTS.match(sentence) and before
-            excepts = excepts and not (_APPEARS.search(before) or _ANNOUNCES.search(sentence))
+            announces = _ANNOUNCES.search(sentence) and not _ALSO.search(sentence)
+            excepts = excepts and not (_APPEARS.search(before) or announces)
             yield Statement(
                 clauses,
                 withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
