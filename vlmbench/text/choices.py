@@ -355,7 +355,7 @@ def _focused(placed: Sequence[tuple[_Group, str, str]]) -> Iterator[_Claim]:
         lead = lead if phrases.REPLACED.match(behind) else ""
         if focused and not _is_ruled_out(before, behind):
             found[superlative].add(group.options)
-            if superlative or focused["ends"] is not None:
+            if superlative or focused["ends"] is not None or last is None:
                 last = superlative, group.options
     if last and len(found[last[0]]) == 1:
         yield _Claim(last[1], _Strength.STATED)
