@@ -59,7 +59,8 @@ def same(answer: Answer) -> float:
     (令和6年 and 2024年, 午後3時 and 15:00), spellings of one word (サーバ, サーバー; とうきょう,
     東京; 國語, 国語), lists in any order, common names (米国, アメリカ; 赤, 赤色) and ways to say
     yes or no where the reference is a plain yes or no. The whole answer must be the reference:
-    nothing is searched inside a sentence, for that see `match.states`. Empty equals empty only.
+    nothing is searched inside a sentence, for that see `match.states`. Only of an answer that
+    corrects itself (3個です。失礼、4個です) the correction is read. Empty equals empty only.
     """
     text = _whole(answer)
     return float(any(same_answer(text, reference) for reference in answer.references))
@@ -77,7 +78,8 @@ def states(answer: Answer) -> float:
     reasoning block, in \\boxed{}, behind 「答えは」, "Answer:" or 「したがって」, or in the only or
     last sentence (「写真の山は富士山です」「3匹の猫がいます」), also as what stands beside its
     predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). What is
-    said behind it as an aside (なお、) or an exception (ただし、) is no answer. Not
+    said behind it as an aside (なお、) or an exception (ただし、) is no answer, and of an answer that
+    corrects itself (すみません、よく見ると…でした) only the correction is one. Not
     right is a reference inside a longer word, one that is denied (犬ではなく猫です), one of several
     alternatives (東京か大阪), or one mentioned on the way.
     """
@@ -142,7 +144,8 @@ def relaxed(
     Where answer and reference are both one number (１２３, 1,234, 12%, 5割, 12.5億円, 約81歳です),
     they may differ by `tolerance` of the reference. A unit may be left out on one side; two units
     must be of one kind: 100ドル is not 100円, 10km is 10,000m, 50 is 50%, 0.5 is not. A reference
-    of 0 needs 0. Everything else is compared as in `match.same`. The best reference counts. An
+    of 0 needs 0. Everything else is compared as in `match.same`, corrections too. The best
+    reference counts. An
     answer that is not one number is wrong where the reference is a number.
 
     Args:
@@ -173,8 +176,9 @@ def numeric(
 
     Unlike in `match.relaxed` the number is looked for in the answer's text: its final answer as
     in `match.states`, else the only number of its statement. A fall in a verb (10%減少しました)
-    is its amount and the negative change; the noun 10%減 is -10% only, and ▲10% too. A bound
-    (65%を超えています) is no number. Units as there. Where the
+    is its amount and the negative change, as in 減少率は10%; the noun 10%減 is -10% only, and ▲10%
+    too. Of 「50億円から45億円へ、10%減少した」 the number is 10%, of 「45円でした（前年は40円）」
+    45. A bound (65%を超えています) is no number. Units as there. Where the
     reference is no number, right is what `match.states` accepts. What number was found is
     extracted; an answer without one, or with several and no statement, is wrong.
 

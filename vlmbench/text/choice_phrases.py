@@ -110,7 +110,9 @@ FOCUSED = re.compile(
     "(?:(?P<ends>(?:です|でした|だ|だった|である|でしょう|とな[るり][^、。]{0,3})?[。ねよ ]{0,2}$)"
     "|で、|であり、|であって、|で(?=約?[0-9])|、(?=次|続|2[位番]))"
 )
-LEADS_ON = re.compile("(?:ので|から|ため|ことから|により|によると|とあり|とあって|と(?:書|記)[^、。]{2,8})、")
+LEADS_ON = re.compile(
+    "(?:ので|から|ため|ことから|により|によると|とあり|とあって|と(?:書|記)[^、。]{2,8})、"
+)
 """Behind what only leads to the rest: レシートには「50円引」とあるので、…"""
 SUPERLATIVE = re.compile("最も|もっとも|一番|いちばん|最[大小多少高低長短]")
 COMPARED = re.compile(f"^{CLOSE}よりも?")
@@ -135,6 +137,12 @@ TAKES_BACK = re.compile(
     "|見落と)[^。、]{0,16}(?:ます|ました|です|でした|ください)?$"
 )
 """A main clause that takes back what it follows: Aと申し上げましたが、撤回いたします."""
+ANSWER_DENIED = re.compile(
+    "(?:答え|正解|正答|解答|回答)は[^。、]{1,20}(?:では|じゃ)(?:ありません|な[いく])"
+    "|\\b(?:answer|it) (?:is|was) not\\b",
+    re.IGNORECASE,
+)
+"""What takes back an option that was claimed before: ただし、答えはAではありません."""
 SEEMED = re.compile(
     "(?:見え|思[いわっえ]|思いき|感じ|勘違い|考え)[^、。]{0,5}(?:た|ます|る|ところ|や)(?:です)?$"
 )
@@ -146,7 +154,8 @@ ANSWERS = re.compile(
 DESCRIBED = re.compile(f"^{CLOSE}(?:番|の選択肢)?は")
 """What is said about an option does not choose it: Bは左へのシフトです."""
 SEPARATOR = re.compile(
-    f"{CLOSE}番? ?(?:以外にも、?|→|⇒|->|または|又は|もしくは|あるいは|および|及び|か|でも|も|と|や|、|,|・|/|&"
+    f"{CLOSE}番? ?(?:以外にも、?|→|⇒|->|または|又は|もしくは"
+    "|あるいは|および|及び|か|でも|も|と|や|、|,|・|/|&"
     f"|(?<=[」』])(?=[「『])|,? ?or|,? ?and|(?<= )) ?(?:選択肢)?{OPEN}",
     re.IGNORECASE,
 )

@@ -93,18 +93,21 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
        A line that only withdraws (訂正します。) takes back all lines above it.
     4. Of every statement: what stands before が, しかし or "but" counts only if nothing follows;
        "because …", suppositions (もしAなら), questions, sentences about the answer and what stands
-       below a heading such as 理由 do not count, nor what a sentence with ただし excepts; a
-       sentence that begins with いや, しかし or "Wait" withdraws those before it, and so does a
-       clause that only takes back (撤回いたします). Behind a closing 「いずれも違います」 only a
-       claim counts. Denied options (Aは誤り, AではなくB, Aより) are left out.
+       below a heading such as 理由 do not count, nor what a sentence with ただし excepts (one that
+       announces the answer excepts nothing); a sentence that begins with いや, しかし or "Wait"
+       withdraws those before it, and so does a clause that only takes back (撤回いたします). Behind
+       a closing 「いずれも違います」 only a claim counts. Denied options (Aは誤り, AではなくB,
+       Aより) are left out; a denial of everything else (A以外に考えられません) chooses.
     5. A claim is, from strong to weak: an option announced as the answer (答えはB); one called
        right (Bが正しい, "B is correct"), chosen (Bと判断します) or alone in its line; one that a
-       sentence ends with (写真の山は富士山です); the only one that the last sentence names and does
+       sentence ends with (写真の山は富士山です), where it names several only one that it sets off
+       (最も多いのはBの46%で、Aは38%です); the only one that the last sentence names and does
        not only describe (Bは…), or ends with in any form of its verb (変わりません for 変わらない),
        or whose content or part it says; the only label of a short answer.
        The strongest counts, of equal ones the last. Of two joined by または, and of a row such as
        AからDのいずれか, none counts.
 
+    An option that is a time of day counts in any writing of it (11:15発 for 11時15分).
     A label beyond the options is none. Where an option is a number itself, a number is a label only
     beside 番 or 選択肢 or in parentheses.
     """
@@ -209,6 +212,8 @@ def _chosen(lines: str, choices: Sequence[str]) -> frozenset[int] | None:
         return _chosen(behind, choices) if _is_chosen_in(behind, choices) else frozenset()
     stated, every = statements(lines), every_statement(lines)
     claims = _all_claims(stated, choices)
+    if not claims and stated and phrases.ANSWER_DENIED.search(stated[-1].clauses[0]):
+        return frozenset()
     if not claims:
         claims += _leading(lines, choices)
     if not claims and len(every) > len(stated):
@@ -276,7 +281,16 @@ def _claims_of(
             claims, withdrawn = [], claims or withdrawn
         if not takes_back:
             claims += own
+        if not own and phrases.ANSWER_DENIED.search(main):
+            denied = _ruled_out(main, choices)
+            claims = [one for one in claims if not one.options <= denied]
     return claims or withdrawn
+
+
+def _ruled_out(clause: str, choices: Sequence[str]) -> Set[int]:
+    placed = _placed_groups(clause, choices)
+    found = [one.options for one, before, behind in placed if _is_ruled_out(before, behind)]
+    return frozenset[int]().union(*found)
 
 
 def _claims(
@@ -297,16 +311,16 @@ def _claims(
 def _clause_claims(
     clause: str, choices: Sequence[str], *, last: bool, merely_said: bool
 ) -> Iterator[_Claim]:
-    claimed, ruled_out, texts = list[_Claim](), set[int](), set[frozenset[int]]()
+    claimed, ruled_out, texts = list[_Claim](), set[int](), list[_Group]()
     named, said = list[tuple[_Group, str]](), list[tuple[_Group, str]]()
-    listed, leads_on = 0, _leads_on_to(clause)
+    listed = 0
     placed = list(_placed_groups(clause, choices))
     for group, before, behind in placed:
         if len(group.options) == len(choices) > 2:
             listed = group.end
             continue  # the options copied out, or all of them
-        if not group.is_label and group.start >= leads_on:
-            texts.add(group.options)
+        if not group.is_label:
+            texts.append(group)
         if (claim := _claim(group, before, behind)) is not None:
             claimed.append(claim)
             said.append((group, behind))
@@ -314,7 +328,7 @@ def _clause_claims(
             ruled_out |= group.options
         else:
             named.append((group, behind))
-    several = len([one for one in texts if not one <= ruled_out]) > 1
+    several = len(texts) > 1 and _says_several(clause, texts, ruled_out)
     if several and all(one.strength <= _Strength.STATED for one in claimed):
         # 両端が最大値と最小値、印が平均値に当たります: what each of them is, and none is chosen.
         named, claimed = [*named, *said], list(_focused(placed))
@@ -334,9 +348,11 @@ def _clause_claims(
         yield _Claim(seems, _Strength.SEEMS)
 
 
-def _leads_on_to(clause: str) -> int:
-    """Where the last part of a clause begins, to which the rest only leads: …とあるので、…"""
-    return max((found.end() for found in phrases.LEADS_ON.finditer(clause)), default=0)
+def _says_several(clause: str, texts: Sequence[_Group], ruled_out: Set[int]) -> bool:
+    """Whether a clause names several options, where it does not only lead on: …とあるので、…"""
+    leads_on = max((found.end() for found in phrases.LEADS_ON.finditer(clause)), default=0)
+    open_ = {one.options for one in texts if one.start >= leads_on and not one.options <= ruled_out}
+    return len(open_) > 1
 
 
 def _focused(placed: Sequence[tuple[_Group, str, str]]) -> Iterator[_Claim]:
@@ -349,7 +365,7 @@ def _focused(placed: Sequence[tuple[_Group, str, str]]) -> Iterator[_Claim]:
     last: tuple[bool, frozenset[int]] | None = None
     lead = ""
     for group, before, behind in placed:
-        lead = before if not lead else lead  # 最も多いのはAではなくBで: the same clause
+        lead = lead or before  # 最も多いのはAではなくBで: the same clause
         focused = phrases.FOCUS.search(lead) and phrases.FOCUSED.match(behind)
         superlative = bool(phrases.SUPERLATIVE.search(lead))
         lead = lead if phrases.REPLACED.match(behind) else ""

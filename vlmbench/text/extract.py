@@ -173,7 +173,8 @@ _FELL = re.compile(
     "(?:減少|減って|減り|減っ|減|低下|下落|下が|落ち|縮小|マイナス|ダウン)"
     "[^。\\n+]{0,12}(?:。|$|\\n)"
     "|(?:減少|低下|下落|縮小|減)(?:率|幅|額|量|数|分)?[はがを:]?、?約?[0-9][0-9.,]{0,12}[^。\\n0-9]{0,20}(?:。|$|\\n)"
-    "|\\b(?:decrease|drop|decline|fall|reduction) of [0-9]|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
+    "|\\b(?:decrease|drop|decline|fall|reduction) of [0-9]"
+    "|\\b(?:fell|decreased|dropped|declined|down)\\b[^.\\n]{0,20}[0-9]",
     re.IGNORECASE,
 )
 """A number by which something fell."""
@@ -379,6 +380,8 @@ def _statements(lines: str) -> list[str]:
 
 def _without_asides(statement: str) -> str:
     """45円でした for 45円でした(前年は40円); a bracket that has what is asked for stays."""
+    if ")" not in statement:
+        return statement
     found = _BEHIND_PREDICATE.fullmatch(statement) or _BEFORE_SENTENCE.fullmatch(statement)
     if found is None:
         return statement
@@ -457,8 +460,8 @@ def _parts(statement: str) -> list[str]:
         parts.append(_CALLED.sub("", piece))
         if superlative := _SUPERLATIVE.search(piece):
             parts.append(superlative["subject"])
-    if len(found := _SETS_OFF.findall(bare)) == 1 and "のは" not in bare[: -len(found[0]) - 3]:
-        parts.append(found[0])
+    if (focus := _SETS_OFF.search(bare)) and "のは" not in bare[: focus.start()]:
+        parts.append(focus["what"])
     if labeled := _LABELED.fullmatch(statement):
         parts.append(labeled["what"])
     if located := _LOCATED.match(bare):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -69,7 +69,11 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
         choices: May be empty: labels up to J are understood then, and no texts.
     """
     count = len(choices) or UNKNOWN_COUNT
-    found = [*_labels(text, count, choices), *_ordinals(text, count), *_texts(text, choices)]
+    clocks = _clocks(tuple(choices))
+    found = [*_labels(text, count, choices, numeric=bool(clocks)), *_ordinals(text, count)]
+    found += _texts(text, choices, {at for at, _ in clocks})
+    if clocks:
+        found += _times(text, clocks)
     found.sort(key=lambda one: (one.start - one.end, one.kind == "text", one.start))
     kept: list[Mention] = []
     taken = bytearray(len(text))
@@ -80,8 +84,8 @@ def option_mentions(text: str, choices: Sequence[str]) -> list[Mention]:
     return sorted(kept, key=lambda one: one.start)
 
 
-def _labels(text: str, count: int, choices: Sequence[str]) -> list[Mention]:
-    numeric = any(map(read_quantity, choices)) or bool(_clocks(tuple(choices)))
+def _labels(text: str, count: int, choices: Sequence[str], *, numeric: bool) -> list[Mention]:
+    numeric = numeric or any(map(read_quantity, choices))
     announced = _name_each_other(tuple(choices))
     found = [
         Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
@@ -189,12 +193,12 @@ def _number_of(found: re.Match[str], count: int) -> int | None:
     return count + 1 - number if found["end"] else number
 
 
-def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
+def _texts(text: str, choices: Sequence[str], times: Set[int]) -> list[Mention]:
     """The options' own texts, also where spaces, quotation marks or case differ."""
     if not choices:
         return []
     compact, places = _compact(text)
-    times, found = {at for at, _ in _clocks(tuple(choices))}, list[Mention]()
+    found = []
     for position, choice in enumerate(choices):
         form = answer_form(choice)[:200]
         start = compact.find(form) if form else -1
@@ -202,16 +206,16 @@ def _texts(text: str, choices: Sequence[str]) -> list[Mention]:
             end = start + len(form)
             first, last = places[start], places[end - 1] + 1
             bounded = position in times and text.startswith(BOUNDS, last)  # 8時15分前
-            if not bounded and _stands_alone(text, first, last, form, is_number=read_quantity(choice) is not None):
+            if not bounded and _stands_alone(
+                text, first, last, form, is_number=read_quantity(choice) is not None
+            ):
                 found.append(Mention(first, last, position, "text"))
             start = compact.find(form, end)
-    return found + _times(text, choices)
+    return found
 
 
-def _times(text: str, choices: Sequence[str]) -> list[Mention]:
+def _times(text: str, clocks: Sequence[tuple[int, ClockPlace]]) -> list[Mention]:
     """The options that are times of day, in any writing: 11:15発 for 11時15分."""
-    if not (clocks := _clocks(tuple(choices))):
-        return []
     found = []
     for place in find_clocks(text):
         same = [at for at, one in clocks if one.clock == place.clock] or [
@@ -226,6 +230,8 @@ def _times(text: str, choices: Sequence[str]) -> list[Mention]:
 @functools.lru_cache(maxsize=1 << 8)
 def _clocks(choices: tuple[str, ...]) -> tuple[tuple[int, ClockPlace], ...]:
     """The options that are nothing but a time of day, with their positions."""
+    if not any(mark in choice for choice in choices for mark in "時:："):
+        return ()
     forms = [normalize(choice).strip() for choice in choices]
     return tuple(
         (at, places[0])

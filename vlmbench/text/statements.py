@@ -140,7 +140,7 @@ _EXCEPTS = re.compile("ただし|但し|もっとも、")
 _ANNOUNCES = re.compile(
     "(?:答え|正解|正答|解答|回答|(?:該当する|当てはまる|あてはまる|ふさわしい|適切な|正しい)(?:の|もの|選択肢))[はが]"
 )
-"""What makes a sentence with ただし more than an exception: ただし質問は最初の操作で、正解はBです."""
+"""What makes a sentence with ただし more than an exception: ただし質問は最初の操作で、正解はB."""
 _ALSO = re.compile("も(?:あ|い|存在|考え)[^、。]{0,8}$|場合|限[りら]")
 _APPEARS = re.compile(
     "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
@@ -187,8 +187,9 @@ def statements(lines: str) -> list[Statement]:
 def corrected(lines: str) -> str:
     """What stands behind the last correction, all of the lines where there is none.
 
-    「答えはAです。すみません、よく見るとBでした。」 gives よく見るとBでした。 An apology for what cannot
-    be seen, and one for nothing, corrects nothing. Takes text as `answer_lines` leaves it.
+    「答えはAです。すみません、よく見るとBでした。」 gives よく見るとBでした。 An apology for
+    what cannot be seen, and one for nothing, corrects nothing. Takes text as `answer_lines`
+    leaves it.
     """
     if not _MAY_CORRECT.search(lines):
         return lines
@@ -235,13 +236,12 @@ def _statements(lines: str) -> Iterator[Statement]:
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
-            excepts = _EXCEPTS.match(sentence) and before
+            excepts = before and _EXCEPTS.match(sentence) and not _APPEARS.search(before)
             announces = _ANNOUNCES.search(sentence) and not _ALSO.search(sentence)
-            excepts = excepts and not (_APPEARS.search(before) or announces)
             yield Statement(
                 clauses,
                 withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
-                about=in_notes or bool(excepts or _ABOUT.search(sentence)),
+                about=in_notes or bool((excepts and not announces) or _ABOUT.search(sentence)),
             )
             before = sentence
 
