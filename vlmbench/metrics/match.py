@@ -78,10 +78,10 @@ def states(answer: Answer) -> float:
     reasoning block, in \\boxed{}, behind 「答えは」, "Answer:" or 「したがって」, or in the only or
     last sentence (「写真の山は富士山です」「3匹の猫がいます」), also as what stands beside its
     predicate (「左手でペンを持っています」 states 左手 and ペン: either may be asked for). What is
-    said behind it as an aside (なお、) or an exception (ただし、) is no answer, and of an answer that
-    corrects itself (すみません、よく見ると…でした) only the correction is one. Not
-    right is a reference inside a longer word, one that is denied (犬ではなく猫です), one of several
-    alternatives (東京か大阪), or one mentioned on the way.
+    said behind it as an aside (なお、) or an exception (ただし、) is no answer, and of one that
+    corrects itself (すみません、よく見ると…でした) only the correction. Not right is a reference
+    inside a longer word, one that is denied (犬ではなく猫です), one of several alternatives
+    (東京か大阪), or one mentioned on the way.
     """
     return float(any(says(answer.prediction, reference) for reference in answer.references))
 

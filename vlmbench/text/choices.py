@@ -316,9 +316,10 @@ def _clause_claims(
     listed = 0
     placed = list(_placed_groups(clause, choices))
     for group, before, behind in placed:
-        if len(group.options) == len(choices) > 2:
+        all_of_them = len(group.options) == len(choices) > 2
+        if all_of_them or (len(group.options) > 1 and phrases.FIELD.match(behind)):
             listed = group.end
-            continue  # the options copied out, or all of them
+            continue  # the options copied out, or those among which it chooses
         if not group.is_label:
             texts.append(group)
         if (claim := _claim(group, before, behind)) is not None:

@@ -186,11 +186,13 @@ _FROM_TO = re.compile(
 """The way of a change, before its amount: 82.7兆円から78.6兆円へ、約5.0%減少した."""
 _SETS_OFF = re.compile("[るたいなん]のは、?(?P<what>[^はがを、。]{1,40})$")
 """矢印が指しているのは西口."""
-_BEHIND_PREDICATE = re.compile(
-    "(?P<said>.*(?:です|でした|だ|だった|である|ます|ました|となる|となった|いる|いた))"
-    "\\((?P<aside>[^()]{1,80})\\)"
+_BESIDE_SENTENCE = re.compile(
+    "(?:^|(?<=[。\\n]))(?:"
+    "(?P<said>[^。\\n]*(?:です|でした|だ|だった|である|ます|ました|となる|となった|いる|いた))"
+    "\\((?P<aside>[^()\\n]{1,80})\\)(?=[。\\n]|$)"
+    "|\\((?P<before>[^()\\n]{1,80})\\)(?P<main>[^()。\\n]*[はが][^()。\\n]*))"
 )
-_BEFORE_SENTENCE = re.compile("\\((?P<aside>[^()]{1,80})\\)(?P<said>.*[はが].*)")
+"""A bracket before a sentence or behind its predicate."""
 _SHORT = 200
 
 
@@ -374,24 +376,10 @@ def _gives(text: str, wanted: Date | Clock) -> bool:
 
 
 def _statements(lines: str) -> list[str]:
-    """`_answering` statements without brackets that say something of something else."""
-    return [_without_asides(one) for one in _answering(corrected(lines))]
-
-
-def _without_asides(statement: str) -> str:
-    """45円でした for 45円でした(前年は40円); a bracket that has what is asked for stays."""
-    if ")" not in statement:
-        return statement
-    found = _BEHIND_PREDICATE.fullmatch(statement) or _BEFORE_SENTENCE.fullmatch(statement)
-    if found is None:
-        return statement
-    own_topic = _TOPIC.search(found["aside"]) or found["aside"].startswith("うち")
-    both = find_quantities(found["aside"]) and find_quantities(found["said"])
-    return found["said"] if own_topic or both else statement
-
-
-def _answering(lines: str) -> list[str]:
     """The marked answer, or a conclusion, else the first and the last statement."""
+    lines = corrected(lines)
+    if ")" in lines:
+        lines = _BESIDE_SENTENCE.sub(_without_aside, lines)
     marked = marked_answer(lines)
     if marked:
         return [marked]
@@ -404,6 +392,14 @@ def _answering(lines: str) -> list[str]:
         first, last = found[0], found[-1]
         return [*first, *last] if sum(map(len, first)) <= 20 else last
     return found[0] if found else []
+
+
+def _without_aside(sentence: re.Match[str]) -> str:
+    """45円でした for 45円でした(前年は40円); a bracket that has what is asked for stays."""
+    said, aside = sentence["said"] or sentence["main"], sentence["aside"] or sentence["before"]
+    own_topic = _TOPIC.search(aside) or aside.startswith("うち")
+    both = find_quantities(aside) and find_quantities(said)
+    return said if own_topic or both else sentence[0]
 
 
 def _said(statement: Statement) -> Iterator[str]:

@@ -87,16 +87,17 @@ _WITHDRAWS = re.compile(
 _CORRECTS = re.compile(
     r"[→⇒※*( ]{0,4}(?:[あえお]っ?[、,] ?)?(?:(?:いや|いえ)[、,]|(?:大変|誠に|どうも)?"
     r"(?:訂正|修正|すみません|すいません|失礼|ごめん(?:なさい)?|申し訳(?:あり|ござい)ません|おっと|もとい"
-    r"|見?間違え(?=ま|て)|見?間違い(?=ま|で))"
-    r"(?:(?:いた)?し(?:ます|ました|て(?:しまいました|ください)?)|させて(?:ください|いただきます|頂きます)"
+    r"|(?:数え|見|読み|書き|言い|計算)?間?違[えい](?=ま|て|で)|勘違い)"
+    r"(?:(?:いた)?し(?:ます|ました|て(?:い|しまい)ました|てください|て)|させて(?:ください|いただきます|頂きます)"
     r"|です|でした|ました|て(?:い|しまい)ました|すると|が)?(?:[、。,:!\n…]+|$)"
-    r"|(?:no|wait|sorry|actually|correction|hold on|oops|my mistake)\b"
+    r"|(?:(?:oh|ah|hmm?|well|no)[, ]{1,2})?"
+    r"(?:no|wait|sorry|actually|correction|hold on|oops|my mistake)\b"
     r"(?: about that| for the (?:confusion|mistake|error))?(?:[,:.! \n…-]+|$)) ?",
     re.IGNORECASE,
 )
 """What opens a sentence that takes back those before it."""
 _MAY_CORRECT = re.compile(
-    r"いや|いえ|訂正|修正|すみません|すいません|失礼|ごめん|申し訳|間違|おっと|もとい"
+    r"いや|いえ|訂正|修正|すみません|すいません|失礼|ごめん|申し訳|違[えい]|おっと|もとい"
     r"|\b(?:no|wait|sorry|actually|correction|hold on|oops|my mistake)\b",
     re.IGNORECASE,
 )
@@ -110,6 +111,8 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 """What is no answer behind an apology."""
+_MISTAKE = re.compile("の(?:間違い|誤り|まちがい)(?:です|でした)?。?$")
+"""失礼しました、水曜日の誤りです."""
 _ENGLISH_IS = re.compile(
     r"\b(?:is|are|was|were|be|means?)\b|'s\b|^\W*[\w,.%$-]+(?: \w+)?\W*$", re.IGNORECASE
 )
@@ -138,12 +141,13 @@ _ASIDE = re.compile(
 _OR = re.compile("それとも|あるいは|または|もしくは|or\\b", re.IGNORECASE)
 _EXCEPTS = re.compile("ただし|但し|もっとも、")
 _ANNOUNCES = re.compile(
-    "(?:答え|正解|正答|解答|回答|(?:該当する|当てはまる|あてはまる|ふさわしい|適切な|正しい)(?:の|もの|選択肢))[はが]"
+    "[はが](?:正解|答え|正答)(?:です|とな|にな|だ|で)"
+    "|(?:答え|正解|正答|解答|回答|(?:該当する|当てはまる|あてはまる|ふさわしい|適切な|正しい)(?:の|もの|選択肢))[はが]"
 )
 """What makes a sentence with ただし more than an exception: ただし質問は最初の操作で、正解はB."""
 _ALSO = re.compile("も(?:あ|い|存在|考え)[^、。]{0,8}$|場合|限[りら]")
 _APPEARS = re.compile(
-    "(?:見え|思[えいわっ]|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
+    "(?:見え|思[えいわっ]|考えられ|かもしれ|可能性|よう(?:です|だ|に)|らし|候補|迷)[^、。]{0,12}$"
 )
 """What a sentence with ただし corrects; behind any other it names an exception."""
 _STRUCK = re.compile("~~[^~\n]{1,200}~~|<(s|del|strike)>[^<\n]{1,200}</\\1>", re.IGNORECASE)
@@ -199,7 +203,7 @@ def corrected(lines: str) -> str:
         while found := _CORRECTS.match(lines, start):
             start = found.end()
         if start > before.end() and not asks and _says_instead(rest := lines[start:].strip()):
-            return rest
+            return _MISTAKE.sub("", rest)
     return lines
 
 
