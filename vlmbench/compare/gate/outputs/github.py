@@ -9,6 +9,7 @@ from vlmbench.compare.gate.outputs.markdown import markdown_report
 from vlmbench.compare.gate.outputs.rows import change, headline, labels, shown_rows
 from vlmbench.compare.gate.report import GateReport
 from vlmbench.errors import JournalError
+from vlmbench.text.visible import visible
 
 
 def annotation_lines(report: GateReport) -> Iterator[str]:
@@ -43,7 +44,7 @@ def append_summary(report: GateReport, file: Path) -> None:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
