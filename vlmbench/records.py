@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from vlmbench.errors import DataError
 from vlmbench.raster import decode_raster, drawing_kind
@@ -259,6 +259,9 @@ class MetricScore(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class SampleScores:
     """A line of scores.jsonl."""
+
+    __pydantic_config__: ClassVar = {"allow_inf_nan": False}
+    """A file that says NaN is damaged: none is ever written."""
 
     id: str
     key: str

@@ -461,14 +461,16 @@ def early_verdicts(draws: int, samples: int = 300) -> Iterator[Rate]:
         for _ in range(draws):
             rates = (0.1 + drop / 2, 0.1 - drop / 2)
             new, old = paired_answers(random, samples // 3, 3, *rates, 0.3)
-            one = watch_metric(scored, saved, place=0, margin=MARGIN, largest=3, hypotheses=1)
+            one = watch_metric(
+                scored, saved, place=0, margin=MARGIN, scale=1.0, largest=3, hypotheses=1
+            )
             verdict = None
             for start in range(0, samples, 3):
-                image = [((old[i, 0],), (new[i, 0],)) for i in range(start, start + 3)]
-                one.take(image, str(start))
+                image = range(start, start + 3)
+                one.take([((old[i, 0],), (new[i, 0],)) for i in image], str(start))
                 if (verdict := one.verdict()) is not None:
                     break
-            verdict = verdict or one.last_verdict()
+            verdict = verdict or one.last_verdict()[0]
             failed += verdict == wrong or (wrong == "no worse" and verdict == "better")
         yield Rate(f"drop {drop} called {wrong}", failed / draws, 0.0, 0.05)
 

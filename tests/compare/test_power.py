@@ -30,6 +30,23 @@ def test_a_table_without_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "332" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        ("2", "The effect is 2, and match.exact of ja-vqa goes from 0 to 1; give the difference"),
+        ("0", "above 0"),
+        ("nan", "above 0"),
+        ("inf", "above 0"),
+    ],
+)
+def test_an_effect_that_cannot_be(
+    capsys: pytest.CaptureFixture[str], effect: str, said: str
+) -> None:
+    assert main(["gate", "power", "--tasks", "ja-caption,ja-vqa", "--effect", effect]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
 def test_two_runs_say_how_much_models_differ(tmp_path: Path) -> None:
     task = make_task(tmp_path / "task", [question(n) for n in range(100)])
     out = tmp_path / "runs"

@@ -72,6 +72,8 @@ ERRORS = (
     "a model is trained by 'vlmbench train run RECIPE'",
     "there is no option {name} (did you mean {near}?); see '{command} --help'.",
     "there is no option {name}; see '{command} --help'.",
+    "there is no option {name} (did you mean {near}?); {advice}; see '{command} --help'.",
+    "there is no option {name}; {advice}; see '{command} --help'.",
     "the following arguments are required: {names}; see '{command} --help'.",
     "Stopped; the same command continues from here.",
     "See '{command}'.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -51,8 +52,9 @@ def gate_check_command(options: argparse.Namespace) -> int:
     else:
         print(text_report(report), end="")
     if options.github:
+        # GitHub reads both; with --json standard output is one document.
         for line in annotation_lines(report):
-            print(line)
+            print(line, file=sys.stderr if options.json else sys.stdout)
     return report.exit_code
 
 

@@ -61,15 +61,22 @@ def power_table(
         probability of 80 %.
 
     Raises:
-        UsageError: The effect is not above 0, or the pilot runs are of more than two models.
+        UsageError: The effect is not above 0 or beyond a metric's range, or the pilot runs are of
+            more than two models.
     """
-    if not effect > 0:
+    if not (effect > 0 and math.isfinite(effect)):
         raise UsageError(f"The effect is {effect}; give the difference to be seen, above 0.")
+    headlines = [(task, *headline) for task in tasks for headline in _headlines(task)]
+    for task, key, metric in headlines:
+        if metric.bounds and effect > metric.bounds[1] - metric.bounds[0]:
+            raise UsageError(
+                f"The effect is {effect:g}, and {key} of {task.name} goes from "
+                f"{metric.bounds[0]:g} to {metric.bounds[1]:g}; give the difference in its unit."
+            )
     known = _pilot_spreads(pilot)
     rows = [
         _row(task, key, metric, assumed, effect)
-        for task in tasks
-        for key, metric in _headlines(task)
+        for task, key, metric in headlines
         for assumed in known.get((task.name, key), _assumed(metric, effect))
     ]
     return pd.DataFrame(rows, columns=list(POWER_COLUMNS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -105,6 +106,8 @@ def small(data: dict[str, Any]) -> dict[str, Any]:
         (lambda data, rows: rows[0][5].__setitem__(0, [7]), "of 7, out of its range from 0 to 1"),
         (lambda data, rows: rows[0][5].__setitem__(0, [-1e300]), "out of its range"),
         (lambda data, rows: rows[0][5].__setitem__(0, [1, 2]), "of 2 numbers instead of 1"),
+        (lambda data, rows: rows[0][5].__setitem__(0, []), "of 0 numbers instead of 1"),
+        (lambda data, rows: small(data)["samples"].pop(), "holds 128 of the 150 scores of match"),
         (lambda data, rows: rows[0][5].clear(), "no score of match.exact for sample 'q0'"),
         (lambda data, rows: rows[0].__setitem__(1, "0" * 10), "sample 'q0' has another prompt"),
         (
@@ -160,6 +163,13 @@ def test_a_file_that_is_no_baseline_is_refused(
         check([run], tmp_path / "none.json")
 
 
+def with_score(lines: list[str], score: str) -> list[str]:
+    """The lines with another score of match.exact in the first."""
+    changed, count = re.subn(r'("match.exact":{[^}]*"vector":)\[1.0\]', rf"\1[{score}]", lines[0])
+    assert count == 1
+    return [changed, *lines[1:]]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -172,6 +182,10 @@ def test_a_file_that_is_no_baseline_is_refused(
             lambda lines: [lines[0].replace('"key":"q0#', '"key":"q0#f'), *lines[1:]],
             "other answers",
         ),
+        (lambda lines: with_score(lines, "NaN"), "damaged at line 1"),
+        (lambda lines: with_score(lines, "-Infinity"), "damaged at line 1"),
+        (lambda lines: with_score(lines, "7"), "for sample 'q0' of 7, out of its range"),
+        (lambda lines: with_score(lines, "1,0"), "'q0' of 2 numbers instead of 1"),
     ],
 )
 def test_scores_that_do_not_fit_their_journal_are_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -76,6 +77,14 @@ def test_texts_of_others_do_nothing_in_markdown(report: GateReport) -> None:
     assert text.count("<details>") == text.count("</details>") == 2
 
 
+def test_names_of_others_do_nothing_in_a_terminal(report: GateReport) -> None:
+    """A baseline comes with a pull request; its model may be called anything."""
+    named = dataclasses.replace(report, baseline_model="a\x1b[31m\nb", notes=("c\x1b]0;d\x07",))
+    for text in (text_report(named), *annotation_lines(named)):
+        assert "\x1b" not in text and "\x07" not in text
+    assert "against a�[31m b" in text_report(named)
+
+
 def test_annotations_are_one_line_each(report: GateReport) -> None:
     for line in annotation_lines(report):
         assert re.fullmatch(r"::(error|warning|notice) title=[^:,\n\r]*::[^\n\r]*", line)
@@ -122,8 +131,10 @@ def test_the_command_writes_everything(
     assert summary == "before\n" + (tmp_path / "m.md").read_text() + "\n"
     case = ElementTree.parse(tmp_path / "j.xml").getroot()[0][0]
     assert case.find(result) is not None
-    assert main([*command[:-5], "--json"]) == code
-    found = json.loads(capsys.readouterr().out)
+    assert main([*command, "--json"]) == code
+    printed = capsys.readouterr()
+    assert f"::{level} title=" in printed.err
+    found = json.loads(printed.out)
     assert (found["exit_code"], found["verdict"]) == (code, "undecided")
     assert found["rows"][0]["text"].startswith("undecided: ")
 

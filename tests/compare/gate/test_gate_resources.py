@@ -122,6 +122,21 @@ def test_repeats_are_of_the_same_model(tmp_path: Path) -> None:
         make_baseline([run], repeats=[other])
 
 
+def test_a_run_is_no_repeat_of_itself(tmp_path: Path) -> None:
+    first, second = (measured(tmp_path, name, 20.0) for name in ("r1", "r2"))
+    for repeats in ([first, second], [second, second / "ja-small"]):
+        with pytest.raises(UsageError, match=r"r\d/scripted-m/ja-small is given twice.*--repeats"):
+            make_baseline([first], repeats=repeats)
+
+
+def test_no_margin_is_named_that_the_rules_would_refuse(tmp_path: Path) -> None:
+    """Speeds that double from run to run: a latency three times the usual would be no surprise."""
+    first, *others = (measured(tmp_path, f"r{n}", one) for n, one in enumerate((5.0, 10.0, 20.0)))
+    file = save([first], tmp_path / "b.json", repeats=others)
+    report = check([measured(tmp_path, "n", 9)], file, rules=rules(resources={"latency": 0.1}))
+    assert of(report, "latency_p50").text == "undecided: more repeats"
+
+
 def test_the_command_takes_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [str(measured(tmp_path, f"r{n}", one)) for n, one in enumerate(SPEEDS)]
     file = tmp_path / "b.json"

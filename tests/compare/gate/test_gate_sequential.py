@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_gate import color_answers, color_task, save
-from made_runs import answered_run
+from made_runs import answered_run, make_task, question
 
 from vlmbench.cli.main import main
 from vlmbench.runs.directory import RunDir
@@ -89,6 +89,73 @@ def test_the_same_command_again_asks_nothing_more(
     assert sequential(tmp_path, task, file, answers, "bad") == 1
     assert saved_samples(capsys.readouterr().err) == first
     assert journal.read_text().count('"type":"response"') == lines
+
+
+def test_the_same_answers_are_unchanged_however_few(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = color_task(tmp_path / "tasks", 30)
+    answers = color_answers(20, 10)
+    file = save([answered_run(task, tmp_path / "old", "old", answers)], tmp_path / "b.json")
+    assert sequential(tmp_path, task, file, answers, "same") == 0
+    assert "ja-small: unchanged after 30 of 30 samples, all of them\n" in capsys.readouterr().err
+    assert sequential(tmp_path, task, file, color_answers(20, 10, other="緑"), "other") == 4
+    error = capsys.readouterr().err
+    # Where none of n differs, the interval reaches to z^2 / (n + z^2), z^2 = chi2.ppf(0.975, 1) =
+    # 5.024: 0.02 from n = 247 on.
+    (needed,) = re.findall(r"all of them: n = (\d+) instead of 30, or a margin of 0\.\d{3}", error)
+    assert int(needed) == 247
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "said"),
+    [
+        (300, 3, r"incomplete .*: 100 have no answer \(first reason: no answer is given for 'q3"),
+        (398, 3, r"incomplete .*: 2 have no answer"),
+        (400, 0, r"no worse after 400 of 400 samples, all of them$"),
+    ],
+)
+def test_samples_without_an_answer_are_no_regression(
+    tmp_path: Path,
+    task: Path,
+    capsys: pytest.CaptureFixture[str],
+    answered: int,
+    code: int,
+    said: str,
+) -> None:
+    file = baseline(tmp_path, task, 300)
+    answers = dict(list(color_answers(300, 100, other="緑").items())[:answered])
+    assert sequential(tmp_path, task, file, answers, "part") == code
+    assert re.search(said, capsys.readouterr().err, flags=re.MULTILINE)
+
+
+def test_a_tolerated_share_of_them_counts_as_the_worst(
+    tmp_path: Path, task: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = baseline(tmp_path, task, 300)
+    rules = tmp_path / "gate.yaml"
+    answers = dict(list(color_answers(300, 100, other="緑").items())[6:])
+    # 6 losses of 400 at worst: Tango's 97.5 % interval goes down to -0.036.
+    for margin, code in ((0.04, 0), (0.03, 4)):
+        rules.write_text(f"margin: {margin}\nmax_missing: 0.02\n")
+        name = f"m{code}"
+        assert sequential(tmp_path, task, file, answers, name, "--rules", str(rules)) == code
+    assert "a margin of 0.03" in capsys.readouterr().err
+
+
+def test_a_corpus_metric_tolerates_no_missing_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [question(number, answer=f"赤い花が{number}本咲いている") for number in range(20)]
+    metrics = [{"use": "overlap.bleu", "headline": True}]
+    task = make_task(tmp_path / "tasks", rows, metrics=metrics)
+    answers = {row["id"]: row["references"][0] for row in rows}
+    file = save([answered_run(task, tmp_path / "old", "old", answers)], tmp_path / "b.json")
+    rules = tmp_path / "gate.yaml"
+    rules.write_text("max_missing: 0.5\n")
+    del answers["q3"]
+    assert sequential(tmp_path, task, file, answers, "less", "--rules", str(rules)) == 3
+    assert "incomplete after 20 of 20 samples" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from made_gate import color_answers, color_task, gate, task_row
 
 from vlmbench.compare.gate.report import GateReport, GateRow
-from vlmbench.compare.gate.verdicts import verdict_of
+from vlmbench.compare.gate.verdicts import verdict_of, what_decides
+from vlmbench.stats import PairedDifference, paired_difference
 
 
 @pytest.mark.parametrize(
@@ -169,3 +172,23 @@ def test_the_margin_that_would_decide_decides(tmp_path: Path) -> None:
     assert row.verdict == "undecided"
     margin = float(row.decides.rpartition(" ")[2])
     assert task_row(gate(tmp_path, task, old, new, margin=margin)).verdict == "no worse"
+
+
+def same_scores(images: int, questions: int) -> PairedDifference:
+    """Two models with the same scores, though other answers, on so many questions an image."""
+    scores = np.zeros((images * questions, 1))
+    clusters = np.repeat(np.arange(images), questions).astype(str)
+    return paired_difference(scores, scores, clusters=clusters, kind="binary")
+
+
+@pytest.mark.parametrize(("images", "questions"), [(36, 3), (20, 5), (40, 1)])
+def test_the_number_that_decides_does_decide_where_no_score_differs(
+    images: int, questions: int
+) -> None:
+    seen = same_scores(images, questions)
+    text = what_decides(seen, low=seen.low, margin=0.02, scale=1.0, unit=1.0)
+    (needed,) = re.findall(rf"n = (\d+) instead of {images * questions},", text)
+    enough = -(-int(needed) // questions)
+    assert same_scores(enough, questions).low >= -0.02
+    # Student's t of more images is smaller, so that up to a fifth fewer would do.
+    assert same_scores(int(0.8 * enough), questions).low < -0.02

@@ -8,6 +8,7 @@ its beginning, its cluster, and each metric's vector.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ def make_baseline(
         max_missing: Tolerated share of a task's samples without an answer.
 
     Raises:
-        UsageError: There is no run, or the runs are of several models.
+        UsageError: There is no run, the runs are of several models, or a repeat is no further run.
         IncompleteError: A run lacks more answers than tolerated.
         JournalError: A run cannot be read, or its files do not fit together.
     """
@@ -123,6 +124,7 @@ def make_baseline(
     for run in found.values():
         refuse_incomplete(run, max_missing)
     again = [_repeat(found, root) for root in repeats]
+    _refuse_twice([run for one in (found, *again) for run in one.values()])
     tasks = {
         task: _baseline_task(run, [other[task] for other in again if task in other])
         for task, run in found.items()
@@ -185,6 +187,17 @@ def _repeat(found: Mapping[str, GateRun], root: Path) -> dict[str, GateRun]:
                 "another model; give further runs of the same one with --repeats."
             )
     return again
+
+
+def _refuse_twice(runs: Sequence[GateRun]) -> None:
+    """A run that is its own repeat would say that nothing differs from run to run."""
+    places = Counter(run.directory.path.resolve() for run in runs)
+    for run in runs:
+        if places[run.directory.path.resolve()] > 1:
+            raise UsageError(
+                f"{run.directory.path} is given twice; give further runs of the same model with "
+                "--repeats."
+            )
 
 
 def _baseline_task(run: GateRun, repeats: Sequence[GateRun]) -> BaselineTask:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,8 +35,9 @@ from vlmbench.compare.gate.baseline import (
     SavedSample,
     SavedVector,
 )
+from vlmbench.compare.gate.runs import vector_problem
 from vlmbench.errors import ConfigError
-from vlmbench.metrics.base import Metric, load_metric
+from vlmbench.metrics.base import load_metric
 from vlmbench.runs.directory import canonical_json, replace_file
 
 AGAIN = "save it again with 'vlmbench gate save RUNS -o FILE'"
@@ -52,8 +52,6 @@ _LARGEST_BLOCK = 1 << 24
 
 _LARGEST = 1 << 30
 """Bytes that all lines may hold together."""
-
-_TOLERANCE = 1e-9
 
 
 def write_baseline(baseline: Baseline, file: Path) -> None:
@@ -221,22 +219,15 @@ def _check_vectors(
         if number >= len(sample.vectors):
             raise _damaged(file, f"has no score of {saved.id} for sample '{sample.id}' of '{task}'")
         vector = sample.vectors[number]
-        if vector and (problem := _vector_problem(vector, metric)):
+        if isinstance(vector, tuple) and (problem := vector_problem(vector, metric)):
             raise _damaged(
                 file, f"has a score of {saved.id} for sample '{sample.id}' of '{task}' {problem}"
             )
-
-
-def _vector_problem(vector: tuple[float, ...], metric: Metric) -> str | None:
-    if len(vector) != metric.size:
-        return f"of {len(vector)} numbers instead of {metric.size}"
-    if not all(map(math.isfinite, vector)):
-        return "that is no number"
-    if metric.bounds is not None and metric.is_mean:
-        low, high = metric.bounds
-        if not low - _TOLERANCE <= vector[0] <= high + _TOLERANCE:
-            return f"of {vector[0]:g}, out of its range from {low:g} to {high:g}"
-    return None
+    scored = sum(isinstance(sample.vectors[number], tuple) for sample in samples)
+    if scored != saved.n:
+        raise _damaged(
+            file, f"holds {scored} of the {saved.n} scores of {saved.id} of task '{task}'"
+        )
 
 
 @cache

@@ -131,13 +131,14 @@ def _judged(row: GateRow, before: Sequence[float], other_machine: str, machine: 
     )
     ends = sorted(math.expm1(-end if row.lower_is_better else end) for end in (low, high))
     wide = math.expm1(-low) if row.lower_is_better else -math.expm1(low)
+    margin = f", or a margin of {rounded_up(wide):.3f}" if wide <= 1 else ""
     row = replace(
         row,
         low=ends[0],
         high=ends[1],
         p_value=seen.p_two_sided,
         method=seen.method,
-        decides=f"more repeats, or a margin of {rounded_up(wide):.3f}",
+        decides=f"more repeats{margin}",
     )
     return Judged(row, seen, low=low, high=high, margin=_in_logarithms(row))
 

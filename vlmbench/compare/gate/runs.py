@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from vlmbench.compare.paired_runs import headline_metrics
 from vlmbench.errors import IncompleteError, JournalError, UsageError
+from vlmbench.metrics.base import Metric
 from vlmbench.records import JournalSample, RunRecord, SampleScores
 from vlmbench.runs.directory import RunDir, find_runs
 from vlmbench.runs.journal import JournalContent, read_journal
+
+_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class GateRun:
         """The sample scores by id.
 
         Raises:
-            JournalError: scores.jsonl holds other samples than the journal, or one of them twice.
+            JournalError: scores.jsonl holds other samples than the journal, one of them twice, or
+                a score that its metric cannot give.
         """
         rows = self.directory.read_scores()
         by_id = {row.id: row for row in rows}
@@ -51,6 +57,8 @@ class GateRun:
             problem += f" and {more} others" if more else ""
         elif any(row.key != self.journal.responses[name].key for name, row in by_id.items()):
             problem = "was derived from other answers than its journal holds"
+        else:
+            problem = self._wrong_score(rows)
         if problem is not None:
             raise JournalError(
                 f"{self.directory.scores} {problem}; derive it again with "
@@ -58,10 +66,32 @@ class GateRun:
             )
         return by_id
 
+    def _wrong_score(self, rows: Sequence[SampleScores]) -> str | None:
+        for name, metric in headline_metrics(self.record).items():
+            for row in rows:
+                score = row.scores.get(name)
+                vector = score.vector if score is not None else None
+                if vector is not None and (problem := vector_problem(vector, metric)):
+                    return f"has a score of {name} for sample '{row.id}' {problem}"
+        return None
+
     @property
     def missing(self) -> int:
         """Samples of the run without an answer."""
         return self.record.coverage.total - self.record.coverage.answered
+
+
+def vector_problem(vector: Sequence[float], metric: Metric) -> str | None:
+    """Why the metric cannot have given this vector; None if it can."""
+    if len(vector) != metric.size:
+        return f"of {len(vector)} numbers instead of {metric.size}"
+    if not all(map(math.isfinite, vector)):
+        return "that is no number"
+    if metric.bounds is not None and metric.is_mean:
+        low, high = metric.bounds
+        if not low - _TOLERANCE <= vector[0] <= high + _TOLERANCE:
+            return f"of {vector[0]:g}, out of its range from {low:g} to {high:g}"
+    return None
 
 
 def runs_of_one_model(roots: Sequence[Path]) -> dict[str, GateRun]:

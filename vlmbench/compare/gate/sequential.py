@@ -9,6 +9,9 @@ all times at once: looking after every round costs nothing of their level. A run
 
 and goes to its end otherwise, where the ordinary interval has the other 2.5 %: so no more than 5 %
 of runs get a wrong verdict, stopped or not. A metric that is no mean on a range can't be watched.
+
+Samples without an answer or a score are the worst possible for passing, and the best possible for
+"regressed"; a run that lacks more answers than tolerated is incomplete.
 """
 
 from __future__ import annotations
@@ -21,20 +24,22 @@ from typing import TypeAlias
 import numpy as np
 
 from vlmbench.compare.gate.baseline import BaselineMetric, BaselineTask, asked_prefix
-from vlmbench.compare.gate.pairing import refuse_other_request
+from vlmbench.compare.gate.pairing import Pair, all_same, refuse_other_request
 from vlmbench.compare.gate.report import Verdict
 from vlmbench.compare.gate.rules import Rules, unit_of
-from vlmbench.compare.gate.verdicts import TOLERANCE, verdict_of
+from vlmbench.compare.gate.verdicts import TOLERANCE, verdict_of, what_decides
 from vlmbench.compare.paired_runs import metric_difference
 from vlmbench.derive import load_metrics, load_texts
 from vlmbench.metrics.base import Answer, Metric
 from vlmbench.records import JournalSample, Request, Response
 from vlmbench.scoring.aggregate import ScoredMetric
 from vlmbench.scoring.sample_scores import prepare_metrics
-from vlmbench.stats import ConfidenceSequence
+from vlmbench.stats import ConfidenceSequence, PairedDifference
 from vlmbench.tasks.spec import TaskSpec
 
 Vector: TypeAlias = tuple[float, ...]
+VectorPair: TypeAlias = tuple[Vector | None, Vector | None]
+"""Before and after; None where there is no answer or it could not be scored."""
 
 LEVEL = 0.975
 """Of the confidence sequences, and of the interval at the end."""
@@ -50,13 +55,18 @@ class EarlyVerdict:
     """Samples of the baseline that were compared."""
     total: int
     """Samples of the baseline."""
+    reason: str = ""
+    """Of an incomplete one, why; of an undecided one, what would decide."""
 
     @property
     def text(self) -> str:
         """Such as "ja-vqa: regressed after 96 of 332 samples; 236 saved"."""
         saved = self.total - self.n
         end = f"; {saved:,} saved" if saved else ", all of them"
-        return f"{self.task}: {self.verdict} after {self.n:,} of {self.total:,} samples{end}"
+        reason = f": {self.reason}" if self.reason else ""
+        return (
+            f"{self.task}: {self.verdict} after {self.n:,} of {self.total:,} samples{end}{reason}"
+        )
 
 
 @dataclass
@@ -67,12 +77,13 @@ class WatchedMetric:
     saved: BaselineMetric
     place: int
     margin: float
+    scale: float
+    """What a margin of 1 is in the metric's unit."""
     passing: ConfidenceSequence
     failing: ConfidenceSequence
     hypotheses: int
     """Metrics of all tasks that are looked at."""
-    old: list[Vector] = field(default_factory=list)
-    new: list[Vector] = field(default_factory=list)
+    pairs: list[VectorPair] = field(default_factory=list)
     clusters: list[str] = field(default_factory=list)
 
     @property
@@ -85,15 +96,23 @@ class WatchedMetric:
         """1 where more is better, else -1."""
         return -1 if self.metric.definition.lower_is_better else 1
 
-    def take(self, vectors: Sequence[tuple[Vector, Vector]], cluster: str) -> None:
-        """The vectors of a cluster's samples, before and after."""
-        self.old += [before for before, _ in vectors]
-        self.new += [after for _, after in vectors]
-        self.clusters += [cluster] * len(vectors)
-        if vectors and self.metric.is_mean and self.metric.bounds is not None:
-            total = self.sign * sum(after[0] - before[0] for before, after in vectors)
-            for one in (self.passing, self.failing):
-                one.update(np.array([total]), np.array([float(len(vectors))]))
+    @property
+    def ends(self) -> tuple[Vector, Vector] | None:
+        """The worst and the best vector; None where there is none, so that only the end decides."""
+        if not self.metric.is_mean or self.metric.bounds is None:
+            return None
+        low, high = self.metric.bounds[:: self.sign]
+        return (low,), (high,)
+
+    def take(self, pairs: Sequence[VectorPair], cluster: str) -> None:
+        """The vectors of a cluster's samples."""
+        self.pairs += pairs
+        self.clusters += [cluster] * len(pairs)
+        if not pairs or self.ends is None:
+            return
+        for one, hopeful in ((self.passing, False), (self.failing, True)):
+            total = sum(new[0] - old[0] for old, new in self._filled(pairs, hopeful=hopeful))
+            one.update(np.array([self.sign * total]), np.array([float(len(pairs))]))
 
     def verdict(self) -> Verdict | None:
         """What is safe to say so far."""
@@ -103,20 +122,46 @@ class WatchedMetric:
             return "better" if self.passing.low > TOLERANCE else "no worse"
         return None
 
-    def last_verdict(self) -> Verdict:
-        """What all samples say."""
-        if not self.old:
-            return "undecided"
-        new, old = np.array(self.new, dtype=np.float64), np.array(self.old, dtype=np.float64)
-        found = metric_difference(self.metric, new, old, self.clusters)
-        if found.small:
-            return "undecided"
-        low, high = (found if self.sign > 0 else found.negated()).interval(LEVEL)
-        p_regressed = (found if self.sign > 0 else found.negated()).p_below(self.margin)
+    def last_verdict(self) -> tuple[Verdict, str]:
+        """What all samples say; of an undecided one also what would decide."""
+        whole = [pair for pair in self.pairs if None not in pair]
+        if not whole or (self.ends is None and len(whole) < len(self.pairs)):
+            return "undecided", "answers that can be scored"
+        careful, hopeful = (self._difference(hopeful=hopeful) for hopeful in (False, True))
+        low, high = careful.interval(LEVEL)[0], hopeful.interval(LEVEL)[1]
         # Half of the errors that verdict_of allows, shared by all that is looked at.
-        return verdict_of(
-            low, high, margin=self.margin, p_regressed=2 * self.hypotheses * p_regressed
+        p_regressed = 2 * self.hypotheses * hopeful.p_below(self.margin)
+        verdict = verdict_of(low, high, margin=self.margin, p_regressed=p_regressed)
+        if careful.small:
+            verdict = "undecided"
+        if verdict != "undecided":
+            return verdict, ""
+        return verdict, what_decides(
+            careful,
+            low=low,
+            margin=self.margin,
+            scale=self.scale,
+            unit=self.metric.unit,
+            level=LEVEL,
         )
+
+    def _difference(self, *, hopeful: bool) -> PairedDifference:
+        """Of all samples; better is positive."""
+        old, new = (
+            np.array(side, dtype=np.float64)
+            for side in zip(*self._filled(self.pairs, hopeful=hopeful), strict=True)
+        )
+        found = metric_difference(self.metric, new, old, self.clusters)
+        return found if self.sign > 0 else found.negated()
+
+    def _filled(
+        self, pairs: Sequence[VectorPair], *, hopeful: bool
+    ) -> Iterator[tuple[Vector, Vector]]:
+        """What is not known is the worst for a verdict to pass, and the best for it to fail."""
+        worst, best = self.ends or ((), ())
+        for_old, for_new = (worst, best) if hopeful else (best, worst)
+        for old, new in pairs:
+            yield for_old if old is None else old, for_new if new is None else new
 
 
 class SequentialGate:
@@ -142,6 +187,9 @@ class SequentialGate:
         self._answers: dict[str, tuple[Response, JournalSample]] = {}
         self._next = 0
         self._seen = 0
+        self._failures: list[str] = []
+        """Messages of the samples without an answer."""
+        self._tolerated = rules.max_missing * len(saved.samples)
         self._largest = 1
         self._watched = self._make_watched(rules, tasks)
         self.stopped: Verdict | None = None
@@ -183,8 +231,28 @@ class SequentialGate:
 
     def result(self) -> EarlyVerdict:
         """How the run ended."""
-        verdict = self.stopped or _worst([one.last_verdict() for one in self._watched])
-        return EarlyVerdict(self._task.name, verdict, self._seen, len(self._samples))
+        verdict, reason = self._ended()
+        return EarlyVerdict(self._task.name, verdict, self._seen, len(self._samples), reason)
+
+    def _ended(self) -> tuple[Verdict, str]:
+        if self.stopped is not None:
+            return self.stopped, ""
+        answers = {name: response.text for name, (response, _) in self._answers.items()}
+        if all_same([Pair(one, None, answers.get(one.id)) for one in self._saved.samples]):
+            return "unchanged", ""
+        found = [one.last_verdict() for one in self._watched]
+        verdict = _worst([one for one, _ in found])
+        if verdict != "regressed" and self._incomplete:
+            return "incomplete", (
+                f"{len(self._failures):,} have no answer (first reason: {self._failures[0]})"
+            )
+        return verdict, next((reason for one, reason in found if one == verdict), "")
+
+    @property
+    def _incomplete(self) -> bool:
+        """Whether more answers are missing than tolerated: without a worst score, any."""
+        tolerated = self._tolerated if all(one.ends for one in self._watched) else 0.0
+        return len(self._failures) > tolerated + TOLERANCE
 
     def _make_watched(self, rules: Rules, tasks: int) -> list[WatchedMetric]:
         corpus = [(one.references, one.meta) for one in load_texts(self._task)]
@@ -199,8 +267,8 @@ class SequentialGate:
                 metric := scored[one.id],
                 one,
                 place=place,
-                margin=rules.margin_share(self._task.name, one.id, metric.metric)
-                * unit_of(metric.metric, one.value or 0.0),
+                margin=rules.margin_share(self._task.name, one.id, metric.metric),
+                scale=unit_of(metric.metric, one.value or 0.0),
                 largest=self._largest,
                 hypotheses=hypotheses,
             )
@@ -210,34 +278,35 @@ class SequentialGate:
     def _take(self, ids: Sequence[str]) -> None:
         """One cluster's answers."""
         self._seen += len(ids)
+        errors = (self._answers[name][0].error for name in ids)
+        self._failures += [error.message.rstrip(".") for error in errors if error is not None]
         for one in self._watched:
-            vectors = [found for name in ids if (found := self._vectors(one, name)) is not None]
-            one.take(vectors, str(self._samples[ids[0]].cluster))
+            pairs = [found for name in ids if (found := self._vectors(one, name)) is not None]
+            one.take(pairs, str(self._samples[ids[0]].cluster))
 
-    def _vectors(self, one: WatchedMetric, name: str) -> tuple[Vector, Vector] | None:
-        """A sample's vectors in the baseline and now; None where one of them is missing.
-
-        An answer that failed counts as the worst.
-        """
+    def _vectors(self, one: WatchedMetric, name: str) -> VectorPair | None:
+        """A sample's vectors in the baseline and now; None where it tells nothing."""
         before = self._samples[name].vectors[one.place]
         response, sample = self._answers[name]
-        if not before or not one.scored.applies(sample.meta):
+        if before is False or not one.scored.applies(sample.meta):
             return None
-        if response.text is None:
-            if one.metric.bounds is None:
-                return None
-            return before, (one.metric.bounds[0 if one.sign > 0 else 1],)
-        answer = Answer(
-            response.text, sample.references, sample.choices, sample.meta, finish=response.finish
-        )
-        after = one.metric.score(answer).vector
-        return None if after is None else (before, after)
+        after = None
+        if response.text is not None:
+            answer = Answer(
+                response.text,
+                sample.references,
+                sample.choices,
+                sample.meta,
+                finish=response.finish,
+            )
+            after = one.metric.score(answer).vector
+        return None if before is None and after is None else (before, after)
 
     def _safe(self) -> Verdict | None:
         verdicts = [one.verdict() for one in self._watched]
         if "regressed" in verdicts:
             return "regressed"
-        if not verdicts or None in verdicts:
+        if not verdicts or None in verdicts or self._incomplete:
             return None
         return _worst([verdict for verdict in verdicts if verdict is not None])
 
@@ -248,6 +317,7 @@ def watch_metric(
     *,
     place: int,
     margin: float,
+    scale: float,
     largest: int,
     hypotheses: int,
 ) -> WatchedMetric:
@@ -255,7 +325,8 @@ def watch_metric(
 
     Args:
         place: Of its vectors in the baseline's samples.
-        margin: The tolerated drop in the metric's unit.
+        margin: The tolerated drop as a share.
+        scale: What a share of 1 is in the metric's unit.
         largest: Samples of the largest cluster.
         hypotheses: Metrics of all tasks that are looked at.
     """
@@ -265,7 +336,7 @@ def watch_metric(
         ConfidenceSequence((-width, width), level=level, largest=largest)
         for level in (LEVEL, 1 - (1 - LEVEL) / hypotheses)
     )
-    return WatchedMetric(scored, saved, place, margin, passing, failing, hypotheses)
+    return WatchedMetric(scored, saved, place, margin * scale, scale, passing, failing, hypotheses)
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:

@@ -16,6 +16,7 @@ Ends are compared with a tolerance of 1e-9, never as floats: 0.70 - 0.72 is not 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -99,7 +100,14 @@ def _decided(one: Judged, p_regressed: float | None, p_worse: float | None) -> G
         reason = f"{_counted(one.seen)} too few to call"
     decides = ""
     if verdict == "undecided" and (row.gated or row.decides):
-        decides = row.decides or _what_decides(one, row)
+        decides = row.decides or what_decides(
+            one.seen,
+            low=one.low,
+            margin=one.margin,
+            scale=one.scale,
+            unit=one.unit,
+            kind="mean margin" if row.kind == "pooled" else "margin",
+        )
     return dataclasses.replace(row, verdict=verdict, reason=reason, decides=decides)
 
 
@@ -109,23 +117,58 @@ def _counted(seen: PairedDifference) -> str:
     return f"{seen.n} samples are" if seen.n != 1 else "1 sample is"
 
 
-def _what_decides(one: Judged, row: GateRow) -> str:
+def what_decides(
+    seen: PairedDifference,
+    *,
+    low: float,
+    margin: float,
+    scale: float,
+    unit: float,
+    kind: str = "margin",
+    level: float = LEVEL,
+) -> str:
     """How many samples let an equal model pass four times of five, and at which margin this run
-    would pass."""
-    assert one.seen is not None
-    spread, n, clusters = one.seen.sd, one.seen.n, one.seen.clusters
+    would pass.
+
+    Args:
+        seen: Better is positive.
+        low: Its lower end with the missing and lost samples at their worst.
+        scale: What a share of 1 is in the metric's unit.
+        unit: `Metric.unit`.
+        kind: What the margin is called.
+        level: Of the interval.
+    """
+    spread, n, clusters = seen.sd, seen.n, seen.clusters
     parts = []
-    needed = samples_for_margin(one.margin, spread, scale=one.unit) if one.margin > 0 else 0
-    if one.seen.small:
+    needed = 0
+    if margin > 0:
+        needed = max(
+            samples_for_margin(margin, spread, scale=unit, level=level),
+            _where_none_differs(seen, margin / unit, unit, level),
+        )
+    if seen.small:
         few = f"{FEW} clusters instead of {clusters}" if clusters < n else ""
         return few or f"n = {max(needed, FEW):,} instead of {n:,}"
     if needed > n:
         parts.append(f"n = {needed:,} instead of {n:,}")
-    wide = max(margin_at(n, spread, scale=one.unit), -one.low)
-    share = rounded_up(wide / one.scale) if one.scale > 0 else float("inf")
+    wide = max(margin_at(n, spread, scale=unit, level=level), -low)
+    share = rounded_up(wide / scale) if scale > 0 else float("inf")
     if share <= 1:
-        parts.append(f"a {'mean ' if row.kind == 'pooled' else ''}margin of {share:.3f}")
+        parts.append(f"a {kind} of {share:.3f}")
     return ", or ".join(parts) or "more samples"
+
+
+def _where_none_differs(seen: PairedDifference, margin: float, unit: float, level: float) -> int:
+    """Samples that would be needed if no more of them differed than do here.
+
+    Where none does, half the interval is c / (n + c), with a c that clusters and the number of
+    tasks make larger; `samples_for_margin` knows of neither.
+    """
+    low, high = seen.interval(level)
+    half = (high - low) / 2 / unit
+    if half >= 1 or margin >= 1:
+        return 0
+    return math.ceil(seen.n * half / (1 - half) * (1 - margin) / margin - TOLERANCE)
 
 
 def rounded_up(share: float) -> float:

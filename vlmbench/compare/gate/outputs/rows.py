@@ -82,12 +82,17 @@ def headline(report: GateReport) -> str:
     return f"{report.model} against {report.baseline_model}: {report.verdict}"
 
 
+def printable(text: str) -> str:
+    """A text without control characters, which a terminal would obey."""
+    return "".join(one if one.isprintable() else "�" for one in text)
+
+
 def one_line(text: str | None, length: int) -> str:
-    """A text of somebody else on one line, cut with an ellipsis and without control characters,
-    which a terminal would obey; or what stands for no answer."""
+    """A text of somebody else on one line, cut with an ellipsis and without control characters; or
+    what stands for no answer."""
     if text is None:
         return "(no answer)"
-    flat = "".join(one if one.isprintable() else "�" for one in " ".join(text.split()))
+    flat = printable(" ".join(text.split()))
     if not flat:
         return "(empty)"
     return flat if len(flat) <= length else flat[: length - 1] + "…"
