@@ -14,10 +14,10 @@ from vlmbench.compare.gate.outputs.rows import (
     moved_slices,
     number,
     one_line,
-    printable,
     shown_rows,
 )
 from vlmbench.compare.gate.report import ChangedSample, GateReport, GateRow
+from vlmbench.text.visible import visible
 
 WIDTH = 80
 _NAME, _NUMBER, _N, _CHANGE = 19, 7, 6, 25
@@ -30,7 +30,7 @@ def text_report(report: GateReport) -> str:
 
 def _harmless(line: str) -> str:
     """A line that GitHub takes for no command to the workflow, as `::stop-commands::` would be."""
-    shown = printable(line)
+    shown = visible(line)
     return f"  .{shown}" if shown.lstrip().startswith(("::", "##[")) else shown
 
 
