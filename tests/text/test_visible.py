@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vlmbench.text.visible import visible
+from vlmbench.text.visible import visible, visible_line
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,7 @@ from vlmbench.text.visible import visible
 )
 def test_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_a_name_with_line_breaks_stays_on_its_line() -> None:
+    assert visible_line("a\nb\t\x1b") == "a\\nb\\t\\x1b"

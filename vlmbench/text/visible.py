@@ -16,6 +16,11 @@ def visible(text: str) -> str:
     return _OBEYED.sub(_written, text)
 
 
+def visible_line(text: str) -> str:
+    """The same for what stands inside a sentence, such as a file's name: on one line."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def _written(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
