@@ -39,6 +39,17 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, problem: str) -> Non
     assert message.endswith("; fetch it again.") and "\n" not in message
 
 
+def test_a_line_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmbench.schema.MAX_LINE_MIB", 1)
+    path = tmp_path / "rows.jsonl"
+    row = b'{"a": "%s"}\n' % (b"x" * (2**20 - 10))
+    path.write_bytes(row + row.replace(b'"}', b'xx"}'))
+    lines = read_jsonl(path)
+    assert next(lines)[0] == 1
+    with pytest.raises(DataError, match=r"Line 2 of .* is longer than 1 MiB"):
+        next(lines)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"), [("gone.jsonl", "No such file"), (".", "Is a directory")]
 )

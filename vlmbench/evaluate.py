@@ -48,6 +48,7 @@ from vlmbench.tasks.row_problems import Problems
 from vlmbench.tasks.sources import RowsHash, reads_hub, rows_fingerprint
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.variant import Variant, variant_requests
+from vlmbench.text.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -239,7 +240,7 @@ def evaluate_models(
 
 
 def _notify(sentence: str) -> None:
-    print(f"vlmbench: {sentence}", file=sys.stderr)
+    print(f"vlmbench: {visible(sentence)}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,13 @@ FORMATS = (
 
 MAX_PIXELS = 80_000_000
 """Of a picture; a page of A3 at 600 dots an inch has 70 million. 20 KB of PNG can hold a hundred
-times as many, and what is decoded takes up to 24 bytes a pixel."""
+times as many, and what is decoded takes up to 16 bytes a pixel."""
+
+MAX_SIDE = 65_535
+"""Pixels of a side, as JPEG has it; Pillow cannot make much longer ones smaller."""
+
+_BLOCK = 2**22
+"""Pixels that are computed with at a time, each of which takes 30 bytes meanwhile."""
 
 _ORIENTATION = 0x0112
 _TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
@@ -46,16 +52,19 @@ def open_raster(data: bytes) -> PIL.Image.Image:
     """A picture of which only the head is read.
 
     Raises:
-        ValueError: It has more than `MAX_PIXELS`.
+        ValueError: It has more than `MAX_PIXELS`, or a side longer than `MAX_SIDE`.
         Exception: Whatever Pillow's plugins raise on what is no raster picture.
     """
     import PIL.Image
 
     picture = PIL.Image.open(io.BytesIO(data), formats=_formats())
-    if picture.width * picture.height > MAX_PIXELS:
+    if picture.width * picture.height > MAX_PIXELS or max(picture.size) > MAX_SIDE:
         size = f"{picture.width:,} x {picture.height:,}"
         picture.close()
-        raise ValueError(f"it has {size} pixels, and more than {MAX_PIXELS:,} are not decoded")
+        raise ValueError(
+            f"it has {size} pixels, and more than {MAX_PIXELS:,}, or {MAX_SIDE:,} a side, are not "
+            "decoded"
+        )
     return picture
 
 
@@ -122,16 +131,23 @@ def scaled_to_8_bits(values: np.ndarray) -> np.ndarray:
     """
     import numpy as np
 
-    whole = values.dtype.kind in "iu"
-    exact = values.astype(np.float64)
-    finite = exact[np.isfinite(exact)]
-    if not finite.size:
-        return np.zeros(values.shape, np.uint8)
-    low, high = float(finite.min()), float(finite.max())
-    start, end = _value_range(low, high, whole=whole)
-    with np.errstate(invalid="ignore"):
-        share = np.clip((exact - start) / (end - start), 0.0, 1.0)
-    return np.rint(np.nan_to_num(share) * 255).astype(np.uint8)
+    scaled = np.zeros(values.shape, np.uint8)
+    step = max(1, _BLOCK // max(1, values[:1].size))
+    blocks = [slice(at, at + step) for at in range(0, len(values), step)]
+    ends = [
+        (float(finite.min()), float(finite.max()))
+        for block in blocks
+        if (finite := values[block][np.isfinite(values[block])]).size
+    ]
+    if not ends:
+        return scaled
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    start, end = _value_range(low, high, whole=values.dtype.kind in "iu")
+    for block in blocks:
+        with np.errstate(invalid="ignore"):
+            share = np.clip((values[block].astype(np.float64) - start) / (end - start), 0.0, 1.0)
+        scaled[block] = np.rint(np.nan_to_num(share) * 255)
+    return scaled
 
 
 def without_metadata(data: bytes) -> bytes | None:
@@ -168,18 +184,29 @@ def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    import PIL.Image
 
     if is_deep(picture):
         return _eight_bits(picture).convert("RGB")
     if picture.mode == "La":
         picture = picture.convert("LA")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in picture.info:
-        # Below only what is not RGB yet: each copy costs as much as loading.
-        picture = picture.convert("RGBA")
-        canvas = PIL.Image.new("RGBA", picture.size, "white")
-        return PIL.Image.alpha_composite(canvas, picture).convert("RGB")
+        return _on_white(picture)
+    # Only what is not RGB yet: each copy costs as much as loading.
     return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _on_white(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture with transparency, by strips: four copies of a large one are too many."""
+    import PIL.Image
+
+    width, height = picture.size
+    whole = PIL.Image.new("RGB", picture.size)
+    step = max(1, _BLOCK // width)
+    for top in range(0, height, step):
+        strip = picture.crop((0, top, width, min(top + step, height))).convert("RGBA")
+        white = PIL.Image.new("RGBA", strip.size, "white")
+        whole.paste(PIL.Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return whole
 
 
 def _eight_bits(picture: PIL.Image.Image) -> PIL.Image.Image:

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,6 +26,9 @@ class Strict(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MAX_LINE_MIB = 64
+"""Of a line of JSON Lines, which is read as a whole."""
+
 
 def read_yaml(path: Path) -> Any:
     """What a YAML file says, as plain values.
@@ -33,6 +36,8 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: The file cannot be read or is not YAML.
     """
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{path} is no file; check the path.")
     try:
         with path.open(encoding="utf-8") as handle:
             return load_yaml(handle.read(MAX_CHARACTERS + 1))
@@ -53,9 +58,26 @@ def read_jsonl(path: Path, *, advice: str = "correct it") -> Iterator[tuple[int,
     """
     try:
         with path.open("rb") as handle:
-            yield from parse_jsonl(handle, str(path), advice=advice)
+            yield from parse_jsonl(short_lines(handle, str(path)), str(path), advice=advice)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+
+
+def short_lines(handle: IO[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a file, none of which fills the memory.
+
+    Raises:
+        DataError: One is longer than `MAX_LINE_MIB`.
+    """
+    number = 0
+    while line := handle.readline(MAX_LINE_MIB * 2**20 + 1):
+        number += 1
+        if len(line) > MAX_LINE_MIB * 2**20:
+            raise DataError(
+                f"Line {number} of {name} is longer than {MAX_LINE_MIB} MiB; make it shorter, or "
+                "store the rows as Parquet."
+            )
+        yield line
 
 
 def parse_jsonl(
@@ -223,8 +245,9 @@ def _real_path(kind: str, place: Sequence[int | str], data: Any) -> tuple[int | 
     """A place without the names of forms, which are no keys of the data."""
     path: list[int | str] = []
     for number, part in enumerate(place):
-        last = number == len(place) - 1
-        if isinstance(data, Mapping) and (part in data or (last and kind == "missing")):
+        # The last one is no key where it is missing, nor as it stands here where it is no text.
+        is_key = number == len(place) - 1 and kind in ("missing", "extra_forbidden")
+        if isinstance(data, Mapping) and (part in data or is_key):
             path.append(part)
             data = data.get(part)
         elif isinstance(data, list) and isinstance(part, int):

@@ -101,6 +101,21 @@ def _template(text: str) -> Callable[[Path], None]:
     return change
 
 
+def _enlarging(folder: Path) -> None:
+    path = folder / "processor_config.json"
+    processor = json.loads(path.read_text(encoding="utf-8"))
+    processor["image_processor"]["size"] = {"shortest_edge": 2 * 10**8, "longest_edge": 10**9}
+    path.write_text(json.dumps(processor), encoding="utf-8")
+
+
+def _growing(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    step = {"type": "Replace", "pattern": {"Regex": "."}, "content": "y" * 500}
+    tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [step] * 5}
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+
+
 CASES = [
     _checkpoint(
         "pickle_bin", "weights that are a pickle of code", lambda folder: _weights(folder, "bin")
@@ -162,6 +177,8 @@ CASES = [
         "a generation config of lists 100,000 deep",
         lambda folder: (folder / "generation_config.json").write_text("[" * 100_000),
     ),
+    _checkpoint("image_size", "a processor that makes images of 200 million pixels", _enlarging),
+    _checkpoint("tokenizer_growth", "a tokenizer that makes texts longer and longer", _growing),
     _config("cfg_text_null", "a model of default size", text_config=None),
     _checkpoint(
         "card_deep",

@@ -50,7 +50,9 @@ def write(
     (directory / "t.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _template(name: str, source: str, *, key: str = "prompt", quick: bool = False) -> Case:
+def _template(
+    name: str, source: str, *, key: str = "prompt", quick: bool = False, **columns: str
+) -> Case:
     def setup(directory: Path, stack: ExitStack) -> Attack:
         values = task()
         if key == "id":
@@ -59,11 +61,12 @@ def _template(name: str, source: str, *, key: str = "prompt", quick: bool = Fals
             values["data"] = {**values["data"], "keep": source}
         else:
             values[key] = source
-        write(directory, values)
+        write(directory, values, [{**row, **columns} for row in ROWS])
         return Attack(RUN, codes=frozenset({2}))
 
     shown = source if len(source) < 60 else source[:57] + "..."
     about = f"`{shown}`" + ("" if key == "prompt" else f" as `{key}`")
+    about += f", of columns of {len(next(iter(columns.values()))):,} characters" if columns else ""
     return Case("template", name, about, setup, seconds=45, mebibytes=700, quick=quick)
 
 
@@ -109,6 +112,7 @@ def _columns(count: int, **columns: list[Any]) -> pyarrow.Table:
 
 
 LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+LONG = "a" * 60_000
 LAUGHS = "\nlol0: &lol0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"lol{n}: &lol{n} [{', '.join([f'*lol{n - 1}'] * 10)}]\n" for n in range(1, 9)
 )
@@ -121,6 +125,12 @@ IMAGES = {
     "images": ["image"],
 }
 META = {"id": "{{ row.id }}", "references": ["{{ row.answer }}"], "meta": ["long"]}
+
+
+def _not_utf8() -> pyarrow.Array:
+    offsets = pyarrow.array(range(5), pyarrow.int32()).buffers()[1]
+    texts = pyarrow.py_buffer(b"\xff" * 4)
+    return pyarrow.Array.from_buffers(pyarrow.string(), 4, [None, offsets, texts])
 
 
 def _long(*ends: str) -> list[str]:
@@ -154,6 +164,19 @@ CASES = [
     _template("deep_call", "{{ " + "f(" * 2000 + "1" + ")" * 2000 + " }}"),
     _template("keep_loop", "row.id == 'x' * 10 ** 9", key="keep", quick=True),
     _template("long", "x" * 30_000, quick=True),
+    _template("join_row", "{{ row.a | join(row.b) }}", a=LONG, b=LONG),
+    _template("for_row", "{% for c in row.a %}{{ row.b }}{% endfor %}", quick=True, a=LONG, b=LONG),
+    _template(
+        "for_row_id", "{% for c in row.a %}{{ row.b }}{% endfor %}", key="id", a=LONG, b=LONG
+    ),
+    _template(
+        "sort_row", "{% for c in row.a %}{{ (row.b | sort) | length }}{% endfor %}", a=LONG, b=LONG
+    ),
+    _template(
+        "replace_row",
+        "{{ row.a | replace('a', '" + "a" * 40 + "') | replace('a', '" + "b" * 40 + "') }}",
+        a="a" * 1_500_000,
+    ),
     _yaml("lol_unknown", "billion laughs under unknown keys", LAUGHS),
     _yaml("lol_row", "the same in an example's row", LAUGHS_ROW, quick=False),
     _yaml("lol_small", "a million values by aliases", LAUGHS_SMALL, quick=False),
@@ -180,6 +203,7 @@ CASES = [
         "\nx: !!python/object/apply:os.system ['touch got-through']\n",
         quick=False,
     ),
+    _yaml("null_key", "a key that is null", "\n~: 1\n", quick=False),
     _yaml("doubled_key", "a key that stands twice", "\nname: u\n", quick=False),
     _rows(
         "slice_nan",
@@ -204,6 +228,11 @@ CASES = [
         "half a surrogate pair in a field that slices",
         json.dumps({**ROWS[0], "id": "n", "kind": "\ud800"}),
         slices=["kind"],
+    ),
+    _rows(
+        "reference_deep",
+        "a reference that is a list's text, 60,000 deep",
+        json.dumps({**ROWS[0], "id": "n", "answer": '["a",' + "[" * 60_000 + "]" * 60_001}),
     ),
     _rows(
         "jsonl_deep",
@@ -242,6 +271,19 @@ CASES = [
         "dictbomb_60MBx64",
         "one text of 60 MB in 64 rows",
         lambda: _columns(64, long=["x" * 60 * 2**20] * 64),
+    ),
+    _parquet(
+        "date_far",
+        "dates after the year 9999",
+        lambda: _columns(4, long=pyarrow.array([10**15] * 4, pyarrow.timestamp("s"))),
+        fields=META,
+    ),
+    _parquet("bad_utf8", "a text that is not UTF-8", lambda: _columns(4, question=_not_utf8())),
+    _parquet(
+        "list_texts",
+        "eight lists of 400,000 texts each",
+        lambda: _columns(8, long=[["x" * 1000] * 400_000] * 8),
+        fields=META,
     ),
     _parquet(
         "image_200MB_zero_x3",

@@ -28,6 +28,8 @@ CTRL_C_SECONDS = 2.0
 """Within them a command ends, whatever it waits for."""
 PATIENCE = 10
 """How many times as long as the processor's time of a case it may take by the clock."""
+MEMORY_PATIENCE = 3
+"""How many times the memory of a case it may take before it is ended, for the machine's sake."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _run(case: Case, attack: Attack, directory: Path) -> tuple[int | None, float
             preexec_fn=_hear_ctrl_c,
         )
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used, late = _watched(process, case.seconds, attack.interrupt)
+        used, late = _watched(process, case, attack.interrupt)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         # Exact, where looking at it now and then has missed the end.
         whole = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -168,16 +170,16 @@ def _hear_ctrl_c() -> None:
 
 
 def _watched(
-    process: subprocess.Popen[bytes], most: float, interrupt: Callable[[], bool] | None
+    process: subprocess.Popen[bytes], case: Case, interrupt: Callable[[], bool] | None
 ) -> tuple[_Used, bool]:
-    """Wait for its end, or end it where it uses more than so many seconds of the processor.
+    """Wait for its end, or end it where it uses far more than the case allows.
 
     Not by wait4, whose maximum begins with what this process held when it started the other.
     """
     root, used = psutil.Process(process.pid), _Used()
     seconds: dict[int, float] = {}
     pressed: tuple[float, float] | None = None
-    until = time.monotonic() + PATIENCE * most
+    until = time.monotonic() + PATIENCE * case.seconds
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
             for one in (root, *root.children(recursive=True)):
@@ -190,7 +192,8 @@ def _watched(
             interrupt = None
             process.send_signal(signal.SIGINT)
             pressed = time.monotonic(), used.seconds
-        if used.seconds > most or time.monotonic() > until:
+        greedy = used.mebibytes > MEMORY_PATIENCE * case.mebibytes
+        if used.seconds > case.seconds or greedy or time.monotonic() > until:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -205,7 +208,7 @@ def _watched(
 
 def _problem(case: Case, attack: Attack, code: int | None, used: _Used, errors: str) -> str:
     if code is None:
-        return f"it did not end ({used.seconds:.0f} s of the processor)"
+        return f"it was ended ({used.seconds:.0f} s of the processor, {used.mebibytes:,.0f} MiB)"
     if "Traceback (most recent call last)" in errors:
         return "a traceback"
     if code not in attack.codes:

@@ -35,11 +35,13 @@ def head(status: int = 200, kind: str = "application/json", **headers: str) -> b
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def whole(body: bytes, status: int = 200, **headers: str) -> Behavior:
+def whole(
+    body: bytes, status: int = 200, kind: str = "application/json", **headers: str
+) -> Behavior:
     """Answers and closes."""
 
     def behave(connection: socket.socket, text: str, over: threading.Event) -> None:
-        connection.sendall(head(status, Content_Length=str(len(body)), **headers) + body)
+        connection.sendall(head(status, kind, Content_Length=str(len(body)), **headers) + body)
 
     return behave
 

@@ -90,6 +90,18 @@ CASES = [
     _stopped("never", "while no reply comes", silent, quick=True),
     _stopped("slow", "while a reply trickles", trickled(head() + completion())),
     _stopped("models", "while /models is silent", whole(completion()), models=silent),
+    _stopped(
+        "models_slow",
+        "while /models trickles",
+        whole(completion()),
+        models=trickled(head() + b" " * 10_000),
+    ),
+    _stopped(
+        "models_endless",
+        "in endless headers of /models",
+        whole(completion()),
+        models=endless(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", pause=0.05),
+    ),
     _stopped("retry_after", "in a wait of 600 s", whole(b"{}", 429, Retry_After="600")),
     _stopped("retry", "while it tries again", whole(b"{}", 503)),
     _stopped("reset", "while connections are cut", reset),

@@ -14,11 +14,11 @@ import PIL.Image
 from attack.data_cases import ROWS, task, write
 from attack.harness import Attack, Case
 from attack.hostile_server import completion, serving, whole
-from attack.runs import ENVIRONMENT, REFUSED, asking
+from attack.runs import ENVIRONMENT, FINE, REFUSED, asking
 
 
-def _png(width: int, height: int, data: bytes) -> bytes:
-    """A gray PNG whose head says this size, whatever its data."""
+def _png(width: int, height: int, data: bytes, depth: int = 8, color: int = 0) -> bytes:
+    """A PNG whose head says this size, gray if not told, whatever its data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
@@ -27,7 +27,7 @@ def _png(width: int, height: int, data: bytes) -> bytes:
 
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     parts = (
-        chunk(b"IHDR", size + b"\x08\0\0\0\0"),
+        chunk(b"IHDR", size + bytes([depth, color, 0, 0, 0])),
         chunk(b"IDAT", zlib.compress(data, 9)),
         chunk(b"IEND", b""),
     )
@@ -72,6 +72,25 @@ def _pictures(
     return Case("picture", name, about, setup, mebibytes=700, quick=quick)
 
 
+def _thin() -> bytes:
+    return _png(79_999_999, 1, bytes(80_000_000))
+
+
+def _large(name: str, about: str, depth: int, color: int, bytes_each: int) -> Case:
+    """A picture that is decoded, with a bound on what that takes."""
+
+    def setup(directory: Path, stack: ExitStack) -> Attack:
+        url = stack.enter_context(serving(whole(completion())))
+        data = _png(10_000, 7_900, bytes((10_000 * bytes_each + 1) * 7_900), depth, color)
+        (directory / "0.png").write_bytes(data)
+        fields = {**task()["fields"], "images": ["image"]}
+        write(directory, task(fields=fields), [{**ROWS[0], "image": "0.png"}])
+        arguments = asking(directory, url, "--model-option", "max_side=32")
+        return Attack(arguments, FINE, environment=ENVIRONMENT)
+
+    return Case("picture", name, about, setup, seconds=90, mebibytes=1500, quick=False)
+
+
 def _named(name: str, about: str, image: str, *, codes: frozenset[int], says: str) -> Case:
     """A row that names a picture so."""
 
@@ -97,6 +116,9 @@ CASES = [
         _png(16_000, 10_000, bytes(16_001 * 1000)),
         quick=True,
     ),
+    _pictures("thin", "a PNG of 80 million x 1 pixels", lambda path: path.write_bytes(_thin())),
+    _large("deep", "a PNG of 79 million pixels of 16 bits", 16, 0, 2),
+    _large("clear", "a PNG of 79 million pixels with transparency", 8, 6, 4),
     _pictures("half", "half a JPEG, half a PNG", *(_encoded(one)[:900] for one in ("JPEG", "PNG"))),
     _pictures(
         "noise", "bytes that are no picture", b"\x89PNG\r\n\x1a\n" + bytes(900), b"x", bytes(9)

@@ -18,10 +18,11 @@ from attack.interrupt_cases import CASES as INTERRUPTS
 from attack.journal_cases import CASES as JOURNALS
 from attack.page import attacks_part, fuzz_part, kills_part, line, told, with_part
 from attack.picture_cases import CASES as PICTURES
+from attack.record_cases import CASES as RECORDS
 from attack.server_cases import CASES as SERVERS
 
 CASES: list[Case] = [
-    *(*DATA, *PICTURES, *CHECKPOINTS, *SERVERS, *INTERRUPTS, *DISKS, *JOURNALS),
+    *(*DATA, *PICTURES, *CHECKPOINTS, *SERVERS, *INTERRUPTS, *DISKS, *JOURNALS, *RECORDS),
 ]
 
 

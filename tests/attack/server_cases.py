@@ -55,6 +55,10 @@ def _server(
     return Case("server", name, about, setup, seconds=60, mebibytes=500, quick=quick)
 
 
+def _each(key: str, form: str) -> str:
+    return "".join(form.format(ord(one)) for one in key)
+
+
 FINE = frozenset({0})
 SSE = "text/event-stream"
 ENCODED = base64.b64encode(KEY.encode()).decode()
@@ -113,6 +117,34 @@ CASES = [
         echoing(lambda key: head() + completion(base64.b64encode(key.encode()).decode())),
         codes=FINE,
         secret=ENCODED.rstrip("="),
+    ),
+    *(
+        _server(
+            f"echo{name}",
+            f"the key {about}",
+            echoing(lambda key, form=form: head() + completion(form(key))),  # type: ignore[misc]
+            codes=FINE,
+            secret=form(KEY),
+            quick=name == "entities",
+        )
+        for name, about, form in (
+            ("percent", "in percent signs", lambda key: _each(key, "%{:02x}")),
+            ("entities", "in HTML's entities", lambda key: _each(key, "&#{};")),
+            ("hex", "in hexadecimal", lambda key: key.encode().hex()),
+            ("zerowidth", "with spaces of no width", "\u200b".join),
+            ("wide", "in full width", lambda key: "".join(chr(ord(one) + 0xFEE0) for one in key)),
+        )
+    ),
+    _server(
+        "echoencoding",
+        "a part of the key as Content-Encoding",
+        echoing(lambda key: head(Content_Encoding=key) + completion()),
+        secret=KEY[:20],
+    ),
+    _server(
+        "e100",
+        "endless statuses 100",
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
     ),
     _server(
         "echosplit",
@@ -206,7 +238,7 @@ CASES = [
     _server(
         "stream_deep",
         "a piece of lists 200,000 deep",
-        whole(b"data: " + DEEP + b"\n\n", Content_Type=SSE),
+        whole(b"data: " + DEEP + b"\n\n", kind=SSE),
         stream=True,
     ),
     _server(

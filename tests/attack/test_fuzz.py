@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import strategies as st
 
@@ -41,3 +43,14 @@ def test_roman_numerals_that_are_none() -> None:
     assert same_answer("第IV章", "第4章")
     assert not same_answer("第VV章", "第4章")
     assert not same_answer("第iiii章", "第4章")
+
+
+def test_a_picture_whose_name_is_a_line_break(tmp_path: Path) -> None:
+    from vlmbench.errors import DataError
+    from vlmbench.train.data.formats import read_examples
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"messages": [], "images": "\\n"}\n', encoding="utf-8")
+    with pytest.raises(DataError) as found:
+        list(read_examples(str(rows)))
+    assert "\n" not in str(found.value)

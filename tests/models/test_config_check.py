@@ -10,7 +10,7 @@ import pytest
 
 import vlmbench.models
 from vlmbench.errors import ModelError
-from vlmbench.models.config_check import check_config
+from vlmbench.models.config_check import check_config, check_image_sizes
 
 TINY = json.loads(
     (Path(vlmbench.models.__file__).parent / "tiny-ja" / "config.json").read_text("utf-8")
@@ -61,3 +61,12 @@ POSSIBLE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changed", POSSIBLE)
 def test_what_real_models_have_passes(changed: dict[str, Any]) -> None:
     check_config({**TINY, **changed}, "./m")
+
+
+@pytest.mark.parametrize(
+    "size", [{"shortest_edge": 2 * 10**8}, {"height": 10**5, "width": 10}, {"width": float("nan")}]
+)
+def test_images_are_not_made_to_fill_the_memory(size: dict[str, float]) -> None:
+    with pytest.raises(ModelError, match="makes images too large: 'size"):
+        check_image_sizes({"size": size}, "m")
+    check_image_sizes({"size": {"shortest_edge": 3136, "longest_edge": 12_845_056}}, "m")

@@ -52,6 +52,23 @@ def test_csv_and_json_hold_every_estimate(records: Sequence[RunRecord]) -> None:
     assert [(one["value"], one["n"], one["limit"]) for one in three] == [(0.75, 4, None)]
 
 
+@pytest.mark.parametrize("name", ["=HYPERLINK(A1)", "+1+cmd", "-a", "@SUM(1)", "\t=1"])
+def test_csv_holds_no_formula(records: Sequence[RunRecord], name: str) -> None:
+    """By what spreadsheets take for one, as OWASP lists it; a number stays one."""
+    odd = [dataclasses.replace(one, model=name) for one in records]
+    frame = pd.read_csv(io.StringIO(export(odd, "csv")))
+    assert set(frame["model"]) == {f"'{name}"}
+    whole = [dataclasses.replace(one, model="-1.5") for one in records]
+    assert set(pd.read_csv(io.StringIO(export(whole, "csv")))["model"]) == {-1.5}
+
+
+def test_names_with_control_characters_are_written_out(records: Sequence[RunRecord]) -> None:
+    odd = [dataclasses.replace(one, model="a\x1b[31m\n\nb") for one in complete(records)]
+    for format in ("latex", "markdown"):
+        text = export(odd, format)
+        assert "\x1b" not in text and "31m  b" in text
+
+
 def test_two_runs_of_one_name_are_two_rows(records: Sequence[RunRecord]) -> None:
     for one in complete(records):
         both = [one, dataclasses.replace(one, seed=one.seed + 1)]

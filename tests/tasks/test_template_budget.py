@@ -10,7 +10,7 @@ from vlmbench import budget
 from vlmbench.errors import ConfigError
 from vlmbench.tasks.registry import load_task, task_names
 from vlmbench.tasks.template import render, row_environment, validate_template
-from vlmbench.tasks.template_shape import is_bounded
+from vlmbench.tasks.template_shape import quick_shape
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +40,8 @@ def short_budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_over_the_budget(source: str) -> None:
-    assert not is_bounded(row_environment(), source)
-    with pytest.raises((ConfigError, ValueError), match=r"takes more than|recursion"):
+    assert quick_shape(row_environment(), source) is None
+    with pytest.raises((ConfigError, ValueError), match=r"takes more than|writes|recursion"):
         render(validate_template(source), {"a": "aaaa"}, location="row 1")
 
 
@@ -65,10 +65,41 @@ def test_too_long() -> None:
 
 def test_what_is_no_quick_shape_still_works_and_says_what_is_missing() -> None:
     source = "{% for i in range(3) %}{% for c in row.a %}{{ c }}{% endfor %}{% endfor %}"
-    assert not is_bounded(row_environment(), source)
+    assert quick_shape(row_environment(), source) is None
     assert render(validate_template(source), {"a": "xy"}, location="row 1") == "xyxyxy"
     with pytest.raises(ConfigError, match="division by zero"):
         render("{{ 1 / row.a }}", {"a": 0}, location="row 1")
+
+
+LONG = {"a": "a" * 40_000, "b": "b" * 40_000, "c": "[" + "1, " * 20_000 + "1]"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for c in row.a %}{{ row.b }}{% endfor %}",
+        "{% for c in row.a %}{{ (row.b | sort) | length }}{% endfor %}",
+        "{% for c in row.a %}{{ (row.b | list | unique | list) | length }}{% endfor %}",
+        "{% for c in row.a %}{{ row.c | as_list | length }}{% endfor %}",
+        "{{ row.a | join(row.b) }}",
+        "{{ row['a'] | replace('a', 'aaaaaaaaaaaaaaaaaa') | replace('a', 'aaaaaaaaaaaaaaaaaa') }}",
+    ],
+)
+def test_quadratic_in_a_long_row(source: str) -> None:
+    """Quick for a short row, so that only the row tells."""
+    validate_template(source)
+    with pytest.raises(ConfigError, match="more than"):
+        render(source, LONG, location="row 1")
+    render(source, {"a": "aa", "b": "bb", "c": "[1, 2]"}, location="row 1")
+
+
+def test_what_a_template_does_not_name_makes_no_row_long() -> None:
+    shape = quick_shape(row_environment(), "{% for c in row.a %}{{ c }}{% endfor %}{{ row['b'] }}")
+    assert shape is not None and shape.columns == {"a", "b"}
+    assert shape.is_quick({"row": {"a": "aa", "b": "bb", "z": "z" * 10**6}})
+    assert not shape.is_quick({"row": {"a": "a" * 10**6}})
+    whole = quick_shape(row_environment(), "{% for c in row.a %}{{ row }}{% endfor %}")
+    assert whole is not None and not whole.is_quick({"row": {"a": "a", "z": "z" * 10**6}})
 
 
 @pytest.mark.parametrize("name", task_names())
@@ -77,4 +108,4 @@ def test_templates_of_our_own_tasks_are_rendered_in_this_process(name: str) -> N
     references = task.fields.references
     templates = [task.prompt, task.fields.id, *task.fields.derived.values()]
     templates += references if isinstance(references, tuple) else ()
-    assert all(is_bounded(row_environment(), one) for one in templates)
+    assert all(quick_shape(row_environment(), one) for one in templates)

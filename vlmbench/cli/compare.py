@@ -14,6 +14,7 @@ from vlmbench.compare.pairs import compare_runs, gate_rows
 from vlmbench.report.html import build_site
 from vlmbench.report.serve import serve
 from vlmbench.runs.directory import find_runs
+from vlmbench.text.visible import visible
 
 
 def report_command(options: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def report_command(options: argparse.Namespace) -> int:
             options.runs, options.out, samples_per_task=options.samples, progress=progress
         )
     print_left_out(report)
-    print(f"The leaderboard: {report.index}")
+    print(f"The leaderboard: {visible(str(report.index))}")
     if options.open:
         webbrowser.open(report.index.resolve().as_uri())
     return 0
@@ -47,14 +48,14 @@ def _compare_models(options: argparse.Namespace) -> int:
         print(frame.to_json(orient="records", force_ascii=False, indent=2))
         return 0
     for model, rows in frame[frame["problem"].isna()].groupby("model_b", sort=False):
-        print(f"{model} against {rows['model_a'].iloc[0]}, on the same samples\n")
+        print(visible(f"{model} against {rows['model_a'].iloc[0]}, on the same samples\n"))
         for line in table_lines(gate_rows(rows)):
-            print(line.rstrip())
+            print(visible(line.rstrip()))
         print()
     for row in frame[frame["problem"].notna()].itertuples():
         print(f"Note: {row.model_a} and {row.model_b} do not compare on {row.task}: {row.problem}.")
     for note in _data_notes(options.runs):
-        print(f"Note: {note}")
+        print(f"Note: {visible(note)}")
     if (frame["part"] == "clean").any():
         print("Clean part: the samples that neither model was trained on.")
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlmbench.cli.language import error_text
 from vlmbench.cli.tables import print_columns, read_columns
+from vlmbench.text.visible import visible
 
 if TYPE_CHECKING:
     from vlmbench.stats import Interval
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def say(sentence: str) -> None:
     """Tell a person something beside the command's own output, in their language."""
-    print(f"vlmbench: {error_text(sentence)}", file=sys.stderr)
+    print(f"vlmbench: {visible(error_text(sentence))}", file=sys.stderr)
 
 
 def print_json(value: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 from vlmbench.errors import UsageError
 from vlmbench.runs.directory import find_runs
 from vlmbench.scoring.export import export, left_out
+from vlmbench.text.visible import visible
 
 
 def export_command(options: argparse.Namespace) -> int:
@@ -24,7 +25,7 @@ def export_command(options: argparse.Namespace) -> int:
     missing = left_out(records, options.format)
     for record in missing:
         print(
-            f"vlmbench: {record.model} on {record.task} is left out, as "
+            f"vlmbench: {visible(record.model)} on {record.task} is left out, as "
             f"{record.coverage.total - record.coverage.answered} of {record.coverage.total} "
             "samples have no answer; run the same 'vlmbench run' again.",
             file=sys.stderr,

@@ -23,6 +23,7 @@ from vlmbench.compare.power import power_table
 from vlmbench.runs.directory import replace_file
 from vlmbench.tasks.groups import expand_names
 from vlmbench.tasks.registry import load_task
+from vlmbench.text.visible import visible
 
 
 def gate_save_command(options: argparse.Namespace) -> int:
@@ -34,7 +35,8 @@ def gate_save_command(options: argparse.Namespace) -> int:
     for name, task in sorted(baseline.tasks.items()):
         part = f", a part of the task (--limit {task.limit})" if task.limit is not None else ""
         print(f"{name}: {len(task.samples)} samples{part}")
-    print(f"Saved; compare with it: vlmbench gate check RUNS --baseline {options.output}")
+    file = visible(str(options.output))
+    print(f"Saved; compare with it: vlmbench gate check RUNS --baseline {file}")
     return 0
 
 

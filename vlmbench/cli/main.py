@@ -13,6 +13,7 @@ from vlmbench.cli.language import error_text, use_catalogs
 from vlmbench.cli.options import make_parser
 from vlmbench.environment import set_thread_env
 from vlmbench.errors import VlmbenchError
+from vlmbench.text.visible import visible
 
 BUG = 70
 """Exit code of a fault of our own (EX_SOFTWARE of sysexits.h); 1 means a regression."""
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except VlmbenchError as error:
-        print(f"vlmbench: {error_text(str(error))}", file=sys.stderr)
+        print(f"vlmbench: {visible(error_text(str(error)))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output is gone, as in `vlmbench tasks list | head`.
@@ -46,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
             _drop_output()
             print("vlmbench: The output cannot be written (disk full); make room.", file=sys.stderr)
+            return VlmbenchError.exit_code
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            print("vlmbench: A name is too long for a file; give a shorter one.", file=sys.stderr)
             return VlmbenchError.exit_code
         traceback.print_exc()
         print(

@@ -22,6 +22,7 @@ exit codes:
   2  a mistake in usage, configuration or data, or an image that cannot be read
   3  incomplete: samples have no answer (run, judge, gate)
   4  undecided: too few samples to tell (gate check)
+ 70  a bug of vlmbench, with a traceback
 """
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from vlmbench.cli.help_text import HelpFormatter
 from vlmbench.cli.language import error_text, text
 from vlmbench.errors import near_names
+from vlmbench.text.visible import visible
 
 
 class Names(argparse.Action):
@@ -210,5 +211,5 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one sentence, without the usage in front of it."""
         sentence = error_text(f"{message.rstrip('.')}; see '{self.prog} --help'.")
-        print(f"vlmbench: {sentence}", file=sys.stderr)
+        print(f"vlmbench: {visible(sentence)}", file=sys.stderr)
         raise SystemExit(2)

@@ -13,6 +13,7 @@ from vlmbench.runs.directory import RunDir
 from vlmbench.scoring.aggregate import DIAGNOSTICS
 from vlmbench.scoring.groups import GroupScore, group_scores
 from vlmbench.stats import FEW
+from vlmbench.text.visible import visible
 
 _SCRIPTS = {"language.kana", "language.kanji", "language.latin"}
 
@@ -77,7 +78,7 @@ def _print_estimates(records: Sequence[RunRecord]) -> None:
     if few := _few(records):
         print(f"Note: too few independent samples to call a gain or loss on: {', '.join(few)}.")
     for note in dict.fromkeys(note for record in records for note in _data_notes(record)):
-        print(f"Note: {note}")
+        print(f"Note: {visible(note)}")
 
 
 def _few(records: Sequence[RunRecord]) -> list[str]:

@@ -36,6 +36,7 @@ from vlmbench.tasks.registry import load_task
 from vlmbench.tasks.spec import TaskSpec
 from vlmbench.tasks.variants.choose import Wanted, choose_variants
 from vlmbench.tasks.variants.variant import Variant
+from vlmbench.text.visible import visible
 
 
 def score_command(options: argparse.Namespace) -> int:
@@ -88,8 +89,9 @@ def run_command(options: argparse.Namespace) -> int:
     print_results(records, runs, json=options.json, slices=options.slices)
     if not options.json:
         say_unjudged(records)
-        print(f"Results: {options.out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
-        print(f"Next: vlmbench report {options.out}")
+        out = visible(str(options.out))
+        print(f"Results: {out}/<model>/<task>/run.json, scores.jsonl and journal.jsonl")
+        print(f"Next: vlmbench report {out}")
     if watches:
         return print_early_verdicts(watches)
     judge_code = judge_exit_code(judged)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from vlmbench.text.visible import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -57,7 +59,8 @@ def read_columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list
         headings: ">" in front aligns a column on the right; "?" before that says that it can be
             missed.
     """
-    cells = list(zip(*rows, strict=True)) or [()] * len(headings)
+    shown = ([visible(text) for text in row] for row in rows)
+    cells = list(zip(*shown, strict=True)) or [()] * len(headings)
     columns = []
     for heading, texts in zip(headings, cells, strict=True):
         name = heading.removeprefix("?")

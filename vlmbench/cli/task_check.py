@@ -16,6 +16,7 @@ from vlmbench.tasks.scaffold import write_task
 from vlmbench.tasks.scaffold_data import scaffold_data
 from vlmbench.tasks.sources import source_name
 from vlmbench.tasks.spec import TaskSpec
+from vlmbench.text.visible import visible
 
 
 def tasks_check_command(options: argparse.Namespace) -> int:
@@ -70,7 +71,7 @@ def _print_check(task: TaskSpec, found: TaskCheck) -> None:
     *first, last = [f"{n} {word}" + ("s" if n != 1 else "") for word, n in counts.items()]
     print(f"{found.task}: {', '.join(first)} and {last} of {source_name(task)}: {problems}.")
     for note in found.notes:
-        print(f"Note: {note}")
+        print(f"Note: {visible(note)}")
     if found.first is not None:
         _print_preview(found.first)
     rows = [[one.metric, one.baseline, f"{one.value:.3f}", str(one.n)] for one in found.guesses]
@@ -89,7 +90,7 @@ def _print_preview(sample: Preview) -> None:
     }
     for name, text in facts.items():
         if text:
-            first, *rest = text.split("\n")
+            first, *rest = visible(text).split("\n")
             print(f"  {name:<11} {first}")
             for line in rest:
                 print(f"  {'':<11} {line}".rstrip())

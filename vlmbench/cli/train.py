@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vlmbench.cli.console import interval, number, print_list, print_table
 from vlmbench.errors import UsageError
+from vlmbench.text.visible import visible
 from vlmbench.train.distributed import launched
 from vlmbench.train.recipe import StagedRecipe
 from vlmbench.train.recipe_file import parse_recipe, read_recipe
@@ -152,7 +153,7 @@ def train_preview_command(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     examples = preview(recipe.stages[-1], recipe.folder, options.count)
     if options.html is None:
-        print(preview_text(examples))
+        print(visible(preview_text(examples)))
         return 0
     try:
         options.html.write_text(preview_page(examples), encoding="utf-8")

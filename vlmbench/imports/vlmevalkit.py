@@ -50,6 +50,9 @@ _SUFFIXES = (".xlsx", ".tsv", ".json")
 MAX_MEBIBYTES = 512
 """Of a workbook's parts, unpacked; 100,000 rows of a benchmark take a tenth of that."""
 
+MAX_CELLS = 10_000_000
+"""Of a workbook's table, the empty ones between others counted."""
+
 
 def read(paths: Sequence[Path]) -> HarnessFiles:
     """Its predictions.
@@ -113,6 +116,7 @@ def _rows(path: Path) -> Iterable[dict[str, str]]:
             rows = frame.to_dict("records")
         else:
             _check_size(path)
+            _check_cells(path)
             rows = pd.read_excel(path, dtype=str, keep_default_na=False).to_dict("records")
     except DataError:
         raise
@@ -132,6 +136,22 @@ def _check_size(path: Path) -> None:
         raise DataError(
             f"{path} unpacks to more than {MAX_MEBIBYTES} MiB; give the predictions as .tsv."
         )
+
+
+def _check_cells(path: Path) -> None:
+    """See that its table has not far more cells than texts: one that stands far from the others
+    makes it as large as all between them."""
+    import openpyxl  # type: ignore[import-untyped]
+
+    book = openpyxl.load_workbook(path, read_only=True)
+    rows = width = 0
+    for row in book.worksheets[0].iter_rows(values_only=True):
+        rows, width = rows + 1, max(width, len(row))
+        if rows * width > MAX_CELLS:
+            raise DataError(
+                f"The table in {path} has more than {MAX_CELLS:,} cells; give the predictions as "
+                ".tsv."
+            )
 
 
 def _cell(value: Any) -> str:

@@ -27,6 +27,8 @@ _NEVER_ZERO = frozenset(
         *("embed_dim", "num_heads", "patch_size", "d_model"),
     }
 )
+_MOST_OF_IMAGE = {"min_pixels": 2**24, "shortest_edge": 2**24, "height": 2**14, "width": 2**14}
+"""What images are enlarged to; `shortest_edge` is a number of pixels in some processors."""
 _DEEPEST = 50
 """Objects in objects; real ones are three deep."""
 
@@ -59,6 +61,24 @@ def check_parsed_config(config: Any, location: str) -> None:
     for name in ("hidden_size", "vocab_size", "num_hidden_layers"):
         if getattr(text, name, 1) is None:
             raise _impossible(location, name, None, "a whole number")
+
+
+def check_image_sizes(processor: Mapping[str, Any], location: str) -> None:
+    """See that a processor makes no image so large that the memory would be full.
+
+    Args:
+        processor: The settings of its image processor, under whatever keys.
+
+    Raises:
+        ModelError: It does.
+    """
+    for path, value in _leaves(processor, "", _DEEPEST):
+        most = _MOST_OF_IMAGE.get(path.rpartition(".")[2])
+        if most and isinstance(value, int | float) and not value <= most:
+            raise ModelError(
+                f"The image processor of {location} makes images too large: '{path}' is {value:,}, "
+                f"and has to be {most:,} at most; restore its file."
+            )
 
 
 def _wanted(path: str, value: Any) -> str:

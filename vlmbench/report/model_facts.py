@@ -98,7 +98,7 @@ def _checkpoint(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     folder = Path(str(adapter or spec.get("location", "")))
     try:
         facts = json.loads((folder / CHECKPOINT_FACTS).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     known = isinstance(facts, dict) and isinstance(facts.get("base"), dict)
     return facts if known else {}

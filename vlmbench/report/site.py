@@ -95,7 +95,7 @@ class Site:
         """What the former building remembered under a name; None if it did not."""
         try:
             return json.loads((self.old / CACHE / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def write_cache(self, name: str, value: Any) -> None:

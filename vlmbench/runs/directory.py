@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import glob
 import json
+import math
 import os
 import re
 import tempfile
@@ -94,9 +95,9 @@ class RunDir:
         """
         text = _read_text(self.record, self.path)
         try:
-            data = json.loads(text)
+            data = json.loads(text, parse_float=_finite, parse_constant=_finite)
             version = data.get("schema_version")
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise JournalError(
                 f"{self.record} is not a run record; derive it again with "
                 f"'vlmbench score {self.path}'."
@@ -132,6 +133,7 @@ class RunDir:
             JournalError: The file is missing or damaged.
         """
         adapter, shared = _scores_adapter(), Shared()
+        _check_is_file(self.scores, self.path)
         try:
             with self.scores.open("rb") as handle:
                 return [
@@ -148,7 +150,7 @@ class RunDir:
         try:
             # `validate_json`, which is twice as fast, refuses halves of surrogate pairs.
             return adapter.validate_python(json.loads(line))
-        except ValueError as error:  # pydantic's is one too
+        except (ValueError, RecursionError) as error:  # pydantic's is a ValueError too
             raise JournalError(
                 f"{self.scores} is damaged at line {number}; derive it again with "
                 f"'vlmbench score {self.path}'."
@@ -239,6 +241,14 @@ def remove_leftovers(path: Path) -> None:
                 leftover.unlink()
 
 
+def _finite(text: str) -> float:
+    """A number of a record, which holds neither NaN nor infinities."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number")
+    return value
+
+
 def _is_run(path: Path) -> bool:
     return (path / JOURNAL_NAME).is_file() or (path / RECORD_NAME).is_file()
 
@@ -248,11 +258,18 @@ def _is_of_slice(estimate: Any) -> bool:
 
 
 def _read_text(path: Path, run: Path) -> str:
+    _check_is_file(path, run)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise _unreadable(path, run, reason) from error
+
+
+def _check_is_file(path: Path, run: Path) -> None:
+    """A pipe would be waited for, and a device may have no end."""
+    if path.exists() and not path.is_file():
+        raise _unreadable(path, run, "it is no file")
 
 
 def _unreadable(path: Path, run: Path, reason: str | None) -> JournalError:

@@ -37,6 +37,7 @@ from vlmbench.runs.directory import canonical_json
 from vlmbench.runs.journal_header import (
     Header,
     check_same,
+    check_types,
     differing,
     parse_header,
     parse_overlap,
@@ -346,6 +347,8 @@ def _read(path: Path, expected: Header | None = None) -> tuple[JournalContent | 
         expected: What the journal should be about, which stands in for a damaged header if a
             session of the journal has the same fingerprints.
     """
+    if path.exists() and not path.is_file():
+        raise JournalError(f"{path} is no file; choose another directory with --out.")
     with path.open("rb") as handle:
         first = handle.readline()
         if not first.endswith(b"\n"):
@@ -401,12 +404,18 @@ def _take(content: JournalContent, line: dict[str, Any], shared: Shared) -> None
     elif kind == "session":
         line.pop("fingerprints", None)
         drawn = line.pop("drawn", None)
+        counts = (line["limit"], line["seed"], line.get("total"), line.get("available"))
+        known = isinstance(line["created"], str) and isinstance(line["environment"], dict)
+        if not known or not all(isinstance(one, int | None) for one in (*counts, *(drawn or ()))):
+            raise TypeError("a field is of another type")
         content.sessions.append(Session(**line, drawn=None if drawn is None else tuple(drawn)))
     elif kind == "corpus":
         content.corpus = [(tuple(references), meta) for references, meta in line["samples"]]
     elif kind == "task":
         overlap = parse_overlap(line.pop("overlap", None))
-        content.header = replace(content.header, **line, overlap=overlap)
+        header = replace(content.header, **line, overlap=overlap)
+        check_types(header)
+        content.header = header
     elif kind == "end":
         _end(content, line)
 

@@ -67,6 +67,7 @@ def parse_header(path: Path, line: bytes) -> Header | None:
         known = {name: values[name] for name in _HEADER_FIELDS}
         overlap = parse_overlap(values.get("overlap"))  # older journals have none of these
         header = Header(**known, variant=values.get("variant"), overlap=overlap)
+        check_types(header)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     if version != SCHEMA_VERSION:
@@ -75,6 +76,16 @@ def parse_header(path: Path, line: bytes) -> Header | None:
             "choose another directory with --out, or start over with --fresh."
         )
     return header
+
+
+def check_types(header: Header) -> None:
+    """Raises TypeError for what is no header, which others may write."""
+    specs = (header.model, header.task, header.fingerprints, header.variant or {})
+    if not all(isinstance(one, Mapping) for one in specs):
+        raise TypeError("a specification is no object")
+    names = (header.model.get("name", ""), header.task.get("name", ""), header.origin or "")
+    if not all(isinstance(one, str) for one in names):
+        raise TypeError("a name is no text")
 
 
 def parse_overlap(values: Mapping[str, Any] | None) -> TrainingOverlap | None:

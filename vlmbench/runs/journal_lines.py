@@ -10,6 +10,8 @@ from vlmbench.runs.shared import Shared
 
 _RESPONSE_FIELDS = tuple(one.name for one in fields(Response))
 
+_NUMBERS = ("prompt_tokens", "output_tokens", "seconds", "first_token_seconds")
+
 _SAMPLE_FIELDS = tuple(one.name for one in fields(JournalSample))
 
 
@@ -48,7 +50,11 @@ def parse_response(line: dict[str, Any], shared: Shared) -> Response:
     error = line.pop("error", None)
     if error is not None:
         error = shared.value(ResponseError(**error))
+    if not all(isinstance(line.get(name, 0), int | float) for name in _NUMBERS):
+        raise TypeError("a number is none")
     for name in ("text", "finish"):
+        if not isinstance(line.get(name, ""), str):
+            raise TypeError(f"{name} is no text")
         if name in line:
             line[name] = shared.value(line[name])
     return Response(**line, error=error)

@@ -16,6 +16,7 @@ from itertools import chain, count
 from typing import Any, Literal, TypeAlias, get_args
 
 from vlmbench.records import Estimate, RunRecord
+from vlmbench.text.visible import visible
 
 ExportFormat: TypeAlias = Literal["csv", "json", "latex", "markdown", "model-index"]
 
@@ -49,6 +50,7 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\n": " ",  # an empty line would end the paragraph
     }
 )
 
@@ -81,8 +83,20 @@ def _csv(records: Sequence[RunRecord]) -> str:
     lines = io.StringIO()
     writer = csv.DictWriter(lines, RUN_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(run_rows(records))
+    for row in run_rows(records):
+        writer.writerow({name: _no_formula(value) for name, value in row.items()})
     return lines.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that no program for tables takes for a formula: names and slices are of strangers."""
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def _json(records: Sequence[RunRecord]) -> str:
@@ -124,6 +138,11 @@ def _headlines(records: Iterable[RunRecord]) -> Iterable[tuple[RunRecord, Estima
                     yield record, one
 
 
+def _shown(name: str, marks: Mapping[int, str]) -> str:
+    """A name as a format shows it and does nothing more."""
+    return visible(name).translate(marks)
+
+
 def _part(record: RunRecord) -> str:
     return f"{record.coverage.total} samples" if record.limit is not None else ""
 
@@ -144,12 +163,12 @@ def _cell(estimate: Estimate | None) -> tuple[str, str]:
 def _markdown(records: Sequence[RunRecord]) -> str:
     models, columns, found = _table(records)
     lines = [
-        ["model", *(_heading(one).translate(_MARKDOWN) for one in columns)],
+        ["model", *(_shown(_heading(one), _MARKDOWN) for one in columns)],
         ["---", *("---:" for _ in columns)],
     ]
     for model in models:
         cells = [" ".join(_cell(found.get((model, one)))).strip() for one in columns]
-        lines.append([model.translate(_MARKDOWN), *cells])
+        lines.append([_shown(model, _MARKDOWN), *cells])
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return f"{table}\nIntervals are at 95 %.\n"
 
@@ -159,8 +178,8 @@ def _latex(records: Sequence[RunRecord]) -> str:
     rows = []
     for model in models:
         cells = [_latex_cell(found.get((model, one))) for one in columns]
-        rows.append(" & ".join([model.translate(_LATEX), *cells]) + r" \\")
-    headings = ["model", *(_heading(one).translate(_LATEX) for one in columns)]
+        rows.append(" & ".join([_shown(model, _LATEX), *cells]) + r" \\")
+    headings = ["model", *(_shown(_heading(one), _LATEX) for one in columns)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}; intervals are at 95 \%",

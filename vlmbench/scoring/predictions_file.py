@@ -22,7 +22,7 @@ from vlmbench.errors import DataError
 from vlmbench.metrics.base import Answer, Metric
 from vlmbench.metrics.guarded import score_all
 from vlmbench.records import Estimate, MetricScore, SampleScores, Scalar
-from vlmbench.schema import json_kind, parse_jsonl
+from vlmbench.schema import json_kind, parse_jsonl, short_lines
 from vlmbench.scoring.aggregate import ScoredMetric, estimates
 from vlmbench.scoring.sample_scores import chunks
 from vlmbench.tasks.samples import image_file
@@ -154,7 +154,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _lines(handle: IO[bytes], name: str) -> Iterator[Line]:
-    for number, value in parse_jsonl(handle, name, advice=FORM):
+    for number, value in parse_jsonl(short_lines(handle, name), name, advice=FORM):
         yield _line(value, f"line {number} of {name}")
 
 

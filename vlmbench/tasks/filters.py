@@ -64,7 +64,7 @@ def is_list_text(text: str) -> bool:
         return False
     try:
         json.loads(written)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             return as_list(written) != [written]
         except ValueError:

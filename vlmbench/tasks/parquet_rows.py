@@ -7,13 +7,14 @@ compression turns zeros into nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vlmbench.errors import DataError
 
 MAX_VALUE_MIB = 64
-"""Of one text or encoded image."""
+"""Of one text, encoded image or list."""
 _HEAVY_BYTES = 16 * 2**10
 """Bytes a value on average; such a column is read only where it is asked for."""
 _BATCH_BYTES = 32 * 2**20
@@ -55,7 +56,7 @@ def parquet_rows(
         names = _flat_texts(file.schema_arrow, columns)
     with pyarrow.parquet.ParquetFile(path, read_dictionary=names) as file:
         _check_averages(path, file.metadata, columns)
-        size = min(batch_size, _rows_within(file))
+        size = min(batch_size, _rows_within(file, columns))
         for batch in file.iter_batches(size, columns=None if columns is None else [*columns]):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 _check_values(path, name, column)
@@ -78,11 +79,24 @@ def _flat_texts(schema: Any, columns: Sequence[str] | None) -> list[str]:
     ]
 
 
-def _rows_within(file: Any) -> int:
+def _rows_within(file: Any, columns: Sequence[str] | None) -> int:
     """How many rows together hold about `_BATCH_BYTES`, by what the file says of itself."""
     groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
-    heaviest = max((one.total_byte_size / max(1, one.num_rows) for one in groups), default=1.0)
+    heaviest = max(map(partial(_row_bytes, columns=columns), groups), default=1.0)
     return max(1, int(_BATCH_BYTES / max(1.0, heaviest)))
+
+
+def _row_bytes(group: Any, columns: Sequence[str] | None) -> float:
+    """What a row of a part of the file takes; each text of a list may be its column's longest."""
+    rows = max(1, group.num_rows)
+    chunks = [group.column(index) for index in range(group.num_columns)]
+    lists = [
+        one.num_values * one.total_uncompressed_size
+        for one in chunks
+        if one.physical_type == "BYTE_ARRAY" and one.num_values > rows
+        if columns is None or one.path_in_schema.partition(".")[0] in columns
+    ]
+    return float(max(group.total_byte_size, *lists, 0) / rows)
 
 
 def _check_averages(path: Path, metadata: Any, columns: Sequence[str] | None) -> None:
@@ -114,7 +128,11 @@ def _check_values(path: Path, name: str, column: Any) -> None:
             _check_values(path, f"{name}.{kind.field(index).name}", column.field(index))
         return
     elif pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
-        _check_values(path, name, column.flatten())
+        values = column.flatten()
+        _check_values(path, name, values)
+        longest = pyarrow.compute.max(pyarrow.compute.list_value_length(column)).as_py() or 0
+        # Each of its values becomes an object of Python's.
+        _check_size(path, name, longest * (8 + values.nbytes / max(1, len(values))))
         return
     if not (pyarrow.types.is_string(column.type) or pyarrow.types.is_binary(column.type)):
         return

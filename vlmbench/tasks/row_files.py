@@ -26,6 +26,9 @@ Row: TypeAlias = dict[str, Any]
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 """Kinds of files; of a folder that holds several kinds, the first of these is read."""
+_UNREADABLE = (OSError, ValueError, OverflowError)
+"""What pyarrow raises beside its own errors: on dates after the year 9999, on texts that are not
+UTF-8."""
 BATCH_ROWS = 8
 """Rows of Parquet that are decoded together when a file is read from start to end."""
 
@@ -113,7 +116,7 @@ class ParquetRows:
         """The rows of a row group."""
         wanted = [name for name in self.columns if name in columns]
         with self._opened() as parquet:
-            return _TableRows(parquet.read_row_group(number, columns=wanted))
+            return _TableRows(parquet.read_row_group(number, columns=wanted), self.name)
 
     @contextmanager
     def _opened(self, **options: Any) -> Iterator[pyarrow.parquet.ParquetFile]:
@@ -130,7 +133,7 @@ class ParquetRows:
         except DataError:
             raise
         except Exception as error:  # the Hub's client raises its own errors and httpx's
-            if is_here and not isinstance(error, pyarrow.ArrowException | OSError):
+            if is_here and not isinstance(error, (pyarrow.ArrowException, *_UNREADABLE)):
                 raise
             reason = str(error).split("\n")[0][:160].rstrip(".")
             advice = "replace it" if is_here else "check the connection and try again"
@@ -160,9 +163,16 @@ class _TableRows:
     """Rows of an Arrow table, made into Python values one at a time."""
 
     table: pyarrow.Table
+    name: str
 
     def __getitem__(self, number: int) -> Row:
-        return cast(Row, self.table.slice(number, 1).to_pylist()[0])
+        try:
+            return cast(Row, self.table.slice(number, 1).to_pylist()[0])
+        except _UNREADABLE as error:
+            reason = str(error).split("\n")[0][:160].rstrip(".")
+            raise DataError(
+                f"A row of {self.name} cannot be read ({reason}); correct or leave it out."
+            ) from error
 
 
 class TextRows:

@@ -183,7 +183,8 @@ def _parquet_rows(
             if name not in skip and (not is_heavy or words is None or name in words)
         ]
         yield from parquet_rows(path, columns, batch_size)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        # The last two of dates after the year 9999 and of texts that are not UTF-8.
         raise _unreadable(path, error) from error
 
 

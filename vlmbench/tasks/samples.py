@@ -25,6 +25,7 @@ from vlmbench.tasks.sources import local_files, source_name
 from vlmbench.tasks.spec import Fields, TaskSpec, TextColumn
 from vlmbench.tasks.template import missing_column, render
 from vlmbench.text.option_lists import unlabeled
+from vlmbench.text.visible import visible_line
 
 
 def read_samples(
@@ -274,13 +275,13 @@ def image_file(name: str, where: str, folder: Path) -> Image:
         raise DataError(f"The image name in {where} is not a file name; correct it.") from error
     if not inside:
         raise DataError(
-            f"The image name '{name}' in {where} leads out of the folder {folder}; keep images "
-            "beside the data file."
+            f"The image name '{visible_line(name)}' in {where} leads out of the folder {folder}; "
+            "keep images beside the data file."
         )
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise OSError(errno.EINVAL, "it is no file")
-        return Image(path.read_bytes(), source=f"{where}, file {name}", name=name)
+        return Image(path.read_bytes(), source=f"{where}, file {visible_line(name)}", name=name)
     except OSError as error:
         # Not raised: one lost file is one sample without an answer, found when it is decoded.
-        return Image(b"", source=f"{where}, file {name} ({error.strerror})")
+        return Image(b"", source=f"{where}, file {visible_line(name)} ({error.strerror})")

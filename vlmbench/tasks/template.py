@@ -22,7 +22,7 @@ from jinja2.utils import pass_context
 from vlmbench.budget import OverBudget, within_budget
 from vlmbench.errors import ConfigError, DataError, near_names
 from vlmbench.tasks.filters import FILTERS
-from vlmbench.tasks.template_shape import MAX_CHARACTERS, is_bounded
+from vlmbench.tasks.template_shape import MAX_CHARACTERS, Shape, quick_shape
 
 
 class MissingColumn(UndefinedError):
@@ -71,6 +71,27 @@ def _interleave(context: Context, text: object) -> str:
     return str(place_marks(str(text)))
 
 
+def _join(value: Any, separator: object = "", attribute: object = None) -> str:
+    """jinja2's, whose text is measured before it is made."""
+    if attribute is not None:
+        raise ValueError("'join' takes no attribute; write the texts into a list")
+    texts = [str(one) for one in value]
+    _measure(sum(map(len, texts)) + len(str(separator)) * len(texts))
+    return str(separator).join(texts)
+
+
+def _replace(value: object, old: str, new: str, count: int | None = None) -> str:
+    """jinja2's, whose text is measured before it is made."""
+    text = str(value)
+    _measure(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new, -1 if count is None else count)
+
+
+def _measure(length: int) -> None:
+    if length > _MAX_WRITTEN:
+        raise OverBudget(f"it writes {length:,} characters, more than {_MAX_WRITTEN:,}")
+
+
 def row_environment() -> ImmutableSandboxedEnvironment:
     """A new sandbox for templates and conditions over rows."""
     environment = _RowEnvironment(
@@ -78,7 +99,7 @@ def row_environment() -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=True,
         finalize=lambda value: "" if value is None else value,  # null is empty, not the word None
     )
-    environment.filters.update(FILTERS, interleave=_interleave)
+    environment.filters.update(FILTERS, interleave=_interleave, join=_join, replace=_replace)
     return environment
 
 
@@ -88,9 +109,9 @@ def _compile(source: str) -> Template:
 
 
 @lru_cache(maxsize=256)
-def _is_bounded(source: str) -> bool:
-    """Whether it is compiled and rendered in this process, as its shape is a quick one."""
-    return is_bounded(row_environment(), source)
+def _shape(source: str) -> Shape | None:
+    """Its shape, if it is one that is compiled and rendered in this process."""
+    return quick_shape(row_environment(), source)
 
 
 def _compiles(source: str) -> None:
@@ -104,7 +125,7 @@ def validate_template(source: str) -> str:
             f"it has {len(source):,} characters; shorten the template to {MAX_CHARACTERS:,} or less"
         )
     try:
-        if _is_bounded(source):
+        if _shape(source):
             _compile(source)
         else:  # the compiler computes what is constant, such as 'x' * 10 ** 9
             within_budget(_compiles, source)
@@ -118,10 +139,12 @@ def validate_template(source: str) -> str:
 
 
 def _render(source: str, names: Mapping[str, Any]) -> str:
-    text = _compile(source).render(names)
-    if len(text) > _MAX_WRITTEN:
-        raise OverBudget(f"it writes {len(text):,} characters, more than {_MAX_WRITTEN:,}")
-    return text
+    pieces, length = [], 0
+    for piece in _compile(source).generate(names):
+        pieces.append(piece)
+        length += len(piece)
+        _measure(length)
+    return "".join(pieces)
 
 
 def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) -> str:
@@ -137,10 +160,11 @@ def render(source: str, row: Mapping[str, Any], *, location: str, **names: Any) 
         ConfigError: The template does something that it cannot or must not do.
     """
     known = {"row": row, **names}
+    shape = _shape(source)
     try:
-        return (
-            _render(source, known) if _is_bounded(source) else within_budget(_render, source, known)
-        )
+        if shape is not None and shape.is_quick(known):
+            return _render(source, known)
+        return within_budget(_render, source, known)
     except MissingColumn as error:
         raise DataError(missing_column(str(error), row, location)) from error
     except RENDER_ERRORS as error:

@@ -148,5 +148,5 @@ def _parsed(line: str) -> Any:
     """A line of the log; None for one that was cut off by a violent end."""
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

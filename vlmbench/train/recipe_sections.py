@@ -81,7 +81,7 @@ Model: TypeAlias = Annotated[
 class LoraConfig(Strict):
     """A low-rank adapter (Hu et al. 2021, arXiv:2106.09685)."""
 
-    r: PositiveInt = 8
+    r: int = Field(default=8, ge=1, le=8192)
     alpha: PositiveInt = 16
     """The adapter's effect is scaled by alpha / r."""
     dropout: float = Field(default=0.0, ge=0, lt=1)

@@ -99,6 +99,7 @@ def small(data: dict[str, Any]) -> dict[str, Any]:
         (lambda data, rows: small(data)["samples"].append("?"), "damaged"),
         (lambda data, rows: small(data).update(total=10), "more samples"),
         (lambda data, rows: rows.append(rows[3]), r"1 samples .* twice, such as 'q100'"),
+        (lambda data, rows: rows.extend(rows[:1] * 200), "too many samples"),
         (lambda data, rows: rows[0].append("more"), "damaged"),
         (lambda data, rows: rows[0][5].__setitem__(0, [math.nan]), "no number"),
         (lambda data, rows: rows[0][5].__setitem__(0, [math.inf]), "no number"),

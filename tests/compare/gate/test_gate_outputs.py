@@ -82,7 +82,7 @@ def test_names_of_others_do_nothing_in_a_terminal(report: GateReport) -> None:
     named = dataclasses.replace(report, baseline_model="a\x1b[31m\nb", notes=("c\x1b]0;d\x07",))
     for text in (text_report(named), *annotation_lines(named)):
         assert "\x1b" not in text and "\x07" not in text
-    assert "against a�[31m b" in text_report(named)
+    assert "against a\\x1b[31m b" in text_report(named)
 
 
 def test_annotations_are_one_line_each(report: GateReport) -> None:

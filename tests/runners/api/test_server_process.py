@@ -104,6 +104,19 @@ def test_a_server_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     assert wait_for_end(processes, 0.1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prctl(2)")
+def test_a_server_ends_with_its_supervisor(tmp_path: Path) -> None:
+    file = tmp_path / "numbers"
+    server = ServerProcess("made", [sys.executable, "-c", SERVER, str(file)], os.environ)
+    process, worker = numbers(file)
+    server._supervisor.kill()
+    assert wait_for_end([process], 10)
+    with pytest.raises(ModelError, match="has ended with exit code -9"):
+        server.wait_until(lambda: False, seconds=30)
+    server.stop()
+    os.kill(worker, signal.SIGKILL)  # a server's own workers have to see that it is gone
+
+
 @pytest.mark.parametrize(
     ("script", "code", "tail"),
     [

@@ -50,6 +50,9 @@ _BLOCK = 64
 _LARGEST_BLOCK = 1 << 24
 """Bytes that a line may hold; more is no line of ours."""
 
+_LARGEST = 1 << 30
+"""Bytes that all lines may hold together."""
+
 
 def write_baseline(baseline: Baseline, file: Path) -> None:
     """Write the file; equal baselines give equal bytes.
@@ -82,20 +85,30 @@ def read_baseline(file: Path) -> Baseline:
             f"The baseline {file} has schema version {version} where this vlmbench reads "
             f"{BASELINE_VERSION}; {AGAIN}."
         )
+    room = _LARGEST
     try:
         for task in data["tasks"].values():
-            task["samples"] = [row for line in task["samples"] for row in _block_rows(line)]
+            rows = []
+            for line in task["samples"]:
+                block = _unpacked(line)
+                room -= len(block)
+                if room < 0:
+                    raise ValueError("its samples are too long")
+                rows += _block_rows(block)
+            task["samples"] = rows
         baseline = _adapter().validate_python(data)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise _damaged(file, f"has a wrong or missing field '{key}'") from error
-    except (LookupError, AttributeError, TypeError, ValueError, zlib.error) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise _damaged(file, f"is damaged ({type(error).__name__}: {error})") from error
     _check_content(baseline, file)
     return baseline
 
 
 def _read_json(file: Path) -> dict[str, Any]:
+    if file.exists() and not file.is_file():
+        raise _damaged(file, "is no file")  # but a pipe, say, that nobody writes to
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -149,16 +162,26 @@ def _row(sample: SavedSample) -> list[Any]:
     return list(values.values())
 
 
-def _block_rows(line: Any) -> list[dict[str, Any]]:
+def _unpacked(line: Any) -> bytes:
+    """The JSON of a line; raises ValueError if it is none of ours."""
     try:
         packed = base64.b64decode(line, validate=True)
     except (binascii.Error, TypeError) as error:
         raise ValueError("a line of samples is not base64") from error
     unpacker = zlib.decompressobj()
-    data = unpacker.decompress(packed, _LARGEST_BLOCK)
+    try:
+        data = unpacker.decompress(packed, _LARGEST_BLOCK)
+    except zlib.error as error:
+        raise ValueError("a line of samples cannot be decompressed") from error
     if not unpacker.eof:
         raise ValueError("a line of samples is cut or too long")
+    return data
+
+
+def _block_rows(data: bytes) -> list[dict[str, Any]]:
     rows = json.loads(data.decode("utf-8", "surrogatepass"))
+    if len(rows) > 2 * _BLOCK:
+        raise ValueError("a line holds too many samples")
     return [dict(zip(_FIELDS, row, strict=True)) for row in rows]
 
 

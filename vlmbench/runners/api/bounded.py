@@ -86,7 +86,7 @@ def _unpacker(encoding: str) -> Callable[[bytes], Any]:
     if encoding in ("", "identity"):
         return lambda chunk: (chunk,)
     if encoding not in ("gzip", "x-gzip", "deflate"):  # none of which was asked for
-        raise ReplyTooLarge(f"the server's reply is compressed as '{encoding[:20]}'")
+        raise ReplyTooLarge(f"the server's reply is compressed as '{encoding}'")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
     def unpack(chunk: bytes) -> Any:

@@ -167,14 +167,14 @@ class ChatClient:
             message = f"no answer within {self._options.timeout:g} s"
             raise RetryableError("timeout", message) from None
         except ReplyTooLarge as error:
-            raise RequestRejected("rejected", str(error)) from None
+            raise RequestRejected("rejected", self._endpoint.clean(str(error))) from None
         except openai.APIStatusError as error:
             reply = error.response
             raise_for(reply.status_code, reply.headers, reply.text, self._endpoint)
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             if isinstance(cause, ReplyTooLarge):
-                raise RequestRejected("rejected", str(cause)) from None
+                raise RequestRejected("rejected", self._endpoint.clean(str(cause))) from None
             if isinstance(cause, RecursionError):
                 raise RetryableError("unavailable", "the server's reply is not JSON") from None
             self._check()

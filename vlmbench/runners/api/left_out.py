@@ -34,7 +34,7 @@ def _content(model: str, name: str) -> Any:
         path = cached
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, NoReturn
 from vlmbench.errors import ModelError
 from vlmbench.models.endpoints import OMITTABLE
 from vlmbench.records import ErrorKind
-from vlmbench.runners.api.redact import HIDDEN, redacted
+from vlmbench.runners.api.redact import HIDDEN, LONGEST_WRITTEN, redacted
 
 _TOO_LONG = re.compile(
     r"context_length|context[ _-](length|window|size)|max(imum)?_model_len|maximum (model )?length"
@@ -109,8 +109,10 @@ class Endpoint:
 
     def clean(self, text: str) -> str:
         """One line of a server's text without the key or anything that looks like one."""
-        line = " ".join(self.redacted(text[:_LOOKED_AT]).split())
-        return _KEYLIKE.sub(HIDDEN, line)[:LONGEST_MESSAGE]
+        hidden = self.redacted(text[:_LOOKED_AT])
+        if self.key and len(text) > _LOOKED_AT:  # it may have been cut inside the key
+            hidden = hidden[: -LONGEST_WRITTEN * len(self.key)]
+        return _KEYLIKE.sub(HIDDEN, " ".join(hidden.split()))[:LONGEST_MESSAGE]
 
     def redacted(self, text: str) -> str:
         """A server's text without the key in any form."""
@@ -359,6 +361,8 @@ def _tokens(payload: Mapping[str, Any]) -> tuple[int | None, int | None]:
     usage = payload.get("usage") or {}
     counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
     first, second = (
-        count if isinstance(count, int) and 0 <= count < MOST_TOKENS else None for count in counts
+        # Not isinstance: true is no count.
+        count if type(count) is int and 0 <= count < MOST_TOKENS else None
+        for count in counts
     )
     return first, second

@@ -4,20 +4,24 @@
 
 The command gets a process group of its own. When standard input ends, which it does however its
 other end dies, or on SIGTERM, the group is asked to end, and killed GRACE seconds later. Exits
-with the command's code. Uses the standard library only, so that it starts at once.
+with the command's code. Where this program itself is killed, Linux ends the command. Uses the
+standard library only, so that it starts at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 _POLL_SECONDS = 0.1
+_PR_SET_PDEATHSIG = 1
 
 _asked_to_stop = False
 
@@ -27,7 +31,12 @@ def supervise(grace: float, command: list[str]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_follow(os.getpid()) if sys.platform == "linux" else None,
+        )
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", flush=True)
         return 127
@@ -36,6 +45,18 @@ def supervise(grace: float, command: list[str]) -> int:
     _end_group(server, grace)
     code = server.wait()
     return code if code >= 0 else 128 - code
+
+
+def _follow(parent: int) -> Callable[[], None]:
+    """What the command does first: ask to be killed when its parent is, see prctl(2)."""
+    prctl = ctypes.CDLL(None).prctl
+
+    def follow() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it was killed before it was asked
+            os._exit(128 + signal.SIGKILL)
+
+    return follow
 
 
 def _stop(number: int, frame: object) -> None:

@@ -6,6 +6,8 @@ tokenizer without its file knows no character, a template that fails does so wit
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from vlmbench.runners.hf.chat_template import render
 
 EXAMPLE = "何色ですか。 a1"
 """Every tokenizer reads some of it."""
+
+MOST_GROWTH = 1_000
+"""Characters that a tokenizer may write in place of one; real ones write one or two."""
 
 
 def check_attention(chosen: str | Mapping[str, str] | None) -> None:
@@ -101,16 +106,36 @@ def check_adapter(spec: ModelSpec, folder: Path) -> None:
 
 
 def check_tokenizer(spec: ModelSpec, tokenizer: Any) -> None:
-    """See that the tokenizer knows some characters.
+    """See that the tokenizer knows some characters, and does not make texts far longer.
 
     Raises:
-        ModelError: It has no vocabulary, as where its files are missing.
+        ModelError: It has no vocabulary, as where its files are missing; or it replaces a character
+            by so many that the memory would be full.
     """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    for part in ("normalizer", "decoder"):
+        step = getattr(backend, part, None)
+        if step is not None and _growth(json.loads(step.__getstate__())) > MOST_GROWTH:
+            raise ModelError(
+                f"The {part} of the tokenizer of {spec.location} makes texts more than "
+                f"{MOST_GROWTH:,} times as long; restore its tokenizer.json."
+            )
     if not tokenizer.tokenize(EXAMPLE):
         raise ModelError(
             f"The tokenizer of {spec.location} has no vocabulary; put its files (tokenizer.json "
             "and tokenizer_config.json) beside the weights."
         )
+
+
+def _growth(step: Any) -> int:
+    """How many characters at most a tokenizer's step writes in place of one."""
+    if isinstance(step, list):
+        return math.prod(map(_growth, step))
+    if not isinstance(step, dict):
+        return 1
+    if step.get("type") == "Replace":
+        return max(1, len(step["content"]))
+    return math.prod(map(_growth, step.values()))
 
 
 def check_chat_template(

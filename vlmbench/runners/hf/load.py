@@ -13,7 +13,7 @@ from vlmbench.errors import ModelError
 from vlmbench.hub import go_offline_if_unreachable
 from vlmbench.models.checkpoints import model_path
 from vlmbench.models.completion import COMPLETION, completion_ends
-from vlmbench.models.config_check import check_config, check_parsed_config
+from vlmbench.models.config_check import check_config, check_image_sizes, check_parsed_config
 from vlmbench.models.families import ModelFamily, family, family_key
 from vlmbench.models.hub_kernels import OPTION, kernels_named, refuse_kernels
 from vlmbench.models.load_errors import as_model_error
@@ -101,6 +101,8 @@ def load_input_pipeline(spec: ModelSpec) -> InputPipeline:
         kind = family(family_key(config.to_dict()))
         check_kernels(spec, kind, written)
         processor = _processor(spec, source, kind, config)
+        if images := getattr(processor, "image_processor", None):
+            check_image_sizes(images.to_dict(), spec.location)
         bound_pixels(kind, processor, spec.options)
         model_class(spec, config, kind)
         tokenizer = getattr(processor, "tokenizer", processor)

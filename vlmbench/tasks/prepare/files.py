@@ -51,7 +51,7 @@ def read_source(path: Path, task: TaskSpec) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise no_source(task, path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}); fetch it again.") from error
 
 

@@ -29,6 +29,7 @@ from vlmbench.records import Image
 from vlmbench.tasks.prompt import IMAGE_PLACEHOLDER
 from vlmbench.tasks.row_files import Row
 from vlmbench.tasks.samples import image_file
+from vlmbench.text.visible import visible_line
 from vlmbench.train.data.examples import Role
 
 ROLES: Mapping[str, Role] = {
@@ -77,13 +78,13 @@ class RowPlace:
             return _from_data_url(value, location)
         if re.match(r"[a-z][a-z0-9+.-]*://", value, re.IGNORECASE):
             raise DataError(
-                f"The image in {location} is an address, {value[:80]}; fetch it and name the file, "
-                "as training does not depend on a network."
+                f"The image in {location} is an address, {visible_line(value[:80])}; fetch it and "
+                "name the file, as training does not depend on a network."
             )
         if self.folder is None:
             raise DataError(
-                f"The image in {location} is a file name, {value[:80]}, and the file is not here; "
-                "fetch data and images into a folder and name that."
+                f"The image in {location} is a file name, {visible_line(value[:80])}, and the file "
+                "is not here; fetch data and images into a folder and name that."
             )
         image = image_file(value, location, self.folder)
         if not image.data:

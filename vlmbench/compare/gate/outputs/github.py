@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlmbench.compare.gate.outputs.markdown import markdown_report
-from vlmbench.compare.gate.outputs.rows import change, headline, labels, printable, shown_rows
+from vlmbench.compare.gate.outputs.rows import change, headline, labels, shown_rows
 from vlmbench.compare.gate.report import GateReport
 from vlmbench.errors import JournalError
+from vlmbench.text.visible import visible
 
 
 def annotation_lines(report: GateReport) -> Iterator[str]:
@@ -44,7 +45,7 @@ def append_summary(report: GateReport, file: Path) -> None:
 
 def _data(text: str) -> str:
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return printable(text)
+    return visible(text)
 
 
 def _property(text: str) -> str:

@@ -15,6 +15,7 @@ from vlmbench.compare.gate.outputs.rows import (
     shown_rows,
 )
 from vlmbench.compare.gate.report import GateReport, GateRow
+from vlmbench.text.visible import visible
 
 _LONGEST = 200
 """Characters of a prompt or an answer that are shown."""
@@ -30,7 +31,7 @@ def markdown_report(report: GateReport) -> str:
 
 def escaped(text: str) -> str:
     """A text of somebody else as Markdown that shows it and does nothing more."""
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(visible(text).split()))
 
 
 def _lines(report: GateReport) -> Iterator[str]:

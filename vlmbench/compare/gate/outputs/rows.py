@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from vlmbench.compare.gate.report import GateReport, GateRow
 from vlmbench.stats import holm
+from vlmbench.text.visible import visible
 
 MOST_SLICES = 10
 """Slices that are shown though they are not gated."""
@@ -82,17 +83,12 @@ def headline(report: GateReport) -> str:
     return f"{report.model} against {report.baseline_model}: {report.verdict}"
 
 
-def printable(text: str) -> str:
-    """A text without control characters, which a terminal would obey."""
-    return "".join(one if one.isprintable() else "�" for one in text)
-
-
 def one_line(text: str | None, length: int) -> str:
-    """A text of somebody else on one line, cut with an ellipsis and without control characters; or
+    """A text of somebody else on one line, cut with an ellipsis, control characters written out; or
     what stands for no answer."""
     if text is None:
         return "(no answer)"
-    flat = printable(" ".join(text.split()))
+    flat = visible(" ".join(text.split()))
     if not flat:
         return "(empty)"
     return flat if len(flat) <= length else flat[: length - 1] + "…"

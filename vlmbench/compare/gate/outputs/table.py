@@ -14,10 +14,10 @@ from vlmbench.compare.gate.outputs.rows import (
     moved_slices,
     number,
     one_line,
-    printable,
     shown_rows,
 )
 from vlmbench.compare.gate.report import ChangedSample, GateReport, GateRow
+from vlmbench.text.visible import visible
 
 WIDTH = 80
 _NAME, _NUMBER, _N, _CHANGE = 19, 7, 6, 25
@@ -25,7 +25,13 @@ _NAME, _NUMBER, _N, _CHANGE = 19, 7, 6, 25
 
 def text_report(report: GateReport) -> str:
     """The report as text, no line wider than 80 columns."""
-    return "\n".join(printable(line.rstrip()) for line in _lines(report)) + "\n"
+    return "\n".join(_harmless(line.rstrip()) for line in _lines(report)) + "\n"
+
+
+def _harmless(line: str) -> str:
+    """A line that GitHub takes for no command to the workflow, as `::stop-commands::` would be."""
+    shown = visible(line)
+    return f"  .{shown}" if shown.lstrip().startswith(("::", "##[")) else shown
 
 
 def _lines(report: GateReport) -> Iterator[str]:
