@@ -32,7 +32,7 @@ from vlmbench.text.option_mentions import (
 from vlmbench.text.reasoning import answer_lines
 from vlmbench.text.refusal import is_refusal
 from vlmbench.text.statements import Statement, every_statement, statements, without_struck
-from vlmbench.text.synonyms import bare_yes_no
+from vlmbench.text.synonyms import bare_yes_no, begins_with_yes_or_no
 from vlmbench.text.words import content_words, is_negative, predicate
 
 CHOICE_FORM = "choice-ja6"
@@ -344,7 +344,7 @@ def _clause_claims(
     if not (describes or any(group.is_label for group, _ in named)) and (
         text := _says_text(clause, choices, ruled_out)
     ):
-        yield _Claim(text, _Strength.STATED)
+        yield _Claim(text, _Strength.CHOSEN if _is_outright(clause, choices) else _Strength.STATED)
     elif last and (seems := _seems(clause, named, choices)):
         yield _Claim(seems, _Strength.SEEMS)
 
@@ -519,6 +519,13 @@ def _says_text(
         if (quantity := read_quantity(choice)) and any(one.close_to(quantity) for one in stated)
     ]
     return frozenset(found) if len(found) == 1 else None
+
+
+def _is_outright(clause: str, choices: Sequence[str]) -> bool:
+    """Whether it begins with the yes or no that is asked for, which a later ます does not undo."""
+    return begins_with_yes_or_no(answer_form(clause)) and any(
+        bare_yes_no(answer_form(choice)) is not None for choice in choices
+    )
 
 
 def _may_be(candidate: str, choice: str) -> bool:
