@@ -99,7 +99,8 @@ def read_choice(text: str, choices: Sequence[str]) -> int | None:
        a closing 「いずれも違います」 only a claim counts. Denied options (Aは誤り, AではなくB,
        Aより) are left out; a denial of everything else (A以外に考えられません) chooses.
     5. A claim is, from strong to weak: an option announced as the answer (答えはB); one called
-       right (Bが正しい, "B is correct"), chosen (Bと判断します) or alone in its line; one that a
+       right (Bが正しい, "B is correct"), chosen (Bと判断します), alone in its line, or a yes or no
+       that a sentence begins with (いいえ、…), where they are options; one that a
        sentence ends with (写真の山は富士山です), where it names several only one that it sets off
        (最も多いのはBの46%で、Aは38%です); the only one that the last sentence names and does
        not only describe (Bは…), or ends with in any form of its verb (変わりません for 変わらない),
