@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -236,3 +238,20 @@ def test_every_letter_is_treated_alike(letter: str, phrase: str) -> None:
 def letter_of(text: str, choices: tuple[str, ...]) -> str | None:
     position = read_choice(text, choices)
     return None if position is None else LETTERS[position]
+
+
+@pytest.mark.parametrize(
+    ("unit", "options"),
+    [
+        ("AよりBが高い。", ("AよりBが高い", "BよりAが高い")),
+        ("AよりBが高い", ("AよりBが高い", "BよりAが高い")),
+        ("答えはBです。答えはAではありません。", ("赤", "青")),
+        ("最も多いのは赤で、", ("赤", "青")),
+        ("9:05発、", ("9時5分", "10時15分")),
+    ],
+)
+def test_long_text_takes_no_square_of_time(unit: str, options: tuple[str, ...]) -> None:
+    text = unit * (100_000 // len(unit))
+    start = time.process_time()
+    read_choice(text, options)
+    assert time.process_time() - start < 1

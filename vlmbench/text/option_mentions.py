@@ -91,7 +91,7 @@ def _labels(text: str, count: int, choices: Sequence[str], *, numeric: bool) -> 
         Mention(one.start(), one.end(), LETTERS.index(one[0].upper()), "latin")
         for one in _latin(min(count, 26)).finditer(text)
         if one[0].isascii()  # İ is an i to a pattern without case, and no letter of an option
-        and not (announced and not _ANNOUNCED.search(text, 0, one.start()))
+        and not (announced and not _is_announced(text, one.start()))
     ]
     found += [
         Mention(one.start(), one.end(), KANA.index(one[0]), "kana")
@@ -130,6 +130,11 @@ def _kana(count: int) -> re.Pattern[str]:
 _ANNOUNCED = re.compile(
     r"(?:^|\n|選択肢|答え|[回解]答|正[解答]|answer|option)(?:は|が|:| is)?\W{0,4}$", re.IGNORECASE
 )
+
+
+def _is_announced(text: str, start: int) -> bool:
+    """Whether a label follows what announces one; a search from the beginning would be slow."""
+    return bool(_ANNOUNCED.search(text, max(0, start - 20), start))
 
 
 @functools.lru_cache(maxsize=1 << 8)

@@ -240,12 +240,13 @@ def _statements(lines: str) -> Iterator[Statement]:
             continue
         clauses = tuple(reversed(_stated_clauses(sentence)))
         if clauses:
-            excepts = before and _EXCEPTS.match(sentence) and not _APPEARS.search(before)
-            announces = _ANNOUNCES.search(sentence) and not _ALSO.search(sentence)
+            excepts = bool(before and _EXCEPTS.match(sentence)) and not _APPEARS.search(before)
+            if excepts and _ANNOUNCES.search(sentence):
+                excepts = bool(_ALSO.search(sentence))
             yield Statement(
                 clauses,
                 withdraws=bool(_WITHDRAWS.match(sentence) or _TURNS.match(sentence)),
-                about=in_notes or bool((excepts and not announces) or _ABOUT.search(sentence)),
+                about=in_notes or bool(excepts or _ABOUT.search(sentence)),
             )
             before = sentence
 
