@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
 from vlmbench.errors import JournalError, UsageError
 from vlmbench.records import Coverage, Estimate, MetricScore, RunRecord, SampleScores
-from vlmbench.runs.directory import RunDir, find_runs, safe_name
+from vlmbench.runs.directory import RunDir, find_runs, replace_file, safe_name
 from vlmbench.runs.lock import lock
 
 RECORD = RunRecord(
@@ -142,3 +143,19 @@ def test_what_a_killed_writer_left_goes_with_the_next_writing(tmp_path: Path) ->
             written.name,
             other.name,
         }
+
+
+def test_a_device_is_written_to_and_a_link_stays_one(tmp_path: Path) -> None:
+    """`-o /dev/null` of root put a file in its place, which other programs then wrote to."""
+    master, slave = os.openpty()
+    device, link = Path(os.ttyname(slave)), tmp_path / "link"
+    link.symlink_to(device)
+    for path in (device, link):
+        replace_file(path, [b"a"])
+        assert os.read(master, 9) == b"a" and path.is_char_device()
+    os.close(slave)
+    os.close(master)
+    file, other = tmp_path / "file", tmp_path / "other"
+    other.symlink_to(file)
+    replace_file(other, [b"b"])
+    assert other.is_symlink() and file.read_bytes() == b"b"

@@ -203,6 +203,9 @@ def find_runs(roots: Sequence[Path]) -> list[RunDir]:
 def replace_file(path: Path, data: Iterable[bytes]) -> None:
     """Put `data`, piece by piece, in place of the file at once, durably.
 
+    A device, such as /dev/stdout, is written to: a file in its place would take it from all other
+    programs. A link stays one.
+
     Raises:
         JournalError: The directory cannot be written, or the disk is full; the old file stays.
     """
@@ -211,6 +214,11 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_device(path):
+            with path.open("wb") as stream:
+                stream.writelines(data)
+            return
+        path = path.resolve()
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as handle:
@@ -229,6 +237,12 @@ def replace_file(path: Path, data: Iterable[bytes]) -> None:
     finally:
         if temporary is not None:  # it is still there only if something went wrong
             temporary.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is in /dev, where /dev/stdout and /dev/fd are links that may lead to a file."""
+    places = (path.absolute(), path.resolve())
+    return any(one.is_relative_to("/dev") and not one.is_relative_to("/dev/shm") for one in places)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from vlmbench.text.option_lists import with_options
@@ -15,6 +15,8 @@ from vlmbench.text.option_mentions import LETTERS
 
 _MAX_LIST_TEXT = 100_000
 """Longer texts are not parsed as lists; Python's parser is not safe on deeply nested ones."""
+
+_MAX_DEPTH = 50
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<sign>[],[()]|\.\.\.)"""
@@ -40,6 +42,8 @@ def as_list(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, str) and value.strip().startswith("[") and len(value) <= _MAX_LIST_TEXT:
         text = value.strip()
+        if _depth(text) > _MAX_DEPTH:  # newer Pythons would read it, and others then fail over it
+            return [value]
         if (elements := _numpy_list(text)) is not None:
             return elements
         for parse in (ast.literal_eval, json.loads):
@@ -50,6 +54,12 @@ def as_list(value: Any) -> list[Any]:
             if isinstance(elements, list):
                 return elements
     return [value]
+
+
+def _depth(text: str) -> int:
+    """How many brackets are open at once."""
+    steps = ((one == "[") - (one == "]") for one in text)
+    return max(accumulate(steps), default=0)
 
 
 def is_nan(value: Any) -> bool:
