@@ -81,7 +81,7 @@
     const count = document.getElementById("board-count");
     count?.replaceChildren(`${models.length} / ${board.models.filter((one) => !one.baseline).length} `,
       make("span", { label: "models_shown" }), " · ", make("span", { label: "overall_of" }), ` ${shared.length} `,
-      make("span", { label: "tasks_count" }));
+      make("span", { label: shared.length === 1 ? "task_count" : "tasks_count" }));
     const state = readHash();
     table.classList.toggle("no-intervals", state.intervals === "0");
     table.classList.toggle("no-facts", state.facts === "0");

@@ -62,7 +62,7 @@ function overallScores(models, all, tasks) {
       return sum + (field?.deviations[place] ?? 0) ** 2;
     }, 0);
     const half = (Z95 * Math.sqrt(variance)) / shared.length;
-    scores.set(model, { value, low: value - half, high: value + half });
+    scores.set(model, { value, low: value - half, high: Math.max(value, Math.min(1, value + half)) });
   }
   return { shared, scores };
 }

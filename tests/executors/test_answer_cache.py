@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,26 @@ from vlmbench.records import Generation, Request, Response, ResponseError
 
 SPEC = resolve_model("tiny-ja")
 
+Opened = Callable[[Path], AnswerCache]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens caches, which are closed in the end."""
+    with ExitStack() as stack:
+        yield lambda path: stack.enter_context(closing(AnswerCache(path)))
+
 
 def response_to(request: Request, text: str) -> Response:
     return Response(request.sample_id, request.key, text, finish="stop", output_tokens=2)
 
 
-def test_the_same_question_under_another_id_is_answered(tmp_path: Path) -> None:
+def test_the_same_question_under_another_id_is_answered(tmp_path: Path, opened: Opened) -> None:
     asked, other = request_for(1), dataclasses.replace(request_for(1), sample_id="elsewhere")
-    cache = AnswerCache(tmp_path / "new" / "answers.sqlite")
+    cache, again = (opened(tmp_path / "new" / "answers.sqlite") for _ in range(2))
     assert cache.find(answer_key(SPEC, asked), asked) is None
     cache.keep([(answer_key(SPEC, asked), response_to(asked, "赤\ud800"))])
-    found = AnswerCache(tmp_path / "new" / "answers.sqlite").find(answer_key(SPEC, other), other)
+    found = again.find(answer_key(SPEC, other), other)
     assert found == Response(
         "elsewhere", other.key, "赤\ud800", finish="stop", output_tokens=2, cached=True
     )
@@ -47,16 +58,16 @@ def test_whatever_decides_an_answer_is_in_its_key() -> None:
     assert answer_key(dataclasses.replace(SPEC, device="cpu"), asked) == keys[0]
 
 
-def test_errors_are_not_kept(tmp_path: Path) -> None:
+def test_errors_are_not_kept(tmp_path: Path, opened: Opened) -> None:
     asked = request_for(1)
-    cache = AnswerCache(tmp_path / "answers.sqlite")
+    cache = opened(tmp_path / "answers.sqlite")
     failed = Response("q1", asked.key, error=ResponseError("timeout", "too slow"))
     cache.keep([("key", failed)])
     assert cache.find("key", asked) is None
 
 
-def test_threads_and_connections_share_a_file(tmp_path: Path) -> None:
-    caches = [AnswerCache(tmp_path / "answers.sqlite") for _ in range(2)]
+def test_threads_and_connections_share_a_file(tmp_path: Path, opened: Opened) -> None:
+    caches = [opened(tmp_path / "answers.sqlite") for _ in range(2)]
 
     def work(number: int) -> None:
         for index in range(30):

@@ -218,6 +218,7 @@ class _Background:
     def _run(self) -> None:
         with contextlib.suppress(BaseException):  # the reader asks the task
             self._loop.run_until_complete(self._task)
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # streams left at their end
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
