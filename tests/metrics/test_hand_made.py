@@ -22,6 +22,9 @@ as the reader did before any rule was mended, and two more sets that gave 88 (of
 the tolerance) and five cases are not here: one of a degree (match.anls), three on which readers
 may differ and a contrived one. Ten on yes and no were written when their rule was: before it
 six were read as the reader did. Ten on closings (以上です。) came after their rule, too.
+Last, an author who had not seen the code wrote a sibling of each of 160 answers of the reference
+cases: 98.1 % at their first run before the rules of these sets, 98.8 % after. Seventeen answers
+that there is no picture, of the kind of one of its two misses, came with their rule.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ CASES = Path(__file__).parent / "hand_made"
 
 KNOWN = {
     ("その情報は画像に含まれていません。", "いいえ"): "may answer whether it is in the image",
+    ("2ダース", "24本"): "a dozen is counted as 12個",
     ("10:20", "10対20"): "a ratio is written with : too",
     ("(株)山田", "山田株式会社"): "株式会社 counts as one writing, before the name or behind it",
     ("ふじさん", "富士山"): "the dictionary has one reading of a word, here フジヤマ",
