@@ -25,6 +25,15 @@ class VlmbenchError(Exception):
 
     exit_code = 2
 
+    def __str__(self) -> str:
+        """One line, or a list: a head that ends in a colon, and indented lines. Other line breaks
+        come from names and values of strangers, and are written out."""
+        message = super().__str__()
+        head, *lines = message.split("\n")
+        if head.endswith(":") and all(line.startswith("  ") for line in lines):
+            return message
+        return "\\n".join([head, *lines])
+
 
 class UsageError(VlmbenchError):
     """An unknown name or an option value that cannot work."""

@@ -45,6 +45,20 @@ def test_roman_numerals_that_are_none() -> None:
     assert not same_answer("第iiii章", "第4章")
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("slice '\n' is not listed.", "slice '\\n' is not listed."),
+        ("Two are wrong:\n  a\n  b", "Two are wrong:\n  a\n  b"),
+        ("Two are wrong:\n  a\nb", "Two are wrong:\\n  a\\nb"),
+    ],
+)
+def test_a_message_has_no_line_breaks_of_strangers(message: str, shown: str) -> None:
+    from vlmbench.errors import DataError
+
+    assert str(DataError(message)) == shown
+
+
 def test_a_picture_whose_name_is_a_line_break(tmp_path: Path) -> None:
     from vlmbench.errors import DataError
     from vlmbench.train.data.formats import read_examples
