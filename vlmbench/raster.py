@@ -184,7 +184,6 @@ def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-
     if is_deep(picture):
         return _eight_bits(picture).convert("RGB")
     if picture.mode == "La":
